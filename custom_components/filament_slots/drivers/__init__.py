@@ -1,0 +1,1 @@
+"""Drivers: each reads one kind of printer and says what is so."""

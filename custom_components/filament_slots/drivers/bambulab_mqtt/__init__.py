@@ -1,0 +1,1 @@
+"""Bambu Lab printers, read over their own MQTT server."""

@@ -1,0 +1,283 @@
+"""Full and partial reports merged into one picture.
+
+One way of merging for all models (bambu.md 2): objects key by key, units and trays
+by id. Everything is immutable, and merging what is already known returns the same
+object: `merged is before` means that nothing new was said.
+"""
+
+from collections.abc import Callable, Mapping, Set as AbstractSet
+from dataclasses import replace
+from typing import Any, Final
+
+from .filament import describe, has_right_types, identify
+from .hms import unreadable_slots
+from .layout import PLACES, Place
+from .merged import HOLDERS, Merged, Tray, WireUnit, flag
+from .wire import bits, number, serial_number, whole, yes_or_no
+
+# Says why a part of a report was passed over; never repeats a value.
+type Ignore = Callable[[str], None]
+
+# In the order of merging: whether there are units decides what the holders mean.
+KEYS: Final[tuple[str, ...]] = (
+    "ams",
+    "vir_slot",
+    "vt_tray",
+    "device",
+    "gcode_state",
+    "hms",
+)
+# Where a value goes, and how it is read.
+type _Fields = Mapping[str, tuple[str, Callable[[object], Any]]]
+_AMS_FIELDS: Final[_Fields] = {
+    "ams_exist_bits": ("unit_bits", bits),
+    "tray_exist_bits": ("exist_bits", bits),
+    "tray_reading_bits": ("reading_bits", bits),
+    "tray_read_done_bits": ("read_done_bits", bits),
+    "tray_now": ("tray_now", whole),
+    "insert_flag": ("reads_on_insert", yes_or_no),
+}
+_UNIT_FIELDS: Final[_Fields] = {
+    "info": ("info", bits),
+    "humidity": ("humidity_level", lambda value: whole(value, most=5)),
+    "humidity_raw": ("humidity", lambda value: number(value, 0, 100)),
+    "temp": ("celsius", lambda value: number(value, -40, 150)),
+    "dry_time": ("dry_minutes", lambda value: whole(value, most=100_000)),
+    "ams_id": ("serial", serial_number),
+}
+_EXTRUDER_FIELDS: Final[_Fields] = {"state": ("extruder_state", whole)}
+_STATE_ONLY = frozenset({"id", "state"})
+_FILAMENT_KEYS = frozenset(
+    {"tag_uid", "tray_uuid", "tray_info_idx", "tray_type", "tray_color"}
+)
+_SLOT_INFO_SET = 2
+
+
+def merge(
+    merged: Merged, news: Mapping[str, Any], msg: int | None, ignore: Ignore
+) -> Merged:
+    """Merge the parts of a report that are named in KEYS.
+
+    msg: 0 for a full report, 1 for a partial one; some printers do not say.
+    """
+    for key in KEYS:
+        match key, news.get(key):
+            case _, None:
+                pass
+            case "ams", dict(ams):
+                merged = _merge_ams(merged, ams, msg, ignore)
+            case "vir_slot", list(holders):
+                merged = _merge_holders(merged, holders, ignore)
+            case "vt_tray", dict(holder) if has_right_types(holder):
+                known = merged.holder
+                merged = _told_of_holder(merged)
+                merged = _with(merged, holder=_overlay(known or {}, holder))
+            case "device", dict(device):
+                merged = _merge_extruders(merged, device.get("extruder"), ignore)
+            case "gcode_state", str(state):
+                merged = _with(merged, gcode_state=state)
+            case "hms", list(entries):
+                merged = _with(merged, unreadable=unreadable_slots(entries))
+            case _:
+                ignore(f"{key} has the wrong type")
+    return merged
+
+
+def _merge_ams(
+    merged: Merged, ams: Mapping[str, Any], msg: int | None, ignore: Ignore
+) -> Merged:
+    listed = _list(ams, "ams", ignore)
+    told = _read(ams, _AMS_FIELDS, ignore)
+    no_units_at_all = listed == [] and msg != 1
+    if told.get("unit_bits") == 0 and merged.units and not no_units_at_all:
+        # A printer that goes down says that everything is gone (P1).
+        return _with(merged, doubtful=True)
+    after = _with(merged, lists_units=True, **told)
+    if listed is not None:
+        units = _merge_units(after, listed, msg == 0, ignore)
+        after = _with(after, units=units, complete=True)
+    after = _with(after, units=_connected_units(after))
+    if msg == 0 or (listed is not None and "exist_bits" in told):
+        return _with(after, doubtful=False)
+    if _contradicts(merged, after, told):
+        return _with(after, doubtful=True)
+    return after
+
+
+def _read(piece: Mapping[str, Any], fields: _Fields, ignore: Ignore) -> dict[str, Any]:
+    """Return what an object says; a value that is missing or senseless is not said."""
+    said = {}
+    for key, (name, read) in fields.items():
+        value = piece.get(key)
+        if value is None or value == "":
+            continue
+        if (meant := read(value)) is None:
+            ignore(f"{key} makes no sense")
+        else:
+            said[name] = meant
+    return said
+
+
+def _merge_units(
+    merged: Merged, listed: list[Any], all_listed: bool, ignore: Ignore
+) -> Mapping[int, WireUnit]:
+    """Merge by id; of two objects with one id the later counts.
+
+    A unit that a full list is without is gone; a partial list says nothing of it.
+    """
+    units = merged.units
+    seen = set()
+    for piece in listed:
+        unit_id = whole(piece.get("id")) if isinstance(piece, dict) else None
+        if unit_id not in PLACES:
+            ignore("a unit of an unknown kind")
+            # Nobody knows which one it was meant to be.
+            all_listed = all_listed and unit_id is not None
+            continue
+        if unit_id in seen:
+            ignore("a unit listed twice")
+        seen.add(unit_id)
+        known = units.get(unit_id, WireUnit())
+        unit = _merge_unit(known, piece, PLACES[unit_id], ignore)
+        if unit is not known or unit_id not in units:
+            units = {**units, unit_id: unit}
+    return _only(units, seen) if all_listed else units
+
+
+def _connected_units(merged: Merged) -> Mapping[int, WireUnit]:
+    if merged.unit_bits is None:
+        return merged.units
+    return _only(
+        merged.units,
+        {unit_id for unit_id in merged.units if _connected(merged, unit_id)},
+    )
+
+
+def _connected(merged: Merged, unit_id: int) -> bool:
+    return bool((merged.unit_bits or 0) >> PLACES[unit_id].unit_bit & 1)
+
+
+def _only(
+    units: Mapping[int, WireUnit], ids: AbstractSet[int]
+) -> Mapping[int, WireUnit]:
+    if units.keys() <= ids:
+        return units
+    return {unit_id: unit for unit_id, unit in units.items() if unit_id in ids}
+
+
+def _merge_unit(
+    known: WireUnit, piece: Mapping[str, Any], place: Place, ignore: Ignore
+) -> WireUnit:
+    trays = known.trays
+    seen = set()
+    for tray in _list(piece, "tray", ignore) or ():
+        tray_id = whole(tray.get("id")) if isinstance(tray, dict) else None
+        if tray_id is None or tray_id >= place.slots:
+            ignore("a tray that the unit cannot have")
+            continue
+        if tray_id in seen:
+            ignore("a tray listed twice")
+        seen.add(tray_id)
+        before = trays.get(tray_id)
+        after = _merge_tray(before, tray, ignore)
+        if after is not None and after is not before:
+            trays = {**trays, tray_id: after}
+    return _with(known, trays=trays, **_read(piece, _UNIT_FIELDS, ignore))
+
+
+def _merge_tray(
+    known: Tray | None, piece: Mapping[str, Any], ignore: Ignore
+) -> Tray | None:
+    """Replace what was known; an id alone forgets it (bambu.md 2).
+
+    An object without a word about the filament only adds to what was said of it, as
+    long as its state does not say that nothing is known any more.
+    """
+    if known is not None and known.told == piece:
+        return known
+    if not has_right_types(piece):
+        ignore("a tray has the wrong types")
+        return known
+    content, state = piece, whole(piece.get("state"))
+    if known is not None and len(piece) > 1 and _FILAMENT_KEYS.isdisjoint(piece):
+        if state is None:
+            state = known.state
+        if state is None or state & _SLOT_INFO_SET:
+            content = {**known.content, **piece}
+    identifiers = identify(content)
+    return Tray(piece, content, state, identifiers, describe(content, identifiers))
+
+
+def _contradicts(before: Merged, after: Merged, told: Mapping[str, Any]) -> bool:
+    """Whether a partial report does not go with what is known from earlier ones."""
+    if "unit_bits" in told and any(
+        _connected(after, unit_id) and unit_id not in after.units for unit_id in PLACES
+    ):
+        return True
+    if "exist_bits" in told or after.exist_bits is None or before.units is after.units:
+        return False
+    return any(
+        tray.told.keys() == _STATE_ONLY
+        and tray.state is not None
+        and not unit.drying
+        and bool(tray.state & 1) != flag(after.exist_bits, PLACES[unit_id], number)
+        for unit_id, unit in after.units.items()
+        for number, tray in unit.trays.items()
+    )
+
+
+def _merge_holders(merged: Merged, listed: list[Any], ignore: Ignore) -> Merged:
+    holders = merged.holders
+    for piece in listed:
+        holder_id = whole(piece.get("id")) if isinstance(piece, dict) else None
+        if holder_id not in HOLDERS or not has_right_types(piece):
+            ignore("an external holder of an unknown kind")
+            continue
+        known = holders.get(holder_id)
+        holder = _overlay(known or {}, piece)
+        if holder is not known:
+            holders = {**holders, holder_id: holder}
+    if not holders:
+        return merged
+    return _with(_told_of_holder(merged), holders=holders)
+
+
+def _told_of_holder(merged: Merged) -> Merged:
+    return merged if merged.lists_units else _with(merged, complete=True)
+
+
+def _merge_extruders(merged: Merged, extruder: object, ignore: Ignore) -> Merged:
+    if not isinstance(extruder, dict):
+        if extruder is not None:
+            ignore("the extruders have the wrong type")
+        return merged
+    snow = merged.snow
+    for piece in _list(extruder, "info", ignore) or ():
+        if not isinstance(piece, dict):
+            ignore("an extruder has the wrong type")
+            continue
+        extruder_id, holds = whole(piece.get("id")), whole(piece.get("snow"))
+        if extruder_id is not None and holds is not None:
+            snow = {**snow, extruder_id: holds}
+    return _with(merged, snow=snow, **_read(extruder, _EXTRUDER_FIELDS, ignore))
+
+
+def _list(piece: Mapping[str, Any], key: str, ignore: Ignore) -> list[Any] | None:
+    listed = piece.get(key)
+    if listed is None or isinstance(listed, list):
+        return listed
+    ignore(f"{key} is no list")
+    return None
+
+
+def _overlay(known: Mapping[str, Any], news: Mapping[str, Any]) -> Mapping[str, Any]:
+    return known if news.items() <= known.items() else {**known, **news}
+
+
+def _with[T: (Merged, WireUnit)](known: T, **values: Any) -> T:
+    """Return it with these values; itself where it has them."""
+    for name, value in values.items():
+        before = getattr(known, name)
+        if before is not value and before != value:
+            return replace(known, **values)
+    return known

@@ -1,0 +1,116 @@
+"""The answer to get_version: who the printer and its units are (bambu.md 6)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from .wire import serial_number, text, whole
+
+_UNIT_KINDS = {
+    "ams": "AMS",
+    "ams_f1": "AMS Lite",
+    "n3f": "AMS 2 Pro",
+    "n3s": "AMS HT",
+}
+# Before product_name: the main board and the project built on it.
+_BOARDS = {
+    ("AP04", "C11"): "P1P",
+    ("AP04", "C12"): "P1S",
+    ("AP05", "N1"): "A1 mini",
+    ("AP05", "N2S"): "A1",
+    ("AP05", ""): "X1 Carbon",
+    ("AP02", ""): "X1E",
+}
+_SERIAL_PREFIXES = {
+    "00M": "X1 Carbon",
+    "00W": "X1",
+    "03W": "X1E",
+    "01S": "P1P",
+    "01P": "P1S",
+    "22E": "P2S",
+    "030": "A1 mini",
+    "039": "A1",
+    "26A": "A2L",
+    "20P": "X2D",
+    "093": "H2S",
+    "094": "H2D",
+    "239": "H2D Pro",
+    "31B": "H2C",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """What get_version says of a unit.
+
+    serial: None where the unit has none to tell.
+    enumerated: False while the printer has not asked the unit for it yet (P12).
+    """
+
+    model: str
+    serial: str | None
+    enumerated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The newest answer; `units` by the unit's id on the wire."""
+
+    model: str | None = None
+    firmware: str | None = None
+    serial: str | None = None
+    units: Mapping[int, Module] = field(default_factory=lambda: MappingProxyType({}))
+
+    def as_dict(self) -> dict[str, str]:
+        """Return what is known of the printer, for health."""
+        told = {"model": self.model, "firmware": self.firmware, "serial": self.serial}
+        return {key: value for key, value in told.items() if value is not None}
+
+
+def read_versions(modules: list[Any]) -> Versions:
+    """Read the modules of one answer; what is no module is passed over."""
+    listed = [module for module in modules if isinstance(module, dict)]
+    printer: Mapping[str, Any] = next(
+        (module for module in listed if module.get("name") == "ota"), {}
+    )
+    serial = serial_number(printer.get("sn"))
+    return Versions(
+        model=_product(printer) or _board(listed) or model_by_serial(serial),
+        firmware=text(printer.get("sw_ver"), 32),
+        serial=serial,
+        units=MappingProxyType(dict(filter(None, map(_unit, listed)))),
+    )
+
+
+def model_by_serial(serial: str | None) -> str | None:
+    """Return the model that the first three characters of a serial stand for (1.7)."""
+    return _SERIAL_PREFIXES.get(serial[:3]) if serial else None
+
+
+def _product(printer: Mapping[str, Any]) -> str | None:
+    product = text(printer.get("product_name"), 64)
+    return product.removeprefix("Bambu Lab ") if product else None
+
+
+def _board(modules: list[dict[str, Any]]) -> str | None:
+    for module in modules:
+        board, project = module.get("hw_ver"), module.get("project_name")
+        if isinstance(board, str) and isinstance(project, str):
+            model = _BOARDS.get((board, project))
+            if model is not None:
+                return model
+    return None
+
+
+def _unit(module: dict[str, Any]) -> tuple[int, Module] | None:
+    """`n3f/2` is the AMS 2 Pro with the id 2."""
+    name = module.get("name")
+    if not isinstance(name, str):
+        return None
+    kind, _, address = name.partition("/")
+    model, unit_id = _UNIT_KINDS.get(kind), whole(address)
+    if model is None or unit_id is None:
+        return None
+    serial = module.get("sn")
+    return unit_id, Module(model, serial_number(serial), enumerated=serial != "")

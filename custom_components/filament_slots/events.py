@@ -1,0 +1,370 @@
+"""The vocabulary: the standard event (version 1), slot identity and the stored slot.
+
+Everything that travels between the floors of the integration is named here.
+Nothing in this module knows a wire, a database or Home Assistant.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+import orjson
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+MAX_META_BYTES = 8 * 1024
+MAX_SLOTS = 256
+MAX_UNITS = 64
+MAX_LABEL = 64
+
+
+class EventType(StrEnum):
+    """What a standard event says happened."""
+
+    SPOOL_INSERTED = "spool_inserted"
+    SPOOL_REMOVED = "spool_removed"
+    AMS_STATE = "ams_state"
+    UNKNOWN_SPOOL_DETECTED = "unknown_spool_detected"
+
+
+class SlotStatus(StrEnum):
+    """What a slot is, in one word; a slot nothing is known of has no status."""
+
+    EMPTY = "empty"
+    UNIDENTIFIED = "unidentified"
+    IDENTIFIED = "identified"
+
+
+# Changers write "no tag" in many ways: zeros, F's, nothing, a placeholder.
+_NO_TAG_WORDS = frozenset({"", "N/A", "NA", "NONE", "NULL", "UNKNOWN", "-1"})
+
+
+def clean_tag(value: object) -> str | None:
+    """Return a tag id as upper-case text, or None for every spelling of "no tag"."""
+    if not isinstance(value, str):
+        return None
+    tag = value.strip().upper()
+    if tag in _NO_TAG_WORDS or not tag.strip("0") or not tag.strip("F"):
+        return None
+    return tag
+
+
+type Label = Annotated[str, Field(min_length=1, max_length=MAX_LABEL)]
+type Identifier = Annotated[str, Field(min_length=1, max_length=128)]
+type Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}([0-9A-Fa-f]{2})?$")]
+type Bool = Annotated[bool, Field(strict=True)]
+type UnitNo = Annotated[int, Field(strict=True, ge=1, le=9999)]
+type SlotNo = Annotated[int, Field(strict=True, ge=1, le=9999)]
+type SlotsTotal = Annotated[int, Field(strict=True, ge=0, le=9999)]
+type Percent = Annotated[float, Field(strict=True, ge=0, le=100)]
+type Grams = Annotated[float, Field(strict=True, ge=0, le=100_000)]
+type NozzleCelsius = Annotated[float, Field(strict=True, ge=0, le=1000)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Identifiers(_Strict):
+    """Who a spool is. All null: nobody knows.
+
+    rfid_uid: the chip's id, upper-case hex with all digits as reported. A spool
+    may carry two chips, so this may change while the spool stays the same.
+    external_id: the stable identity, namespaced: `bambulab:<tray_uuid>`,
+    `spoolman:<spool id>`.
+    vendor_tag: the vendor's material code, only where it was read from a tag.
+    """
+
+    rfid_uid: Identifier | None = None
+    external_id: Identifier | None = None
+    vendor_tag: Identifier | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether anything at all is known of the spool's identity."""
+        return not (
+            self.rfid_uid is None
+            and self.external_id is None
+            and self.vendor_tag is None
+        )
+
+    def same_spool(self, other: Identifiers) -> bool:
+        """Whether both name one spool; the stable identity outranks the chip."""
+        if self.external_id is not None and other.external_id is not None:
+            return self.external_id == other.external_id
+        if self.rfid_uid is not None and other.rfid_uid is not None:
+            return self.rfid_uid == other.rfid_uid
+        return self == other
+
+
+NO_IDENTIFIERS = Identifiers()
+
+
+class Filament(_Strict):
+    """What the printer says the filament is; absent keys are not known.
+
+    Colours are `#RRGGBB` or `#RRGGBBAA`, temperatures °C, weights g.
+    """
+
+    name: Annotated[str, Field(max_length=128)] | None = None
+    material: Annotated[str, Field(max_length=64)] | None = None
+    color_hex: Colour | None = None
+    colors: Annotated[tuple[Colour, ...], Field(max_length=16)] | None = None
+    vendor: Annotated[str, Field(max_length=64)] | None = None
+    preset: Annotated[str, Field(max_length=64)] | None = None
+    remaining_percent: Percent | None = None
+    remaining_g: Grams | None = None
+    weight_g: Grams | None = None
+    nozzle_min_c: NozzleCelsius | None = None
+    nozzle_max_c: NozzleCelsius | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON-compatible form, without the keys that are not known."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class SlotContext(_Strict):
+    """Where it happened: a slot of a unit, or a direct slot of the printer."""
+
+    is_ams_slot: Bool
+    ams_unit_no: UnitNo | None = None
+    slot_no: SlotNo
+    slots_total: SlotsTotal | None = None
+
+    @model_validator(mode="after")
+    def _unit_goes_with_ams(self) -> Self:
+        if self.is_ams_slot != (self.ams_unit_no is not None):
+            raise ValueError(
+                "ams_unit_no must be null exactly when is_ams_slot is false"
+            )
+        return self
+
+
+class SlotState(_Strict):
+    """One slot in the confirmed picture of an `ams_state`.
+
+    present: true, false, or null where it is not known.
+    """
+
+    slot_no: SlotNo
+    present: Bool | None = None
+    active: Bool | None = None
+    label: Label | None = None
+    identifiers: Identifiers | None = None
+    filament: Filament | None = None
+
+
+class UnitState(_Strict):
+    """One unit in the confirmed picture; `slots` lists what is said, not all there is."""
+
+    ams_unit_no: UnitNo
+    slots_total: SlotsTotal
+    serial: Label | None = None
+    model: Label | None = None
+    label: Label | None = None
+    online: Bool | None = None
+    drying: Bool | None = None
+    humidity_percent: Percent | None = None
+    humidity_index: Annotated[int, Field(strict=True, ge=1, le=5)] | None = None
+    temperature_c: Annotated[float, Field(strict=True, ge=-50, le=200)] | None = None
+    drying_minutes_left: Annotated[int, Field(strict=True, ge=0, le=100_000)] | None = (
+        None
+    )
+    slots: Annotated[tuple[SlotState, ...], Field(max_length=MAX_SLOTS)]
+
+
+def _bounded_meta(meta: object) -> object:
+    """Return meta as plain JSON; replace one that is too large: the event stays."""
+    try:
+        text = orjson.dumps(meta)
+    except TypeError:
+        return {"truncated": True}
+    return orjson.loads(text) if len(text) <= MAX_META_BYTES else {"truncated": True}
+
+
+type Meta = Annotated[dict[str, Any], BeforeValidator(_bounded_meta)]
+
+
+def _not_a_number(at: object) -> object:
+    """Refuse bare numbers: nobody could tell seconds from milliseconds."""
+    if isinstance(at, datetime) or (isinstance(at, str) and "-" in at[1:]):
+        return at
+    raise ValueError("must be an ISO-8601 datetime")
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be between the years 1 and 9999 in UTC") from None
+
+
+type UtcDatetime = Annotated[
+    AwareDatetime,
+    BeforeValidator(_not_a_number),
+    AfterValidator(_in_utc),
+]
+
+
+class _Event(_Strict):
+    event_at: UtcDatetime
+    printer_id: Annotated[int, Field(strict=True, ge=1, le=2**53)]
+    event_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    meta: Meta | None = None
+
+
+class SpoolEvent(_Event):
+    """A spool was inserted or removed, or one nobody could identify is in a slot."""
+
+    event_type: Literal[
+        EventType.SPOOL_INSERTED,
+        EventType.SPOOL_REMOVED,
+        EventType.UNKNOWN_SPOOL_DETECTED,
+    ]
+    slot: SlotContext
+    identifiers: Identifiers | None = None
+
+
+class AmsStateEvent(_Event):
+    """The tracker's confirmed picture of all units and slots."""
+
+    event_type: Literal[EventType.AMS_STATE]
+    ams_units: Annotated[tuple[UnitState, ...], Field(max_length=MAX_UNITS)] = ()
+    direct_slots: Annotated[tuple[SlotState, ...], Field(max_length=MAX_SLOTS)] = ()
+
+
+type StandardEvent = SpoolEvent | AmsStateEvent
+
+_ADAPTER: TypeAdapter[StandardEvent] = TypeAdapter(
+    Annotated[SpoolEvent | AmsStateEvent, Field(discriminator="event_type")]
+)
+
+
+def iso_utc(at: datetime) -> str:
+    """Return a time of day as events carry it: ISO-8601, UTC, with a Z."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+_MAX_COMPLAINTS = 8
+
+# Where pydantic's own text repeats what it was given, or speaks of its insides.
+_MESSAGES = {
+    "union_tag_invalid": f"event_type must be one of {', '.join(EventType)}",
+    "union_tag_not_found": "event_type is missing",
+    "model_attributes_type": "must be an object",
+}
+
+
+class InvalidEventError(ValueError):
+    """An event the model refuses; the text names each field and what is wrong with it."""
+
+
+def parse_event(event: Mapping[str, Any]) -> StandardEvent:
+    """Validate a standard event.
+
+    Raises InvalidEventError, whose text never repeats a value: values may be tag
+    ids, the text goes into the log.
+    """
+    try:
+        return _ADAPTER.validate_python(event)
+    except ValidationError as err:
+        raise InvalidEventError(_complaint(err)) from None
+
+
+def _complaint(err: ValidationError) -> str:
+    """Name the first few fields that are wrong; one event may hold thousands."""
+    errors = err.errors(include_url=False, include_input=False)
+    said = [
+        f"{'.'.join(str(part)[:32] for part in error['loc'][1:]) or 'event'}: "
+        f"{_MESSAGES.get(error['type'], error['msg'])}"
+        for error in errors[:_MAX_COMPLAINTS]
+    ]
+    if len(errors) > _MAX_COMPLAINTS:
+        said.append(f"and {len(errors) - _MAX_COMPLAINTS} more")
+    return "; ".join(said)
+
+
+def event_schema() -> dict[str, Any]:
+    """Return the JSON schema of the standard event."""
+    return {
+        "title": "Filament Slots standard event, version 1"
+    } | _ADAPTER.json_schema()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredUnit:
+    """A unit as it was last known.
+
+    key: its serial, or `u<number>` where it never told one; fixed at first sight,
+    so that moving a unit to another port moves its number and nothing else.
+    online: None until the printer has said anything.
+    """
+
+    key: str
+    ams_unit_no: int
+    slots_total: int
+    serial: str | None = None
+    model: str | None = None
+    label: str | None = None
+    online: bool | None = None
+    drying: bool | None = None
+    humidity_percent: float | None = None
+    humidity_index: int | None = None
+    temperature_c: float | None = None
+    drying_minutes_left: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSlot:
+    """A slot as it was last known: what entities show and trackers start from.
+
+    unit: the unit it belongs to, None for a direct slot.
+    present: None until the printer has said anything.
+    identifiers: what the printer said; never an identity given by a person.
+    assigned_external_id, assigned_label: an identity given by a person, shown where
+    the printer gives none.
+    inserted_at: when the insertion that was reported happened; None where the slot
+    was first seen occupied.
+    unknown_reported: whether `unknown_spool_detected` went out for this insertion.
+    updated_at: when the slot's content last changed.
+    """
+
+    unit: StoredUnit | None
+    slot_no: int
+    label: str | None = None
+    present: bool | None = None
+    active: bool | None = None
+    identifiers: Identifiers = NO_IDENTIFIERS
+    assigned_external_id: str | None = None
+    assigned_label: str | None = None
+    filament: Filament | None = None
+    unknown_reported: bool = False
+    inserted_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @property
+    def key(self) -> tuple[str | None, int]:
+        """What stays the same for ever: the unit's key (None: direct) and the number."""
+        return (self.unit.key if self.unit else None, self.slot_no)
+
+    @property
+    def status(self) -> SlotStatus | None:
+        """Return what the slot is; None before anything is known."""
+        if self.present is None:
+            return None
+        if not self.present:
+            return SlotStatus.EMPTY
+        if self.identifiers.known or self.assigned_external_id is not None:
+            return SlotStatus.IDENTIFIED
+        return SlotStatus.UNIDENTIFIED

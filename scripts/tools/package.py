@@ -1,0 +1,23 @@
+"""The integration's lower floors without its front door.
+
+Importing `custom_components.filament_slots` runs its `__init__`, which is Home
+Assistant's door. Drivers and core need none of it: `load()` makes them importable as
+`filament_slots.drivers` and `filament_slots.core`.
+"""
+
+from importlib import import_module
+from pathlib import Path
+import sys
+from types import ModuleType
+
+NAME = "filament_slots"
+FOLDER = Path(__file__).parents[2] / "custom_components" / NAME
+
+
+def load(module: str) -> ModuleType:
+    """Import a module of the integration by its name inside the package."""
+    if NAME not in sys.modules:
+        package = ModuleType(NAME)
+        package.__path__ = [str(FOLDER)]
+        sys.modules[NAME] = package
+    return import_module(f"{NAME}.{module}")

@@ -1,0 +1,195 @@
+"""Replays captures: recorded wires through the real decoder, tracker and slots.
+
+A capture is `{format: 1, driver_key, about, frames}`, each frame with its `t` in
+seconds. Time is virtual, and goes on for a while after the last frame, so that all
+that waits is decided. No Home Assistant takes part.
+"""
+
+import argparse
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+import json
+from pathlib import Path
+import sys
+from typing import Any
+
+from tests.clock import FakeClock
+
+from .package import load
+
+AFTER_THE_LAST_FRAME = 900.0  # longer than every wait but the one after drying
+PRINTER_ID = 1
+
+base = load("drivers.base")
+registry = load("drivers.registry")
+tracker = load("drivers.tracker")
+events = load("events")
+ams_slots = load("core.ams_slots")
+
+
+class CaptureError(Exception):
+    """A file that cannot be replayed; the text says why."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What came of a capture: its standard events, and the slots at the end."""
+
+    events: list[dict[str, Any]]
+    slots: list[dict[str, Any]]
+
+
+def read_capture(path: Path) -> dict[str, Any]:
+    """Read a capture file.
+
+    Raises CaptureError where it is none.
+    """
+    try:
+        capture = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as err:
+        raise CaptureError(f"{path}: {err}") from err
+    if not isinstance(capture, dict) or not isinstance(capture.get("frames"), list):
+        raise CaptureError(f"{path}: not a capture")
+    if capture.get("format") != 1:
+        raise CaptureError(f"{path}: format {capture.get('format')} is no stream")
+    return capture
+
+
+def replay(
+    capture: Mapping[str, Any], state: Iterable[Mapping[str, Any]] = ()
+) -> Replay:
+    """Run a capture from an empty store, or from the slots of an earlier replay.
+
+    Raises CaptureError for a driver that is not there or cannot replay.
+    """
+    try:
+        decode = registry.load_driver_now(str(capture["driver_key"])).frame_decoder()
+    except (KeyError, base.DriverError) as err:
+        raise CaptureError(f"no driver for this capture: {err}") from err
+    clock = FakeClock()
+    slots = _restored(state)
+    emitted: list[dict[str, Any]] = []
+    slot_tracker = tracker.SlotTracker(
+        PRINTER_ID, base.EventEmitter(emitted.append), clock, slots.slots.values()
+    )
+    for frame in capture["frames"]:
+        clock.tick(max(0.0, frame["t"] - clock.monotonic()))
+        snapshot = decode(frame)
+        if snapshot is not None:
+            slot_tracker.observe(snapshot)
+    clock.tick(AFTER_THE_LAST_FRAME)
+    slot_tracker.stop()
+    for event in emitted:
+        slots, _ = ams_slots.apply(slots, events.parse_event(event))
+    return Replay(
+        emitted, [_row(slot) for slot in sorted(slots.slots.values(), key=_order)]
+    )
+
+
+def _restored(state: Iterable[Mapping[str, Any]]) -> Any:
+    """Return the slots of an earlier replay, as the core would have kept them."""
+    rows = sorted(state, key=lambda row: row["ams_unit_no"] or 0)
+    if not rows:
+        return ams_slots.PrinterSlots()
+    units = {
+        number: [_slot_state(row) for row in group]
+        for number, group in groupby(rows, key=lambda row: row["ams_unit_no"])
+    }
+    picture = {
+        "event_type": "ams_state",
+        "event_at": "2026-01-01T00:00:00Z",
+        "printer_id": PRINTER_ID,
+        "direct_slots": units.pop(None, []),
+        "ams_units": [
+            {"ams_unit_no": number, "slots_total": len(slots), "slots": slots}
+            for number, slots in units.items()
+        ],
+    }
+    slots, _ = ams_slots.apply(ams_slots.PrinterSlots(), events.parse_event(picture))
+    return slots
+
+
+def _slot_state(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: row[key]
+        for key in ("slot_no", "present", "active", "identifiers", "filament")
+    }
+
+
+def _order(slot: Any) -> tuple[bool, int, int]:
+    return (
+        slot.unit is None,
+        slot.unit.ams_unit_no if slot.unit else 0,
+        slot.slot_no,
+    )
+
+
+def _row(slot: Any) -> dict[str, Any]:
+    return {
+        "is_ams_slot": slot.unit is not None,
+        "ams_unit_no": slot.unit.ams_unit_no if slot.unit else None,
+        "slot_no": slot.slot_no,
+        "present": slot.present,
+        "status": str(slot.status) if slot.status else None,
+        "active": slot.active,
+        "identifiers": slot.identifiers.model_dump(),
+        "filament": slot.filament.as_dict() if slot.filament else None,
+    }
+
+
+def _table(slots: list[dict[str, Any]]) -> str:
+    lines = [f"{'slot':<8}{'status':<14}{'active':<8}{'material':<12}identity"]
+    for row in slots:
+        where = f"{row['ams_unit_no'] or 'direct'}.{row['slot_no']}"
+        identity = row["identifiers"]
+        lines.append(
+            f"{where:<8}{row['status'] or '-':<14}{'yes' if row['active'] else '':<8}"
+            f"{(row['filament'] or {}).get('material') or '-':<12}"
+            f"{identity['external_id'] or identity['rfid_uid'] or '-'}"
+        )
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Replay the files named on the command line."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/replay",
+        description="Run captures through the real decoder and tracker.",
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--json", action="store_true", help="for a machine")
+    parser.add_argument(
+        "--state", type=Path, help="start from the slots that --json printed"
+    )
+    options = parser.parse_args(arguments)
+    failed = False
+    for path in options.files:
+        try:
+            state = _read_state(options.state) if options.state else ()
+            result = replay(read_capture(path), state)
+        except CaptureError as err:
+            print(f"replay: {err}", file=sys.stderr)
+            failed = True
+            continue
+        if options.json:
+            print(json.dumps({"events": result.events, "slots": result.slots}))
+            continue
+        if len(options.files) > 1:
+            print(f"== {path}")
+        for event in result.events:
+            print(json.dumps(event))
+        print(_table(result.slots))
+    return 1 if failed else 0
+
+
+def _read_state(path: Path) -> list[dict[str, Any]]:
+    try:
+        slots = json.loads(path.read_text(encoding="utf-8"))["slots"]
+    except (OSError, ValueError, LookupError, TypeError) as err:
+        raise CaptureError(f"{path}: not what --json prints: {err!r}") from err
+    return list(slots)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

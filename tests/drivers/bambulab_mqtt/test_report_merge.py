@@ -1,0 +1,284 @@
+"""Full and partial reports become one picture (bambu.md 2)."""
+
+import pytest
+
+from custom_components.filament_slots.events import NO_IDENTIFIERS
+
+from .reports import (
+    active,
+    bambu_spool,
+    decoder,
+    delta,
+    feed,
+    four,
+    full,
+    other_spool,
+    presence,
+    report,
+    see,
+    slot_of,
+    unit,
+    unit_of,
+    x1c,
+)
+
+
+def test_a_full_report_tells_all_units_and_slots() -> None:
+    snapshot = see(x1c())
+    assert snapshot.complete
+    assert [each.ams_unit_no for each in snapshot.units] == [1, 2, 3, 5]
+    assert [each.label for each in snapshot.units] == ["A", "B", "C", "HT-A"]
+    assert [len(each.slots) for each in snapshot.units] == [4, 4, 4, 1]
+    assert slot_of(snapshot, 2, 3).label == "B3"
+    assert slot_of(snapshot, 5, 1).label == "HT-A"
+    assert all(slot.reads_tags for each in snapshot.units for slot in each.slots)
+
+
+def test_a_repeated_report_says_nothing_new() -> None:
+    listener = decoder()
+    assert feed(listener, x1c()) is listener.snapshot
+    again = x1c()
+    again["print"]["sequence_id"] = "8"
+    assert feed(listener, again) is None
+    assert listener.snapshot is not None
+
+
+def test_a_change_nobody_asked_about_says_nothing_new() -> None:
+    listener = decoder()
+    feed(listener, x1c())
+    changed = x1c()
+    changed["print"]["ams"]["version"] = 5
+    changed["print"]["ams"]["ams"][0]["tray"][0]["k"] = 0.02
+    changed["print"]["device"]["extruder"]["info"][0]["temp"] = 27
+    assert feed(listener, changed) is None
+    assert feed(listener, report(1, wifi_signal="-50dBm", bed_temper=23.0)) is None
+
+
+def test_a_partial_report_keeps_what_it_does_not_mention() -> None:
+    before = see(x1c())
+    after = see(x1c(), delta(tray_now="3", version=20))
+    assert active(before) == []
+    assert after.units[1:] == before.units[1:]
+    assert presence(after, 1) == presence(before, 1)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_units_are_merged_by_id_not_by_position(order: tuple[int, int]) -> None:
+    units = [unit(0, *four(1)), unit(1, *four(2), temp="30.5")]
+    snapshot = see(
+        full(unit(0, *four(1)), unit(1, *four(2)), exist="ff"),
+        delta(ams=[units[n] for n in order]),
+    )
+    assert unit_of(snapshot, 1).temperature_c == 24.7
+    assert unit_of(snapshot, 2).temperature_c == 30.5
+
+
+def test_a_partial_list_deletes_neither_units_nor_trays() -> None:
+    snapshot = see(
+        full(unit(0, *four(1)), unit(1, *four(2)), exist="ff"),
+        delta(ams=[unit(1, bambu_spool(2, 77))]),
+    )
+    assert presence(snapshot, 1) == presence(snapshot, 2) == [True] * 4
+    assert slot_of(snapshot, 2, 3).identifiers.rfid_uid == "0000004D00000100"
+    assert slot_of(snapshot, 2, 1).identifiers.rfid_uid == "0000002000000100"
+
+
+def test_a_unit_goes_with_its_bit_and_comes_back_as_a_new_one() -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), unit(1, *four(2)), exist="ff"))
+    gone = feed(listener, delta(ams_exist_bits="1", tray_exist_bits="f"))
+    assert gone is not None
+    assert [each.ams_unit_no for each in gone.units] == [1]
+    assert not listener.contradiction
+    assert feed(listener, delta(ams_exist_bits="3")) is None
+    assert listener.contradiction
+    back = feed(
+        listener,
+        delta(ams=[unit(1, *({"id": str(n)} for n in range(4)))], tray_exist_bits="ff"),
+    )
+    assert back is not None
+    assert slot_of(back, 2, 1).present
+    assert not slot_of(back, 2, 1).identifiers.known
+    assert not listener.contradiction
+
+
+def test_a_unit_goes_when_a_full_list_is_without_it() -> None:
+    without = full(unit(0, *four(1)), exist="f")
+    del without["print"]["ams"]["ams_exist_bits"]
+    partial = report(1, ams=without["print"]["ams"])
+    both = full(unit(0, *four(1)), unit(1, *four(2)), exist="ff")
+    del both["print"]["ams"]["ams_exist_bits"]
+    assert len(see(both, partial).units) == 2
+    assert len(see(both, partial, without).units) == 1
+
+
+def test_nothing_is_deleted_by_a_full_list_that_cannot_be_read() -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), unit(1, *four(2)), exist="ff"))
+    damaged = report(0, ams={"ams": [unit(0, *four(1)), {"id": None}, 5]})
+    assert feed(listener, damaged) is None
+    assert listener.counters.ignored == 2
+
+
+def test_a_full_report_without_a_list_deletes_nothing() -> None:
+    snapshot = see(full(unit(0, *four(1)), exist="f"), report(0, ams={"tray_now": "2"}))
+    assert presence(snapshot, 1) == [True] * 4
+
+
+def test_of_two_objects_with_one_id_the_later_counts() -> None:
+    listener = decoder()
+    snapshot = feed(
+        listener,
+        full(
+            unit(0, *four(1)),
+            unit(0, bambu_spool(0, 7), bambu_spool(0, 8), temp="31.0"),
+            exist="f",
+        ),
+    )
+    assert snapshot is not None
+    assert unit_of(snapshot, 1).temperature_c == 31.0
+    assert slot_of(snapshot, 1, 1).identifiers.rfid_uid == "0000000800000100"
+    assert slot_of(snapshot, 1, 2).identifiers.rfid_uid == "0000001100000100"
+    assert listener.counters.ignored == 2
+
+
+def test_an_id_alone_forgets_the_filament_and_not_the_spool() -> None:
+    slot = slot_of(
+        see(
+            full(unit(0, *four(1)), exist="f"),
+            delta(ams=[unit(0, {"id": "1"})], tray_read_done_bits="d"),
+        ),
+        1,
+        2,
+    )
+    assert slot.present is True
+    assert slot.read_done is False
+    assert slot.filament is None
+    assert slot.identifiers == NO_IDENTIFIERS
+
+
+def test_a_state_alone_keeps_what_the_slot_is_known_to_hold() -> None:
+    start = full(unit(0, *four(1)), exist="f")
+    kept = slot_of(see(start, delta(ams=[unit(0, {"id": "1", "state": 27})])), 1, 2)
+    assert kept.identifiers.rfid_uid == "0000001100000100"
+    forgotten = slot_of(see(start, delta(ams=[unit(0, {"id": "1", "state": 9})])), 1, 2)
+    assert forgotten.present is True
+    assert not forgotten.identifiers.known
+    assert forgotten.filament is None
+
+
+def test_a_tray_without_a_word_about_filament_adds_to_what_was_said() -> None:
+    start = full(unit(0, *four(1)), exist="f")
+    before = slot_of(see(start), 1, 2)
+    after = slot_of(see(start, delta(ams=[unit(0, {"id": "1", "remain": 41})])), 1, 2)
+    assert after.identifiers == before.identifiers
+    assert after.filament is not None
+    assert after.filament.remaining_percent == 41
+
+
+def test_a_state_of_the_wrong_type_is_not_a_new_state() -> None:
+    snapshot = see(
+        delta(ams=[unit(0, bambu_spool(0, 5))]),
+        delta(ams=[unit(0, {"id": "0", "state": "?"})]),
+    )
+    assert presence(snapshot, 1) == [True]
+    assert slot_of(snapshot, 1, 1).identifiers.known
+
+
+def test_ids_may_come_as_numbers() -> None:
+    units = unit(0, *({**tray, "id": n} for n, tray in enumerate(four(1)))) | {"id": 0}
+    assert presence(see(full(units, exist="f")), 1) == [True] * 4
+
+
+def test_a_full_report_is_complete_even_without_units() -> None:
+    snapshot = see(full(exist="0", vt_tray=other_spool(0, id="254")))
+    assert snapshot.complete
+    assert snapshot.units == ()
+
+
+def test_a_partial_report_that_lists_the_units_is_complete() -> None:
+    assert see(delta(ams=[unit(0, *four(1))])).complete
+
+
+def test_scalars_alone_are_not_complete() -> None:
+    assert not see(delta(tray_now="3")).complete
+    assert not see(report(1, ams={"tray_now": "3"}, vt_tray={"id": "254"})).complete
+    assert not see(report(1, gcode_state="RUNNING", vir_slot=[])).complete
+
+
+@pytest.mark.parametrize(
+    "holder", [{"vt_tray": {"id": "254"}}, {"vir_slot": [{"id": "255"}]}]
+)
+def test_a_printer_that_sends_no_units_is_complete_with_its_holder(
+    holder: dict[str, object],
+) -> None:
+    assert see(report(**holder)).complete
+
+
+def test_the_shutdown_frame_changes_nothing() -> None:
+    listener = decoder()
+    start = full(unit(0, *four(1)), unit(1, *four(2)), exist="ff")
+    before = feed(listener, start)
+    shutdown = report(
+        ams={
+            "ams_exist_bits": "0",
+            "tray_exist_bits": "0",
+            "power_on_flag": False,
+            "insert_flag": False,
+            "tray_now": "0",
+            "version": 0,
+        }
+    )
+    assert feed(listener, shutdown) is None
+    assert listener.snapshot is before
+    assert listener.contradiction
+    assert feed(listener, start) is None
+    assert not listener.contradiction
+
+
+def test_all_units_may_go_in_a_full_report_that_lists_none() -> None:
+    start = full(unit(0, *four(1)), exist="f")
+    assert see(start, full(exist="0")).units == ()
+    partial = delta(ams=[], ams_exist_bits="0", tray_exist_bits="0")
+    assert len(see(start, partial).units) == 1
+
+
+def test_a_state_against_its_bit_is_a_contradiction() -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), exist="f"))
+    feed(listener, delta(ams=[unit(0, {"id": "0", "state": 11})]))
+    assert not listener.contradiction
+    feed(listener, delta(ams=[unit(0, {"id": "0", "state": 10})]))
+    assert listener.contradiction
+    feed(listener, report(ams={"ams": [unit(0, *four(1))], "tray_exist_bits": "f"}))
+    assert not listener.contradiction
+
+
+def test_stale_full_trays_are_no_contradiction() -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), exist="e"))
+    feed(listener, delta(ams=[unit(0, bambu_spool(0, 5, state=3))]))
+    assert not listener.contradiction
+
+
+def test_fragments_without_a_command_are_reports() -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), exist="f"))
+    assert feed(listener, {"print": {"gcode_state": "RUNNING"}}) is not None
+    assert feed(listener, {"print": {"stat": "46258008"}}) is None
+    assert listener.counters.ignored == 0
+
+
+def test_answers_to_commands_are_ignored() -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), exist="f"))
+    answer = {
+        "command": "ams_filament_setting",
+        "ams": {"tray_exist_bits": "0"},
+        "ams_id": 0,
+        "result": "success",
+    }
+    assert feed(listener, {"print": answer}) is None
+    assert feed(listener, {"system": {"command": "ledctrl"}}) is None
+    assert feed(listener, {"info": {"command": "get_version"}}) is None
+    assert listener.counters.ignored == 3

@@ -1,0 +1,219 @@
+"""Captures go through the real decoder and tracker, and nothing false comes out."""
+
+import json
+import os
+from pathlib import Path
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from scripts.tools import replay as tool
+
+ROOT = Path(__file__).parents[1]
+FOLDER = os.environ.get("FILAMENT_SLOTS_CAPTURES")
+
+# What is to come of the recorded captures, spool events only: (what, unit, slot).
+# All others show no change, or changes that are no spool's.
+EXPECTED = {
+    "reconstructed-p1s-seq-powerup-rfid-read": [("spool_removed", 1, 4)],
+}
+
+
+def captures() -> list[Path]:
+    """Return the recorded streams of the drivers there are."""
+    if not FOLDER:
+        return []
+    keys = [
+        path.parent.name for path in (ROOT / "custom_components").rglob("driver.py")
+    ]
+    return [
+        path
+        for path in sorted(Path(FOLDER).rglob("*.json"))
+        if (capture := json.loads(path.read_text(encoding="utf-8")))["format"] == 1
+        and capture["driver_key"] in keys
+    ]
+
+
+def spool_events(replay: tool.Replay) -> list[tuple[str, int | None, int]]:
+    """Return the spool events in short."""
+    return [
+        (event["event_type"], event["slot"]["ams_unit_no"], event["slot"]["slot_no"])
+        for event in replay.events
+        if event["event_type"] != "ams_state"
+    ]
+
+
+@pytest.mark.parametrize("path", captures(), ids=lambda path: path.stem)
+def test_a_recorded_capture_yields_no_false_event_and_misses_none(path: Path) -> None:
+    result = tool.replay(tool.read_capture(path))
+    assert spool_events(result) == EXPECTED.get(path.stem, [])
+    # What was confirmed at the end is a state from which the same wire, seen again by
+    # somebody who was away, has nothing to add but what it shows itself.
+    again = tool.replay(tool.read_capture(path), result.slots)
+    assert again.slots == result.slots
+
+
+def tray(slot: int, uuid: str | None = None) -> dict[str, Any]:
+    """Return a tray as a P1S reports it."""
+    if uuid is None:
+        return {"id": str(slot)}
+    return {
+        "id": str(slot),
+        "state": 3,
+        "tray_type": "PLA",
+        "tray_color": "FF0000FF",
+        "tray_info_idx": "GFA00",
+        "tag_uid": "AABBCCDD00000100",
+        "tray_uuid": uuid,
+    }
+
+
+def report(bits: str, *trays: dict[str, Any]) -> dict[str, Any]:
+    """Return a report of one AMS with its serial."""
+    return {
+        "print": {
+            "command": "push_status",
+            "msg": 0,
+            "ams": {
+                "ams": [{"id": "0", "ams_id": "00600A123456789", "tray": list(trays)}],
+                "ams_exist_bits": "1",
+                "tray_exist_bits": bits,
+                "tray_read_done_bits": bits,
+                "tray_reading_bits": "0",
+            },
+        }
+    }
+
+
+UUID = "0123456789ABCDEF0123456789ABCDEF"
+EMPTY = report("0", *(tray(slot) for slot in range(4)))
+LOADED = report("2", tray(0), tray(1, UUID), tray(2), tray(3))
+
+
+@pytest.fixture
+def capture(tmp_path: Path) -> Path:
+    """Write a capture in which a spool comes after 10 s and goes after 60."""
+    path = tmp_path / "in-and-out.json"
+    frames = [(0, EMPTY), (10, LOADED), (60, EMPTY)]
+    path.write_text(
+        json.dumps(
+            {
+                "format": 1,
+                "driver_key": "bambulab_mqtt",
+                "about": {},
+                "frames": [{"t": t, "payload": payload} for t, payload in frames],
+            }
+        )
+    )
+    return path
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "scripts.tools.replay", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_for_a_machine_it_prints_events_and_slots_as_json(capture: Path) -> None:
+    result = run("--json", capture)
+    assert (result.returncode, result.stderr) == (0, "")
+    told = json.loads(result.stdout)
+    assert [
+        (event["event_type"], event["event_at"], event["printer_id"])
+        for event in told["events"]
+    ] == [
+        ("ams_state", "2026-01-01T00:00:00Z", 1),
+        ("spool_inserted", "2026-01-01T00:00:10Z", 1),
+        ("spool_removed", "2026-01-01T00:01:00Z", 1),
+    ]
+    assert told["slots"][1] == {
+        "is_ams_slot": True,
+        "ams_unit_no": 1,
+        "slot_no": 2,
+        "present": False,
+        "status": "empty",
+        "active": False,
+        "identifiers": {"rfid_uid": None, "external_id": None, "vendor_tag": None},
+        "filament": None,
+    }
+    assert [slot["slot_no"] for slot in told["slots"]] == [1, 2, 3, 4]
+
+
+def test_for_a_person_it_prints_events_and_a_table(capture: Path) -> None:
+    lines = run(capture).stdout.splitlines()
+    assert [json.loads(line)["event_type"] for line in lines[:3]] == [
+        "ams_state",
+        "spool_inserted",
+        "spool_removed",
+    ]
+    assert lines[3].split() == ["slot", "status", "active", "material", "identity"]
+    assert lines[5].split() == ["1.2", "empty", "-", "-"]
+
+
+def test_it_starts_from_the_slots_of_an_earlier_replay(
+    capture: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "state.json"
+    slot = {"is_ams_slot": True, "ams_unit_no": 1, "active": False, "filament": None}
+    state.write_text(
+        json.dumps(
+            {
+                "slots": [
+                    slot
+                    | {
+                        "slot_no": 1,
+                        "present": True,
+                        "identifiers": {"external_id": "bambulab:GONE"},
+                    },
+                    slot | {"slot_no": 2, "present": False, "identifiers": None},
+                ]
+            }
+        )
+    )
+    told = json.loads(run("--json", "--state", state, capture).stdout)
+    late = [
+        (event["event_type"], event["slot"]["slot_no"], event["meta"]["detected_late"])
+        for event in told["events"]
+        if event["event_type"] != "ams_state"
+    ]
+    assert late == [
+        ("spool_removed", 1, True),
+        ("spool_inserted", 2, False),
+        ("spool_removed", 2, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "Expecting"),
+        ("[]", "not a capture"),
+        ('{"format": 0, "frames": []}', "no stream"),
+        ('{"format": 1, "frames": [], "driver_key": "nobody"}', "no driver"),
+    ],
+)
+def test_a_file_that_is_no_capture_is_said_to_be_none(
+    content: str, complaint: str, tmp_path: Path, capture: Path
+) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(content)
+    result = run("--json", path, capture)
+    assert result.returncode == 1
+    assert complaint in result.stderr
+    assert json.loads(result.stdout)["events"], (
+        "the other file is replayed all the same"
+    )
+
+
+def test_a_state_that_is_none_is_said_to_be_none(capture: Path, tmp_path: Path) -> None:
+    result = run("--state", tmp_path / "missing.json", capture)
+    assert result.returncode == 1
+    assert "--json" in result.stderr
