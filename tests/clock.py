@@ -63,12 +63,10 @@ class FakeClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait until the clock has moved on by `seconds`."""
-        woken = asyncio.get_running_loop().create_future()
-        timer = self.call_at(
-            self._elapsed + seconds, lambda: woken.done() or woken.set_result(None)
-        )
+        woken = asyncio.Event()
+        timer = self.call_at(self._elapsed + seconds, woken.set)
         try:
-            await woken
+            await woken.wait()
         finally:
             timer.cancel()
 

@@ -4,7 +4,8 @@
 newest Home Assistant), what Home Assistant would install by itself for the
 configuration of our end-to-end tests, and what our manifest requires, all under
 Home Assistant's own constraints. Nothing else goes in: an integration that works
-there works with what a user has.
+there works with what a user has. `moonraker.txt` is the real Moonraker that the tests
+run.
 """
 
 import ast
@@ -34,6 +35,14 @@ def main() -> None:
     """Write both lists."""
     LOCKS.mkdir(exist_ok=True)
     compile_lock("test.txt", "--group", "test")
+    # For whatever Python the machine has: Moonraker runs in a process of its own.
+    compile_lock(
+        "moonraker.txt",
+        "--universal",
+        "--python-version",
+        "3.11",
+        str(LOCKS / "moonraker.in"),
+    )
 
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     with tempfile.TemporaryDirectory() as folder:

@@ -64,14 +64,19 @@ def replay(
     Raises CaptureError for a driver that is not there or cannot replay.
     """
     try:
-        decode = registry.load_driver_now(str(capture["driver_key"])).frame_decoder()
+        driver = registry.load_driver_now(str(capture["driver_key"]))
+        decode = driver.frame_decoder()
     except (KeyError, base.DriverError) as err:
         raise CaptureError(f"no driver for this capture: {err}") from err
     clock = FakeClock()
     slots = _restored(state)
     emitted: list[dict[str, Any]] = []
     slot_tracker = tracker.SlotTracker(
-        PRINTER_ID, base.EventEmitter(emitted.append), clock, slots.slots.values()
+        PRINTER_ID,
+        base.EventEmitter(emitted.append),
+        clock,
+        slots.slots.values(),
+        timings=driver.timings,
     )
     for frame in capture["frames"]:
         clock.tick(max(0.0, frame["t"] - clock.monotonic()))

@@ -115,8 +115,8 @@ class _Draft:
         self._units = dict(before.units)
         self._slots = dict(before.slots)
         self._holders = dict(before.holders)
-        self._touched_units: set[str] = set()
-        self._touched_slots: set[SlotKey] = set()
+        self._touched_units: dict[str, None] = {}
+        self._touched_slots: dict[SlotKey, None] = {}
 
     def take_spool(self, event: SpoolEvent) -> EventRow:
         """Work in an insert, a remove or an *unknown*."""
@@ -182,16 +182,10 @@ class _Draft:
     def result(self, history: EventRow | None) -> tuple[PrinterSlots, tuple[Row, ...]]:
         """Return the slots, and rows for what differs from before."""
         rows: list[Row] = []
-        rows += (
-            UnitRow(unit, self._holders.get(unit.ams_unit_no) == unit.key)
-            for unit in self._units.values()
-            if unit.key in self._touched_units
-        )
-        rows += (
-            SlotRow(slot)
-            for slot in self._slots.values()
-            if slot.key in self._touched_slots
-        )
+        for key in self._touched_units:
+            unit = self._units[key]
+            rows.append(UnitRow(unit, self._holders.get(unit.ams_unit_no) == key))
+        rows += (SlotRow(self._slots[key]) for key in self._touched_slots)
         if history is not None:
             rows.append(history)
         if not rows:
@@ -217,7 +211,7 @@ class _Draft:
         if differs:
             after = replace(after, updated_at=self._at)
         self._slots[after.key] = after
-        self._touched_slots.add(after.key)
+        self._touched_slots[after.key] = None
         return differs
 
     def _unit_of(self, slot: SlotContext, names: dict[str, str]) -> StoredUnit | None:
@@ -268,17 +262,17 @@ class _Draft:
             key = self._free_key(told.get("serial") or f"u{number}")
             unit = StoredUnit(key=key, ams_unit_no=number, **told)
         else:
-            before = self._units[key]
-            unit = replace(before, ams_unit_no=number, **told)
-            if unit == before:
-                unit = before
-            elif before.ams_unit_no != number:
+            unit = before = self._units[key]
+            told["ams_unit_no"] = number
+            if any(getattr(before, name) != value for name, value in told.items()):
+                unit = replace(before, **told)
+            if before.ams_unit_no != number:
                 self._leave(before)
         if unit.online is not False or number not in self._holders:
             self._take(number, key)
         if unit is not self._units.get(key):
             self._units[key] = unit
-            self._touched_units.add(key)
+            self._touched_units[key] = None
             for slot in list(self._slots.values()):
                 if slot.key[0] == key:
                     self._slots[slot.key] = replace(slot, unit=unit)
@@ -292,7 +286,9 @@ class _Draft:
         holder = self._holders.get(number)
         if holder != key:
             self._holders[number] = key
-            self._touched_units |= {key} if holder is None else {key, holder}
+            self._touched_units[key] = None
+            if holder is not None:
+                self._touched_units[holder] = None
 
     def _free_key(self, wanted: str) -> str:
         """Return the key, or the next one if another unit has taken it."""

@@ -16,6 +16,7 @@ from ulid_transform import ulid_now
 
 from ..events import StoredSlot
 from .snapshot import Snapshot
+from .watch import Timings
 
 if TYPE_CHECKING:
     import aiohttp
@@ -51,6 +52,11 @@ class ErrorCode(StrEnum):
     INVALID_AUTH = "invalid_auth"
     SILENT_PRINTER = "silent_printer"
     STREAM_STALLED = "stream_stalled"
+    NOT_MOONRAKER = "not_moonraker"
+    KLIPPY_DISCONNECTED = "klippy_disconnected"
+    KLIPPY_NOT_READY = "klippy_not_ready"
+    KLIPPY_ERROR = "klippy_error"
+    KLIPPY_SHUTDOWN = "klippy_shutdown"
     INVALID_CONFIG = "invalid_config"
     DRIVER_BROKEN = "driver_broken"
     UNKNOWN_DRIVER = "unknown_driver"
@@ -162,10 +168,14 @@ class ProbeResult:
 
 
 class Driver(ABC):
-    """Reads one printer."""
+    """Reads one printer.
+
+    timings: how long things must hold on its hardware before they are believed.
+    """
 
     driver_key: ClassVar[str]
     Config: ClassVar[type[BaseModel]]
+    timings: ClassVar[Timings] = Timings()
 
     @abstractmethod
     def __init__(

@@ -1,0 +1,130 @@
+"""Filament Slots: which spool is in which slot, and what just changed."""
+
+import sqlite3
+
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import Event, HomeAssistant
+from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
+from homeassistant.helpers import device_registry as dr
+from pydantic import ValidationError
+
+from .const import CONF_DRIVER_KEY, DOMAIN, PLATFORMS
+from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
+from .core.handler import EventHandler
+from .core.schema import NewerStoreError
+from .drivers.base import Driver, DriverError
+from .drivers.registry import load_driver
+from .shared import SharedCore, async_shared_core
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: FilamentSlotsConfigEntry
+) -> bool:
+    """Set up a printer from what is stored of it; whether it is on makes no difference."""
+    driver_class = await _async_load_driver(entry)
+    core = async_shared_core(hass)
+    try:
+        await core.acquire()
+    except NewerStoreError as err:
+        raise ConfigEntryError(
+            translation_domain=DOMAIN, translation_key="store_newer"
+        ) from err
+    except (sqlite3.Error, OSError) as err:
+        raise ConfigEntryNotReady(
+            translation_domain=DOMAIN, translation_key="store_failed"
+        ) from err
+    try:
+        coordinator = await _async_make_coordinator(hass, entry, core, driver_class)
+    except BaseException:
+        await core.release()
+        raise
+
+    async def stop(_: Event) -> None:
+        await coordinator.async_stop()
+
+    # Entries are not unloaded when Home Assistant stops.
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
+    entry.runtime_data = coordinator
+    try:
+        await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+        await coordinator.async_start()
+    except BaseException:
+        await coordinator.async_stop()
+        raise
+    return True
+
+
+async def async_unload_entry(
+    hass: HomeAssistant, entry: FilamentSlotsConfigEntry
+) -> bool:
+    """Stop the driver, and see its last events through to entities that still listen."""
+    coordinator = entry.runtime_data
+    if entry.disabled_by is not None:
+        await coordinator.async_deactivate()
+    await coordinator.async_stop()
+    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+
+
+async def async_remove_entry(
+    hass: HomeAssistant, entry: FilamentSlotsConfigEntry
+) -> None:
+    """Note that the printer is gone; its history stays, and is found if it comes back."""
+    async with async_shared_core(hass).use() as handler:
+        printer_id = await _async_register(entry, handler)
+        await handler.mark_deleted(printer_id)
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: FilamentSlotsConfigEntry, device: dr.AnyDeviceEntry
+) -> bool:
+    """Let the user remove a unit that is away; it is back when the printer has it."""
+    coordinator = entry.runtime_data
+    return coordinator.devices.async_forget(device, coordinator.data)
+
+
+async def _async_load_driver(entry: FilamentSlotsConfigEntry) -> type[Driver]:
+    """Return the entry's driver; without one the entry fails with the reason."""
+    driver_key = entry.data[CONF_DRIVER_KEY]
+    try:
+        return await load_driver(driver_key)
+    except DriverError as err:
+        raise ConfigEntryError(
+            translation_domain=DOMAIN,
+            translation_key=err.code,
+            translation_placeholders={"driver": driver_key},
+        ) from err
+
+
+async def _async_register(
+    entry: FilamentSlotsConfigEntry, handler: EventHandler
+) -> int:
+    """Return the store's id of the entry's printer."""
+    assert entry.unique_id is not None
+    return await handler.register_printer(
+        entry.unique_id, entry.title, entry.data[CONF_DRIVER_KEY], entry.entry_id
+    )
+
+
+async def _async_make_coordinator(
+    hass: HomeAssistant,
+    entry: FilamentSlotsConfigEntry,
+    core: SharedCore,
+    driver_class: type[Driver],
+) -> SlotCoordinator:
+    """Find the printer in the store and show what it holds."""
+    printer_id = await _async_register(entry, core.handler)
+    try:
+        return SlotCoordinator(hass, entry, core, printer_id, driver_class)
+    except ValidationError as err:
+        # The field and never its value, which may be the access code.
+        fields = ", ".join(
+            ".".join(str(part) for part in error["loc"]) for error in err.errors()
+        )
+        raise ConfigEntryError(
+            translation_domain=DOMAIN,
+            translation_key="invalid_config",
+            translation_placeholders={
+                "driver": driver_class.driver_key,
+                "field": fields,
+            },
+        ) from None

@@ -1,0 +1,166 @@
+"""The devices of one printer: the printer, its units, and a child device a slot."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.device_registry import ChildDeviceInfo, DeviceInfo
+
+from .const import DOMAIN
+from .core.ams_slots import PrinterSlots, SlotKey
+from .events import StoredSlot, StoredUnit
+
+type UnitKey = str
+
+# Where a unique id names the unit, a direct slot says that it has none.
+_NO_UNIT = "direct"
+
+
+class PrinterDevices:
+    """Keeps the device registry in step with what the printer was seen to have.
+
+    identity: the printer's own, the stem of every unique id.
+    units, slots: the device ids of those that have a device.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry_id: str,
+        identity: str,
+        name: str,
+        model: str | None,
+    ) -> None:
+        """Register the printer itself."""
+        self.identity = identity
+        self.units: dict[UnitKey, str] = {}
+        self.slots: dict[SlotKey, str] = {}
+        self._registry = dr.async_get(hass)
+        self._entry_id = entry_id
+        self._name = name
+        self._printer_id = self._registry.async_get_or_create(
+            config_entry_id=entry_id,
+            identifiers={(DOMAIN, self.unique_id())},
+            name=name,
+            model=model,
+            serial_number=identity,
+        ).id
+        # What the registry was last told, as telling it again costs more than to look.
+        self._told: dict[str, dict[str, Any]] = {}
+
+    def unique_id(self, key: UnitKey | SlotKey | None = None) -> str:
+        """Return what a unit, a slot or the printer itself is known by for ever."""
+        if key is None:
+            return self.identity
+        if isinstance(key, str):
+            return f"{self.identity}_{key}"
+        unit, slot_no = key
+        return f"{self.identity}_{unit or _NO_UNIT}_{slot_no}"
+
+    @property
+    def printer_info(self) -> DeviceInfo:
+        """The printer, as an entity names it."""
+        return DeviceInfo(identifiers={(DOMAIN, self.unique_id())})
+
+    def unit_info(self, unit: UnitKey) -> DeviceInfo:
+        """Return a unit, as an entity names it."""
+        return DeviceInfo(identifiers={(DOMAIN, self.unique_id(unit))})
+
+    def slot_info(self, slot: SlotKey) -> ChildDeviceInfo:
+        """Return a slot, as an entity names it."""
+        return ChildDeviceInfo(
+            identifiers={(DOMAIN, self.unique_id(slot))},
+            parent_device_id=self._parent_id(slot),
+        )
+
+    @callback
+    def async_sync(self, slots: PrinterSlots) -> None:
+        """Register what is new, and give what changed its new name."""
+        for unit in slots.units.values():
+            if unit.key in self.units or self._wanted(unit):
+                self._sync_unit(unit)
+        for slot in slots.slots.values():
+            if slot.unit is None or slot.unit.key in self.units:
+                self._sync_slot(slot)
+
+    @callback
+    def async_sync_printer(self, versions: Mapping[str, Any]) -> None:
+        """Register what the printer says of itself; before it has, nothing is lost."""
+        details = {
+            detail: versions[name]
+            for name, detail in (("model", "model"), ("firmware", "sw_version"))
+            if name in versions
+        }
+        if self._told.get(self.identity) != details:
+            self._told[self.identity] = details
+            self._registry.async_get_or_create(
+                config_entry_id=self._entry_id,
+                identifiers={(DOMAIN, self.unique_id())},
+                **details,
+            )
+
+    @callback
+    def async_forget(self, device: dr.AnyDeviceEntry, slots: PrinterSlots) -> bool:
+        """Return whether the user may remove the device: not what the printer has now.
+
+        The slots of a unit go with it.
+        """
+        unit = next(
+            (key for key, known in self.units.items() if known == device.id), None
+        )
+        if unit is None:
+            return device.id not in {self._printer_id, *self.slots.values()}
+        if slots.units[unit].online is not False:
+            return False
+        del self.units[unit]
+        self.slots = {key: known for key, known in self.slots.items() if key[0] != unit}
+        self._told.clear()
+        return True
+
+    def _wanted(self, unit: StoredUnit) -> bool:
+        """Leave out a unit that is away and was removed by the user, until it is back."""
+        return unit.online is not False or bool(
+            self._registry.async_get_device_by_identifier(
+                (DOMAIN, self.unique_id(unit.key)), self._entry_id
+            )
+        )
+
+    def _parent_id(self, slot: SlotKey) -> str:
+        unit, _ = slot
+        return self._printer_id if unit is None else self.units[unit]
+
+    def _sync_unit(self, unit: StoredUnit) -> None:
+        unique_id = self.unique_id(unit.key)
+        details: dict[str, Any] = {
+            "model": unit.model,
+            "serial_number": unit.serial,
+            "translation_key": "unit",
+            "translation_placeholders": {
+                "printer": self._name,
+                "label": unit.label or str(unit.ams_unit_no),
+            },
+        }
+        if self._told.get(unique_id) != details:
+            self._told[unique_id] = details
+            self.units[unit.key] = self._registry.async_get_or_create(
+                config_entry_id=self._entry_id,
+                identifiers={(DOMAIN, unique_id)},
+                via_device_id=self._printer_id,
+                **details,
+            ).id
+
+    def _sync_slot(self, slot: StoredSlot) -> None:
+        unique_id = self.unique_id(slot.key)
+        details: dict[str, Any] = {
+            "translation_key": "slot",
+            "translation_placeholders": {"label": slot.label or str(slot.slot_no)},
+        }
+        if self._told.get(unique_id) != details:
+            self._told[unique_id] = details
+            self.slots[slot.key] = self._registry.async_get_or_create_child(
+                config_entry_id=self._entry_id,
+                identifiers={(DOMAIN, unique_id)},
+                parent_device_id=self._parent_id(slot.key),
+                **details,
+            ).id

@@ -1,0 +1,201 @@
+"""The driver for Bambu Lab printers."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+import logging
+import math
+from typing import Any, ClassVar, override
+
+import orjson
+
+from ..base import (
+    Driver as BaseDriver,
+    DriverError,
+    DriverServices,
+    ErrorCode,
+    EventEmitter,
+    ProbeResult,
+)
+from ..connection import Connection, race
+from ..snapshot import Snapshot
+from ..tracker import SlotTracker
+from .config import Config
+from .report import ReportDecoder
+from .requests import GET_VERSION, PUSHALL, Requests
+from .session import Session, open_session
+from .tls import fetch_certificate
+from .versions import model_by_serial
+
+# How long a printer may take to say its first word, and then to tell its model.
+_FIRST_WORD = 20.0
+_MODEL_WAIT = 5.0
+_SILENCE = 60.0
+
+
+class Driver(BaseDriver):
+    """Reads one Bambu Lab printer over its own MQTT server."""
+
+    driver_key: ClassVar[str] = "bambulab_mqtt"
+    Config: ClassVar[type[Config]] = Config
+
+    def __init__(
+        self,
+        printer_id: int,
+        config: Mapping[str, Any],
+        emitter: EventEmitter,
+        services: DriverServices,
+    ) -> None:
+        """Take what the driver needs; raises pydantic.ValidationError."""
+        self._config = Config.model_validate(config)
+        self._services = services
+        self._clock = services.clock
+        self._emitter = emitter
+        self._tracker = SlotTracker(
+            printer_id,
+            EventEmitter(self._emit),
+            services.clock,
+            services.stored,
+            services.last_seen,
+        )
+        self._connection = Connection(
+            self.driver_key,
+            self._session,
+            services,
+            silence=_SILENCE,
+            first_word=_FIRST_WORD,
+        )
+        self._requests: Requests | None = None
+        self._ask = asyncio.Event()
+
+    @override
+    async def start(self) -> None:
+        self._connection.start()
+
+    @override
+    async def stop(self) -> None:
+        await self._connection.stop()
+        self._tracker.stop()
+
+    @override
+    def health(self) -> dict[str, Any]:
+        return self._connection.health()
+
+    @override
+    async def sync_state(self) -> None:
+        if self._requests is not None:
+            self._requests.want_everything()
+            self._ask.set()
+
+    @classmethod
+    @override
+    def frame_decoder(cls) -> Callable[[Mapping[str, Any]], Snapshot | None]:
+        decoder = ReportDecoder(logging.getLogger(__name__))
+        return lambda frame: decoder.feed(orjson.dumps(frame.get("payload")))
+
+    @classmethod
+    @override
+    async def probe(
+        cls, config: Mapping[str, Any], services: DriverServices
+    ) -> ProbeResult:
+        known = Config.model_validate(config)
+        shown = await fetch_certificate(known.host, known.port, known.serial, services)
+        if known.certificate not in (None, shown):
+            raise DriverError(ErrorCode.NEW_CERTIFICATE, "it shows another certificate")
+        decoder = ReportDecoder(services.log)
+        heard = asyncio.Event()
+
+        def take(report: bytes) -> None:
+            decoder.feed(report)
+            heard.set()
+
+        trusted = known.model_copy(update={"certificate": shown})
+        async with open_session(trusted, services, take) as session:
+            await session.subscribe()
+            for request in (GET_VERSION, PUSHALL):
+                await session.publish(request)
+            await race(_introduced(decoder, heard), session.ended())
+        model = decoder.model or model_by_serial(known.serial)
+        return ProbeResult(
+            identity=known.serial,
+            name=f"{model or 'Bambu Lab'} {known.serial[-4:]}",
+            model=model,
+            config={"certificate": shown},
+        )
+
+    async def _session(self) -> None:
+        decoder = ReportDecoder(self._services.log)
+        requests = Requests(decoder)
+
+        def take(report: bytes) -> None:
+            self._connection.heard(len(report))
+            self._take(decoder, report)
+
+        async with open_session(self._config, self._services, take) as session:
+            self._connection.connected()
+            self._requests = requests
+            try:
+                await session.subscribe()
+                await race(session.ended(), self._keep_asking(session, requests))
+            finally:
+                self._requests = None
+                self._tracker.disconnected()
+
+    def _take(self, decoder: ReportDecoder, report: bytes) -> None:
+        told, taken = self._connection.counters, decoder.counters
+        ignored, errors = taken.ignored, taken.decode_errors
+        snapshot = decoder.feed(report)
+        told.ignored += taken.ignored - ignored
+        told.decode_errors += taken.decode_errors - errors
+        self._connection.versions = decoder.versions
+        if snapshot is not None or decoder.contradiction:
+            self._ask.set()
+        if snapshot is None:
+            return
+        self._tracker.observe(snapshot)
+        if snapshot.complete:
+            self._connection.proved()
+
+    async def _keep_asking(self, session: Session, requests: Requests) -> None:
+        for request in requests.opening(self._clock.monotonic()):
+            await session.publish(request)
+        while True:
+            await self._wait_to_ask(requests.next_at())
+            for request in requests.due(self._clock.monotonic()):
+                await session.publish(request)
+
+    async def _wait_to_ask(self, until: float) -> None:
+        """Wait for that monotonic time, or for something new to ask."""
+        self._ask.clear()
+        if until == math.inf:
+            await self._ask.wait()
+            return
+        timer = self._clock.call_at(until, self._ask.set)
+        try:
+            await self._ask.wait()
+        finally:
+            timer.cancel()
+
+    def _emit(self, event: dict[str, Any]) -> None:
+        self._connection.counters.events += 1
+        self._emitter.emit(event)
+
+
+async def _introduced(decoder: ReportDecoder, heard: asyncio.Event) -> None:
+    """Wait until the printer told its model.
+
+    Raises DriverError SILENT_PRINTER for one that says nothing at all; the model is
+    not worth waiting for long.
+    """
+    try:
+        async with asyncio.timeout(_FIRST_WORD):
+            await heard.wait()
+    except TimeoutError:
+        raise DriverError(
+            ErrorCode.SILENT_PRINTER, "no report for this serial"
+        ) from None
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_MODEL_WAIT):
+            while decoder.model is None:
+                heard.clear()
+                await heard.wait()

@@ -1,0 +1,168 @@
+"""Trust on first use: the printer's own certificate is the only one believed.
+
+The certificate is X.509 v1 with CN = serial and no SAN, and the authorities that
+sign it change with the firmware (bambu.md 1.2). So nothing is asked of who signed
+it: what was seen when the printer was set up is what must be seen from then on.
+"""
+
+import asyncio
+from collections.abc import Callable
+import socket
+import ssl
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from ..base import DriverError, DriverServices, ErrorCode
+
+CONNECT_TIMEOUT = 10.0
+
+# X509_V_FLAG_NO_CHECK_TIME, which the ssl module has no name for. A certificate that
+# is compared as a whole proves no less when it is old, and a clock that is wrong
+# after a power cut must not lock the owner out.
+_NO_CHECK_TIME = 0x200000
+
+
+async def fetch_certificate(
+    host: str, port: int, serial: str, services: DriverServices
+) -> str:
+    """Return the printer's certificate in PEM, without telling it anything.
+
+    Raises DriverError: WRONG_PRINTER when it names another serial, or why it could
+    not be had.
+    """
+    context = await services.ssl_context(_unverified_context)
+    with await open_tls(host, port, context) as connection:
+        der = connection.getpeercert(binary_form=True)
+    name = _common_name(der or b"")
+    if name != serial:
+        raise DriverError(
+            ErrorCode.WRONG_PRINTER, "its certificate names another serial"
+        )
+    return ssl.DER_cert_to_PEM_cert(der or b"")
+
+
+def pinned_context(certificate: str) -> ssl.SSLContext:
+    """Return a context that believes this certificate (PEM) and no other. It blocks.
+
+    Raises ssl.SSLError for one that is not a certificate.
+    """
+    context = _bambu_context()
+    context.load_verify_locations(cadata=certificate)
+    # A v1 certificate has no extensions, and the leaf itself is the anchor.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
+    return context
+
+
+async def open_tls(host: str, port: int, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """Return a non-blocking TLS socket, its handshake done.
+
+    No thread is left waiting for a host that does not answer: what is cancelled here
+    is over.
+
+    Raises ssl.SSLCertVerificationError for a certificate the context does not
+    believe, DriverError for all else.
+    """
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            connection = await _open_tcp(host, port)
+            try:
+                return await _shake_hands(connection, context)
+            except BaseException:
+                connection.close()
+                raise
+    except ssl.SSLCertVerificationError:
+        raise
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError) as err:
+        raise DriverError(
+            ErrorCode.CONNECTION_LOST, "closed during the handshake"
+        ) from err
+    except ssl.SSLError as err:
+        raise DriverError(
+            ErrorCode.TLS_FAILED, err.reason or "handshake failed"
+        ) from err
+    except socket.gaierror as err:
+        raise DriverError(ErrorCode.HOST_NOT_FOUND, "the name has no address") from err
+    except ConnectionRefusedError as err:
+        raise DriverError(ErrorCode.CONNECTION_REFUSED, "the port is closed") from err
+    except OSError as err:
+        # Timed out, or no route to a host that is switched off.
+        raise DriverError(ErrorCode.CONNECTION_TIMEOUT, "no answer") from err
+
+
+def _bambu_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _unverified_context() -> ssl.SSLContext:
+    context = _bambu_context()
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _common_name(der: bytes) -> str:
+    try:
+        subject = x509.load_der_x509_certificate(der).subject
+        return str(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+    except (ValueError, IndexError) as err:
+        raise DriverError(ErrorCode.TLS_FAILED, "its certificate has no name") from err
+
+
+async def _open_tcp(host: str, port: int) -> socket.socket:
+    """Connect to the first address that answers."""
+    loop = asyncio.get_running_loop()
+    problem = OSError("no address")
+    for family, kind, protocol, _, address in await loop.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    ):
+        connection = socket.socket(family, kind, protocol)
+        try:
+            connection.setblocking(False)
+            await loop.sock_connect(connection, address)
+        except OSError as err:
+            connection.close()
+            problem = err
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return connection
+    raise problem
+
+
+async def _shake_hands(
+    connection: socket.socket, context: ssl.SSLContext
+) -> ssl.SSLSocket:
+    loop = asyncio.get_running_loop()
+    tls = context.wrap_socket(connection, do_handshake_on_connect=False)
+    try:
+        while True:
+            try:
+                tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await _ready(tls, loop.add_reader, loop.remove_reader)
+            except ssl.SSLWantWriteError:
+                await _ready(tls, loop.add_writer, loop.remove_writer)
+            else:
+                return tls
+    except BaseException:
+        tls.close()
+        raise
+
+
+async def _ready(
+    connection: socket.socket,
+    add: Callable[..., None],
+    remove: Callable[[socket.socket], bool],
+) -> None:
+    ready = asyncio.Event()
+    add(connection, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        remove(connection)

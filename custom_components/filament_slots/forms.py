@@ -1,0 +1,73 @@
+"""Forms, built from the config model that a driver declares."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from homeassistant.helpers.selector import (
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+import probatio
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from .drivers.base import Driver
+
+
+def asked_fields(driver: type[Driver]) -> dict[str, FieldInfo]:
+    """Return the fields that a person fills in.
+
+    What may be missing and is no secret is what a probe finds by itself.
+    """
+    return {
+        name: field
+        for name, field in driver.Config.model_fields.items()
+        if field.is_required() or field.default is not None or _is_secret(field)
+    }
+
+
+def secret_fields(driver: type[Driver]) -> dict[str, FieldInfo]:
+    """Return those of the fields whose values must never be shown."""
+    return {
+        name: field for name, field in asked_fields(driver).items() if _is_secret(field)
+    }
+
+
+def form(
+    fields: Mapping[str, FieldInfo], *, keep_secrets: bool = False
+) -> probatio.Schema:
+    """Return the form; with `keep_secrets` an empty secret means the present one."""
+    return probatio.Schema(
+        {
+            _key(name, field, keep_secrets): _type(field)
+            for name, field in fields.items()
+        }
+    )
+
+
+def filled_in(user_input: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what somebody has really filled in."""
+    return {name: value for name, value in user_input.items() if value != ""}
+
+
+def _key(name: str, field: FieldInfo, keep_secrets: bool) -> probatio.Marker:
+    if _is_secret(field) and (keep_secrets or not field.is_required()):
+        return probatio.Optional(name)
+    if field.is_required():
+        return probatio.Required(name)
+    return probatio.Required(name, default=field.default)
+
+
+def _type(field: FieldInfo) -> Any:
+    if _is_secret(field):
+        return TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
+    return field.annotation if field.annotation in (int, bool) else str
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return _mentions_secret(field.annotation)
+
+
+def _mentions_secret(annotation: Any) -> bool:
+    return annotation is SecretStr or any(map(_mentions_secret, get_args(annotation)))

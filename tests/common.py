@@ -1,0 +1,152 @@
+"""What the tests of the Home Assistant side say and do."""
+
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.core import HomeAssistant
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.coordinator import SlotCoordinator
+from custom_components.filament_slots.drivers.base import DriverStatus
+from custom_components.filament_slots.shared import async_shared_core
+
+if TYPE_CHECKING:
+    from .scripted_drivers.scripted.driver import Driver as ScriptedDriver
+
+SERIAL = "00M09A000000001"
+UNIT_SERIAL = "00600A000000001"
+AT = "2026-11-01T12:00:00+00:00"
+
+PLA = {
+    "name": "PLA Basic",
+    "material": "PLA",
+    "color_hex": "#FF0000",
+    "vendor": "Bambu Lab",
+    "nozzle_min_c": 190.0,
+    "nozzle_max_c": 230.0,
+    "remaining_percent": 80.0,
+}
+TAG = {
+    "rfid_uid": "A1B2C3D400000100",
+    "external_id": "bambulab:0123456789ABCDEF0123456789ABCDEF",
+    "vendor_tag": "GFA00",
+}
+NO_TAG = {"rfid_uid": None, "external_id": None, "vendor_tag": None}
+
+
+def make_entry(serial: str = SERIAL, **data: Any) -> MockConfigEntry:
+    """Return an entry as the config flow makes it, for the scripted driver."""
+    return MockConfigEntry(
+        domain=DOMAIN,
+        title="X1C",
+        unique_id=serial,
+        data={
+            "driver_key": "scripted",
+            "model": "X1C",
+            "host": "192.0.2.1",
+            "port": 8883,
+            "serial": serial,
+            "access_code": "12345678",
+            "certificate": "certificate",
+            **data,
+        },
+    )
+
+
+async def async_set_up(hass: HomeAssistant, entry: MockConfigEntry) -> ScriptedDriver:
+    """Add the entry if need be, set it up, and return its driver."""
+    if entry.entry_id not in {
+        known.entry_id for known in hass.config_entries.async_entries()
+    }:
+        entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    return driver_of(entry)
+
+
+def driver_of(entry: MockConfigEntry) -> ScriptedDriver:
+    """Return the driver of a loaded entry."""
+    coordinator: SlotCoordinator = entry.runtime_data
+    return coordinator.driver  # type: ignore[return-value]
+
+
+async def async_deliver(
+    hass: HomeAssistant, entry: MockConfigEntry, *events: Any
+) -> None:
+    """Let the driver emit the events, and wait until everybody has heard of them."""
+    driver = driver_of(entry)
+    for event in events:
+        driver.emit(event)
+    await async_shared_core(hass).handler.drain(driver.printer_id)
+    await hass.async_block_till_done()
+
+
+async def async_show(
+    hass: HomeAssistant, entry: MockConfigEntry, status: DriverStatus, **health: Any
+) -> None:
+    """Let the driver stand like this, and wait until everybody has heard of it."""
+    driver_of(entry).show(status, **health)
+    await hass.async_block_till_done()
+
+
+def slot_state(
+    slot_no: int, present: bool | None = False, **said: Any
+) -> dict[str, Any]:
+    """Return a slot of an `ams_state`."""
+    return {"slot_no": slot_no, "present": present, "label": f"A{slot_no}", **said}
+
+
+def unit_state(number: int = 1, **said: Any) -> dict[str, Any]:
+    """Return a unit of an `ams_state`: four slots, a red tagged PLA in the first."""
+    return {
+        "ams_unit_no": number,
+        "slots_total": 4,
+        "serial": UNIT_SERIAL,
+        "model": "AMS",
+        "label": "A",
+        "online": True,
+        "humidity_percent": 30.0,
+        "temperature_c": 25.5,
+        "drying_minutes_left": 0,
+        "slots": [
+            slot_state(1, True, identifiers=TAG, filament=PLA, active=False),
+            slot_state(2, True, identifiers=NO_TAG, filament={"material": "PETG"}),
+            slot_state(3),
+            slot_state(4),
+        ],
+        **said,
+    }
+
+
+def state(
+    *units: dict[str, Any], direct: list[dict[str, Any]] | None = None, at: str = AT
+) -> dict[str, Any]:
+    """Return an `ams_state`; without units it holds `unit_state()`."""
+    return {
+        "event_type": "ams_state",
+        "event_at": at,
+        "ams_units": list(units or [unit_state()]),
+        "direct_slots": direct or [],
+    }
+
+
+EXTERNAL = {"slot_no": 1, "present": None, "label": "Ext", "active": False}
+
+
+def spool_event(
+    event_type: str, slot_no: int, unit_no: int | None = 1, **said: Any
+) -> dict[str, Any]:
+    """Return an insert, a remove or an *unknown*."""
+    return {
+        "event_type": event_type,
+        "event_at": AT,
+        "slot": {
+            "is_ams_slot": unit_no is not None,
+            "ams_unit_no": unit_no,
+            "slot_no": slot_no,
+            "slots_total": 4,
+        },
+        "identifiers": NO_TAG,
+        "meta": {"source": "live", "detected_late": False},
+        **said,
+    }

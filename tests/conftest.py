@@ -1,0 +1,77 @@
+"""Fixtures for all tests; those for Home Assistant only act where it is used."""
+
+from collections.abc import Iterator
+import os
+from pathlib import Path
+from unittest.mock import PropertyMock, patch
+
+from homeassistant.helpers.entity import Entity
+import pytest
+from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
+from syrupy.assertion import SnapshotAssertion
+
+# Without this import the plugin's own `custom_components` package would be found.
+from custom_components.filament_slots import drivers
+
+
+@pytest.fixture(autouse=True)
+def our_integration(request: pytest.FixtureRequest) -> None:
+    """Let Home Assistant find custom integrations, where there is one at all."""
+    if "hass" in request.fixturenames:
+        request.getfixturevalue("enable_custom_integrations")
+
+
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
+    """Give each test a folder of its own: the store is a real file in it."""
+    return hass_tmp_config_dir
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Compare Home Assistant's objects without what differs from run to run."""
+    return snapshot.use_extension(HomeAssistantSnapshotExtension)
+
+
+@pytest.fixture
+def all_entities_enabled() -> Iterator[None]:
+    """Enable the entities that are disabled by default."""
+    with patch.object(
+        Entity,
+        "entity_registry_enabled_default",
+        new_callable=PropertyMock(return_value=True),
+    ):
+        yield
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the entities that write their state, each time they do."""
+    written: list[str] = []
+    write = Entity.async_write_ha_state
+
+    def note(self: Entity) -> None:
+        written.append(self.entity_id)
+        write(self)
+
+    monkeypatch.setattr(Entity, "async_write_ha_state", note)
+    return written
+
+
+@pytest.fixture
+def scripted_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drop the scripted driver in, as a user would drop in a folder."""
+    folder = Path(__file__).parent / "scripted_drivers"
+    monkeypatch.setattr(drivers, "__path__", [*drivers.__path__, str(folder)])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many captures were replayed: without their folder it is none."""
+    replayed = sum(
+        "test_a_recorded_capture" in report.nodeid
+        for report in terminalreporter.getreports("passed")
+    )
+    folder = os.environ.get(
+        "FILAMENT_SLOTS_CAPTURES", "FILAMENT_SLOTS_CAPTURES not set"
+    )
+    terminalreporter.write_line(f"captures replayed: {replayed} ({folder})")

@@ -1,0 +1,253 @@
+"""The virtual printer behaves as the protocol facts say, and its scenarios come true."""
+
+import asyncio
+from collections.abc import AsyncIterator
+import json
+import logging
+from pathlib import Path
+import sys
+from typing import Any
+
+import aiomqtt
+import pytest
+
+from custom_components.filament_slots.drivers.bambulab_mqtt.report import ReportDecoder
+from custom_components.filament_slots.drivers.bambulab_mqtt.requests import (
+    GET_VERSION,
+    PUSHALL,
+)
+from custom_components.filament_slots.drivers.bambulab_mqtt.tls import pinned_context
+from custom_components.filament_slots.drivers.base import EventEmitter
+from custom_components.filament_slots.drivers.tracker import SlotTracker
+from tests.clock import FakeClock
+from tests.printers.bambu import ACCESS_CODE, HOST, BambuPrinter
+from tests.printers.bambu_hardware import VirtualBambu
+from tests.printers.bambu_scenarios import SCENARIOS, Expected, Scenario, x1c
+from tests.printers.bambu_wire import Report
+
+
+class Watcher:
+    """The real decoder and tracker in front of the hardware, without a network."""
+
+    def __init__(self, hardware: VirtualBambu) -> None:
+        self.clock = FakeClock()
+        self._hardware = hardware
+        self._events: list[dict[str, Any]] = []
+        self._decoder = ReportDecoder(logging.getLogger(__name__))
+        self._tracker = SlotTracker(1, EventEmitter(self._events.append), self.clock)
+        self.take(hardware.versions())
+        self.take(hardware.report_full())
+        self.wait(10)
+        assert {event["event_type"] for event in self._events} == {"ams_state"}
+
+    def take(self, report: Report) -> None:
+        """Take in a report, and ask as the driver does."""
+        snapshot = self._decoder.feed(json.dumps(report))
+        if snapshot is not None:
+            self._tracker.observe(snapshot)
+        if self._decoder.needs_versions and "print" in report:
+            self.take(self._hardware.versions())
+
+    def wait(self, seconds: float) -> None:
+        """Let time go by while the printer goes on chattering."""
+        until = self.clock.monotonic() + seconds
+        while self.clock.monotonic() < until:
+            self.clock.tick(2)
+            self.take(self._hardware.chatter())
+
+    def told(self) -> list[Expected]:
+        """Return what happened since the last time, `ams_state` apart."""
+        events = [e for e in self._events if e["event_type"] != "ams_state"]
+        self._events.clear()
+        return [
+            Expected(
+                event["event_type"],
+                event["slot"]["ams_unit_no"],
+                event["slot"]["slot_no"],
+                (event.get("identifiers") or {}).get("external_id"),
+                bool(event.get("meta", {}).get("detected_late")),
+                event.get("meta", {}).get("reason"),
+            )
+            for event in events
+        ]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
+def test_a_scenario_makes_the_events_that_stand_beside_it(scenario: Scenario) -> None:
+    hardware = scenario.build()
+    watcher = Watcher(hardware)
+
+    for act in scenario.acts:
+        for delay, report in act.do(hardware):
+            watcher.clock.tick(delay)
+            watcher.take(report)
+        watcher.wait(act.rest)
+        assert watcher.told() == list(act.expects), act.title
+
+
+def test_a_report_of_a_change_holds_only_what_changed_on_small_boards() -> None:
+    hardware = SCENARIOS["p1s"].build()
+    hardware.report_full()
+
+    _, report = next(hardware.remove(1, 1))
+
+    assert report["print"].keys() == {"command", "sequence_id", "msg", "ams"}
+    assert report["print"]["ams"]["tray_exist_bits"] == "2"
+    assert "ams_exist_bits" not in report["print"]["ams"]
+    assert report["print"]["ams"]["ams"][0]["tray"][0] == {"id": "0"}
+
+
+def test_bits_are_where_the_protocol_has_them() -> None:
+    ams = x1c().report_full()["print"]["ams"]
+    assert (ams["ams_exist_bits"], ams["tray_exist_bits"]) == ("13", "1b")
+
+    ams = SCENARIOS["a2l"].build().report_full()["print"]["ams"]
+    assert (ams["ams_exist_bits"], ams["tray_exist_bits"]) == ("1000", "1000000")
+
+
+@pytest.fixture
+async def printer(socket_enabled: None) -> AsyncIterator[BambuPrinter]:
+    """Return a printer that is switched on."""
+    async with BambuPrinter(x1c()) as printer:
+        yield printer
+
+
+def client(printer: BambuPrinter, **options: Any) -> aiomqtt.Client:
+    """Return a client as anybody might write it."""
+    return aiomqtt.Client(
+        HOST,
+        printer.port,
+        username="bblp",
+        password=ACCESS_CODE,
+        tls_context=pinned_context(printer.certificate),
+        tls_insecure=True,
+        **options,
+    )
+
+
+async def test_it_answers_its_own_readers(printer: BambuPrinter) -> None:
+    serial = printer.hardware.serial
+    async with client(printer) as reader:
+        await reader.subscribe(f"device/{serial}/report", qos=1)
+        await reader.publish(f"device/{serial}/request", GET_VERSION)
+        versions = json.loads((await anext(reader.messages)).payload)
+        await reader.publish(f"device/{serial}/request", PUSHALL, qos=1)
+        report = json.loads((await anext(reader.messages)).payload)
+        await reader.unsubscribe(f"device/{serial}/report")
+
+    assert versions["info"]["module"][0]["sn"] == serial
+    assert report["print"]["msg"] == 0
+
+
+@pytest.mark.parametrize("topic", ["#", "device/+/request", "device/X/request"])
+async def test_it_drops_who_asks_for_more_than_reports(
+    printer: BambuPrinter, topic: str
+) -> None:
+    async with client(printer, timeout=0.2) as reader:
+        with pytest.raises(aiomqtt.MqttError):
+            await reader.subscribe(topic)
+        with pytest.raises(aiomqtt.MqttError):
+            await anext(reader.messages)
+
+
+async def test_it_stays_silent_for_another_serial(printer: BambuPrinter) -> None:
+    async with client(printer) as reader:
+        await reader.subscribe("device/01P09A000000099/report")
+        await reader.publish("device/01P09A000000099/request", PUSHALL)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await anext(reader.messages)
+
+    assert not printer.requests
+
+
+async def test_it_keeps_its_port_when_switched_off_and_on(
+    printer: BambuPrinter,
+) -> None:
+    port = printer.port
+    await printer.power_off()
+    await printer.power_off()
+    await printer.power_on()
+
+    assert printer.port == port
+    async with client(printer):
+        assert printer.logins == 1
+
+
+@pytest.mark.parametrize(
+    "nonsense", [b"\x30\x02\x00\x09", b"GET / HTTP/1.1\r\n\r\n", b"\x10\x00"]
+)
+async def test_it_outlives_clients_that_speak_no_mqtt(
+    printer: BambuPrinter, nonsense: bytes
+) -> None:
+    _, writer = await asyncio.open_connection(
+        HOST, printer.port, ssl=pinned_context(printer.certificate)
+    )
+    writer.write(nonsense)
+    await writer.drain()
+    writer.close()
+
+    async with client(printer):
+        pass
+
+
+async def test_it_plays_a_capture_and_a_scenario(
+    printer: BambuPrinter, tmp_path: Path
+) -> None:
+    capture = tmp_path / "capture.json"
+    frames = [{"t": t, "payload": {"print": {"t": t}}} for t in (0, 10, 10)]
+    capture.write_text(json.dumps({"frames": frames}), encoding="utf-8")
+    topic = f"device/{printer.hardware.serial}/report"
+    acts = []
+    async with client(printer) as reader:
+        await reader.subscribe(topic)
+        await printer.play_capture(capture, speed=1000)
+        played = [json.loads((await anext(reader.messages)).payload) for _ in frames]
+        await printer.play_scenario(SCENARIOS["demo"], 1000, acts.append)
+        change = json.loads((await anext(reader.messages)).payload)
+
+    assert played == [frame["payload"] for frame in frames]
+    assert acts == list(SCENARIOS["demo"].acts)
+    assert change["print"]["ams"]["tray_exist_bits"] == "1f"
+
+
+async def test_it_chatters_while_nothing_happens(socket_enabled: None) -> None:
+    async with BambuPrinter(x1c(), chatter=0.01) as printer, client(printer) as reader:
+        await reader.subscribe(f"device/{printer.hardware.serial}/report")
+        said = json.loads((await anext(reader.messages)).payload)
+
+    assert said["print"]["wifi_signal"]
+
+
+async def test_it_runs_by_itself(socket_enabled: None) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.printers.bambu",
+        "--speed=1000",
+        "--once",
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    about = json.loads(await process.stdout.readline())["listening"]
+    context = pinned_context(about["certificate"])
+    async with aiomqtt.Client(
+        about["host"],
+        about["port"],
+        username="bblp",
+        password=about["access_code"],
+        tls_context=context,
+        tls_insecure=True,
+    ) as reader:
+        await reader.publish(f"device/{about['serial']}/request", PUSHALL)
+        lines = [
+            json.loads(line) for line in (await process.stdout.read()).splitlines()
+        ]
+        with pytest.raises(aiomqtt.MqttError):
+            await anext(reader.messages)
+    assert await process.wait() == 0
+
+    assert [line["act"] for line in lines[:-1]] == [
+        act.title for act in SCENARIOS["demo"].acts
+    ]
+    assert lines[-1] == {"done": True}

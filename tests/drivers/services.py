@@ -1,0 +1,51 @@
+"""What drivers are handed in tests."""
+
+import asyncio
+from collections.abc import Callable
+import logging
+import ssl
+from typing import Any
+
+from custom_components.filament_slots.drivers.base import (
+    Clock,
+    DriverServices,
+    EventEmitter,
+    LoopClock,
+)
+
+
+async def build_context(factory: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    """Build an SSL context in a thread."""
+    return await asyncio.to_thread(factory)
+
+
+class Surroundings:
+    """The services and the emitter of one driver, and what it did with them.
+
+    events: what it emitted. changes: how often its health changed.
+    """
+
+    def __init__(self, clock: Clock | None = None, **services: Any) -> None:
+        """Offer the real clock or another."""
+        self.events: list[dict[str, Any]] = []
+        self.changes = 0
+        self.changed = asyncio.Event()
+        self.emitter = EventEmitter(self.events.append)
+        self.services = DriverServices(
+            clock=clock or LoopClock(),
+            ssl_context=build_context,
+            log=logging.getLogger("tests.driver"),
+            health_changed=self._health_changed,
+            **services,
+        )
+
+    def _health_changed(self) -> None:
+        self.changes += 1
+        self.changed.set()
+
+    async def wait_for(self, condition: Callable[[], bool], timeout: float = 5) -> None:
+        """Wait until the health has come to say this."""
+        async with asyncio.timeout(timeout):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()

@@ -1,0 +1,392 @@
+"""The reconnect loop: how long it waits, what it believes and what it says."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from itertools import pairwise
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from custom_components.filament_slots.drivers.base import DriverError, ErrorCode
+from custom_components.filament_slots.drivers.connection import Connection
+from tests.clock import FakeClock
+
+from .services import Surroundings
+
+REFUSED = DriverError(ErrorCode.CONNECTION_REFUSED, "the port is closed")
+LOST = DriverError(ErrorCode.CONNECTION_LOST, "closed")
+NO_ENTRY = DriverError(ErrorCode.INVALID_AUTH, "refused")
+
+
+class Rig:
+    """A connection whose sessions follow a script, on a clock of our own."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.around = Surroundings(self.clock)
+        self.attempts: list[float] = []
+        self.closed = 0
+        self.play: Callable[[], Coroutine[Any, Any, None]] = self.fail_with(REFUSED)
+        self.connection = Connection("dummy", self._session, self.around.services)
+
+    def fail_with(self, *errors: Exception) -> Callable[[], Coroutine[Any, Any, None]]:
+        """Return sessions that never connect; the last error is repeated."""
+        left = list(errors)
+
+        async def session() -> None:
+            raise left.pop(0) if len(left) > 1 else left[0]
+
+        return session
+
+    def stay(self, proved: bool = True) -> Callable[[], Coroutine[Any, Any, None]]:
+        """Return sessions that connect and stay."""
+
+        async def session() -> None:
+            self.connection.connected()
+            if proved:
+                self.connection.heard(100)
+                self.connection.proved()
+            await asyncio.Event().wait()
+
+        return session
+
+    async def start(self) -> None:
+        self.connection.start()
+        await self.clock.advance()
+
+    @property
+    def health(self) -> dict[str, Any]:
+        return self.connection.health()
+
+    @property
+    def code(self) -> str:
+        return str(self.health["last_error"]["code"])
+
+    async def _session(self) -> None:
+        self.attempts.append(self.clock.monotonic())
+        try:
+            await self.play()
+        finally:
+            self.closed += 1
+
+
+@pytest.fixture
+async def rig() -> Any:
+    rig = Rig()
+    yield rig
+    await rig.connection.stop()
+    assert rig.clock.pending == 0
+    assert rig.closed == len(rig.attempts)
+
+
+async def test_it_backs_off_up_to_a_minute_and_never_gives_up(rig: Rig) -> None:
+    await rig.start()
+    await rig.clock.advance(600)
+
+    waits = [later - earlier for earlier, later in pairwise(rig.attempts)]
+    assert waits[:9] == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert rig.health["status"] == "reconnecting"
+
+
+async def test_a_session_that_proved_itself_resets_the_backing_off(rig: Rig) -> None:
+    await rig.start()
+    await rig.clock.advance(31)
+    rig.play = rig.stay()
+    await rig.clock.advance(32)
+    assert rig.health["status"] == "running"
+    rig.play = rig.fail_with(REFUSED)
+
+    # It stalls 60 s after its last word.
+    await rig.clock.advance(60 + 10)
+
+    assert rig.attempts == [0, 1, 3, 7, 15, 31, 63, 124, 126, 130]
+
+
+async def test_a_connection_that_never_proves_itself_keeps_backing_off(
+    rig: Rig,
+) -> None:
+    rig.play = rig.stay(proved=False)
+    await rig.start()
+
+    await rig.clock.advance(200)
+
+    waits = [later - earlier for earlier, later in pairwise(rig.attempts)]
+    assert waits == [20 + 1, 20 + 2, 20 + 4, 20 + 8, 20 + 16, 20 + 32]
+
+
+async def test_a_printer_that_never_says_a_word_is_called_silent(rig: Rig) -> None:
+    rig.play = rig.stay(proved=False)
+    await rig.start()
+    assert rig.health["status"] == "waiting"
+
+    await rig.clock.advance(20)
+
+    assert (rig.health["status"], rig.code) == ("reconnecting", "silent_printer")
+
+
+async def test_a_stream_that_stalls_is_ended_and_renewed(rig: Rig) -> None:
+    rig.play = rig.stay()
+    await rig.start()
+    for _ in range(5):
+        await rig.clock.advance(59)
+        rig.connection.heard(10)
+    assert len(rig.attempts) == 1
+
+    await rig.clock.advance(60)
+    assert (rig.health["status"], rig.code) == ("reconnecting", "stream_stalled")
+    await rig.clock.advance(1)
+
+    assert len(rig.attempts) == 2
+    assert rig.health["status"] == "running"
+    assert rig.health["counters"]["reconnects"] == 1
+
+
+async def test_credentials_refused_twice_in_a_row_stop_the_retrying(rig: Rig) -> None:
+    rig.play = rig.fail_with(NO_ENTRY)
+    await rig.start()
+    assert rig.health["status"] == "reconnecting"
+
+    await rig.clock.advance(1)
+    assert (rig.health["status"], rig.code) == ("auth_failed", "invalid_auth")
+    await rig.clock.advance(1000)
+
+    assert len(rig.attempts) == 2
+    assert rig.health["next_retry_in"] is None
+
+
+async def test_a_single_refusal_is_not_believed(rig: Rig) -> None:
+    rig.play = rig.fail_with(NO_ENTRY, REFUSED, NO_ENTRY, REFUSED)
+    await rig.start()
+
+    await rig.clock.advance(30)
+
+    assert rig.health["status"] == "reconnecting"
+
+
+async def test_it_tries_again_after_a_restart(rig: Rig) -> None:
+    rig.play = rig.fail_with(NO_ENTRY)
+    await rig.start()
+    await rig.clock.advance(1)
+    await rig.connection.stop()
+    assert rig.health["status"] == "stopped"
+    rig.play = rig.stay()
+
+    await rig.start()
+
+    assert rig.health["status"] == "running"
+
+
+async def test_starting_twice_opens_one_connection(rig: Rig) -> None:
+    rig.play = rig.stay()
+    await rig.start()
+
+    await rig.start()
+
+    assert len(rig.attempts) == 1
+
+
+@pytest.mark.parametrize(
+    "code", [ErrorCode.WRONG_PRINTER, ErrorCode.NEW_CERTIFICATE, ErrorCode.TLS_FAILED]
+)
+async def test_what_may_heal_by_itself_is_retried(rig: Rig, code: ErrorCode) -> None:
+    rig.play = rig.fail_with(DriverError(code))
+    await rig.start()
+
+    await rig.clock.advance(3)
+
+    assert rig.attempts == [0, 1, 3]
+    assert rig.code == code
+
+
+async def test_closed_right_after_connecting_three_times_has_its_own_name(
+    rig: Rig,
+) -> None:
+    async def session() -> None:
+        rig.connection.connected()
+        raise LOST
+
+    rig.play = session
+    await rig.start()
+    codes = [rig.code]
+    for wait in (1, 2):
+        await rig.clock.advance(wait)
+        codes.append(rig.code)
+
+    assert codes == ["connection_lost", "connection_lost", "closed_after_connect"]
+
+
+async def test_a_session_that_was_good_is_not_called_closed_early(rig: Rig) -> None:
+    async def session() -> None:
+        rig.connection.connected()
+        rig.connection.heard(1)
+        rig.connection.proved()
+        raise LOST
+
+    rig.play = session
+    await rig.start()
+
+    await rig.clock.advance(10)
+
+    assert len(rig.attempts) > 4
+    assert rig.code == "connection_lost"
+
+
+async def test_a_session_that_just_ends_is_a_lost_connection(rig: Rig) -> None:
+    async def session() -> None:
+        rig.connection.connected()
+
+    rig.play = session
+    await rig.start()
+
+    assert rig.code == "connection_lost"
+
+
+async def test_a_fault_of_the_driver_is_named_once_and_retried(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.play = rig.fail_with(TypeError("a secret value"))
+    await rig.start()
+
+    await rig.clock.advance(10)
+
+    assert len(rig.attempts) == 4
+    assert rig.health["last_error"] == {
+        "code": "driver_broken",
+        "message": "TypeError",
+        "at": "2026-01-01T00:00:07+00:00",
+    }
+    errors = [r for r in caplog.records if r.levelno >= logging.ERROR]
+    assert len(errors) == 1
+
+
+async def test_the_circuit_opens_with_the_fifth_failure_in_a_row(rig: Rig) -> None:
+    await rig.start()
+    seen = {1: rig.health["circuit"]}
+    for number, wait in enumerate((1, 2, 4, 8), start=2):
+        await rig.clock.advance(wait)
+        seen[number] = rig.health["circuit"]
+    assert seen == {1: "closed", 2: "closed", 3: "closed", 4: "closed", 5: "open"}
+
+    rig.play = rig.stay(proved=False)
+    await rig.clock.advance(16)
+    assert rig.health["circuit"] == "half_open"
+
+    rig.connection.proved()
+    assert rig.health["circuit"] == "closed"
+
+
+async def test_health_says_all_there_is_and_is_json(rig: Rig) -> None:
+    assert rig.health["status"] == "stopped"
+    await rig.start()
+    await rig.clock.advance(1.5)
+    rig.connection.versions = {"model": "X"}
+
+    assert json.loads(json.dumps(rig.health)) == {
+        "driver_key": "dummy",
+        "status": "reconnecting",
+        "connected": False,
+        "since": "2026-01-01T00:00:00+00:00",
+        "last_message_at": None,
+        "attempts": 2,
+        "next_retry_in": 1.5,
+        "circuit": "closed",
+        "last_error": {
+            "code": "connection_refused",
+            "message": "the port is closed",
+            "at": "2026-01-01T00:00:01+00:00",
+        },
+        "counters": {
+            "messages": 0,
+            "bytes": 0,
+            "ignored": 0,
+            "decode_errors": 0,
+            "events": 0,
+            "reconnects": 0,
+        },
+        "versions": {"model": "X"},
+    }
+
+
+async def test_messages_are_counted_and_change_nothing_else(rig: Rig) -> None:
+    rig.play = rig.stay()
+    await rig.start()
+    changes = rig.around.changes
+
+    await rig.clock.advance(5)
+    rig.connection.heard(50)
+    rig.connection.proved()
+
+    assert rig.around.changes == changes
+    assert rig.health["counters"]["messages"] == 2
+    assert rig.health["counters"]["bytes"] == 150
+    assert rig.health["last_message_at"] == "2026-01-01T00:00:05+00:00"
+
+
+async def test_each_change_is_told_once(rig: Rig) -> None:
+    await rig.start()
+    changes = rig.around.changes
+    assert changes == 2  # Starting, reconnecting.
+
+    await rig.clock.advance(100)
+    assert rig.around.changes == changes
+
+    rig.play = rig.stay()
+    await rig.clock.advance(60)
+    assert rig.around.changes == changes + 2  # Waiting, running.
+
+
+async def test_a_printer_that_is_there_but_not_ready_says_why(rig: Rig) -> None:
+    rig.play = rig.stay()
+    await rig.start()
+
+    rig.connection.waiting()
+    assert (rig.health["status"], rig.health["last_error"]) == ("waiting", None)
+    rig.connection.waiting(DriverError(ErrorCode.UNKNOWN, "not ready"))
+    assert (rig.health["status"], rig.code) == ("waiting", "unknown")
+    rig.connection.proved()
+
+    assert rig.health["status"] == "running"
+
+
+async def test_going_is_one_warning_and_coming_back_one_info(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    rig.play = rig.stay()
+    await rig.start()
+    assert not caplog.records
+
+    rig.play = rig.fail_with(REFUSED)
+    await rig.clock.advance(300)
+    rig.play = rig.stay()
+    await rig.clock.advance(60)
+
+    assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
+        ("WARNING", "Printer is away: stream_stalled: no message arrived"),
+        ("INFO", "Printer is back"),
+    ]
+
+
+async def test_stopping_ends_the_session_and_may_be_repeated(rig: Rig) -> None:
+    rig.play = rig.stay()
+    await rig.start()
+
+    await rig.connection.stop()
+    await rig.connection.stop()
+
+    assert rig.closed == 1
+    assert rig.health["status"] == "stopped"
+    assert not rig.health["connected"]
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_stopping_ends_the_waiting_for_the_next_try(rig: Rig) -> None:
+    await rig.start()
+    await rig.clock.advance(10)
+
+    await rig.connection.stop()
+
+    assert rig.health["next_retry_in"] is None
+    assert rig.clock.pending == 0

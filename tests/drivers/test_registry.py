@@ -1,0 +1,97 @@
+"""Drivers are found by their folders, and a broken one harms nobody."""
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from custom_components.filament_slots import drivers
+from custom_components.filament_slots.drivers.base import DriverError, ErrorCode
+from custom_components.filament_slots.drivers.registry import (
+    available_drivers,
+    load_driver,
+)
+
+WORKING = """
+from typing import ClassVar
+from pydantic import BaseModel
+from ..base import Driver as BaseDriver
+
+class Driver(BaseDriver):
+    driver_key: ClassVar[str] = "{key}"
+    Config = BaseModel
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder that belongs to the drivers' package."""
+    monkeypatch.setattr(drivers, "__path__", [*drivers.__path__, str(tmp_path)])
+    return tmp_path
+
+
+def drop_in(folder: Path, key: str, source: str) -> None:
+    """Drop a driver in."""
+    (folder / key).mkdir()
+    (folder / key / "driver.py").write_text(source, encoding="utf-8")
+
+
+async def test_a_folder_with_a_driver_is_selectable_and_loads(folder: Path) -> None:
+    drop_in(folder, "registry_dummy", WORKING.format(key="registry_dummy"))
+
+    assert "registry_dummy" in await available_drivers()
+    driver = await load_driver("registry_dummy")
+
+    assert driver.driver_key == "registry_dummy"
+
+
+async def test_what_is_no_driver_is_not_offered(folder: Path) -> None:
+    (folder / "empty_folder").mkdir()
+    drop_in(folder, "no identifier", "")
+
+    found = await available_drivers()
+
+    assert "bambulab_mqtt" in found
+    assert not {"empty_folder", "no identifier", "__pycache__"} & set(found)
+
+
+async def test_our_own_driver_loads() -> None:
+    driver = await load_driver("bambulab_mqtt")
+
+    assert driver is import_module(f"{drivers.__name__}.bambulab_mqtt.driver").Driver
+
+
+@pytest.mark.parametrize("key", ["nobody", "", "..", "base", "os.path"])
+async def test_an_unknown_key_has_its_own_error(key: str) -> None:
+    with pytest.raises(DriverError) as caught:
+        await load_driver(key)
+
+    assert caught.value.code is ErrorCode.UNKNOWN_DRIVER
+
+
+@pytest.mark.parametrize(
+    ("key", "source", "said"),
+    [
+        ("broken_import", "import no_such_module_anywhere", "no_such_module_anywhere"),
+        ("broken_syntax", "class Driver(:", "SyntaxError"),
+        ("broken_nothing", "", "no attribute 'Driver'"),
+        ("broken_kind", "Driver = int", "not a driver"),
+        ("broken_thing", "Driver = 3", "not a driver"),
+        ("broken_key", WORKING.format(key="another"), "its key is another"),
+    ],
+    ids=lambda value: value if value.startswith("broken") else "",
+)
+async def test_a_broken_driver_is_told_once_and_harms_no_other(
+    folder: Path, caplog: pytest.LogCaptureFixture, key: str, source: str, said: str
+) -> None:
+    drop_in(folder, key, source)
+
+    for _ in range(2):
+        with pytest.raises(DriverError, match=said) as caught:
+            await load_driver(key)
+        assert caught.value.code is ErrorCode.DRIVER_BROKEN
+
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Driver {key} cannot be used"
+    ]
+    assert (await load_driver("bambulab_mqtt")).driver_key == "bambulab_mqtt"

@@ -1,0 +1,233 @@
+"""The whole path: a spool goes into a printer, an automation runs in Home Assistant."""
+
+import asyncio
+from collections import Counter
+from contextlib import closing
+import re
+import sqlite3
+import subprocess
+from typing import Any
+
+import pytest
+from ulid_transform import bytes_to_ulid
+import yaml
+
+from ..printers.bambu import ACCESS_CODE, BambuPrinter
+from ..printers.bambu_scenarios import BLACK, BLUE, WHITE, inserted, removed, x1c
+from .hass import PYTHON, ROOT, HomeAssistant
+from .integration import (
+    DOMAIN,
+    SPOOL_EVENTS,
+    Event,
+    add_printer,
+    entry_state,
+    on_spool_events,
+    slots,
+    statuses,
+    told,
+    true_statuses,
+    wait_until,
+)
+
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("socket_enabled")]
+
+REMOVAL_CONFIRMED = 8.0
+
+# Tells which events automations ran for, on the bus where the test can hear it.
+RELAY = {
+    "alias": "Relay",
+    "mode": "queued",
+    "triggers": [
+        {"trigger": "event", "event_type": f"{DOMAIN}_{kind}"} for kind in SPOOL_EVENTS
+    ],
+    "actions": [
+        {
+            "event": "automation_ran",
+            "event_data": {"event_id": "{{ trigger.event.data.event_id }}"},
+        }
+    ],
+}
+
+LIST_PACKAGES = """
+import importlib.metadata
+for found in importlib.metadata.distributions():
+    print(found.name.lower().replace("_", "-").replace(".", "-"))
+"""
+
+
+class Listener:
+    """What came over Home Assistant's bus: events, and automations that ran for them."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.acted_on: list[str] = []
+
+    async def listen(self, home_assistant: HomeAssistant) -> None:
+        client = home_assistant.client
+        await on_spool_events(client, self.events.append)
+        await client.on_event(
+            "automation_ran",
+            lambda event: self.acted_on.append(event["data"]["event_id"]),
+        )
+
+    async def heard(self, number: int, seconds: float) -> None:
+        """Wait for so many events and the automation's run for each."""
+        await wait_until(lambda: len(self.acted_on) >= number, seconds)
+        assert [told(event) for event in self.events][number:] == []
+        assert self.acted_on == [event["event_id"] for event in self.events]
+        assert len(self.events) == number
+
+
+async def test_a_spool_reaches_automations_and_the_store_even_across_a_kill(
+    home_assistant: HomeAssistant,
+) -> None:
+    client = home_assistant.client
+    async with BambuPrinter(x1c(), chatter=1.0) as printer:
+        hardware = printer.hardware
+        entry_id = await add_printer(client, printer)
+        assert await entry_state(client, entry_id) == "loaded"
+        await _shown(home_assistant, printer)
+        await client.post("config/automation/config/relay", RELAY)
+        await client.post(
+            "config/automation/config/readme", _automation_of_the_readme()
+        )
+        before = Listener()
+        await before.listen(home_assistant)
+
+        await printer.play(hardware.insert(1, 3, WHITE))
+
+        await before.heard(1, 15)
+        assert [told(event) for event in before.events] == [inserted(1, 3, WHITE)]
+        event = before.events[0]
+        assert event["entry_id"] == entry_id
+        assert event["device_id"] in await _device_ids(home_assistant)
+        assert event["meta"]["source"] == "live"
+        assert await _notifications(home_assistant) == [
+            ("New spool in slot A3", "PLA was put in.")
+        ]
+        await _shown(home_assistant, printer)
+        assert _stored(home_assistant) == [event["event_id"]]
+
+        await home_assistant.kill()
+        await printer.play(hardware.swap(1, 1, BLACK), speed=100)
+        await home_assistant.start(until_running=False)
+        after = Listener()
+        await after.listen(home_assistant)
+
+        await after.heard(2, 40)
+        assert [told(event) for event in after.events] == [
+            removed(1, 1, BLUE, late=True),
+            inserted(1, 1, BLACK, late=True),
+        ]
+        assert {event["meta"]["source"] for event in after.events} == {"reconcile"}
+        await _shown(home_assistant, printer)
+        # By now a removal of an untouched slot would be confirmed too. What is stored
+        # is all there is: events are stored before anybody hears of them.
+        await asyncio.sleep(REMOVAL_CONFIRMED)
+        assert _stored(home_assistant) == [
+            event["event_id"] for event in before.events + after.events
+        ]
+        _assert_clean(home_assistant)
+
+
+async def test_a_printer_that_is_off_loads_with_its_slots_known(
+    home_assistant: HomeAssistant,
+) -> None:
+    printer = BambuPrinter(x1c())
+    async with printer:
+        entry_id = await add_printer(home_assistant.client, printer)
+        await _shown(home_assistant, printer)
+        await home_assistant.stop()
+
+    await home_assistant.start()
+
+    client = home_assistant.client
+    assert await entry_state(client, entry_id) == "loaded"
+    found = await slots(client, printer.hardware.serial)
+    assert statuses(found) == true_statuses(printer.hardware)
+    connected = [
+        state["state"]
+        for entity, state in (await client.states("binary_sensor.")).items()
+        if entity.endswith("_connected")
+    ]
+    assert connected == ["off"]
+    _assert_clean(home_assistant, "Printer is away: connection_refused")
+
+
+def test_home_assistant_has_nothing_installed_but_itself_and_what_we_require() -> None:
+    installed = subprocess.run(
+        [
+            PYTHON,
+            "-c",
+            LIST_PACKAGES,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+
+    lock = (ROOT / "scripts" / "locks" / "ha.txt").read_text()
+    locked = re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)
+    assert Counter(installed) == Counter(locked)
+    assert not {"pytest", "amqtt", "hypothesis", "mypy"} & set(installed)
+
+
+async def _shown(home_assistant: HomeAssistant, printer: BambuPrinter) -> None:
+    """Wait until the entities say what really is in the slots."""
+    hardware = printer.hardware
+    async with asyncio.timeout(20):
+        while statuses(
+            await slots(home_assistant.client, hardware.serial)
+        ) != true_statuses(hardware):
+            await asyncio.sleep(0.1)
+
+
+async def _device_ids(home_assistant: HomeAssistant) -> set[str]:
+    devices = await home_assistant.client.call("config/device_registry/list")
+    return {device["id"] for device in devices}
+
+
+async def _notifications(home_assistant: HomeAssistant) -> list[tuple[str, str]]:
+    shown = await home_assistant.client.call("persistent_notification/get")
+    return [
+        (each["title"], each["message"])
+        for each in shown
+        if each["title"].startswith("New spool")
+    ]
+
+
+def _automation_of_the_readme() -> dict[str, Any]:
+    text = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (automation,) = [yaml.safe_load(block) for block in blocks if "alias:" in block]
+    return automation  # type: ignore[no-any-return]
+
+
+def _stored(home_assistant: HomeAssistant) -> list[str]:
+    """Return the ids of the spool events in the store, in their order."""
+    path = home_assistant.folder / ".storage" / DOMAIN / f"{DOMAIN}.db"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        ams_state = 3
+        rows = db.execute(
+            "SELECT event_id FROM slot_events WHERE event_type != ? ORDER BY sequence",
+            (ams_state,),
+        )
+        return [bytes_to_ulid(event_id) for (event_id,) in rows]
+
+
+def _assert_clean(home_assistant: HomeAssistant, *expected: str) -> None:
+    """Home Assistant's log holds no complaint of ours but these, and no secret."""
+    log = home_assistant.log()
+    complaints = [
+        line
+        for line in log.splitlines()
+        if re.search(r" (WARNING|ERROR|CRITICAL) ", line)
+        and DOMAIN in line
+        and "has not been tested by Home Assistant" not in line
+    ]
+    assert len(complaints) == len(expected), complaints
+    for line, pattern in zip(complaints, expected, strict=True):
+        assert re.search(pattern, line)
+    assert f"custom_components/{DOMAIN}/" not in log, "a traceback went through us"
+    for secret in (ACCESS_CODE, BLUE.uuid, BLUE.chip, WHITE.uuid, WHITE.chip):
+        assert str(secret) not in log

@@ -1,0 +1,1 @@
+"""Virtual printers, for the tests and for the demo."""

@@ -1,0 +1,163 @@
+"""How a virtual Bambu Lab printer looks on the wire (bambu.md 3 and 6)."""
+
+from typing import TYPE_CHECKING, Any
+
+from .bambu_models import A2L_LITE_ID, A2L_LITE_TYPE, KINDS, Bay, Kind, Spool, Unit
+
+if TYPE_CHECKING:
+    from .bambu_hardware import VirtualBambu
+
+type Report = dict[str, Any]
+
+NO_TAG = "0" * 16
+NO_UUID = "0" * 32
+NO_EXTRUDER_SLOT = 0xFFFF
+
+
+def versions(printer: VirtualBambu, sequence_id: str) -> Report:
+    """Return the answer to get_version."""
+    modules = [
+        {
+            "name": "ota",
+            "sn": printer.serial,
+            "sw_ver": "01.09.00.01",
+            "hw_ver": "OTA",
+            "product_name": printer.model.product,
+        }
+    ]
+    for unit in printer.units.values():
+        facts = KINDS[unit.kind]
+        modules.append(
+            {
+                "name": f"{unit.kind}/{unit.id}",
+                "sn": unit.serial,
+                "sw_ver": "03.00.21.29",
+                "hw_ver": facts.hardware,
+                "product_name": f"{facts.product} ({unit.id % 128 + 1})",
+            }
+        )
+    return {
+        "info": {
+            "command": "get_version",
+            "sequence_id": sequence_id,
+            "module": modules,
+        }
+    }
+
+
+def bits(printer: VirtualBambu) -> Report:
+    """Return what `ams` holds beside its units: bit fields, active slot, settings."""
+    exist = present = known = read = reading = 0
+    for unit in printer.units.values():
+        exist |= 1 << unit.bit
+        for tray, bay in enumerate(unit.bays):
+            bit = 1 << unit.slot_bit(tray)
+            present |= bit if bay.at_feeder else 0
+            known |= bit if bay.at_feeder and bay.known else 0
+            read |= bit if bay.at_feeder and bay.read_done else 0
+            reading |= bit if bay.reading else 0
+    return {
+        "ams_exist_bits": f"{exist:x}",
+        "tray_exist_bits": f"{present:x}",
+        "tray_is_bbl_bits": f"{known:x}",
+        "tray_read_done_bits": f"{read:x}",
+        "tray_reading_bits": f"{reading:x}",
+        "tray_now": _tray_now(printer),
+        "insert_flag": printer.insert_flag,
+        "power_on_flag": printer.power_on_flag,
+        "version": printer.version,
+    }
+
+
+def _tray_now(printer: VirtualBambu) -> str:
+    if printer.active is None:
+        return "255"
+    unit, slot = printer.units[printer.active[0]], printer.active[1]
+    if printer.model.extruders or unit.id == A2L_LITE_ID:
+        return str(slot - 1)
+    return str(unit.id if unit.id >= 128 else unit.id * 4 + slot - 1)
+
+
+def unit_list(printer: VirtualBambu) -> list[Report]:
+    """Return the units with all their trays."""
+    return [_unit(printer, unit) for unit in printer.units.values()]
+
+
+def _unit(printer: VirtualBambu, unit: Unit) -> Report:
+    type_code = KINDS[unit.kind].type_code
+    if unit.id == A2L_LITE_ID:
+        type_code = A2L_LITE_TYPE
+    info = 0x1000 | (0x20 if unit.drying_minutes else 0) | type_code
+    shown: Report = {
+        "id": str(unit.id),
+        "info": f"{info:x}",
+        "humidity": "0" if unit.kind is Kind.LITE else "4",
+        "humidity_raw": "0" if unit.kind is Kind.LITE else str(unit.humidity),
+        "temp": "0.0" if unit.kind is Kind.LITE else f"{unit.temperature}",
+        "dry_time": unit.drying_minutes,
+        "tray": [_tray(printer, tray, bay) for tray, bay in enumerate(unit.bays)],
+    }
+    return shown | ({"ams_id": unit.serial} if printer.model.unit_serials else {})
+
+
+def _tray(printer: VirtualBambu, tray: int, bay: Bay) -> Report:
+    shown: Report = {"id": str(tray)}
+    if bay.known is not None and (bay.known.uuid or bay.known.material):
+        shown |= _filament(bay.known)
+    if printer.model.states:
+        shown["state"] = _state(bay)
+    elif len(shown) > 1:
+        shown["state"] = 3
+    return shown
+
+
+def externals(printer: VirtualBambu) -> Report:
+    """Return what hangs on the external holders, as far as the printer was told."""
+    shown = [
+        {"id": str(holder)} | _filament(preset)
+        for holder, preset in sorted(printer.presets.items())
+    ]
+    if printer.model.vir_slots:
+        return {"vir_slot": shown}
+    return {"vt_tray": shown[0]}
+
+
+def extruders(printer: VirtualBambu) -> Report:
+    """Return what each extruder holds, where the printer says so."""
+    if not printer.model.extruders:
+        return {}
+    now = NO_EXTRUDER_SLOT
+    if printer.active is not None:
+        now = printer.units[printer.active[0]].id << 8 | printer.active[1] - 1
+    info = [
+        {"id": number, "snow": now if number == 0 else NO_EXTRUDER_SLOT}
+        for number in range(printer.model.extruders)
+    ]
+    return {"device": {"extruder": {"info": info, "state": printer.model.extruders}}}
+
+
+def _state(bay: Bay) -> int:
+    """Return the `state` of X1, H2 and P2 (bambu.md 3.5)."""
+    if bay.reading:
+        return 17
+    if bay.known is not None:
+        return 11 if bay.at_feeder else 10
+    return 9 if bay.at_feeder else 0
+
+
+def _filament(spool: Spool) -> Report:
+    return {
+        "tag_uid": spool.chip or NO_TAG,
+        "tray_uuid": spool.uuid or NO_UUID,
+        "tray_info_idx": spool.code,
+        "tray_type": spool.material,
+        "tray_sub_brands": spool.name,
+        "tray_id_name": spool.colour_code,
+        "tray_color": spool.colour,
+        "cols": [spool.colour],
+        "tray_weight": str(spool.weight),
+        "tray_diameter": "1.75",
+        "nozzle_temp_min": "190" if spool.material else "0",
+        "nozzle_temp_max": "230" if spool.material else "0",
+        "remain": spool.remain,
+    }

@@ -1,0 +1,1 @@
+"""A driver that says what the test tells it to say."""

@@ -1,0 +1,119 @@
+"""Binary sensors of slots, units and the printer."""
+
+from collections.abc import Iterator
+from unittest.mock import patch
+
+from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    snapshot_platform,
+)
+from syrupy.assertion import SnapshotAssertion
+
+from custom_components.filament_slots.drivers.base import DriverStatus
+
+from .common import (
+    EXTERNAL,
+    async_deliver,
+    async_set_up,
+    async_show,
+    make_entry,
+    spool_event,
+    state,
+    unit_state,
+)
+
+pytestmark = pytest.mark.usefixtures("scripted_driver")
+
+SPOOL_3 = "binary_sensor.x1c_ams_a_slot_a3_spool"
+PRINTER = "binary_sensor.x1c_connected"
+UNIT = "binary_sensor.x1c_ams_a_connected"
+
+
+@pytest.fixture(autouse=True)
+def binary_sensors_only() -> Iterator[None]:
+    """Set up the platform under test and no other."""
+    with patch("custom_components.filament_slots.PLATFORMS", [Platform.BINARY_SENSOR]):
+        yield
+
+
+@pytest.fixture
+async def entry(hass: HomeAssistant) -> MockConfigEntry:
+    """A connected printer with a unit and an external holder."""
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_show(hass, entry, DriverStatus.RUNNING)
+    await async_deliver(hass, entry, state(direct=[EXTERNAL]))
+    return entry
+
+
+def _state(hass: HomeAssistant, entity_id: str) -> str:
+    found = hass.states.get(entity_id)
+    assert found is not None
+    return found.state
+
+
+@pytest.mark.usefixtures("all_entities_enabled")
+async def test_binary_sensors(
+    hass: HomeAssistant,
+    entity_registry: er.EntityRegistry,
+    snapshot: SnapshotAssertion,
+    entry: MockConfigEntry,
+) -> None:
+    await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
+
+
+async def test_spools_and_the_connection_are_enabled_at_first(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    assert set(hass.states.async_entity_ids("binary_sensor")) == {
+        *(f"binary_sensor.x1c_ams_a_slot_a{slot}_spool" for slot in range(1, 5)),
+        PRINTER,
+    }
+
+
+async def test_a_spool_is_there_or_not(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    assert _state(hass, SPOOL_3) == STATE_OFF
+
+    await async_deliver(hass, entry, spool_event("spool_inserted", 3))
+    assert _state(hass, SPOOL_3) == STATE_ON
+
+    await async_show(hass, entry, DriverStatus.RECONNECTING)
+    assert _state(hass, SPOOL_3) == STATE_ON
+
+
+async def test_the_connection_is_an_entity_of_its_own(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    assert _state(hass, PRINTER) == STATE_ON
+
+    await async_show(hass, entry, DriverStatus.RECONNECTING)
+    assert _state(hass, PRINTER) == STATE_OFF
+
+
+@pytest.mark.usefixtures("all_entities_enabled")
+async def test_the_printer_alone_knows_whether_a_unit_is_connected(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    assert _state(hass, UNIT) == STATE_ON
+
+    await async_deliver(hass, entry, state(unit_state(online=False)))
+    assert _state(hass, UNIT) == STATE_OFF
+
+    await async_show(hass, entry, DriverStatus.RECONNECTING)
+    assert _state(hass, UNIT) == STATE_UNAVAILABLE
+
+
+@pytest.mark.usefixtures("all_entities_enabled")
+async def test_the_active_slot_is_told_of_holders_without_a_sensor_too(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    await async_deliver(hass, entry, state(direct=[{**EXTERNAL, "active": True}]))
+
+    assert _state(hass, "binary_sensor.x1c_slot_ext_active") == STATE_ON
+    assert hass.states.get("binary_sensor.x1c_slot_ext_spool") is None

@@ -1,0 +1,57 @@
+"""The button that asks the printer for everything again."""
+
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
+import pytest
+
+from custom_components.filament_slots.drivers.base import DriverStatus
+
+from .common import async_set_up, async_show, driver_of, make_entry
+
+pytestmark = pytest.mark.usefixtures("scripted_driver")
+
+REFRESH = "button.x1c_refresh"
+
+
+async def test_pressing_it_asks_the_printer(hass: HomeAssistant) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_show(hass, entry, DriverStatus.RUNNING)
+
+    await hass.services.async_call(
+        "button", "press", {"entity_id": REFRESH}, blocking=True
+    )
+
+    assert driver_of(entry).synced == 1
+
+
+async def test_there_is_nothing_to_press_while_nobody_is_there(
+    hass: HomeAssistant,
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    found = hass.states.get(REFRESH)
+    assert found is not None
+    assert found.state == STATE_UNAVAILABLE
+
+    await async_show(hass, entry, DriverStatus.RUNNING)
+    found = hass.states.get(REFRESH)
+    assert found is not None
+    assert found.state != STATE_UNAVAILABLE
+
+
+async def test_updating_any_entity_asks_the_printer_too(hass: HomeAssistant) -> None:
+    await async_setup_component(hass, "homeassistant", {})
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_show(hass, entry, DriverStatus.RUNNING)
+
+    await hass.services.async_call(
+        "homeassistant",
+        "update_entity",
+        {"entity_id": ["sensor.x1c_driver_status"]},
+        blocking=True,
+    )
+
+    assert driver_of(entry).synced == 1

@@ -1,0 +1,329 @@
+"""Adding a printer, and changing how it is reached."""
+
+from typing import Any
+from unittest.mock import AsyncMock, patch
+
+from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from pydantic import SecretStr
+import pytest
+
+from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.drivers import registry
+from custom_components.filament_slots.drivers.base import (
+    DriverError,
+    ErrorCode,
+    ProbeResult,
+)
+
+from .common import SERIAL, make_entry
+
+FLOW = "custom_components.filament_slots.config_flow"
+OTHER_SERIAL = "00M09A000000002"
+INPUT = {
+    "host": "192.0.2.1",
+    "port": 8883,
+    "serial": SERIAL,
+    "access_code": "12345678",
+}
+
+pytestmark = pytest.mark.usefixtures("scripted_driver")
+
+
+@pytest.fixture(autouse=True)
+def set_up_entry() -> Any:
+    """Make entries without setting them up."""
+    with patch(
+        "custom_components.filament_slots.async_setup_entry", return_value=True
+    ) as mock:
+        yield mock
+
+
+@pytest.fixture
+def probe(monkeypatch: pytest.MonkeyPatch) -> AsyncMock:
+    """Decide what a look at the printer comes to."""
+    mock = AsyncMock(
+        return_value=ProbeResult(
+            identity=SERIAL,
+            name="X1C 0001",
+            model="X1C",
+            config={"certificate": "certificate"},
+        )
+    )
+    monkeypatch.setattr(f"{FLOW}.load_driver", _loads_with(mock))
+    return mock
+
+
+def _loads_with(probe: AsyncMock) -> Any:
+    async def load(driver_key: str) -> type:
+        driver = await registry.load_driver(driver_key)
+        return type("Driver", (driver,), {"probe": probe})
+
+    return load
+
+
+async def _start(hass: HomeAssistant, driver: str = "scripted") -> ConfigFlowResult:
+    """Go as far as the form of a driver."""
+    result = await hass.config_entries.flow.async_init(
+        DOMAIN, context={"source": SOURCE_USER}
+    )
+    assert result["type"] is FlowResultType.FORM
+    assert result["step_id"] == "user"
+    return await hass.config_entries.flow.async_configure(
+        result["flow_id"], {"driver_key": driver}
+    )
+
+
+async def _submit(
+    hass: HomeAssistant, result: ConfigFlowResult, user_input: dict[str, Any]
+) -> ConfigFlowResult:
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"], user_input
+    )
+    await hass.async_block_till_done()
+    return result
+
+
+async def test_a_printer_is_added_with_the_certificate_that_was_seen(
+    hass: HomeAssistant,
+) -> None:
+    result = await _start(hass)
+    assert result["type"] is FlowResultType.FORM
+    assert result["step_id"] == "scripted"
+    assert not result["errors"]
+
+    result = await _submit(hass, result, INPUT)
+
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["title"] == "X1C 0001"
+    assert result["result"].unique_id == SERIAL
+    assert result["data"] == {
+        "driver_key": "scripted",
+        "model": "X1C",
+        **INPUT,
+        "certificate": f"certificate of {SERIAL}",
+    }
+
+
+async def test_the_form_asks_for_what_only_a_person_can_know(
+    hass: HomeAssistant,
+) -> None:
+    result = await _start(hass)
+
+    schema = result["data_schema"]
+    assert schema is not None
+    assert [str(key) for key in schema.schema] == [
+        "host",
+        "port",
+        "serial",
+        "access_code",
+    ]
+    assert schema({**INPUT, "port": 8883}) == schema(
+        {key: value for key, value in INPUT.items() if key != "port"}
+    )
+
+
+async def test_a_single_driver_needs_no_picking(hass: HomeAssistant) -> None:
+    with patch(f"{FLOW}.available_drivers", return_value=("scripted",)):
+        result = await hass.config_entries.flow.async_init(
+            DOMAIN, context={"source": SOURCE_USER}
+        )
+
+    assert result["step_id"] == "scripted"
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+async def test_the_flow_recovers_from_every_error(
+    hass: HomeAssistant, probe: AsyncMock, code: ErrorCode
+) -> None:
+    result = await _start(hass)
+    probe.side_effect = DriverError(code, "detail")
+
+    result = await _submit(hass, result, INPUT)
+    assert result["type"] is FlowResultType.FORM
+    assert result["errors"] == {"base": code}
+
+    probe.side_effect = None
+    result = await _submit(hass, result, INPUT)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_a_fault_of_a_driver_is_an_unknown_error_and_logged(
+    hass: HomeAssistant, probe: AsyncMock, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = await _start(hass)
+    probe.side_effect = ZeroDivisionError
+
+    result = await _submit(hass, result, INPUT)
+
+    assert result["errors"] == {"base": "unknown"}
+    assert "ZeroDivisionError" in caplog.text
+    assert INPUT["access_code"] not in caplog.text
+
+
+async def test_a_value_the_driver_refuses_is_marked_at_its_field(
+    hass: HomeAssistant, probe: AsyncMock
+) -> None:
+    result = await _start(hass)
+
+    result = await _submit(hass, result, INPUT | {"serial": "1", "host": ""})
+
+    assert result["errors"] == {"serial": "invalid_config", "host": "invalid_config"}
+    probe.assert_not_called()
+
+    result = await _submit(hass, result, INPUT)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_a_printer_is_not_added_twice(hass: HomeAssistant) -> None:
+    make_entry().add_to_hass(hass)
+    result = await _start(hass)
+
+    result = await _submit(hass, result, INPUT | {"host": "192.0.2.9"})
+
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "already_configured"
+
+
+async def test_a_second_printer_is_added(hass: HomeAssistant) -> None:
+    make_entry().add_to_hass(hass)
+    result = await _start(hass)
+
+    result = await _submit(hass, result, INPUT | {"serial": OTHER_SERIAL})
+
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert len(hass.config_entries.async_entries(DOMAIN)) == 2
+
+
+async def test_a_broken_driver_ends_the_flow_with_the_reason(
+    hass: HomeAssistant,
+) -> None:
+    with patch(f"{FLOW}.load_driver", side_effect=DriverError(ErrorCode.DRIVER_BROKEN)):
+        result = await _start(hass)
+
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "driver_broken"
+
+
+async def test_reauthentication_asks_for_the_code_and_for_nothing_else(
+    hass: HomeAssistant, probe: AsyncMock
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    result = await entry.start_reauth_flow(hass)
+    assert result["step_id"] == "reauth_confirm"
+    assert [str(key) for key in result["data_schema"].schema] == ["access_code"]
+
+    probe.side_effect = DriverError(ErrorCode.INVALID_AUTH)
+    result = await _submit(hass, result, {"access_code": "wrong"})
+    assert result["errors"] == {"base": "invalid_auth"}
+
+    probe.side_effect = None
+    result = await _submit(hass, result, {"access_code": "87654321"})
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "reauth_successful"
+    assert entry.data == make_entry().data | {"access_code": "87654321"}
+
+
+async def test_a_new_code_goes_to_the_known_certificate_only(
+    hass: HomeAssistant, probe: AsyncMock
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    result = await entry.start_reauth_flow(hass)
+
+    await _submit(hass, result, {"access_code": "87654321"})
+
+    assert probe.call_args.args[0]["certificate"] == "certificate"
+
+
+async def test_reconfiguring_changes_the_address_and_keeps_the_rest(
+    hass: HomeAssistant, probe: AsyncMock
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    result = await entry.start_reconfigure_flow(hass)
+    assert result["step_id"] == "reconfigure"
+    assert [str(key) for key in result["data_schema"].schema] == [
+        "host",
+        "port",
+        "access_code",
+    ]
+
+    changes = {"host": "192.0.2.7", "port": 8884, "access_code": "12345678"}
+    probe.side_effect = DriverError(ErrorCode.CONNECTION_TIMEOUT)
+    result = await _submit(hass, result, changes)
+    assert result["errors"] == {"base": "connection_timeout"}
+
+    probe.side_effect = None
+    result = await _submit(hass, result, changes)
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "reconfigure_successful"
+    assert entry.data == make_entry().data | changes
+
+
+@pytest.mark.parametrize("left_empty", [{}, {"access_code": ""}])
+async def test_a_code_left_empty_is_kept(
+    hass: HomeAssistant, probe: AsyncMock, left_empty: dict[str, str]
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    result = await entry.start_reconfigure_flow(hass)
+
+    await _submit(hass, result, {"host": "192.0.2.7", "port": 8883} | left_empty)
+
+    assert probe.call_args.args[0]["access_code"] == "12345678"
+    assert entry.data == make_entry(host="192.0.2.7").data
+
+
+async def test_a_driver_may_ask_for_a_switch_and_for_a_secret_that_may_be_missing(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, probe: AsyncMock
+) -> None:
+    driver = await registry.load_driver("scripted")
+
+    class Config(driver.Config):  # type: ignore[name-defined,misc]
+        api_key: SecretStr | None = None
+        verify: bool = True
+
+    monkeypatch.setattr(driver, "Config", Config)
+    result = await _start(hass)
+
+    result = await _submit(hass, result, INPUT | {"verify": False})
+
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["data"]["verify"] is False
+    assert "api_key" not in result["data"]
+
+
+@pytest.mark.parametrize("step", ["reauth", "reconfigure"])
+async def test_an_entry_never_becomes_another_printer(
+    hass: HomeAssistant, probe: AsyncMock, step: str
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    probe.return_value = ProbeResult(identity=OTHER_SERIAL, name="another")
+    if step == "reauth":
+        result = await entry.start_reauth_flow(hass)
+        changes = {"access_code": "87654321"}
+    else:
+        result = await entry.start_reconfigure_flow(hass)
+        changes = {"host": "192.0.2.7", "port": 8883, "access_code": "12345678"}
+
+    result = await _submit(hass, result, changes)
+
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "unique_id_mismatch"
+    assert entry.data == make_entry().data
+
+
+async def test_no_form_ever_holds_a_secret(hass: HomeAssistant) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+
+    for result in (
+        await entry.start_reauth_flow(hass),
+        await entry.start_reconfigure_flow(hass),
+    ):
+        for key in result["data_schema"].schema:
+            assert "12345678" not in str(key.description)

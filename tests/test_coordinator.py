@@ -1,0 +1,305 @@
+"""The coordinator: events on the bus, in order, and what is made of health."""
+
+from concurrent.futures import ThreadPoolExecutor
+import ssl
+import threading
+from typing import Any
+
+from homeassistant.config_entries import SOURCE_REAUTH
+from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
+from homeassistant.core import CoreState, Event, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+import pytest
+
+from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.drivers.base import DriverStatus, ErrorCode
+
+from .common import (
+    EXTERNAL,
+    PLA,
+    SERIAL,
+    TAG,
+    UNIT_SERIAL,
+    async_deliver,
+    async_set_up,
+    async_show,
+    make_entry,
+    spool_event,
+    state,
+    unit_state,
+)
+
+pytestmark = pytest.mark.usefixtures("scripted_driver")
+
+OTHER_UNIT = "00600A000000002"
+STATUS_3 = "sensor.x1c_ams_a_slot_a3_status"
+EVENT_3 = "event.x1c_ams_a_slot_a3_spool"
+
+
+@pytest.fixture
+def on_the_bus(hass: HomeAssistant) -> list[Event[Any]]:
+    """Our events, in the order in which the bus delivers them."""
+    delivered: list[Event[Any]] = []
+
+    @callback
+    def note(event: Event[Any]) -> None:
+        delivered.append(event)
+
+    for event_type in ("spool_inserted", "spool_removed", "unknown_spool_detected"):
+        hass.bus.async_listen(f"{DOMAIN}_{event_type}", note)
+    return delivered
+
+
+async def test_the_bus_gets_the_whole_event_and_whose_it_is(
+    hass: HomeAssistant, on_the_bus: list[Event[Any]]
+) -> None:
+    entry = make_entry()
+    driver = await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state())
+
+    await async_deliver(
+        hass,
+        entry,
+        spool_event(
+            "spool_inserted",
+            3,
+            identifiers=TAG,
+            meta={"source": "live", "detected_late": False, "filament": PLA},
+        ),
+    )
+
+    [event] = on_the_bus
+    assert event.event_type == "filament_slots_spool_inserted"
+    device = dr.async_get(hass).async_get_child_device_by_identifier(
+        (DOMAIN, f"{SERIAL}_{UNIT_SERIAL}_3"), entry.entry_id
+    )
+    assert device is not None
+    assert event.data["entry_id"] == entry.entry_id
+    assert event.data["device_id"] == device.id
+    assert event.data["printer_id"] == driver.printer_id
+    assert event.data["slot"]["slot_no"] == 3
+    assert event.data["identifiers"] == TAG
+    assert event.data["meta"]["filament"]["name"] == "PLA Basic"
+    assert event.data["event_id"]
+
+
+async def test_an_event_of_a_direct_slot_names_its_device(
+    hass: HomeAssistant, on_the_bus: list[Event[Any]]
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state(direct=[{**EXTERNAL, "present": False}]))
+
+    await async_deliver(hass, entry, spool_event("spool_inserted", 1, None))
+
+    device = dr.async_get(hass).async_get_child_device_by_identifier(
+        (DOMAIN, f"{SERIAL}_direct_1"), entry.entry_id
+    )
+    assert device is not None
+    assert [event.data["device_id"] for event in on_the_bus] == [device.id]
+
+
+async def test_an_event_names_the_unit_that_sat_there_when_it_happened(
+    hass: HomeAssistant, on_the_bus: list[Event[Any]]
+) -> None:
+    hass.set_state(CoreState.starting)
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    other = unit_state(2, serial=OTHER_UNIT, label="B")
+    await async_deliver(
+        hass,
+        entry,
+        state(unit_state(), other),
+        spool_event("spool_removed", 1),
+        state(unit_state(2), other | {"ams_unit_no": 1}),
+    )
+
+    hass.set_state(CoreState.running)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await hass.async_block_till_done()
+
+    device = dr.async_get(hass).async_get_child_device_by_identifier(
+        (DOMAIN, f"{SERIAL}_{UNIT_SERIAL}_1"), entry.entry_id
+    )
+    assert device is not None
+    assert [event.data["device_id"] for event in on_the_bus] == [device.id]
+
+
+async def test_an_automation_on_the_bus_sees_the_new_state(
+    hass: HomeAssistant,
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state())
+    seen = []
+
+    @callback
+    def look(_: Event[Any]) -> None:
+        seen.append(
+            (
+                hass.states.get(STATUS_3).state,
+                hass.states.get(EVENT_3).attributes["event_type"],
+            )
+        )
+
+    hass.bus.async_listen("filament_slots_spool_inserted", look)
+
+    await async_deliver(hass, entry, spool_event("spool_inserted", 3))
+
+    assert seen == [("unidentified", "spool_inserted")]
+
+
+async def test_ams_state_is_no_news(
+    hass: HomeAssistant, on_the_bus: list[Event[Any]]
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+
+    await async_deliver(hass, entry, state())
+
+    assert on_the_bus == []
+    assert hass.states.get(STATUS_3).state == "empty"
+
+
+async def test_events_wait_in_order_until_home_assistant_has_started(
+    hass: HomeAssistant, on_the_bus: list[Event[Any]]
+) -> None:
+    hass.set_state(CoreState.starting)
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(
+        hass,
+        entry,
+        state(),
+        spool_event("spool_removed", 1),
+        spool_event("spool_inserted", 3),
+        spool_event("unknown_spool_detected", 3),
+    )
+
+    assert on_the_bus == []
+    assert hass.states.get(STATUS_3).state == "unidentified"
+    assert hass.states.get(EVENT_3).state == "unknown"
+
+    hass.set_state(CoreState.running)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await hass.async_block_till_done()
+
+    assert [event.data["event_type"] for event in on_the_bus] == [
+        "spool_removed",
+        "spool_inserted",
+        "unknown_spool_detected",
+    ]
+    assert hass.states.get(EVENT_3).attributes["event_type"] == "unknown_spool_detected"
+
+    await async_deliver(hass, entry, spool_event("spool_removed", 3))
+    assert on_the_bus[-1].data["event_type"] == "spool_removed"
+
+
+async def test_an_entry_unloaded_before_the_start_is_silent_after_it(
+    hass: HomeAssistant, on_the_bus: list[Event[Any]]
+) -> None:
+    hass.set_state(CoreState.starting)
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state(), spool_event("spool_removed", 1))
+    await hass.config_entries.async_unload(entry.entry_id)
+
+    hass.set_state(CoreState.running)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await hass.async_block_till_done()
+
+    assert on_the_bus == []
+
+
+async def test_an_event_is_told_once_however_often_it_is_sent(
+    hass: HomeAssistant, on_the_bus: list[Event[Any]]
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    event = spool_event("spool_inserted", 3, event_id="01JBKZ0000000000000000000A")
+
+    await async_deliver(hass, entry, state(), event, event)
+
+    assert len(on_the_bus) == 1
+
+
+async def test_events_and_health_may_come_from_any_thread(
+    hass: HomeAssistant, on_the_bus: list[Event[Any]]
+) -> None:
+    entry = make_entry()
+    driver = await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state())
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(driver.emit, spool_event("spool_inserted", 3)).result()
+        thread.submit(driver.show, DriverStatus.RUNNING).result()
+    await async_deliver(hass, entry)
+
+    assert len(on_the_bus) == 1
+    assert hass.states.get("binary_sensor.x1c_connected").state == "on"
+
+
+async def test_two_printers_do_not_hear_of_each_other(
+    hass: HomeAssistant, on_the_bus: list[Event[Any]]
+) -> None:
+    first, second = make_entry(), make_entry("00M09A000000002")
+    await async_set_up(hass, first)
+    await async_set_up(hass, second)
+    await async_deliver(hass, first, state())
+    await async_deliver(hass, second, state(unit_state(serial=OTHER_UNIT)))
+
+    await async_deliver(hass, second, spool_event("spool_inserted", 3))
+
+    assert [event.data["entry_id"] for event in on_the_bus] == [second.entry_id]
+    assert hass.states.get(STATUS_3).state == "empty"
+
+
+async def test_a_refused_code_asks_for_a_new_one_once(hass: HomeAssistant) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+
+    for _ in range(2):
+        await async_show(
+            hass, entry, DriverStatus.AUTH_FAILED, error=ErrorCode.INVALID_AUTH
+        )
+
+    [flow] = hass.config_entries.flow.async_progress()
+    assert flow["context"]["source"] == SOURCE_REAUTH
+    assert flow["context"]["entry_id"] == entry.entry_id
+
+
+async def test_what_a_driver_logs_names_its_printer(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture
+) -> None:
+    driver = await async_set_up(hass, make_entry())
+
+    driver.services.log.warning("Printer is away: %s", "timeout")
+
+    assert "X1C: Printer is away: timeout" in caplog.text
+
+
+async def test_a_driver_gets_certificates_loaded_off_the_event_loop(
+    hass: HomeAssistant,
+) -> None:
+    driver = await async_set_up(hass, make_entry())
+    threads = []
+
+    def make() -> ssl.SSLContext:
+        threads.append(threading.get_ident())
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    assert isinstance(await driver.services.ssl_context(make), ssl.SSLContext)
+    assert threads != [threading.get_ident()]
+
+
+async def test_a_name_with_a_per_cent_sign_is_logged(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    hass.config_entries.async_update_entry(entry, title="100%d PLA")
+    driver = await async_set_up(hass, entry)
+
+    driver.services.log.warning("Printer is away: %s", "timeout")
+
+    assert "Printer is away: timeout" in caplog.text

@@ -1,0 +1,561 @@
+"""Set-up and stop of an entry, its devices, and what of it is kept."""
+
+import asyncio
+from pathlib import Path
+import sqlite3
+import threading
+import time
+from typing import Any
+from unittest.mock import patch
+
+from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_capture_events,
+)
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
+
+from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.drivers.base import (
+    DriverError,
+    DriverStatus,
+    ErrorCode,
+)
+
+from .common import (
+    EXTERNAL,
+    SERIAL,
+    TAG,
+    UNIT_SERIAL,
+    async_deliver,
+    async_set_up,
+    async_show,
+    driver_of,
+    make_entry,
+    slot_state,
+    spool_event,
+    state,
+    unit_state,
+)
+
+pytestmark = pytest.mark.usefixtures("scripted_driver")
+
+OTHER_SERIAL = "00M09A000000002"
+SLOT_1 = "sensor.x1c_ams_a_slot_a1_status"
+
+
+def _database(hass: HomeAssistant) -> Path:
+    return Path(hass.config.path(".storage", "filament_slots", "filament_slots.db"))
+
+
+def _rows(hass: HomeAssistant, query: str) -> list[tuple[Any, ...]]:
+    """Read the store as another program would."""
+    with sqlite3.connect(_database(hass)) as db:
+        rows = db.execute(query).fetchall()
+    db.close()
+    return rows
+
+
+def _our_threads() -> list[str]:
+    return [
+        thread.name
+        for thread in threading.enumerate()
+        if thread.name.startswith("filament_slots")
+    ]
+
+
+async def test_an_entry_loads_with_the_printer_off(hass: HomeAssistant) -> None:
+    entry = make_entry()
+
+    driver = await async_set_up(hass, entry)
+
+    assert entry.state is ConfigEntryState.LOADED
+    assert driver.started == 1
+    assert driver.config.serial == SERIAL
+    assert driver.config.certificate == "certificate"
+    assert hass.states.get("binary_sensor.x1c_connected").state == "off"
+
+
+async def test_an_entry_is_set_up_in_less_than_100_ms(hass: HomeAssistant) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    units = [unit_state(number, serial=f"UNIT{number}") for number in range(1, 5)]
+    await async_deliver(hass, entry, state(*units, direct=[EXTERNAL]))
+    taken = []
+
+    # Whatever else the machine does can only make it longer.
+    for _ in range(5):
+        await hass.config_entries.async_unload(entry.entry_id)
+        await hass.async_block_till_done()
+        started = time.perf_counter()
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        taken.append(time.perf_counter() - started)
+
+    assert min(taken) < 0.1, taken
+
+
+async def test_the_driver_starts_when_all_that_listens_is_there(
+    hass: HomeAssistant,
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state())
+    await hass.config_entries.async_unload(entry.entry_id)
+    seen = []
+
+    async def note_states(_: Any) -> None:
+        seen.append(hass.states.get(SLOT_1).state)
+
+    with patch(
+        "custom_components.filament_slots.drivers.scripted.driver.Driver.start",
+        note_states,
+    ):
+        await async_set_up(hass, entry)
+
+    assert seen == ["identified"]
+
+
+async def test_the_driver_and_the_entities_begin_with_what_is_stored(
+    hass: HomeAssistant,
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state(direct=[EXTERNAL]))
+    await hass.config_entries.async_unload(entry.entry_id)
+    await hass.async_block_till_done()
+
+    driver = await async_set_up(hass, entry)
+
+    stored = {slot.key: slot for slot in driver.services.stored}
+    assert set(stored) == {*((UNIT_SERIAL, slot) for slot in range(1, 5)), (None, 1)}
+    assert stored[UNIT_SERIAL, 1].identifiers.rfid_uid == TAG["rfid_uid"]
+    assert driver.services.last_seen is not None
+    assert hass.states.get(SLOT_1).state == "identified"
+
+
+async def test_reloading_leaves_nothing_behind(hass: HomeAssistant) -> None:
+    entry = make_entry()
+    first = await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state())
+    threads = sorted(_our_threads())
+    tasks = len(asyncio.all_tasks())
+
+    for _ in range(3):
+        assert await hass.config_entries.async_reload(entry.entry_id)
+        await hass.async_block_till_done()
+
+    assert first.stopped == 1
+    assert driver_of(entry) is not first
+    assert sorted(_our_threads()) == threads
+    assert len(asyncio.all_tasks()) == tasks
+
+
+async def test_unloading_leaves_nothing_and_fires_nothing(hass: HomeAssistant) -> None:
+    entry = make_entry()
+    driver = await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state())
+    fired = [
+        async_capture_events(hass, f"{DOMAIN}_{event_type}")
+        for event_type in ("spool_inserted", "spool_removed", "unknown_spool_detected")
+    ]
+
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    driver.emit(spool_event("spool_removed", 1))
+    driver.show(DriverStatus.AUTH_FAILED)
+    await hass.async_block_till_done()
+
+    assert driver.stopped == 1
+    assert fired == [[], [], []]
+    assert _our_threads() == []
+    assert not hass.config_entries.flow.async_progress()
+
+
+async def test_what_a_driver_says_last_is_stored_and_told(hass: HomeAssistant) -> None:
+    entry = make_entry()
+    driver = await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state())
+    removed = async_capture_events(hass, "filament_slots_spool_removed")
+    driver.at_stop = spool_event("spool_removed", 1)
+
+    await hass.config_entries.async_unload(entry.entry_id)
+    await hass.async_block_till_done()
+
+    assert len(removed) == 1
+    assert await async_set_up(hass, entry)
+    assert hass.states.get(SLOT_1).state == "empty"
+
+
+async def test_stopping_home_assistant_stops_drivers_and_closes_the_store(
+    hass: HomeAssistant,
+) -> None:
+    entries = [make_entry(), make_entry(OTHER_SERIAL)]
+    drivers = [await async_set_up(hass, entry) for entry in entries]
+
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await hass.async_block_till_done()
+
+    assert [driver.stopped for driver in drivers] == [1, 1]
+    assert _our_threads() == []
+
+    for entry in entries:
+        assert await hass.config_entries.async_unload(entry.entry_id)
+    assert [driver.stopped for driver in drivers] == [1, 1]
+
+
+async def test_all_printers_share_one_store(hass: HomeAssistant) -> None:
+    first, second = make_entry(), make_entry(OTHER_SERIAL)
+    await async_set_up(hass, first)
+    threads = _our_threads()
+    await async_set_up(hass, second)
+    assert _our_threads() == threads
+
+    await hass.config_entries.async_unload(first.entry_id)
+    await async_deliver(hass, second, state())
+    assert _rows(hass, "SELECT count(*) FROM ams_units") == [(1,)]
+
+    await hass.config_entries.async_unload(second.entry_id)
+    assert _our_threads() == []
+
+
+async def test_entries_that_come_at_once_open_the_store_once(
+    hass: HomeAssistant,
+) -> None:
+    entries = [make_entry(f"00M09A00000001{n}") for n in range(5)]
+    for entry in entries:
+        entry.add_to_hass(hass)
+
+    assert await async_setup_component(hass, DOMAIN, {})
+    await hass.async_block_till_done()
+
+    assert {entry.state for entry in entries} == {ConfigEntryState.LOADED}
+    assert len([name for name in _our_threads() if "write" in name]) == 1
+
+
+async def test_the_store_is_never_opened_on_the_event_loop(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop_thread = threading.get_ident()
+    threads = []
+    connect = sqlite3.connect
+
+    def note_thread(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        threads.append(threading.get_ident())
+        return connect(*args, **kwargs)
+
+    monkeypatch.setattr(sqlite3, "connect", note_thread)
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state())
+    await hass.config_entries.async_remove(entry.entry_id)
+
+    assert threads
+    assert loop_thread not in threads
+
+
+async def test_a_disabled_printer_is_not_active(hass: HomeAssistant) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+
+    await hass.config_entries.async_set_disabled_by(
+        entry.entry_id, ConfigEntryDisabler.USER
+    )
+    assert _rows(hass, "SELECT is_active, deleted_at FROM printers") == [(0, None)]
+
+    await hass.config_entries.async_set_disabled_by(entry.entry_id, None)
+    await hass.async_block_till_done()
+    assert _rows(hass, "SELECT is_active, deleted_at FROM printers") == [(1, None)]
+
+
+async def test_a_removed_printer_finds_its_history_when_it_comes_back(
+    hass: HomeAssistant,
+) -> None:
+    entry = make_entry()
+    printer_id = (await async_set_up(hass, entry)).printer_id
+    await async_deliver(hass, entry, state())
+
+    await hass.config_entries.async_remove(entry.entry_id)
+    [(deleted_at,)] = _rows(hass, "SELECT deleted_at FROM printers")
+    assert deleted_at is not None
+    assert _our_threads() == []
+
+    again = make_entry()
+    driver = await async_set_up(hass, again)
+    assert driver.printer_id == printer_id
+    assert _rows(hass, "SELECT is_active, deleted_at FROM printers") == [(1, None)]
+    assert hass.states.get(SLOT_1).state == "identified"
+
+
+# What keeps an entry from loading.
+
+
+@pytest.mark.parametrize(
+    ("data", "key"),
+    [
+        ({"driver_key": "no_such_driver"}, "unknown_driver"),
+        ({"port": 70000}, "invalid_config"),
+        ({"access_code": ""}, "invalid_config"),
+        ({"surplus": "value"}, "invalid_config"),
+    ],
+)
+async def test_an_entry_that_cannot_work_fails_with_the_reason(
+    hass: HomeAssistant,
+    caplog: pytest.LogCaptureFixture,
+    data: dict[str, Any],
+    key: str,
+) -> None:
+    entry = make_entry(**data)
+    entry.add_to_hass(hass)
+
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert entry.error_reason_translation_key == key
+    assert _our_threads() == []
+    assert (
+        len(
+            [
+                r
+                for r in caplog.records
+                if r.levelname in ("WARNING", "ERROR") and "X1C" in r.getMessage()
+            ]
+        )
+        == 1
+    )
+    assert "12345678" not in caplog.text
+
+
+async def test_a_broken_driver_fails_its_entries_and_no_others(
+    hass: HomeAssistant,
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    with patch(
+        "custom_components.filament_slots.load_driver",
+        side_effect=DriverError(ErrorCode.DRIVER_BROKEN),
+    ):
+        assert not await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.error_reason_translation_key == "driver_broken"
+
+    other = make_entry(OTHER_SERIAL)
+    await async_set_up(hass, other)
+    assert other.state is ConfigEntryState.LOADED
+
+
+async def test_a_store_of_a_newer_version_is_left_alone(hass: HomeAssistant) -> None:
+    path = _database(hass)
+    path.parent.mkdir(parents=True)
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 999")
+    db.close()
+    entry = make_entry()
+    entry.add_to_hass(hass)
+
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert entry.error_reason_translation_key == "store_newer"
+    assert _rows(hass, "PRAGMA user_version") == [(999,)]
+
+
+async def test_a_store_that_cannot_be_opened_is_tried_again(
+    hass: HomeAssistant,
+) -> None:
+    path = _database(hass)
+    path.mkdir(parents=True)
+    entry = make_entry()
+    entry.add_to_hass(hass)
+
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert entry.error_reason_translation_key == "store_failed"
+
+    path.rmdir()
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_a_platform_that_fails_leaves_nothing_running(
+    hass: HomeAssistant,
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    with patch.object(
+        hass.config_entries, "async_forward_entry_setups", side_effect=ZeroDivisionError
+    ):
+        assert not await hass.config_entries.async_setup(entry.entry_id)
+
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert _our_threads() == []
+
+
+# Devices.
+
+
+def _tree(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, list[str]]:
+    """Return the names of the devices under each device."""
+    registry = dr.async_get(hass)
+    tree: dict[str, list[str]] = {}
+    for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
+        children = dr.async_entries_for_parent_device(registry, device.id)
+        tree[str(device.name)] = sorted(str(child.name) for child in children)
+    return tree
+
+
+def _unit_device(hass: HomeAssistant, entry: MockConfigEntry) -> dr.DeviceEntry:
+    device = dr.async_get(hass).async_get_device_by_identifier(
+        (DOMAIN, f"{SERIAL}_{UNIT_SERIAL}"), entry.entry_id
+    )
+    assert device is not None
+    return device
+
+
+async def test_a_printer_has_units_and_units_have_slots(hass: HomeAssistant) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    assert _tree(hass, entry) == {"X1C": []}
+
+    await async_deliver(hass, entry, state(direct=[EXTERNAL]))
+
+    assert _tree(hass, entry) == {
+        "X1C": ["Slot Ext"],
+        "X1C AMS A": ["Slot A1", "Slot A2", "Slot A3", "Slot A4"],
+    }
+    printer = dr.async_get(hass).async_get_device_by_identifier(
+        (DOMAIN, SERIAL), entry.entry_id
+    )
+    unit = _unit_device(hass, entry)
+    assert printer is not None
+    assert unit.via_device_id == printer.id
+    assert unit.serial_number == UNIT_SERIAL
+    assert unit.model == "AMS"
+    assert printer.model == "X1C"
+
+
+async def test_a_printer_tells_its_model_and_firmware(hass: HomeAssistant) -> None:
+    entry = make_entry(model=None)
+    await async_set_up(hass, entry)
+
+    await async_show(
+        hass,
+        entry,
+        DriverStatus.RUNNING,
+        versions={"model": "P1S", "firmware": "01.08.00.00"},
+    )
+
+    printer = dr.async_get(hass).async_get_device_by_identifier(
+        (DOMAIN, SERIAL), entry.entry_id
+    )
+    assert printer is not None
+    assert printer.model == "P1S"
+    assert printer.sw_version == "01.08.00.00"
+
+
+async def test_new_units_and_slots_appear_without_a_reload(
+    hass: HomeAssistant,
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state(unit_state(slots=[slot_state(1)])))
+    assert hass.states.get("sensor.x1c_ams_a_slot_a2_status") is None
+
+    await async_deliver(
+        hass, entry, state(unit_state(), unit_state(2, serial="NEW", label="B"))
+    )
+
+    assert hass.states.get("sensor.x1c_ams_a_slot_a2_status").state == "unidentified"
+    assert hass.states.get("sensor.x1c_ams_b_slot_a1_status").state == "identified"
+
+
+async def test_a_unit_that_moves_keeps_its_devices_and_entities(
+    hass: HomeAssistant, entity_registry: er.EntityRegistry
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state())
+    device = _unit_device(hass, entry)
+    entities = {
+        entity.unique_id: entity.entity_id
+        for entity in entity_registry.entities.values()
+    }
+
+    await async_deliver(hass, entry, state(unit_state(3, label="C")))
+
+    moved = _unit_device(hass, entry)
+    assert moved.id == device.id
+    assert moved.name == "X1C AMS C"
+    assert entities == {
+        entity.unique_id: entity.entity_id
+        for entity in entity_registry.entities.values()
+    }
+
+
+async def _remove_device(
+    hass: HomeAssistant, hass_ws_client: WebSocketGenerator, device_id: str
+) -> bool:
+    assert await async_setup_component(hass, "config", {})
+    client = await hass_ws_client(hass)
+    await client.send_json_auto_id(
+        {"type": "config/device_registry/remove", "device_id": device_id}
+    )
+    result = await client.receive_json()
+    await hass.async_block_till_done()
+    return bool(result["success"])
+
+
+async def test_only_a_unit_that_is_away_can_be_removed(
+    hass: HomeAssistant, hass_ws_client: WebSocketGenerator
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state())
+    registry = dr.async_get(hass)
+    unit = _unit_device(hass, entry)
+    [slot, *_] = dr.async_entries_for_parent_device(registry, unit.id)
+
+    for device_id in (unit.via_device_id, unit.id, slot.id):
+        assert not await _remove_device(hass, hass_ws_client, device_id)
+
+    await async_deliver(hass, entry, state(unit_state(online=False)))
+    assert await _remove_device(hass, hass_ws_client, unit.id)
+    assert _tree(hass, entry) == {"X1C": []}
+    assert hass.states.get(SLOT_1) is None
+
+
+async def test_a_device_nobody_knows_can_be_removed(
+    hass: HomeAssistant, hass_ws_client: WebSocketGenerator
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    stray = dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id, identifiers={(DOMAIN, "stray")}
+    )
+
+    assert await _remove_device(hass, hass_ws_client, stray.id)
+
+
+@pytest.mark.parametrize("reload", [False, True])
+async def test_a_removed_unit_stays_away_until_it_is_back(
+    hass: HomeAssistant, hass_ws_client: WebSocketGenerator, reload: bool
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    away = unit_state(online=False)
+    await async_deliver(hass, entry, state(), state(away))
+    await _remove_device(hass, hass_ws_client, _unit_device(hass, entry).id)
+
+    if reload:
+        await hass.config_entries.async_reload(entry.entry_id)
+        await hass.async_block_till_done()
+    await async_deliver(hass, entry, state(away | {"humidity_percent": 31.0}))
+    assert _tree(hass, entry) == {"X1C": []}
+
+    await async_deliver(hass, entry, state())
+    assert len(_tree(hass, entry)["X1C AMS A"]) == 4
+    assert hass.states.get(SLOT_1).state == "identified"

@@ -1,0 +1,274 @@
+"""Sensors of slots, units and the printer."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from unittest.mock import patch
+
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    snapshot_platform,
+)
+from syrupy.assertion import SnapshotAssertion
+
+from custom_components.filament_slots.drivers.base import DriverStatus, ErrorCode
+from custom_components.filament_slots.events import Filament, Identifiers, StoredSlot
+from custom_components.filament_slots.sensor import FILAMENT
+
+from .common import (
+    AT,
+    EXTERNAL,
+    PLA,
+    TAG,
+    UNIT_SERIAL,
+    async_deliver,
+    async_set_up,
+    async_show,
+    make_entry,
+    slot_state,
+    spool_event,
+    state,
+    unit_state,
+)
+
+pytestmark = pytest.mark.usefixtures("scripted_driver")
+
+SLOT_1 = "sensor.x1c_ams_a_slot_a1"
+SLOT_3 = "sensor.x1c_ams_a_slot_a3"
+UNIT = "sensor.x1c_ams_a"
+HEARD = "2026-11-01T12:34:56+00:00"
+
+
+@pytest.fixture(autouse=True)
+def sensors_only() -> Iterator[None]:
+    """Set up the platform under test and no other."""
+    with patch("custom_components.filament_slots.PLATFORMS", [Platform.SENSOR]):
+        yield
+
+
+@pytest.fixture
+async def entry(hass: HomeAssistant) -> MockConfigEntry:
+    """A connected printer with a unit and an external holder."""
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_show(hass, entry, DriverStatus.RUNNING, last_message_at=HEARD)
+    await async_deliver(hass, entry, state(direct=[EXTERNAL]))
+    return entry
+
+
+def _state(hass: HomeAssistant, entity_id: str) -> str:
+    found = hass.states.get(entity_id)
+    assert found is not None
+    return found.state
+
+
+@pytest.mark.usefixtures("all_entities_enabled")
+async def test_sensors(
+    hass: HomeAssistant,
+    entity_registry: er.EntityRegistry,
+    snapshot: SnapshotAssertion,
+    entry: MockConfigEntry,
+) -> None:
+    await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
+
+
+async def test_what_is_rarely_needed_is_disabled_at_first(
+    hass: HomeAssistant, entity_registry: er.EntityRegistry, entry: MockConfigEntry
+) -> None:
+    enabled = {
+        entity.unique_id.removeprefix(f"{entry.unique_id}_")
+        for entity in er.async_entries_for_config_entry(entity_registry, entry.entry_id)
+        if not entity.disabled
+    }
+
+    assert enabled == {
+        *(f"{UNIT_SERIAL}_{slot}_filament" for slot in range(1, 5)),
+        *(f"{UNIT_SERIAL}_{slot}_status" for slot in range(1, 5)),
+        f"{UNIT_SERIAL}_humidity",
+        "direct_1_filament",
+        "driver_status",
+        "unidentified_spools",
+    }
+
+
+async def test_a_slot_without_a_sensor_shows_its_filament_and_no_status(
+    hass: HomeAssistant, entity_registry: er.EntityRegistry, entry: MockConfigEntry
+) -> None:
+    filament = {"name": "Generic ABS"}
+    await async_deliver(hass, entry, state(direct=[{**EXTERNAL, "filament": filament}]))
+
+    assert _state(hass, "sensor.x1c_slot_ext_filament") == "Generic ABS"
+    assert hass.states.get("sensor.x1c_slot_ext_status") is None
+
+
+async def test_a_direct_slot_has_a_status_once_something_senses_its_spool(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    await async_deliver(hass, entry, state(direct=[{**EXTERNAL, "present": True}]))
+
+    assert _state(hass, "sensor.x1c_slot_ext_status") == "unidentified"
+
+
+async def test_a_spool_comes_and_goes(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    assert _state(hass, f"{SLOT_3}_status") == "empty"
+    assert _state(hass, "sensor.x1c_unidentified_spools") == "1"
+
+    await async_deliver(hass, entry, spool_event("spool_inserted", 3))
+    assert _state(hass, f"{SLOT_3}_status") == "unidentified"
+    assert _state(hass, "sensor.x1c_unidentified_spools") == "2"
+
+    await async_deliver(
+        hass,
+        entry,
+        state(unit_state(slots=[slot_state(3, True, identifiers=TAG, filament=PLA)])),
+    )
+    assert _state(hass, f"{SLOT_3}_status") == "identified"
+    assert _state(hass, f"{SLOT_3}_filament") == "PLA Basic"
+
+    await async_deliver(hass, entry, spool_event("spool_removed", 3))
+    assert _state(hass, f"{SLOT_3}_status") == "empty"
+    assert _state(hass, f"{SLOT_3}_filament") == STATE_UNKNOWN
+
+
+def _slot(**known: Any) -> StoredSlot:
+    return StoredSlot(unit=None, slot_no=1, **known)
+
+
+@pytest.mark.parametrize(
+    ("slot", "name"),
+    [
+        (_slot(), None),
+        (_slot(filament=Filament(name="PLA Basic", material="PLA")), "PLA Basic"),
+        (_slot(filament=Filament(material="PLA")), "PLA"),
+        (_slot(assigned_label="Red one"), "Red one"),
+        (_slot(assigned_label="Red one", filament=Filament(name="Preset")), "Red one"),
+        (
+            _slot(
+                assigned_label="Red one",
+                identifiers=Identifiers(rfid_uid="AB"),
+                filament=Filament(name="From the tag"),
+            ),
+            "From the tag",
+        ),
+        (_slot(assigned_label="x" * 300), "x" * 255),
+    ],
+)
+def test_the_name_of_a_filament(slot: StoredSlot, name: str | None) -> None:
+    assert FILAMENT.value_fn(slot) == name
+
+
+async def test_slots_stay_and_show_their_age_while_the_printer_is_off(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    found = hass.states.get(f"{SLOT_1}_filament")
+    assert found.attributes["last_seen"] is None
+
+    await async_show(
+        hass, entry, DriverStatus.RECONNECTING, error=ErrorCode.CONNECTION_TIMEOUT
+    )
+
+    found = hass.states.get(f"{SLOT_1}_filament")
+    assert found.state == "PLA Basic"
+    assert found.attributes["last_seen"] == datetime.fromisoformat(HEARD)
+    assert _state(hass, f"{SLOT_1}_status") == "identified"
+
+
+async def test_telemetry_of_a_unit_is_unavailable_without_the_printer_or_the_unit(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    assert float(_state(hass, f"{UNIT}_humidity")) == 30
+
+    await async_show(hass, entry, DriverStatus.RECONNECTING)
+    assert _state(hass, f"{UNIT}_humidity") == STATE_UNAVAILABLE
+
+    await async_show(hass, entry, DriverStatus.RUNNING)
+    assert float(_state(hass, f"{UNIT}_humidity")) == 30
+
+    await async_deliver(hass, entry, state(unit_state(online=False)))
+    assert _state(hass, f"{UNIT}_humidity") == STATE_UNAVAILABLE
+
+
+async def test_a_unit_without_a_percentage_shows_its_humidity_level(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    await async_deliver(
+        hass,
+        entry,
+        state(
+            unit_state(
+                2, serial="OLD", label="B", humidity_percent=None, humidity_index=4
+            )
+        ),
+    )
+
+    assert _state(hass, "sensor.x1c_ams_b_humidity_level") == "4"
+    assert hass.states.get("sensor.x1c_ams_b_humidity") is None
+
+
+async def test_the_driver_status_names_what_is_in_the_way(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    await async_show(
+        hass, entry, DriverStatus.RECONNECTING, error=ErrorCode.HOST_NOT_FOUND
+    )
+    found = hass.states.get("sensor.x1c_driver_status")
+    assert found.state == "reconnecting"
+    assert found.attributes["error"] == "host_not_found"
+
+    await async_show(hass, entry, DriverStatus.RUNNING)
+    found = hass.states.get("sensor.x1c_driver_status")
+    assert found.state == "running"
+    assert found.attributes["error"] is None
+
+
+async def test_only_what_changed_is_written(
+    hass: HomeAssistant, entry: MockConfigEntry, written: list[str]
+) -> None:
+    written.clear()
+
+    await async_deliver(hass, entry, state(unit_state(humidity_percent=31.0)))
+
+    assert written == [f"{UNIT}_humidity"]
+
+
+async def test_a_report_that_changes_nothing_writes_nothing(
+    hass: HomeAssistant, entry: MockConfigEntry, written: list[str]
+) -> None:
+    written.clear()
+
+    await async_deliver(hass, entry, state(direct=[EXTERNAL]))
+    await async_show(hass, entry, DriverStatus.RUNNING)
+
+    assert written == []
+
+
+@pytest.mark.usefixtures("all_entities_enabled")
+async def test_last_seen_is_remembered_over_a_restart(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    assert _state(hass, "sensor.x1c_last_seen") == HEARD
+
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+
+    assert _state(hass, "sensor.x1c_last_seen") == AT
+
+
+@pytest.mark.usefixtures("all_entities_enabled")
+async def test_an_entity_stays_when_there_is_nothing_to_show_at_start(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    assert _state(hass, f"{SLOT_1}_remaining") == "80.0"
+    await async_deliver(hass, entry, spool_event("spool_removed", 1))
+    assert _state(hass, f"{SLOT_1}_remaining") == STATE_UNKNOWN
+
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+
+    assert _state(hass, f"{SLOT_1}_remaining") == STATE_UNKNOWN
