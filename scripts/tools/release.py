@@ -1,0 +1,64 @@
+"""Makes the download of a release: the inside of the integration's folder, zipped.
+
+    python3 scripts/tools/release.py 1.2.3 filament_slots.zip
+
+Needs nothing but Python. The version in the zipped manifest is the one given.
+"""
+
+import json
+from pathlib import Path
+import re
+import sys
+import zipfile
+
+FOLDER = Path(__file__).parents[2] / "custom_components" / "filament_slots"
+BUNDLE = Path("frontend")
+
+
+class ReleaseError(Exception):
+    """What keeps a release from being made."""
+
+
+def make_release(version: str, target: Path, folder: Path = FOLDER) -> list[str]:
+    """Write the zip; return the names in it.
+
+    Raises ReleaseError for a version that is none, or where the dashboard has not
+    been built.
+    """
+    if not re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?", version):
+        raise ReleaseError(f"{version!r} is no version like 1.2.3 or 1.2.3b1")
+    files = [
+        path.relative_to(folder)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
+    if not any(path.suffix == ".js" and BUNDLE in path.parents for path in files):
+        raise ReleaseError(
+            "the dashboard has not been built: run scripts/setup frontend"
+        )
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in files:
+            content = (folder / path).read_bytes()
+            if path == Path("manifest.json"):
+                manifest = json.loads(content) | {"version": version}
+                content = json.dumps(manifest, indent=2).encode() + b"\n"
+            archive.writestr(str(path), content)
+    return [str(path) for path in files]
+
+
+def main() -> int:
+    """Do what the command line says."""
+    if len(sys.argv) != 3:
+        print(__doc__, file=sys.stderr)
+        return 2
+    try:
+        names = make_release(sys.argv[1], Path(sys.argv[2]))
+    except ReleaseError as err:
+        print(f"release: {err}", file=sys.stderr)
+        return 1
+    print(f"{sys.argv[2]}: {len(names)} files")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
