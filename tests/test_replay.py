@@ -18,6 +18,25 @@ FOLDER = os.environ.get("FILAMENT_SLOTS_CAPTURES")
 # All others show no change, or changes that are no spool's.
 EXPECTED = {
     "reconstructed-p1s-seq-powerup-rfid-read": [("spool_removed", 1, 4)],
+    "live-switch-sensor-insert-remove": [
+        ("spool_inserted", None, 1),
+        ("spool_removed", None, 2),
+        ("spool_removed", None, 1),
+    ],
+    "live-hh3-session-gates": [
+        ("spool_inserted", 1, 2),
+        ("unknown_spool_detected", 1, 2),
+        ("spool_inserted", 1, 3),
+        ("unknown_spool_detected", 1, 3),
+        ("spool_inserted", 1, 1),
+        ("spool_removed", 1, 2),
+    ],
+    "live-afc-main-session": [
+        ("spool_inserted", 1, 2),
+        ("unknown_spool_detected", 1, 2),
+        ("spool_inserted", 1, 3),
+        ("spool_removed", 1, 2),
+    ],
 }
 
 

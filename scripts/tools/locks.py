@@ -4,8 +4,8 @@
 newest Home Assistant), what Home Assistant would install by itself for the
 configuration of our end-to-end tests, and what our manifest requires, all under
 Home Assistant's own constraints. Nothing else goes in: an integration that works
-there works with what a user has. `moonraker.txt` is the real Moonraker that the tests
-run.
+there works with what a user has. `ha-oldest.txt` is the same for the oldest Home
+Assistant we support. `moonraker.txt` is the real Moonraker that the tests run.
 """
 
 import ast
@@ -32,7 +32,7 @@ ALWAYS_LOADED = {"CORE_INTEGRATIONS", "DEFAULT_INTEGRATIONS"}
 
 
 def main() -> None:
-    """Write both lists."""
+    """Write all lists."""
     LOCKS.mkdir(exist_ok=True)
     compile_lock("test.txt", "--group", "test")
     # For whatever Python the machine has: Moonraker runs in a process of its own.
@@ -45,15 +45,21 @@ def main() -> None:
     )
 
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    for group in ("ha", "ha-oldest"):
+        lock_home_assistant(group, groups[group])
+
+
+def lock_home_assistant(group: str, packages: list[str]) -> None:
+    """Write the list of one Home Assistant; its own requirements are in its wheel."""
     with tempfile.TemporaryDirectory() as folder:
-        uv("install", "--quiet", "--no-deps", "--target", folder, *groups["ha"])
+        uv("install", "--quiet", "--no-deps", "--target", folder, *packages)
         home_assistant = Path(folder) / "homeassistant"
         wanted = Path(folder) / "wanted.in"
         wanted.write_text("\n".join(sorted(requirements(home_assistant))))
         compile_lock(
-            "ha.txt",
+            f"{group}.txt",
             "--group",
-            "ha",
+            group,
             "--constraints",
             str(home_assistant / "package_constraints.txt"),
             str(wanted),

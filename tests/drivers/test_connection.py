@@ -46,7 +46,7 @@ class Rig:
         async def session() -> None:
             self.connection.connected()
             if proved:
-                self.connection.heard(100)
+                self.connection.heard(b"." * 100)
                 self.connection.proved()
             await asyncio.Event().wait()
 
@@ -131,7 +131,7 @@ async def test_a_stream_that_stalls_is_ended_and_renewed(rig: Rig) -> None:
     await rig.start()
     for _ in range(5):
         await rig.clock.advance(59)
-        rig.connection.heard(10)
+        rig.connection.heard(b"." * 10)
     assert len(rig.attempts) == 1
 
     await rig.clock.advance(60)
@@ -220,7 +220,7 @@ async def test_closed_right_after_connecting_three_times_has_its_own_name(
 async def test_a_session_that_was_good_is_not_called_closed_early(rig: Rig) -> None:
     async def session() -> None:
         rig.connection.connected()
-        rig.connection.heard(1)
+        rig.connection.heard(b".")
         rig.connection.proved()
         raise LOST
 
@@ -306,6 +306,14 @@ async def test_health_says_all_there_is_and_is_json(rig: Rig) -> None:
             "reconnects": 0,
         },
         "versions": {"model": "X"},
+        "transitions": [
+            {"at": "2026-01-01T00:00:00+00:00", "status": "starting", "error": None},
+            {
+                "at": "2026-01-01T00:00:00+00:00",
+                "status": "reconnecting",
+                "error": "connection_refused",
+            },
+        ],
     }
 
 
@@ -315,7 +323,7 @@ async def test_messages_are_counted_and_change_nothing_else(rig: Rig) -> None:
     changes = rig.around.changes
 
     await rig.clock.advance(5)
-    rig.connection.heard(50)
+    rig.connection.heard(b"." * 50)
     rig.connection.proved()
 
     assert rig.around.changes == changes
@@ -326,15 +334,16 @@ async def test_messages_are_counted_and_change_nothing_else(rig: Rig) -> None:
 
 async def test_each_change_is_told_once(rig: Rig) -> None:
     await rig.start()
-    changes = rig.around.changes
-    assert changes == 2  # Starting, reconnecting.
+    assert rig.around.changes == 2  # Starting, reconnecting.
 
-    await rig.clock.advance(100)
-    assert rig.around.changes == changes
+    await rig.clock.advance(14)
+    assert rig.around.changes == 2
+    await rig.clock.advance(86)
+    assert rig.around.changes == 3  # By the fifth failure it is no accident.
 
     rig.play = rig.stay()
     await rig.clock.advance(60)
-    assert rig.around.changes == changes + 2  # Waiting, running.
+    assert rig.around.changes == 3 + 2  # Waiting, running.
 
 
 async def test_a_printer_that_is_there_but_not_ready_says_why(rig: Rig) -> None:
@@ -390,3 +399,70 @@ async def test_stopping_ends_the_waiting_for_the_next_try(rig: Rig) -> None:
 
     assert rig.health["next_retry_in"] is None
     assert rig.clock.pending == 0
+
+
+async def test_what_is_said_while_a_session_is_being_ended_comes_too_late(
+    rig: Rig,
+) -> None:
+    async def session() -> None:
+        rig.connection.connected()
+        rig.connection.proved()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            rig.connection.waiting()
+            rig.connection.proved()
+
+    rig.play = session
+    await rig.start()
+    assert rig.health["status"] == "running"
+
+    await rig.connection.stop()
+
+    assert [change["status"] for change in rig.health["transitions"]] == [
+        "starting",
+        "waiting",
+        "running",
+        "stopping",
+        "stopped",
+    ]
+
+
+async def test_the_last_fifty_transitions_are_remembered_with_their_times(
+    rig: Rig,
+) -> None:
+    rig.play = rig.stay()
+    await rig.start()
+    for _ in range(40):
+        await rig.clock.advance(61)
+
+    transitions = rig.health["transitions"]
+    assert len(transitions) == 50
+    assert transitions[-3:] == [
+        {
+            "at": "2026-01-01T00:40:39+00:00",
+            "status": "reconnecting",
+            "error": "stream_stalled",
+        },
+        {
+            "at": "2026-01-01T00:40:40+00:00",
+            "status": "waiting",
+            "error": "stream_stalled",
+        },
+        {"at": "2026-01-01T00:40:40+00:00", "status": "running", "error": None},
+    ]
+
+
+async def test_the_wire_is_recorded_across_sessions(rig: Rig) -> None:
+    rig.play = rig.stay()
+    await rig.start()
+    await rig.clock.advance(30)
+    rig.connection.heard(b"later")
+
+    await rig.clock.advance(61)
+
+    assert rig.connection.recorder.frames() == [
+        (0, b"." * 100),
+        (30, b"later"),
+        (91, b"." * 100),
+    ]

@@ -139,6 +139,7 @@ class DriverServices:
 
     stored: the slots as they were last known.
     last_seen: when the printer was last heard of, if ever.
+    timings: what the owner has set; None for those of the driver.
     ssl_context: makes a client context in a thread, as loading certificates blocks.
     health_changed: to be called when `health()` has something new to say; from any
     thread.
@@ -146,6 +147,7 @@ class DriverServices:
 
     stored: tuple[StoredSlot, ...] = ()
     last_seen: datetime | None = None
+    timings: Timings | None = None
     session: aiohttp.ClientSession | None = None
     clock: Clock
     ssl_context: Callable[[Callable[[], ssl.SSLContext]], Awaitable[ssl.SSLContext]]
@@ -204,6 +206,13 @@ class Driver(ABC):
 
     async def sync_state(self) -> None:
         """Ask the printer for everything again, where it can be asked."""
+
+    def capture(self) -> dict[str, Any] | None:
+        """Return the last minutes of the wire as a capture, where it is recorded.
+
+        Only what the decoder reads is in it; ids and secrets are as they came.
+        """
+        return None
 
     @classmethod
     @abstractmethod

@@ -8,6 +8,8 @@ import logging
 from typing import Any
 
 from .base import DriverError, DriverServices, DriverStatus, ErrorCode
+from .capture import Recorder
+from .standing import Standing
 
 _RETRY_MAXIMUM = 60.0
 _CIRCUIT_OPENS_AT = 5
@@ -64,11 +66,11 @@ class Connection:
         self._first_word = first_word
         self._task: asyncio.Task[None] | None = None
 
-        self._status = DriverStatus.STOPPED
-        self._since = self._clock.now()
+        self.recorder = Recorder(self._clock)
+        self._standing = Standing(self._clock.now())
         self._error: dict[str, str] | None = None
         self._last_message_at: datetime | None = None
-        self._shown: tuple[DriverStatus, bool, str | None] | None = None
+        self._shown: tuple[object, ...] | None = None
 
         # Of the present attempt.
         self._connected = False
@@ -115,10 +117,11 @@ class Connection:
         self._listening.set()
         self._show(DriverStatus.WAITING)
 
-    def heard(self, size: int) -> None:
-        """Say that a message of so many bytes arrived."""
+    def heard(self, message: bytes) -> None:
+        """Say that a message arrived."""
         self.counters.messages += 1
-        self.counters.bytes += size
+        self.counters.bytes += len(message)
+        self.recorder.record(message)
         self._heard = self._clock.monotonic()
         self._last_message_at = self._clock.now()
 
@@ -128,8 +131,9 @@ class Connection:
         A connection that is taken and then comes to nothing must keep backing off,
         so nothing before this is held in its favour.
         """
-        if self._status is DriverStatus.RUNNING:
+        if not self._standing.may_become(DriverStatus.RUNNING):
             return
+        self.recorder.opened()
         self._proved = True
         self._failures = self._refusals = self._early_closes = 0
         if self._gone:
@@ -147,12 +151,13 @@ class Connection:
         """Say how it stands (design 6).
 
         `last_error` is what went wrong last; it is over when `status` is `running`.
+        Beyond it, for a report of a fault: `transitions`, the last there were.
         """
         return {
             "driver_key": self._driver_key,
-            "status": self._status.value,
+            "status": self._standing.status.value,
             "connected": self._connected,
-            "since": self._since.isoformat(),
+            "since": self._standing.since.isoformat(),
             "last_message_at": (
                 self._last_message_at.isoformat() if self._last_message_at else None
             ),
@@ -166,6 +171,7 @@ class Connection:
             "last_error": dict(self._error) if self._error else None,
             "counters": asdict(self.counters),
             "versions": dict(self.versions),
+            "transitions": self._standing.transitions(),
         }
 
     async def _run(self) -> None:
@@ -191,6 +197,7 @@ class Connection:
         self._heard = None
         self._proved = False
         self._listening.clear()
+        self.recorder.begin()
         try:
             await race(self._session(), self._watch())
         except DriverError as err:
@@ -261,11 +268,15 @@ class Connection:
 
     def _show(self, status: DriverStatus) -> None:
         """Take on a status; tell the reader of `health()` if that says anything new."""
-        if status is not self._status:
-            self._since = self._clock.now()
-        self._status = status
         code = self._error["code"] if self._error else None
-        shown = (status, self._connected, code)
+        if self._standing.may_become(status):
+            over = status is DriverStatus.RUNNING
+            self._standing.become(status, self._clock.now(), None if over else code)
+        elif status is not self._standing.status:
+            # What a session says while it is being ended comes too late to be true.
+            self._services.log.debug("%s does not follow here", status)
+            return
+        shown = (status, self._connected, code, self._failures >= _CIRCUIT_OPENS_AT)
         if shown != self._shown:
             self._shown = shown
             self._services.health_changed()

@@ -20,6 +20,7 @@ from ..base import (
 from ..connection import Connection, race
 from ..snapshot import Snapshot
 from ..tracker import SlotTracker
+from .capture import ABOUT, as_frame
 from .config import Config
 from .report import ReportDecoder
 from .requests import GET_VERSION, PUSHALL, Requests
@@ -57,6 +58,7 @@ class Driver(BaseDriver):
             services.clock,
             services.stored,
             services.last_seen,
+            services.timings or self.timings,
         )
         self._connection = Connection(
             self.driver_key,
@@ -86,6 +88,10 @@ class Driver(BaseDriver):
         if self._requests is not None:
             self._requests.want_everything()
             self._ask.set()
+
+    @override
+    def capture(self) -> dict[str, Any]:
+        return self._connection.recorder.capture(self.driver_key, ABOUT, as_frame)
 
     @classmethod
     @override
@@ -128,7 +134,7 @@ class Driver(BaseDriver):
         requests = Requests(decoder)
 
         def take(report: bytes) -> None:
-            self._connection.heard(len(report))
+            self._connection.heard(report)
             self._take(decoder, report)
 
         async with open_session(self._config, self._services, take) as session:
@@ -152,6 +158,7 @@ class Driver(BaseDriver):
             self._ask.set()
         if snapshot is None:
             return
+        self._connection.recorder.keep()
         self._tracker.observe(snapshot)
         if snapshot.complete:
             self._connection.proved()

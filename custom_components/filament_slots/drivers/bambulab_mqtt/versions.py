@@ -38,6 +38,26 @@ _SERIAL_PREFIXES = {
     "239": "H2D Pro",
     "31B": "H2C",
 }
+# As announcements and slicers name the models (1.7).
+_MODEL_CODES = {
+    "3DPrinter-X1-Carbon": "X1 Carbon",
+    "BL-P001": "X1 Carbon",
+    "3DPrinter-X1": "X1",
+    "BL-P002": "X1",
+    "C13": "X1E",
+    "C11": "P1P",
+    "C12": "P1S",
+    "N7": "P2S",
+    "N1": "A1 mini",
+    "N2S": "A1",
+    "N9": "A2L",
+    "N6": "X2D",
+    "O1S": "H2S",
+    "O1D": "H2D",
+    "O1E": "H2D Pro",
+    "O1C": "H2C",
+    "O1C2": "H2C",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +106,11 @@ def read_versions(modules: list[Any]) -> Versions:
 def model_by_serial(serial: str | None) -> str | None:
     """Return the model that the first three characters of a serial stand for (1.7)."""
     return _SERIAL_PREFIXES.get(serial[:3]) if serial else None
+
+
+def model_by_code(code: str) -> str | None:
+    """Return the model that is announced by this code (1.6, 1.7)."""
+    return _MODEL_CODES.get(code.strip())
 
 
 def _product(printer: Mapping[str, Any]) -> str | None:

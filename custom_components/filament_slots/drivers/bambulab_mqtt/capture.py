@@ -1,0 +1,37 @@
+"""A message as a frame of a capture: what the decoder reads, and nothing else.
+
+A report names files, networks and accounts besides the filament (bambu.md 2).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .merge import KEYS
+
+ABOUT: Final = (
+    "The last minutes of a Bambu Lab printer, and of before them what they build on. "
+    "Only what the decoder reads is in it. Tags and serials are stand-ins."
+)
+
+_REPORT: Final = ("command", "msg", *KEYS)
+_MODULE: Final = ("name", "sn", "hw_ver", "sw_ver", "project_name", "product_name")
+
+
+def as_frame(message: object) -> Mapping[str, Any] | None:
+    """Return the frame; None for a message that the decoder passes over."""
+    match message:
+        case {"print": dict(report)} if any(key in report for key in KEYS):
+            kept = {key: report[key] for key in _REPORT if key in report}
+            if isinstance(kept.get("device"), dict):
+                kept["device"] = _only(kept["device"], ("extruder",))
+            return {"payload": {"print": kept}}
+        case {"info": {"command": "get_version", "module": list(modules)}}:
+            told = [
+                _only(module, _MODULE) for module in modules if isinstance(module, dict)
+            ]
+            return {"payload": {"info": {"command": "get_version", "module": told}}}
+    return None
+
+
+def _only(told: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: told[key] for key in keys if key in told}

@@ -1,0 +1,72 @@
+"""Announcements: what printers shout into the network every few seconds (bambu.md 1.6).
+
+They look like SSDP, but go to a port of their own, where Home Assistant's SSDP does not
+listen. Nothing in them is secret, and nothing in them is proven: whoever is found at
+the address has to show the printer's certificate.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Final
+
+from .versions import model_by_code, model_by_serial
+from .wire import serial_number, text
+
+GROUP: Final = "239.255.255.250"
+PORT: Final = 2021
+
+_PACKET_MAX: Final = 2048
+_KIND: Final = "urn:bambulab-com:device:3dprinter:1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """A printer that is there now: its serial, its address, what it is and is called."""
+
+    serial: str
+    host: str
+    model: str | None = None
+    name: str | None = None
+
+
+def read_announcement(packet: bytes, sender: str) -> Announcement | None:
+    """Read a packet that came from the address `sender`; None for anything else.
+
+    Header names come in any case, and the HOST line lies about the port. The printer
+    names its address itself; where that is none, it is the sender's.
+    """
+    if len(packet) > _PACKET_MAX:
+        return None
+    headers = _headers(packet.decode(errors="replace"))
+    if _KIND not in (headers.get("nt"), headers.get("st")):
+        return None
+    serial = serial_number(headers.get("usn", "").upper())
+    host = _address(headers.get("location", "")) or _address(sender)
+    if serial is None or host is None:
+        return None
+    return Announcement(
+        serial=serial,
+        host=host,
+        model=model_by_serial(serial)
+        or model_by_code(headers.get("devmodel.bambu.com", "")),
+        name=text(headers.get("devname.bambu.com"), 64),
+    )
+
+
+def _headers(packet: str) -> dict[str, str]:
+    lines = (line.partition(":") for line in packet.splitlines())
+    return {
+        name.strip().lower(): value.strip() for name, colon, value in lines if colon
+    }
+
+
+def _address(location: str) -> str | None:
+    """Return an address somebody can be reached at; Location is bare, or a URL."""
+    host = location.rpartition("//")[2].partition("/")[0].partition(":")[0]
+    try:
+        address = IPv4Address(host)
+    except ValueError:
+        return None
+    if address.is_unspecified or address.is_multicast:
+        return None
+    return str(address)

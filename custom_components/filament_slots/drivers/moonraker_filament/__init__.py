@@ -1,0 +1,1 @@
+"""Reads Klipper printers through Moonraker."""

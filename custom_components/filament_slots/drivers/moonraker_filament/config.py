@@ -1,0 +1,56 @@
+"""What is needed to reach a Moonraker."""
+
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+)
+from yarl import URL
+
+from .url import websocket_url
+
+_PORT = 7125
+
+
+def _address(address: str) -> str:
+    websocket_url(address, _PORT)
+    return address
+
+
+def _stripped(key: object) -> object:
+    return key.strip() if isinstance(key, str) else key
+
+
+class Config(BaseModel):
+    """A Klipper printer behind its Moonraker (moonraker.md 1.1, 1.2).
+
+    host: a host, a host:port or a whole URL; a URL says its own port.
+    api_key: empty where Moonraker trusts the network it is asked from.
+    verify_ssl: False takes any certificate, for a Moonraker that signs its own.
+    instance_id: who Moonraker said it is when it was set up; None where it never did.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    host: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=512),
+        AfterValidator(_address),
+    ]
+    port: Annotated[int, Field(ge=1, le=65535)] = _PORT
+    api_key: Annotated[SecretStr, BeforeValidator(_stripped), Field(max_length=256)] = (
+        SecretStr("")
+    )
+    verify_ssl: bool = True
+    instance_id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+
+    @property
+    def url(self) -> URL:
+        """The URL of the WebSocket."""
+        return websocket_url(self.host, self.port)

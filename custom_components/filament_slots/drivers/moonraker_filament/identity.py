@@ -1,0 +1,91 @@
+"""Who a Moonraker is, and whether it is one (moonraker.md 1.2, 1.4, 1.5)."""
+
+from collections.abc import Mapping
+import re
+from typing import Any, Final
+
+from ..base import DriverError, ErrorCode, ProbeResult
+from .config import Config
+from .jsonrpc import JsonRpc, Refusal, RpcError
+
+_ID: Final = re.compile(r"[0-9A-Za-z_-]{8,64}")
+_MAC: Final = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
+_NO_MAC: Final = "00:00:00:00:00:00"
+# Interfaces that software makes, with an address that is new after each boot.
+_MADE_UP: Final = ("br-", "docker", "veth", "virbr", "tun", "tap", "wg", "can")
+
+
+async def greet(
+    rpc: JsonRpc, otherwise: ErrorCode = ErrorCode.NOT_MOONRAKER
+) -> Mapping[str, Any]:
+    """Return `server.info`.
+
+    Raises DriverError: INVALID_AUTH where Moonraker wants another key or any at all,
+    `otherwise` when there is no answer, NOT_MOONRAKER for one of something else.
+    """
+    try:
+        info = await rpc.call("server.info")
+    except RpcError as err:
+        locked = err.refusal is Refusal.UNAUTHORIZED
+        raise DriverError(
+            ErrorCode.INVALID_AUTH if locked else otherwise, str(err)
+        ) from err
+    if not isinstance(info, dict) or "klippy_state" not in info:
+        raise DriverError(ErrorCode.NOT_MOONRAKER, "it answers like something else")
+    return info
+
+
+async def introduce(rpc: JsonRpc, config: Config) -> ProbeResult:
+    """Ask a Moonraker who it is."""
+    await greet(rpc)
+    instance_id = await read_instance_id(rpc)
+    url = config.url
+    return ProbeResult(
+        identity=instance_id or await _mac(rpc) or f"{url.host}:{url.port}",
+        name=await _hostname(rpc) or url.host or "Klipper",
+        config={"instance_id": instance_id},
+    )
+
+
+async def read_instance_id(rpc: JsonRpc) -> str | None:
+    """Return what Moonraker calls itself; None for one too old to have a name."""
+    match await _ask(
+        rpc,
+        "server.database.get_item",
+        {"namespace": "moonraker", "key": "instance_id"},
+    ):
+        case {"value": str(value)} if _ID.fullmatch(value):
+            return value
+    return None
+
+
+async def _mac(rpc: JsonRpc) -> str | None:
+    """Return a hardware address of its machine, always the same one."""
+    match await _ask(rpc, "machine.system_info"):
+        case {"system_info": {"network": dict(network)}}:
+            for name, interface in sorted(network.items()):
+                match interface:
+                    case {"mac_address": str(mac)} if (
+                        not name.startswith(_MADE_UP)
+                        and _MAC.fullmatch(mac.lower())
+                        and mac != _NO_MAC
+                    ):
+                        return mac.lower().replace(":", "")
+    return None
+
+
+async def _hostname(rpc: JsonRpc) -> str | None:
+    match await _ask(rpc, "printer.info"):
+        case {"hostname": str(name)} if name.strip():
+            return name.strip()[:64]
+    return None
+
+
+async def _ask(
+    rpc: JsonRpc, method: str, params: Mapping[str, Any] | None = None
+) -> object:
+    """Return the result, None where there is none: the next best is asked then."""
+    try:
+        return await rpc.call(method, params)
+    except RpcError:
+        return None

@@ -1,0 +1,33 @@
+"""The filament systems Klipper printers have, and which of them is read.
+
+Each module decodes one system and has a function `find(found) -> System | None`.
+"""
+
+from . import ace, afc, cfs, happy_hare, ifs, openams, qidi_box, sensors, snapmaker_u1
+from .system import Around, Found, Reading, System
+
+__all__ = ["Around", "Found", "Reading", "System", "choose"]
+
+# One printer, one source, so that no filament is counted twice: the vendor's own
+# objects before changers that imitate or contain others, these before variables that
+# outlive what wrote them, and bare sensors only where nothing owns them.
+_BY_PRIORITY = (
+    snapmaker_u1.find,
+    ace.find_hub,
+    cfs.find,
+    ifs.find,
+    afc.find,
+    happy_hare.find,
+    openams.find,
+    ace.find_instances,
+    qidi_box.find,
+    ace.find_inventory,
+)
+
+
+def choose(found: Found) -> System:
+    """Return the one system to read a printer's slots from."""
+    for find in _BY_PRIORITY:
+        if system := find(found):
+            return system
+    return sensors.find(found)

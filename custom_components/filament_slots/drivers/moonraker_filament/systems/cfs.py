@@ -1,0 +1,249 @@
+"""Creality's CFS, as the stock firmware and Kalico tell it (moonraker.md 3.4)."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Final
+
+from ....events import Filament
+from ...snapshot import Slot, Unit
+from .system import (
+    ANY,
+    DICT,
+    LIST,
+    NUMBER,
+    TEXT,
+    Around,
+    Fields,
+    Found,
+    Reading,
+    Status,
+    System,
+    Types,
+)
+from .values import (
+    colour,
+    describe,
+    fields,
+    flag,
+    identify,
+    item,
+    items,
+    label,
+    number,
+    spoolman,
+    text,
+    whole,
+)
+
+_UNITS: Final = ("T1", "T2", "T3", "T4")
+_LETTERS: Final = "ABCD"
+_PER_UNIT: Final = len(_LETTERS)
+_CONNECTED: Final = "connect"
+_NOT_STARTED: Final = "-1"
+_BOX: Final[dict[str, Types]] = {
+    **dict.fromkeys(_UNITS, DICT),
+    "same_material": LIST,
+    "slots": LIST,
+    "loaded_slot": NUMBER,
+    "driver_ready": ANY,
+    "data_ready": ANY,
+    "temp_c": NUMBER,
+    "humidity_pct": NUMBER,
+}
+_RACK: Final = dict.fromkeys(("vender", "color_value", "material_type"), TEXT)
+
+
+def find(found: Found) -> System | None:
+    """Return the system, where a CFS or the rack beside it may be."""
+    wanted = found.only({"box": _BOX, "filament_rack": _RACK})
+    if not wanted:
+        return None
+    return System(
+        name="cfs",
+        wanted=wanted,
+        decode=partial(_decode, "filament_rack" in wanted),
+        ready=_ready,
+    )
+
+
+def _ready(status: Status) -> bool:
+    """Units of the stock firmware come into sight only once they are connected."""
+    box = status.get("box", {})
+    return box.get("driver_ready") is not False and box.get("data_ready") is not False
+
+
+def _decode(has_rack: bool, status: Status, around: Around) -> Reading:
+    box = status.get("box", {})
+    if isinstance(box.get("slots"), list):
+        return _flat(box, around)
+    materials = _materials(box)
+    rack = status.get("filament_rack", {})
+    return Reading(
+        units=tuple(_units(box, materials, around)),
+        direct_slots=(_rack(rack, materials),) if has_rack else (),
+    )
+
+
+# The stock firmware.
+
+
+def _materials(box: Fields) -> dict[str, str]:
+    """Return the materials by their codes, as far as the printer names them."""
+    named = {}
+    for entry in items(box.get("same_material")):
+        code, material = text(item(entry, 0)), text(item(entry, 3))
+        if code and material:
+            named[code] = material
+    return named
+
+
+def _units(box: Fields, materials: dict[str, str], around: Around) -> Iterator[Unit]:
+    for index, name in enumerate(_UNITS):
+        unit = fields(box.get(name))
+        if unit.get("state") != _CONNECTED or _starting(unit):
+            continue
+        active = text(unit.get("filament"))
+        slots = tuple(
+            _slot(unit, position, f"{name}{letter}", materials, active == letter)
+            for position, letter in enumerate(_LETTERS)
+        )
+        yield Unit(
+            ams_unit_no=index + 1,
+            slots_total=_PER_UNIT,
+            serial=text(unit.get("sn"), 32),
+            model="CFS",
+            label=name,
+            feeding=around.printing and any(slot.active for slot in slots),
+            temperature_c=number(unit.get("temperature"), -50, 200),
+            humidity_percent=number(unit.get("dry_and_humidity"), 0, 100),
+            slots=slots,
+        )
+
+
+def _starting(unit: Fields) -> bool:
+    """Say whether it is connected, but has told of none of its slots yet."""
+    venders = items(unit.get("vender"))
+    return bool(venders) and all(vender == _NOT_STARTED for vender in venders)
+
+
+def _slot(
+    unit: Fields, position: int, name: str, materials: dict[str, str], active: bool
+) -> Slot:
+    vender = item(unit.get("vender"), position)
+    tag = text(vender, 128)
+    code = text(item(unit.get("material_type"), position))
+    return Slot(
+        slot_no=position + 1,
+        label=name,
+        present=_present(vender, item(unit.get("remain_len"), position)),
+        reads_tags=True,
+        identifiers=identify(vendor_tag=(code or tag) if tag else None),
+        # A vender that is "unknown" has been looked for.
+        read_done=isinstance(vender, str) and vender.casefold() not in _NO_VENDER,
+        active=active,
+        filament=_filament(
+            code, item(unit.get("color_value"), position), materials, tag
+        ),
+    )
+
+
+_NO_VENDER: Final = frozenset({"none", "-1", ""})
+
+
+def _present(vender: object, remaining: object) -> bool | None:
+    """Colour and material stay when the filament goes; these two do not."""
+    length = number(remaining, -1, 1_000_000)
+    if isinstance(vender, str) and vender.strip().casefold() not in _NO_VENDER:
+        return True
+    if length is not None and length > 0:
+        return True
+    return False if isinstance(vender, str) else None
+
+
+def _filament(
+    code: str | None, said: object, materials: dict[str, str], tag: str | None
+) -> Filament | None:
+    return describe(
+        material=materials.get(code or ""),
+        color_hex=colour(said) if said != _NOT_STARTED else None,
+        preset=None if tag else code,
+    )
+
+
+def _rack(rack: Fields, materials: dict[str, str]) -> Slot:
+    """Return the holder outside, which senses nothing."""
+    return Slot(
+        slot_no=1,
+        label="External",
+        has_sensor=False,
+        identifiable=False,
+        filament=_filament(
+            text(rack.get("material_type")), rack.get("color_value"), materials, None
+        ),
+    )
+
+
+# Kalico.
+
+
+def _flat(box: Fields, around: Around) -> Reading:
+    loaded = whole(box.get("loaded_slot"), 0, 1000)
+    direct: list[Slot] = []
+    units: dict[int, dict[int, Slot]] = {}
+    for entry in items(box.get("slots")):
+        said = fields(entry)
+        index = whole(said.get("index"), 0, 4 * _PER_UNIT)
+        if index is None:
+            around.ignore("a slot without an index")
+        elif said.get("external") is True:
+            direct.append(_flat_slot(said, 1, "External", loaded == index, around))
+        else:
+            unit, position = divmod(index, _PER_UNIT)
+            units.setdefault(unit + 1, {})[position + 1] = _flat_slot(
+                said,
+                position + 1,
+                f"T{unit + 1}{_LETTERS[position]}",
+                loaded == index,
+                around,
+            )
+    return Reading(
+        units=tuple(
+            Unit(
+                ams_unit_no=number_,
+                slots_total=_PER_UNIT,
+                model="CFS",
+                label=f"T{number_}",
+                feeding=around.printing and any(slot.active for slot in slots.values()),
+                temperature_c=number(box.get("temp_c"), -50, 200),
+                humidity_percent=number(box.get("humidity_pct"), 0, 100),
+                slots=tuple(slots.values()),
+            )
+            for number_, slots in sorted(units.items())
+        ),
+        direct_slots=tuple(direct[:1]),
+    )
+
+
+def _flat_slot(
+    said: Fields, slot_no: int, name: str, active: bool, around: Around
+) -> Slot:
+    external = spoolman(said.get("spoolman_id"))
+    outside = said.get("external") is True
+    known: dict[str, Any] = {
+        "name": text(said.get("name"), 128),
+        "material": text(said.get("material")),
+        "color_hex": colour(said.get("color")),
+        "vendor": text(said.get("brand")),
+        "remaining_percent": number(said.get("rfid_percent"), 0, 100),
+    }
+    return Slot(
+        slot_no=slot_no,
+        label=label(name),
+        has_sensor=not outside,
+        present=None if outside else flag(said.get("present")),
+        identifiable=around.spoolman or external is not None,
+        identifiers=identify(external_id=external),
+        external_assigned=True,
+        active=active or said.get("loaded") is True,
+        filament=describe(**known),
+    )

@@ -1,0 +1,274 @@
+"""Happy Hare, versions 3 and 4 (moonraker.md 3.1, 3.2)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from ....events import Filament
+from ...snapshot import Slot, Unit
+from .system import (
+    ANY,
+    DICT,
+    FLAG,
+    LIST,
+    NUMBER,
+    TEXT,
+    Around,
+    Fields,
+    Found,
+    Reading,
+    Status,
+    System,
+)
+from .values import (
+    colour,
+    describe,
+    fields,
+    identify,
+    item,
+    items,
+    label,
+    number,
+    spoolman,
+    text,
+    uid,
+    whole,
+)
+
+_UNITS_MAX: Final = 16
+_GATES_MAX: Final = 128
+_LOADED: Final = 10
+_UNKNOWN, _EMPTY = -1, 0
+_GATE_MAP: Final = (
+    "gate_status",
+    "gate_spool_id",
+    "gate_filament_name",
+    "gate_material",
+    "gate_color",
+    "gate_color_rgb",
+    "gate_temperature",
+    "gate_vendor",
+    "gate_spool_rfid",
+)
+_MMU: Final = {
+    **dict.fromkeys(_GATE_MAP, LIST),
+    "nfc": LIST,
+    "gate": NUMBER,
+    "filament_pos": NUMBER,
+    "num_gates": NUMBER,
+    "action": TEXT,
+    "print_state": TEXT,
+    "spoolman_support": TEXT,
+    "pending_spool_id": ANY,
+}
+_MACHINE: Final = {
+    "num_units": NUMBER,
+    **{f"unit_{number}": DICT for number in range(_UNITS_MAX)},
+}
+# While it boots it shows the gates of yesterday, and the state it starts with.
+_BOOTING: Final = frozenset({"", "boot", "ready", "unknown"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """A unit's place in the gates that are counted through all units."""
+
+    number: int
+    first_gate: int
+    gates: int
+    label: str | None = None
+    vendor: str | None = None
+
+
+def find(found: Found) -> System | None:
+    """Return the system, where Happy Hare is."""
+    if "mmu" not in found.objects:
+        return None
+    inlets = {
+        int(gate): f"filament_switch_sensor {name}"
+        for name in found.named("filament_switch_sensor")
+        for prefix in ("mmu_pre_gate_", "mmu_entry_")
+        if (gate := name.removeprefix(prefix)) != name
+        and gate.isascii()
+        and gate.isdecimal()
+    }
+    return System(
+        name="happy_hare",
+        wanted=found.only(
+            {
+                "mmu": _MMU,
+                "mmu_machine": _MACHINE,
+                **{name: {"filament_detected": FLAG} for name in inlets.values()},
+            }
+        ),
+        decode=partial(_decode, inlets),
+        ready=_ready,
+        asked="mmu",
+        asks_again=_GATE_MAP,
+        asks_again_after=frozenset({"gate_status", "pending_spool_id"}),
+    )
+
+
+def _ready(status: Status) -> bool:
+    state = status.get("mmu", {}).get("print_state")
+    return isinstance(state, str) and state.lower() not in _BOOTING
+
+
+def _decode(inlets: Mapping[int, str], status: Status, around: Around) -> Reading:
+    mmu = status.get("mmu", {})
+    selected = whole(mmu.get("gate"), 0, _GATES_MAX)
+    loaded = whole(mmu.get("filament_pos"), -1, 100) == _LOADED
+    busy = text(mmu.get("action")) not in (None, "Idle")
+    readers = _readers(mmu)
+    spools = text(mmu.get("spoolman_support")) not in (None, "off")
+    units = []
+    for unit in _layout(status, around):
+        gates = range(unit.first_gate, unit.first_gate + unit.gates)
+        units.append(
+            Unit(
+                ams_unit_no=unit.number,
+                slots_total=unit.gates,
+                model=unit.vendor,
+                label=unit.label,
+                feeding=around.printing and loaded and selected in gates,
+                loading=busy or around.asking,
+                slots=tuple(
+                    _slot(
+                        mmu,
+                        gate,
+                        slot_no=gate - unit.first_gate + 1,
+                        busy=busy,
+                        inlet=status.get(inlets.get(gate, ""), {}).get(
+                            "filament_detected"
+                        ),
+                        reader=readers.get(gate),
+                        spools=spools,
+                        active=loaded and gate == selected,
+                        around=around,
+                    )
+                    for gate in gates
+                ),
+            )
+        )
+    return Reading(units=tuple(units))
+
+
+def _layout(status: Status, around: Around) -> list[_Layout]:
+    """Return the units; all gates are one unit where the machine does not tell."""
+    machine, mmu = status.get("mmu_machine", {}), status.get("mmu", {})
+    layout: list[_Layout] = []
+    for index in range(_UNITS_MAX):
+        unit = fields(machine.get(f"unit_{index}"))
+        gates = whole(unit.get("num_gates"), 1, _GATES_MAX)
+        after = layout[-1].first_gate + layout[-1].gates if layout else 0
+        first = whole(unit.get("first_gate", after), 0, _GATES_MAX)
+        if gates is None or first is None:
+            if unit:
+                around.ignore("a unit without gates")
+            continue
+        layout.append(
+            _Layout(
+                index + 1,
+                first,
+                gates,
+                label(unit.get("display_name")) or label(unit.get("name")),
+                label(unit.get("vendor")),
+            )
+        )
+    if layout:
+        return layout
+    gates = whole(mmu.get("num_gates"), 1, _GATES_MAX) or min(
+        len(items(mmu.get("gate_status"))), _GATES_MAX
+    )
+    return [_Layout(1, 0, gates)] if gates else []
+
+
+def _slot(
+    mmu: Fields,
+    gate: int,
+    *,
+    slot_no: int,
+    busy: bool,
+    inlet: bool | None,
+    reader: Fields | None,
+    spools: bool,
+    active: bool,
+    around: Around,
+) -> Slot:
+    external = spoolman(item(mmu.get("gate_spool_id"), gate))
+    tag = uid(item(mmu.get("gate_spool_rfid"), gate)) or _read_now(reader)
+    reads = reader is not None and reader.get("enabled") is not False
+    return Slot(
+        slot_no=slot_no,
+        label=f"Gate {gate}",
+        present=_present(item(mmu.get("gate_status"), gate), around, busy=busy),
+        inlet=inlet,
+        reads_tags=reads,
+        identifiable=spools or reads or external is not None or tag is not None,
+        identifiers=identify(rfid_uid=tag, external_id=external),
+        external_assigned=True,
+        active=active,
+        filament=_filament(mmu, gate),
+    )
+
+
+def _present(status: object, around: Around, *, busy: bool) -> bool | None:
+    """Unknown says nothing, and neither does empty while the changer is at work."""
+    available = whole(status, -1, 2)
+    if available is None and status is not None:
+        around.ignore("a gate status that is none")
+    if available is None or available == _UNKNOWN or (available == _EMPTY and busy):
+        return None
+    return available != _EMPTY
+
+
+def _readers(mmu: Fields) -> dict[int, Fields]:
+    """Return the readers that belong to one gate each; gates are their keys, as text."""
+    readers: dict[int, Fields] = {}
+    for unit in items(mmu.get("nfc")):
+        for gate, reader in fields(fields(unit).get("gates")).items():
+            known = whole(gate, 0, _GATES_MAX)
+            if known is not None and isinstance(reader, dict):
+                readers[known] = reader
+    return readers
+
+
+def _read_now(reader: Fields | None) -> str | None:
+    """Return the tag before a reader; the id of the last one stays when it has gone."""
+    if reader is None or reader.get("present") is not True:
+        return None
+    return uid(reader.get("uid"))
+
+
+def _filament(mmu: Fields, gate: int) -> Filament | None:
+    said: dict[str, Any] = {
+        name: item(mmu.get(f"gate_{name}"), gate)
+        for name in (
+            "filament_name",
+            "material",
+            "color",
+            "color_rgb",
+            "vendor",
+            "temperature",
+        )
+    }
+    nozzle = number(said["temperature"], 1, 1000)
+    return describe(
+        name=text(said["filament_name"], 128),
+        material=text(said["material"]),
+        color_hex=_colour(said["color"], said["color_rgb"]),
+        vendor=text(said["vendor"]),
+        nozzle_min_c=nozzle,
+        nozzle_max_c=nozzle,
+    )
+
+
+def _colour(said: object, rgb: object) -> str | None:
+    """Return a colour; where it is one of the web's names, from its numbers."""
+    if text(said) is None:
+        return None
+    parts = [number(part, 0, 1) for part in items(rgb)]
+    return colour(said) or colour(
+        [round(part * 255) for part in parts if part is not None]
+    )

@@ -1,0 +1,146 @@
+"""FlashForge's IFS on the AD5X, through zmod or Forge-X (moonraker.md 3.8)."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from ....events import Filament
+from ...snapshot import Slot, Unit
+from .system import DICT, FLAG, LIST, NUMBER, Around, Found, Reading, Status, System
+from .values import colour, describe, fields, flag, item, items, text, whole
+
+_PORTS: Final = 4
+_PORT_SENSOR: Final = "filament_switch_sensor _ifs_port_sensor_"
+
+type Present = Callable[[Status, int], bool | None]
+
+
+def find(found: Found) -> System | None:
+    """Return the system, in whichever of its shapes it is there."""
+    for objects, present, active, filament in (
+        (
+            {
+                "zmod_ifs": {"Ports": LIST, "Chan": NUMBER},
+                "zmod_color": {"slots": LIST},
+            },
+            _zmod_present,
+            ("zmod_ifs", "Chan"),
+            _listed("zmod_color"),
+        ),
+        (
+            {
+                "ifs": {
+                    "connected": FLAG,
+                    "active_channel": NUMBER,
+                    "loaded_channels": LIST,
+                },
+                "ifs_materials": {"slots": LIST},
+            },
+            _forge_x_present,
+            ("ifs", "active_channel"),
+            _listed("ifs_materials"),
+        ),
+        (
+            {
+                **{
+                    f"{_PORT_SENSOR}{port}": {"filament_detected": FLAG}
+                    for port in range(1, _PORTS + 1)
+                },
+                "save_variables": {"variables": DICT},
+            },
+            _switch_present,
+            ("", ""),
+            _saved,
+        ),
+    ):
+        wanted = found.only(objects)
+        if next(iter(objects)) in wanted:
+            return System(
+                name="ifs",
+                wanted=wanted,
+                decode=partial(_decode, present, active, filament),
+            )
+    return None
+
+
+def _decode(
+    present: Present,
+    active: tuple[str, str],
+    filament: Callable[[Status, int], Filament | None],
+    status: Status,
+    around: Around,
+) -> Reading:
+    source, field = active
+    if status.get("ifs", {}).get("connected") is False:
+        return Reading()
+    channel = whole(status.get(source, {}).get(field), 1, _PORTS)
+    slots = tuple(
+        Slot(
+            slot_no=port,
+            label=str(port),
+            present=present(status, port),
+            identifiable=False,
+            active=port == channel,
+            filament=filament(status, port),
+        )
+        for port in range(1, _PORTS + 1)
+    )
+    return Reading(
+        units=(
+            Unit(
+                ams_unit_no=1,
+                slots_total=_PORTS,
+                model="IFS",
+                label="IFS",
+                feeding=around.printing and channel is not None,
+                slots=slots,
+            ),
+        )
+    )
+
+
+def _zmod_present(status: Status, port: int) -> bool | None:
+    return flag(item(status.get("zmod_ifs", {}).get("Ports"), port - 1))
+
+
+def _forge_x_present(status: Status, port: int) -> bool | None:
+    """Read the loaded channels, told as their numbers or as a yes or no for each."""
+    loaded = status.get("ifs", {}).get("loaded_channels")
+    if not isinstance(loaded, list):
+        return None
+    if any(isinstance(channel, bool) for channel in loaded):
+        return flag(item(loaded, port - 1))
+    return port in [whole(channel, 1, _PORTS) for channel in loaded]
+
+
+def _switch_present(status: Status, port: int) -> bool | None:
+    return flag(status.get(f"{_PORT_SENSOR}{port}", {}).get("filament_detected"))
+
+
+def _listed(source: str) -> Callable[[Status, int], Filament | None]:
+    """Return a reader of `slots: [{ID, Material, HEX}]`; IDs count from 1."""
+
+    def filament(status: Status, port: int) -> Filament | None:
+        for said in map(fields, items(status.get(source, {}).get("slots"))):
+            if whole(said.get("ID"), 1, _PORTS) == port:
+                return describe(
+                    material=text(said.get("Material")),
+                    color_hex=colour(said.get("HEX")),
+                )
+        return None
+
+    return filament
+
+
+def _saved(status: Status, port: int) -> Filament | None:
+    """Return what the multi-colour plugins keep of a port."""
+    variables = fields(status.get("save_variables", {}).get("variables"))
+    for plugin in ("bambufy", "less_waste"):
+        types: Any = variables.get(f"{plugin}_types")
+        colours: Any = variables.get(f"{plugin}_colors")
+        if types is not None or colours is not None:
+            return describe(
+                material=text(item(types, port - 1)),
+                color_hex=colour(item(colours, port - 1)),
+            )
+    return None

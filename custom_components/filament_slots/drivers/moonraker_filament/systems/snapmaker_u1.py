@@ -1,0 +1,130 @@
+"""Snapmaker's U1: four tools, one spool each (moonraker.md 3.7)."""
+
+from typing import Any, Final
+
+from ....events import Filament, Identifiers
+from ...snapshot import Slot
+from .system import DICT, LIST, TEXT, Around, Fields, Found, Reading, Status, System
+from .values import (
+    colour,
+    describe,
+    fields,
+    flag,
+    identify,
+    item,
+    number,
+    text,
+    uid,
+    whole,
+)
+
+_TOOLS: Final = 4
+_DETECTING: Final = 1
+_FEEDERS: Final = ("filament_feed left", "filament_feed right")
+_SKU_MAX: Final = 2**53
+
+
+def find(found: Found) -> System | None:
+    """Return the system, where the U1's reader or its feeders are."""
+    feeder = {f"extruder{tool}": DICT for tool in range(_TOOLS)}
+    wanted = found.only(
+        {
+            "filament_detect": {"info": LIST, "state": LIST},
+            **dict.fromkeys(_FEEDERS, feeder),
+        }
+    )
+    if not wanted:
+        return None
+    return System(
+        name="snapmaker_u1",
+        wanted={
+            **wanted,
+            **found.only(
+                {
+                    "print_task_config": {
+                        f"filament_{name}": LIST
+                        for name in (
+                            "exist",
+                            "vendor",
+                            "type",
+                            "sub_type",
+                            "color_rgba",
+                        )
+                    },
+                    "toolhead": {"extruder": TEXT},
+                }
+            ),
+        },
+        decode=_decode,
+    )
+
+
+def _decode(status: Status, around: Around) -> Reading:
+    detect = status.get("filament_detect", {})
+    config = status.get("print_task_config", {})
+    in_use = status.get("toolhead", {}).get("extruder")
+    slots = []
+    for tool in range(_TOOLS):
+        info = fields(item(detect.get("info"), tool))
+        present = _present(status, config, tool)
+        slots.append(
+            Slot(
+                slot_no=tool + 1,
+                label=f"T{tool}",
+                present=present,
+                reads_tags="filament_detect" in status,
+                identifiable="filament_detect" in status,
+                identifiers=_identify(info),
+                reading=whole(item(detect.get("state"), tool), 0, 9) == _DETECTING,
+                active=bool(present)
+                and in_use == (f"extruder{tool}" if tool else "extruder"),
+                filament=_filament(info, config, tool),
+            )
+        )
+    return Reading(direct_slots=tuple(slots))
+
+
+def _present(status: Status, config: Fields, tool: int) -> bool | None:
+    """Ask the switch at the feeder; without a feeder, what the printer assumes."""
+    for feeder in _FEEDERS:
+        channel = fields(status.get(feeder, {}).get(f"extruder{tool}"))
+        detected = flag(channel.get("filament_detected"))
+        if detected is not None and channel.get("module_exist") is not False:
+            return detected
+    return flag(item(config.get("filament_exist"), tool))
+
+
+def _identify(info: Fields) -> Identifiers:
+    """Return what the tag says; without one, what is there was not read."""
+    chip = uid(info.get("CARD_UID"))
+    if chip is None and info.get("OFFICIAL") is not True:
+        return identify()
+    sku = whole(info.get("SKU"), 1, _SKU_MAX)
+    return identify(
+        rfid_uid=chip, vendor_tag=str(sku) if sku else text(info.get("SKU"), 128)
+    )
+
+
+def _filament(info: Fields, config: Fields, tool: int) -> Filament | None:
+    """Return what is set for the tool, else what its tag says: people correct tags."""
+    known: dict[str, Any] = {
+        "material": text(item(config.get("filament_type"), tool))
+        or text(info.get("MAIN_TYPE")),
+        "vendor": text(item(config.get("filament_vendor"), tool))
+        or text(info.get("VENDOR")),
+        "name": text(item(config.get("filament_sub_type"), tool))
+        or text(info.get("SUB_TYPE")),
+        "weight_g": number(info.get("WEIGHT"), 1, 100_000),
+        "nozzle_min_c": number(info.get("HOTEND_MIN_TEMP"), 1, 1000),
+        "nozzle_max_c": number(info.get("HOTEND_MAX_TEMP"), 1, 1000),
+    }
+    if not (known["material"] or known["vendor"]):
+        return None  # every tool has a colour
+    material, kind = known["material"], known["name"]
+    return describe(
+        **{
+            **known,
+            "name": f"{material} {kind}" if material and kind else kind or material,
+            "color_hex": colour(item(config.get("filament_color_rgba"), tool)),
+        }
+    )

@@ -1,0 +1,99 @@
+"""Announcements of printers, read from the bytes they send."""
+
+import pytest
+
+from custom_components.filament_slots.drivers.bambulab_mqtt.discovery import (
+    Announcement,
+    read_announcement,
+)
+
+SENDER = "192.0.2.9"
+
+
+def packet(**headers: str | None) -> bytes:
+    """Return an announcement as a P1S sends it, with some headers changed."""
+    lines = {
+        "HOST": "239.255.255.250:1900",
+        "Server": "UPnP/1.0",
+        "Location": "192.0.2.7",
+        "NT": "urn:bambulab-com:device:3dprinter:1",
+        "USN": "01P09A000000001",
+        "Cache-Control": "max-age=1800",
+        "DevModel.bambu.com": "C12",
+        "DevName.bambu.com": "Workshop",
+        "DevConnect.bambu.com": "lan",
+    } | headers
+    told = [f"{name}: {value}" for name, value in lines.items() if value is not None]
+    return "\r\n".join(["NOTIFY * HTTP/1.1", *told, "", ""]).encode()
+
+
+def test_an_announcement_says_who_where_and_what_it_is() -> None:
+    assert read_announcement(packet(), SENDER) == Announcement(
+        serial="01P09A000000001", host="192.0.2.7", model="P1S", name="Workshop"
+    )
+
+
+def test_headers_come_in_any_case_and_answers_say_st() -> None:
+    shouted = packet(NT=None, ST="urn:bambulab-com:device:3dprinter:1")
+    shouted = shouted.replace(b"USN", b"usn").replace(b"Location", b"LOCATION")
+
+    announcement = read_announcement(shouted, SENDER)
+
+    assert announcement is not None
+    assert announcement.serial == "01P09A000000001"
+    assert announcement.host == "192.0.2.7"
+
+
+@pytest.mark.parametrize(
+    ("location", "host"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("http://192.0.2.7:80/description.xml", "192.0.2.7"),
+        ("", SENDER),
+        (None, SENDER),
+        ("0.0.0.0", SENDER),
+        ("239.255.255.250", SENDER),
+        ("printer", SENDER),
+    ],
+)
+def test_the_address_is_the_one_it_names_or_else_the_senders(
+    location: str | None, host: str
+) -> None:
+    announcement = read_announcement(packet(Location=location), SENDER)
+
+    assert announcement is not None
+    assert announcement.host == host
+
+
+def test_a_model_is_known_by_its_serial_or_by_its_code_or_not_at_all() -> None:
+    def model(serial: str, code: str | None) -> str | None:
+        announced = packet(USN=serial, **{"DevModel.bambu.com": code})
+        announcement = read_announcement(announced, SENDER)
+        assert announcement is not None
+        return announcement.model
+
+    assert model("09400A000000001", "whatever") == "H2D"
+    assert model("99900A000000001", "N2S") == "A1"
+    assert model("99900A000000001", "whatever") is None
+    assert model("99900A000000001", None) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\xfe\x00",
+        b"M-SEARCH * HTTP/1.1\r\n\r\n",
+        packet(NT="upnp:rootdevice"),
+        packet(NT=None),
+        packet(USN=None),
+        packet(USN="**REDACTED**"),
+        packet() + b"x" * 2048,
+    ],
+)
+def test_anything_else_is_no_announcement(data: bytes) -> None:
+    assert read_announcement(data, SENDER) is None
+
+
+def test_an_announcement_from_nowhere_is_none() -> None:
+    assert read_announcement(packet(Location=None), "fe80::1") is None

@@ -1,0 +1,170 @@
+"""Anycubic's ACE in all its shapes."""
+
+from typing import Any
+
+import pytest
+
+from custom_components.filament_slots.events import Identifiers
+
+from .klipper import Klipper
+from .statuses import ace_hub, ace_instances, ace_inventory, ace_slot
+
+TAGGED: dict[str, Any] = {
+    "status": "ready",
+    "sku": "AHPLGY-102",
+    "type": "PLA",
+    "color": [99, 102, 106],
+    "rfid": 2,
+}
+
+
+def hub(**slots: dict[str, Any]) -> list[dict[str, Any]]:
+    return ace_hub(**slots)["filament_hub"]["filament_hubs"]  # type: ignore[no-any-return]
+
+
+def quiet(**slots: dict[str, Any]) -> Klipper:
+    klipper = Klipper(ace_hub(**slots))
+    klipper.wait(60)
+    return klipper
+
+
+@pytest.mark.parametrize(
+    ("status", "present"),
+    [
+        ("empty", False),
+        ("ready", True),
+        ("preload", True),
+        ("shifting", True),
+        ("feeding", True),
+        ("unwinding", True),
+        ("running", True),
+        ("runout", None),
+        (None, None),
+        (5, None),
+    ],
+)
+def test_whatever_moves_is_there(status: object, present: bool | None) -> None:
+    assert Klipper(ace_hub(slot1={"status": status})).slot(2).present is present
+
+
+def test_a_product_is_known_only_from_its_tag() -> None:
+    typed = {"status": "ready", "type": "PLA", "sku": "AHPLGY-102", "rfid": 1}
+    klipper = Klipper(ace_hub(slot0=TAGGED, slot1=typed))
+    assert klipper.slot(1).identifiers == Identifiers(vendor_tag="AHPLGY-102")
+    assert not klipper.slot(2).identifiers.known
+    filament = klipper.slot(1).filament
+    assert filament is not None
+    assert filament.as_dict() == {"material": "PLA", "color_hex": "#63666A"}
+    assert klipper.slot(3).filament is None
+
+
+def test_an_insert_waits_for_its_tag_to_be_read() -> None:
+    klipper = quiet()
+    klipper.say(
+        "filament_hub", filament_hubs=hub(slot0={"status": "preload", "rfid": 3})
+    )
+    klipper.wait(20)
+    assert klipper.happened == []
+    klipper.say("filament_hub", filament_hubs=hub(slot0=TAGGED))
+    klipper.wait(300)
+    assert klipper.happened == [("inserted", 1, "AHPLGY-102")]
+
+
+def test_a_tag_that_cannot_be_read_makes_an_unknown_spool() -> None:
+    klipper = quiet()
+    klipper.say(
+        "filament_hub", filament_hubs=hub(slot0={"status": "preload", "rfid": 3})
+    )
+    klipper.wait(5)
+    klipper.say("filament_hub", filament_hubs=hub(slot0={"status": "ready", "rfid": 1}))
+    klipper.wait(300)
+    assert klipper.happened == [("inserted", 1, None), ("unknown", 1, None)]
+
+
+def test_a_tool_change_removes_nothing() -> None:
+    klipper = quiet(slot0=TAGGED)
+    for status in ("shifting", "unwinding", "ready", "feeding", "runout", "ready"):
+        klipper.say(
+            "filament_hub", filament_hubs=hub(slot0={**TAGGED, "status": status})
+        )
+        klipper.wait(20)
+    assert klipper.happened == []
+
+
+def test_the_filament_in_use_is_active() -> None:
+    klipper = quiet(slot2=TAGGED)
+    klipper.say("filament_hub", current_filament="0-2")
+    klipper.say("print_stats", state="printing")
+    assert [slot.active for slot in klipper.unit().slots] == [False, False, True, False]
+    assert klipper.unit().feeding
+
+
+def test_units_and_slots_without_a_place_are_counted() -> None:
+    status = ace_hub()
+    hubs = status["filament_hub"]["filament_hubs"]
+    hubs[0]["slots"] = [ace_slot(0), ace_slot(0), ace_slot(9), "slot"]
+    hubs += [{"id": "x"}, {"id": 0, "slots": []}, {"id": 1, "slots": [ace_slot(0)]}]
+    klipper = Klipper(status)
+    assert [unit.ams_unit_no for unit in klipper.snapshot.units] == [1, 2]
+    assert klipper.decoder.counters.ignored > 0
+
+
+def test_community_drivers_have_an_object_for_each_ace() -> None:
+    klipper = Klipper(ace_instances())
+    assert [unit.label for unit in klipper.snapshot.units] == ["ACE 1", "ACE 2"]
+    assert klipper.slot(2, unit=2).active
+    assert not any(slot.active for slot in klipper.unit(1).slots)
+    filament = klipper.slot(1).filament
+    assert filament is not None
+    assert (filament.material, filament.vendor) == ("PETG", "AC")
+
+
+def test_a_single_ace_may_be_the_object_itself() -> None:
+    status = ace_instances()
+    status["ace"] = status.pop("ace_instance_0")
+    del status["ace_instance_1"]
+    klipper = Klipper(status)
+    assert [unit.ams_unit_no for unit in klipper.snapshot.units] == [1]
+    assert not any(slot.active for slot in klipper.unit().slots)
+
+
+def test_others_keep_an_inventory_in_variables() -> None:
+    klipper = Klipper(ace_inventory())
+    assert [(slot.present, slot.active) for slot in klipper.unit().slots] == [
+        (False, False),
+        (True, True),
+    ]
+    assert not klipper.slot(1).identifiable
+    filament = klipper.slot(2).filament
+    assert filament is not None
+    assert (filament.material, filament.color_hex) == ("PETG", "#FF8000")
+    klipper.wait(60)
+    variables = ace_inventory()["save_variables"]["variables"]
+    variables["ace_inventory"][0]["status"] = "ready"
+    klipper.say("save_variables", variables=variables)
+    klipper.wait(300)
+    assert klipper.happened == [("inserted", 1, None)]
+
+
+def test_an_ace_that_has_not_started_yet_removes_nothing() -> None:
+    klipper = quiet(slot0=TAGGED)
+    klipper.stop()
+    booting = ace_hub()
+    booting["filament_hub"]["filament_hubs"][0]["status"] = "startup"
+    klipper.start(booting)
+    klipper.wait(60)
+    assert klipper.snapshot.frozen
+    klipper.say("filament_hub", filament_hubs=hub(slot0=TAGGED))
+    klipper.wait(300)
+    assert klipper.happened == []
+
+
+def test_a_community_driver_is_waited_for_too() -> None:
+    klipper = Klipper(ace_instances())
+    klipper.stop()
+    booting = ace_instances()
+    booting["ace_instance_1"] |= {"status": "connecting"}
+    klipper.start(booting)
+    assert klipper.snapshot.frozen
+    klipper.say("ace_instance_1", status="ready")
+    assert not klipper.snapshot.frozen

@@ -1,0 +1,256 @@
+"""AFC: lanes, tools, and what it shows while it starts."""
+
+from typing import Any
+
+import pytest
+
+from .klipper import Klipper
+from .statuses import afc, lane
+
+FULL: dict[str, Any] = {
+    "prep": True,
+    "load": True,
+    "status": "Loaded",
+    "filament_status": "Ready",
+}
+
+
+def quiet(**lanes: dict[str, Any]) -> Klipper:
+    klipper = Klipper(afc(**lanes))
+    klipper.wait(60)
+    return klipper
+
+
+def test_lanes_are_slots_of_their_unit() -> None:
+    klipper = Klipper(afc(lane2=FULL))
+    unit = klipper.unit()
+    assert (unit.model, unit.label, unit.slots_total) == ("Box_Turtle", "Turtle_1", 4)
+    assert [(slot.slot_no, slot.label, slot.present) for slot in unit.slots] == [
+        (1, "lane1", False),
+        (2, "lane2", True),
+        (3, "lane3", False),
+        (4, "lane4", False),
+    ]
+
+
+def test_a_lane_says_its_own_place() -> None:
+    klipper = Klipper(afc(lane1={"lane": 4}, lane4={"lane": 1}))
+    assert klipper.slot(4).label == "lane1"
+    assert klipper.slot(1).label == "lane4"
+
+
+def test_two_lanes_in_one_place_are_counted_and_one_is_shown() -> None:
+    klipper = Klipper(afc(lane2={"lane": 1}))
+    assert [slot.label for slot in klipper.unit().slots] == ["lane1", "lane3", "lane4"]
+    assert klipper.decoder.counters.ignored > 0
+
+
+@pytest.mark.parametrize(
+    ("said", "present"),
+    [
+        ({"prep": True, "load": False}, True),
+        ({"prep": False, "load": True}, True),
+        ({"prep": False, "load": False, "tool_loaded": True}, False),
+        ({"prep": None, "load": None, "filament_status": "Ready"}, True),
+        ({"prep": None, "load": None, "filament_status": "In Tool"}, True),
+        ({"prep": None, "load": None, "filament_status": "Not Ready"}, False),
+        ({"prep": None, "load": None, "filament_status": "Dancing"}, None),
+        ({"prep": None, "load": None, "filament_status": None}, None),
+        (
+            {"prep": None, "load": None, "filament_status": None, "tool_loaded": True},
+            True,
+        ),
+    ],
+)
+def test_filament_is_there_when_a_switch_of_the_lane_says_so(
+    said: dict[str, Any], present: bool | None
+) -> None:
+    assert Klipper(afc(lane1=said)).slot(1).present is present
+
+
+def test_an_insert_waits_for_the_load_that_brings_the_id() -> None:
+    klipper = quiet()
+    klipper.say("AFC_stepper lane3", prep=True, filament_status="Prep")
+    klipper.wait(1)
+    klipper.say("AFC_stepper lane3", load=True, filament_status="Ready")
+    klipper.wait(1.5)
+    assert klipper.happened == []
+    klipper.say("AFC_stepper lane3", status="Loaded", spool_id=8, material="PETG")
+    klipper.wait(300)
+    assert klipper.happened == [("inserted", 3, "spoolman:8")]
+
+
+def test_a_spool_without_id_is_unknown_as_soon_as_it_is_loaded() -> None:
+    klipper = quiet()
+    klipper.say("AFC_stepper lane3", prep=True)
+    klipper.wait(2)
+    klipper.say("AFC_stepper lane3", load=True, status="Loaded")
+    assert klipper.happened == [("inserted", 3, None), ("unknown", 3, None)]
+
+
+def test_a_load_that_never_ends_holds_an_insert_for_five_seconds() -> None:
+    klipper = quiet()
+    klipper.say("AFC_stepper lane3", prep=True)
+    klipper.wait(4.9)
+    assert klipper.happened == []
+    klipper.wait(0.2)
+    assert klipper.happened == [("inserted", 3, None), ("unknown", 3, None)]
+
+
+def test_a_removal_names_the_spool_that_the_same_change_clears() -> None:
+    klipper = quiet(lane2={**FULL, "spool_id": 7})
+    klipper.say("AFC_stepper lane2", load=False)
+    klipper.wait(0.5)
+    klipper.say(
+        "AFC_stepper lane2", prep=False, spool_id=None, material="", status="None"
+    )
+    klipper.wait(300)
+    assert klipper.happened == [("removed", 2, "spoolman:7")]
+
+
+def test_weights_are_told_of_a_spool_only() -> None:
+    klipper = Klipper(
+        afc(
+            lane1={
+                **FULL,
+                "spool_id": 7,
+                "material": "PLA",
+                "color": "#c81e1e",
+                "weight": 812.3,
+                "initial_weight": 1000,
+                "extruder_temp": 215,
+            },
+            lane2={**FULL, "material": "PLA", "weight": 1000},
+        )
+    )
+    filament = klipper.slot(1).filament
+    assert filament is not None
+    assert filament.as_dict() == {
+        "material": "PLA",
+        "color_hex": "#C81E1E",
+        "remaining_g": 812,
+        "weight_g": 1000,
+        "nozzle_min_c": 215,
+        "nozzle_max_c": 215,
+    }
+    other = klipper.slot(2).filament
+    assert other is not None
+    assert other.remaining_g is None
+
+
+def test_a_gram_less_is_news_and_a_tenth_of_it_is_none() -> None:
+    klipper = quiet(lane1={**FULL, "spool_id": 7, "material": "PLA", "weight": 812.3})
+    assert klipper.say("AFC_stepper lane1", weight=812.1) is None
+    assert klipper.say("AFC_stepper lane1", weight=811.9) is None
+    assert klipper.say("AFC_stepper lane1", weight=811.3) is not None
+
+
+def test_the_lane_in_the_toolhead_is_active_and_feeds_its_unit() -> None:
+    klipper = Klipper(afc(lane1=FULL, lane2=FULL))
+    klipper.say("AFC", current_load="lane2")
+    klipper.say("print_stats", state="printing")
+    assert [slot.active for slot in klipper.unit().slots] == [False, True, False, False]
+    assert klipper.unit().feeding
+
+
+def test_a_map_may_be_a_list_and_machinery_is_no_lane() -> None:
+    status = afc(lane1={"map": ["T3", "T0"]}, lane2={"map": ["NONE"]})
+    status["AFC_stepper Turtle_1_drive"] = {"unit": "Turtle_1", "lane": 0, "map": []}
+    status["AFC_BoxTurtle Turtle_1"]["lanes"].append("Turtle_1_drive")
+    assert len(Klipper(status).unit().slots) == 4
+    status["AFC"]["lanes"] = None
+    assert len(Klipper(status).unit().slots) == 4
+
+
+def test_lanes_are_found_by_their_unit_where_the_unit_does_not_list_them() -> None:
+    status = afc()
+    status["AFC_BoxTurtle Turtle_1"] = {}
+    assert [slot.label for slot in Klipper(status).unit().slots] == [
+        "lane1",
+        "lane2",
+        "lane3",
+        "lane4",
+    ]
+
+
+def test_units_have_the_numbers_of_their_order_and_one_without_lanes_is_not_shown() -> (
+    None
+):
+    status = afc()
+    status["AFC"]["units"] = ["ViViD Vivid_1", "HTLF Nowhere", "Box_Turtle Turtle_1"]
+    status["AFC"]["lanes"] += ["lane5"]
+    status["AFC_vivid Vivid_1"] = {"lanes": ["lane5"]}
+    status["AFC_lane lane5"] = lane(1, unit="Vivid_1")
+    klipper = Klipper(status)
+    assert [unit.ams_unit_no for unit in klipper.snapshot.units] == [1, 3]
+    assert klipper.unit(1).label == "Vivid_1"
+
+
+def test_units_are_found_without_the_object_that_lists_them() -> None:
+    status = afc()
+    del status["AFC"]
+    assert Klipper(status).unit().label == "Turtle_1"
+
+
+def test_lanes_of_a_toolchanger_are_tools_outside_any_unit() -> None:
+    status = afc()
+    status["AFC"]["units"] += ["Toolchanger Tools", "Toolchanger More"]
+    status["AFC"]["lanes"] += ["e1", "e2", "e3"]
+    status["AFC_Toolchanger Tools"] = {"lanes": ["e1", "e2"]}
+    status["AFC_Toolchanger More"] = {"lanes": ["e3"]}
+    status["AFC_lane e1"] = lane(0, hub="direct", tool_loaded=True)
+    status["AFC_lane e2"] = lane(0, hub="direct")
+    klipper = Klipper(status)
+    assert [
+        (slot.slot_no, slot.label, slot.present)
+        for slot in klipper.snapshot.direct_slots
+    ] == [(1, "e1", True), (2, "e2", False), (3, "e3", None)]
+    assert [unit.ams_unit_no for unit in klipper.snapshot.units] == [1]
+
+
+def test_without_spoolman_a_lane_can_hold_nothing_unknown() -> None:
+    status = afc()
+    status["AFC"]["spoolman"] = None
+    klipper = Klipper(status)
+    assert not klipper.slot(1).identifiable
+    klipper.wait(60)
+    klipper.say("AFC_stepper lane1", prep=True, load=True, status="Loaded")
+    klipper.wait(300)
+    assert klipper.happened == [("inserted", 1, None)]
+
+
+def test_the_empty_lanes_after_a_restart_are_not_believed() -> None:
+    filled = afc(lane3={**FULL, "spool_id": 8, "material": "ASA"})
+    klipper = Klipper(filled)
+    klipper.wait(60)
+    klipper.stop()
+    klipper.wait(2)
+    nothing = {number: {"map": None} for number in ("lane1", "lane2", "lane3", "lane4")}
+    booting = afc(**nothing)
+    booting["AFC"]["spoolman"] = None
+    klipper.start(booting)
+    assert klipper.snapshot.frozen
+    klipper.wait(40)
+    klipper.hear(
+        {
+            "method": "notify_status_update",
+            "params": [
+                {
+                    "AFC": {"spoolman": "http://spoolman.local:7912"},
+                    "AFC_stepper lane1": {"map": "T0"},
+                    "AFC_stepper lane3": {
+                        **FULL,
+                        "map": "T2",
+                        "status": "None",
+                        "spool_id": 8,
+                        "material": "PETG",
+                    },
+                },
+                1.0,
+            ],
+        }
+    )
+    assert not klipper.snapshot.frozen
+    klipper.wait(300)
+    assert klipper.happened == []
+    assert klipper.slot(3).identifiers.external_id == "spoolman:8"

@@ -1,0 +1,213 @@
+"""Creality's CFS: what stays behind in an empty slot is no filament."""
+
+from typing import Any
+
+import pytest
+
+from custom_components.filament_slots.events import Identifiers
+
+from .klipper import Klipper
+from .statuses import cfs, cfs_unit, kalico
+
+
+def quiet(**t1: Any) -> Klipper:
+    klipper = Klipper(cfs(**t1))
+    klipper.wait(60)
+    return klipper
+
+
+@pytest.mark.parametrize(
+    ("vender", "remaining", "present"),
+    [
+        ("unknown", "35", True),
+        ("0A21", "-1", True),
+        ("none", "35", True),
+        ("none", "-1", False),
+        ("none", "0", False),
+        ("-1", "-1", False),
+        ("None", None, False),
+        (None, None, None),
+        (None, "0", None),
+        (7, "12", True),
+    ],
+)
+def test_presence_is_a_vender_or_a_length(
+    vender: object, remaining: object, present: bool | None
+) -> None:
+    klipper = Klipper(
+        cfs(
+            vender=[vender, "none", "none", "none"],
+            remain_len=[remaining, "-1", "-1", "-1"],
+            color_value=["0FF0000"] * 4,
+            material_type=["101001"] * 4,
+        )
+    )
+    assert klipper.slot(1).present is present
+    assert klipper.slot(1).label == "T1A"
+    assert klipper.slot(2).present is False
+
+
+def test_a_unit_tells_its_air_and_its_serial() -> None:
+    unit = Klipper(cfs()).unit()
+    assert (unit.temperature_c, unit.humidity_percent) == (27, 48)
+    assert unit.serial == "1000088A12345678"
+
+
+def test_material_and_colour_are_named() -> None:
+    klipper = Klipper(
+        cfs(
+            vender=["unknown", "0A21", "none", "none"],
+            material_type=["101001", "109999", "-1", "-1"],
+            color_value=["0FF0000", "000A2989", "-1", "-1"],
+        )
+    )
+    first, second = klipper.slot(1), klipper.slot(2)
+    assert first.filament is not None
+    assert first.filament.as_dict() == {
+        "material": "PLA",
+        "color_hex": "#FF0000",
+        "preset": "101001",
+    }
+    assert not first.identifiers.known
+    # Only what a tag said is an identity.
+    assert second.identifiers == Identifiers(vendor_tag="109999")
+    assert klipper.slot(3).filament is None
+
+
+def test_a_tagged_spool_is_inserted_with_its_code() -> None:
+    klipper = quiet()
+    klipper.say("box", T1=cfs_unit(remain_len=["35", "-1", "-1", "-1"]))
+    klipper.wait(5)
+    assert klipper.happened == []
+    klipper.say(
+        "box",
+        T1=cfs_unit(
+            vender=["0A21", "none", "none", "none"],
+            remain_len=["35", "-1", "-1", "-1"],
+            material_type=["101001", "-1", "-1", "-1"],
+        ),
+    )
+    klipper.wait(300)
+    assert klipper.happened == [("inserted", 1, "101001")]
+
+
+def test_a_spool_without_tag_is_unknown() -> None:
+    klipper = quiet()
+    klipper.say("box", T1=cfs_unit(vender=["unknown", "none", "none", "none"]))
+    klipper.wait(300)
+    assert klipper.happened == [("inserted", 1, None), ("unknown", 1, None)]
+
+
+def test_latched_colours_do_not_hold_up_a_removal() -> None:
+    klipper = quiet(vender=["unknown"] * 4, color_value=["0FF0000"] * 4)
+    klipper.say(
+        "box",
+        T1=cfs_unit(
+            vender=["none", "unknown", "unknown", "unknown"],
+            color_value=["0FF0000"] * 4,
+        ),
+    )
+    klipper.wait(300)
+    assert klipper.happened == [("removed", 1, None)]
+
+
+@pytest.mark.parametrize(
+    "gone", [cfs_unit(state="None"), cfs_unit(vender=["-1"] * 4), None, {}]
+)
+def test_a_unit_that_is_not_connected_removes_nothing(gone: Any) -> None:
+    klipper = quiet(vender=["unknown"] * 4)
+    klipper.say("box", T1=gone)
+    assert klipper.snapshot.units == ()
+    klipper.wait(300)
+    assert klipper.happened == []
+
+
+def test_the_loaded_slot_is_active() -> None:
+    klipper = quiet(vender=["unknown"] * 4, filament="C")
+    klipper.say("print_stats", state="printing")
+    assert [slot.active for slot in klipper.unit().slots] == [False, False, True, False]
+    assert klipper.unit().feeding
+
+
+def test_the_rack_is_a_slot_that_senses_nothing() -> None:
+    klipper = quiet()
+    assert klipper.direct(1).has_sensor is False
+    assert klipper.direct(1).filament is None
+    klipper.say(
+        "filament_rack", vender="unknown", color_value="0FFFFFF", material_type="101001"
+    )
+    klipper.wait(300)
+    filament = klipper.direct(1).filament
+    assert filament is not None
+    assert (filament.material, filament.color_hex) == ("PLA", "#FFFFFF")
+    assert klipper.happened == []
+
+
+def test_a_printer_without_a_rack_has_no_slot_for_it() -> None:
+    status = cfs()
+    del status["filament_rack"]
+    assert Klipper(status).snapshot.direct_slots == ()
+
+
+def test_kalico_lists_its_slots() -> None:
+    klipper = Klipper(
+        kalico(
+            slot0={
+                "present": True,
+                "name": "2026_PPS",
+                "material": "PPS",
+                "color": "#111111",
+                "brand": "Xplorer",
+            },
+            slot1={"present": True, "spoolman_id": 3, "rfid_percent": 40},
+            slot2={"loaded": True},
+            slot4={"present": True},
+        )
+    )
+    unit = klipper.unit()
+    assert (unit.humidity_percent, unit.temperature_c) == (22, 29)
+    assert [(slot.label, slot.present, slot.active) for slot in unit.slots] == [
+        ("T1A", True, False),
+        ("T1B", True, False),
+        ("T1C", False, True),
+        ("T1D", False, False),
+    ]
+    filament = klipper.slot(1).filament
+    assert filament is not None
+    assert filament.as_dict() == {
+        "name": "2026_PPS",
+        "material": "PPS",
+        "color_hex": "#111111",
+        "vendor": "Xplorer",
+    }
+    assert klipper.slot(2).identifiers.external_id == "spoolman:3"
+    outside = klipper.direct(1)
+    assert (outside.label, outside.has_sensor, outside.present) == (
+        "External",
+        False,
+        None,
+    )
+
+
+def test_a_kalico_slot_without_an_index_is_counted() -> None:
+    status = kalico()
+    status["box"]["slots"][0]["index"] = "first"
+    klipper = Klipper(status)
+    assert len(klipper.unit().slots) == 3
+    assert klipper.decoder.counters.ignored > 0
+
+
+def test_kalico_is_waited_for_after_a_restart() -> None:
+    klipper = Klipper(kalico(slot0={"present": True}))
+    klipper.wait(60)
+    klipper.stop()
+    booting = kalico()
+    booting["box"]["data_ready"] = False
+    klipper.start(booting)
+    assert klipper.snapshot.frozen
+    klipper.wait(30)
+    klipper.say(
+        "box", data_ready=True, slots=kalico(slot0={"present": True})["box"]["slots"]
+    )
+    klipper.wait(300)
+    assert klipper.happened == []

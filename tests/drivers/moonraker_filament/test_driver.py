@@ -1,0 +1,718 @@
+"""The driver and a Moonraker on paper: sessions, Klippy's life, errors, an end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+import json
+import logging
+from typing import Any
+
+import aiohttp
+from pydantic import ValidationError
+import pytest
+
+from custom_components.filament_slots.drivers.base import DriverError, ErrorCode
+from custom_components.filament_slots.drivers.moonraker_filament import (
+    jsonrpc as jsonrpc_module,
+    session as session_module,
+)
+from custom_components.filament_slots.drivers.moonraker_filament.driver import Driver
+from custom_components.filament_slots.events import StoredSlot
+from tests.clock import FakeClock
+from tests.drivers.services import Surroundings
+
+from .paper import (
+    INSTANCE,
+    KLIPPY_AWAY,
+    METHOD_NOT_FOUND,
+    UNAUTHORIZED,
+    PaperMoonraker,
+    on_paper,
+)
+
+pytestmark = pytest.mark.usefixtures("socket_enabled")
+
+SENSOR = "filament_switch_sensor tool0"
+
+
+def sensor(*, detected: bool) -> dict[str, Any]:
+    return {"filament_detected": detected, "enabled": True}
+
+
+class Rig:
+    """A driver, its Moonraker and everything around them; the driver's clock is fake."""
+
+    def __init__(
+        self, moonraker: PaperMoonraker, session: aiohttp.ClientSession
+    ) -> None:
+        self.moonraker = moonraker
+        self.clock = FakeClock()
+        self.session = session
+        self.around = Surroundings(self.clock, session=session)
+        self.driver: Driver | None = None
+
+    async def start(self, stored: tuple[StoredSlot, ...] = (), **changes: Any) -> None:
+        self.around = Surroundings(self.clock, session=self.session, stored=stored)
+        self.driver = Driver(
+            1,
+            self.moonraker.config | changes,
+            self.around.emitter,
+            self.around.services,
+        )
+        await self.driver.start()
+
+    async def stop(self) -> None:
+        if self.driver is not None:
+            await self.driver.stop()
+
+    @property
+    def health(self) -> dict[str, Any]:
+        assert self.driver is not None
+        return self.driver.health()
+
+    @property
+    def code(self) -> str | None:
+        error = self.health["last_error"]
+        return error["code"] if error else None
+
+    @property
+    def happened(self) -> list[str]:
+        return [
+            event["event_type"]
+            for event in self.around.events
+            if event["event_type"] != "ams_state"
+        ]
+
+    async def until(self, condition: Callable[[], bool], pace: float = 0) -> None:
+        """Wait, with the clock going `pace` seconds forward each time it is looked."""
+        async with asyncio.timeout(5):
+            while not condition():
+                await asyncio.sleep(0.002)
+                self.clock.tick(pace)
+
+    async def let(self, seconds: float) -> None:
+        """Let the time pass in small steps, with everybody answering in between."""
+        for _ in range(round(seconds)):
+            self.clock.tick(1)
+            await asyncio.sleep(0.002)
+
+    async def running(self, pace: float = 0) -> None:
+        await self.until(lambda: self.health["status"] == "running", pace)
+
+    async def waiting(self, code: ErrorCode | None = None, pace: float = 0) -> None:
+        await self.until(
+            lambda: (
+                self.health["status"] == "waiting"
+                and (code is None or self.code == code)
+            ),
+            pace,
+        )
+
+    async def fails(self, code: ErrorCode, pace: float = 0) -> None:
+        await self.until(lambda: self.code == code, pace)
+        assert self.health["status"] in {"reconnecting", "auth_failed"}
+        assert not self.health["connected"]
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    """Return a printer with one switch; nothing may be left at the end."""
+    tasks = asyncio.all_tasks()
+    async with (
+        on_paper({SENSOR: sensor(detected=False)}) as moonraker,
+        aiohttp.ClientSession() as session,
+    ):
+        rig = Rig(moonraker, session)
+        yield rig
+        await rig.stop()
+        assert rig.clock.pending == 0
+        await rig.until(lambda: not moonraker.peers)
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() <= tasks | {asyncio.current_task()}
+
+
+async def test_it_reads_the_printer_and_tells_what_happens(rig: Rig) -> None:
+    await rig.start()
+    await rig.running()
+    assert rig.health["connected"]
+    assert rig.health["versions"] == {
+        "firmware": "Moonraker 0.11.0",
+        "system": "sensors",
+    }
+
+    await rig.moonraker.update(SENSOR, filament_detected=True)
+    await rig.until(lambda: "spool_inserted" in rig.happened, pace=0.5)
+    await rig.moonraker.update(SENSOR, filament_detected=False)
+    await rig.until(lambda: "spool_removed" in rig.happened, pace=0.5)
+
+    assert rig.happened == ["spool_inserted", "spool_removed"]
+    assert rig.health["counters"]["events"] == len(rig.around.events)
+    assert rig.health["counters"]["messages"] > 5
+
+
+async def test_it_introduces_itself_and_asks_for_no_more_than_it_needs(
+    rig: Rig,
+) -> None:
+    rig.moonraker.status |= {"configfile": {"config": {}}, "gcode": {"commands": {}}}
+    await rig.start()
+    await rig.running()
+
+    identify = rig.moonraker.requests[0]
+    assert identify["method"] == "server.connection.identify"
+    assert set(identify["params"]) == {"client_name", "version", "type", "url"}
+    (subscription,) = (
+        request["params"]["objects"]
+        for request in rig.moonraker.requests
+        if request["method"] == "printer.objects.subscribe"
+    )
+    assert not subscription.keys() & {"configfile", "gcode"}
+    assert "filament_detected" in subscription[SENSOR]
+
+
+async def test_klippy_that_is_not_ready_is_asked_until_it_is(rig: Rig) -> None:
+    rig.moonraker.state = "startup"
+    await rig.start()
+    await rig.waiting()
+    await rig.until(lambda: rig.moonraker.asked("server.info") >= 3, pace=1)
+    assert rig.moonraker.asked("printer.objects.subscribe") == 0
+    assert rig.health["connected"]
+    assert rig.code is None
+
+    await rig.moonraker.enter("ready", silently=True)
+    await rig.running(pace=1)
+
+    assert rig.happened == []
+
+
+async def test_klippy_that_says_it_is_ready_is_asked_at_once(rig: Rig) -> None:
+    rig.moonraker.state = "startup"
+    await rig.start()
+    await rig.waiting()
+
+    await rig.moonraker.enter("ready")
+    await rig.running()
+
+
+async def test_klippy_that_stays_away_is_told_after_a_minute(rig: Rig) -> None:
+    rig.moonraker.state = "disconnected"
+    await rig.start()
+    await rig.waiting()
+    await rig.let(50)
+    assert rig.code is None
+
+    await rig.waiting(ErrorCode.KLIPPY_DISCONNECTED, pace=1)
+    assert rig.clock.monotonic() >= 60
+    told = rig.health["last_error"]["at"]
+    await rig.let(60)
+    assert rig.health["last_error"]["at"] == told
+
+
+async def test_klippy_that_never_finishes_starting_is_told_after_a_minute(
+    rig: Rig,
+) -> None:
+    rig.moonraker.state = "startup"
+    await rig.start()
+
+    await rig.waiting(ErrorCode.KLIPPY_NOT_READY, pace=1)
+
+    assert rig.clock.monotonic() >= 60
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [("error", ErrorCode.KLIPPY_ERROR), ("shutdown", ErrorCode.KLIPPY_SHUTDOWN)],
+)
+async def test_klippy_in_trouble_is_told_at_once_and_comes_back(
+    rig: Rig, state: str, code: ErrorCode
+) -> None:
+    rig.moonraker.state = state
+    await rig.start()
+    await rig.waiting(code)
+
+    await rig.moonraker.enter("ready")
+    await rig.running()
+
+
+async def test_a_klippy_restart_is_subscribed_to_again(rig: Rig) -> None:
+    await rig.start()
+    await rig.running()
+
+    await rig.moonraker.enter("disconnected")
+    await rig.waiting()
+    await rig.moonraker.enter("ready")
+    await rig.running()
+
+    assert rig.moonraker.asked("printer.objects.subscribe") == 2
+    assert rig.health["counters"]["reconnects"] == 0
+    assert rig.happened == []
+
+
+async def test_klippy_that_comes_back_in_error_without_a_word_is_found_out(
+    rig: Rig,
+) -> None:
+    await rig.start()
+    await rig.running()
+
+    await rig.moonraker.enter("disconnected")
+    await rig.waiting()
+    await rig.moonraker.enter("error", silently=True)
+
+    await rig.waiting(ErrorCode.KLIPPY_ERROR, pace=1)
+
+
+async def test_what_a_printer_in_shutdown_still_shows_is_no_event(rig: Rig) -> None:
+    await rig.start()
+    await rig.running()
+
+    await rig.moonraker.enter("shutdown")
+    await rig.waiting(ErrorCode.KLIPPY_SHUTDOWN)
+    await rig.moonraker.update(SENSOR, filament_detected=True)
+    await rig.let(60)
+
+    assert rig.happened == []
+
+
+async def test_what_changed_while_klippy_was_away_is_told_late(rig: Rig) -> None:
+    await rig.start()
+    await rig.running()
+
+    await rig.moonraker.enter("disconnected")
+    await rig.waiting()
+    rig.moonraker.status[SENSOR] = sensor(detected=True)
+    await rig.moonraker.enter("ready")
+    await rig.until(lambda: bool(rig.happened), pace=0.5)
+
+    (inserted,) = (e for e in rig.around.events if e["event_type"] == "spool_inserted")
+    assert inserted["meta"]["detected_late"]
+    assert inserted["meta"]["source"] == "reconcile"
+
+
+async def test_klippy_lost_without_a_word_is_found_out_by_the_next_question(
+    rig: Rig,
+) -> None:
+    rig.moonraker.errors["printer.objects.list"] = KLIPPY_AWAY
+    await rig.start()
+    await rig.until(lambda: rig.moonraker.asked("server.info") >= 2)
+    rig.moonraker.state = "disconnected"
+    await rig.until(lambda: rig.moonraker.asked("server.info") >= 5, pace=1)
+
+    del rig.moonraker.errors["printer.objects.list"]
+    await rig.moonraker.enter("ready")
+    await rig.running()
+
+
+async def test_endpoints_klippy_has_not_registered_yet_are_asked_for_again(
+    rig: Rig,
+) -> None:
+    rig.moonraker.errors["printer.objects.subscribe"] = METHOD_NOT_FOUND
+    await rig.start()
+    await rig.until(lambda: rig.moonraker.asked("printer.objects.subscribe") >= 3, 1)
+
+    del rig.moonraker.errors["printer.objects.subscribe"]
+    await rig.running(pace=1)
+
+
+async def test_a_question_klippy_is_too_busy_for_is_asked_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "_ANSWER_TIMEOUT", 0.05)
+    rig.moonraker.silent.add("printer.objects.subscribe")
+    await rig.start()
+    await rig.until(lambda: rig.moonraker.asked("printer.objects.subscribe") >= 2, 1)
+    assert rig.health["connected"]
+
+    rig.moonraker.silent.clear()
+    await rig.running(pace=1)
+
+
+async def test_a_moonraker_that_says_no_version_is_read(rig: Rig) -> None:
+    rig.moonraker.answers["server.info"] = {"klippy_state": "ready"}
+    await rig.start()
+
+    await rig.running()
+
+    assert rig.health["versions"] == {"system": "sensors"}
+
+
+async def test_a_moonraker_that_stops_is_reconnected_to(rig: Rig) -> None:
+    await rig.start()
+    await rig.running()
+
+    await rig.moonraker.kick()
+    await rig.fails(ErrorCode.CONNECTION_LOST)
+    await rig.running(pace=1)
+
+    assert rig.health["counters"]["reconnects"] == 1
+    assert rig.happened == []
+
+
+async def test_a_printer_that_is_unplugged_is_found_out(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.start()
+    await rig.running()
+
+    rig.moonraker.silent.add("server.info")
+    monkeypatch.setattr(jsonrpc_module, "ANSWER_TIMEOUT", 0.05)
+    await rig.until(lambda: rig.moonraker.asked("server.info") >= 2, pace=1)
+    await rig.fails(ErrorCode.STREAM_STALLED)
+
+
+async def test_a_quiet_printer_is_asked_whether_it_is_there(rig: Rig) -> None:
+    await rig.start()
+    await rig.running()
+    asked = rig.moonraker.asked("server.info")
+
+    await rig.let(300)
+
+    assert rig.moonraker.asked("server.info") - asked == pytest.approx(15, abs=2)
+    assert rig.health["status"] == "running"
+
+
+async def test_a_printer_that_is_off_is_retried(rig: Rig) -> None:
+    await rig.start(host="127.0.0.1", port=9)
+
+    await rig.fails(ErrorCode.CONNECTION_REFUSED)
+    await rig.until(lambda: rig.health["attempts"] >= 5, pace=1)
+
+    assert rig.health["circuit"] == "open"
+
+
+@pytest.mark.parametrize(
+    "method", ["server.connection.identify", "server.info", "printer.objects.subscribe"]
+)
+async def test_a_refused_key_stops_the_retrying(rig: Rig, method: str) -> None:
+    rig.moonraker.errors[method] = UNAUTHORIZED
+    await rig.start(api_key="hunter2hunter2")
+
+    await rig.until(lambda: rig.health["status"] == "auth_failed", pace=1)
+
+    assert rig.code == ErrorCode.INVALID_AUTH
+    assert rig.moonraker.asked("server.connection.identify") == 2
+    assert "hunter2" not in json.dumps(rig.health)
+
+
+async def test_trust_that_ends_later_is_noticed(rig: Rig) -> None:
+    await rig.start()
+    await rig.running()
+
+    rig.moonraker.errors["server.info"] = UNAUTHORIZED
+
+    await rig.until(lambda: rig.health["status"] == "auth_failed", pace=1)
+
+
+async def test_a_moonraker_that_knows_no_identify_is_read_all_the_same(
+    rig: Rig,
+) -> None:
+    rig.moonraker.errors["server.connection.identify"] = METHOD_NOT_FOUND
+    await rig.start()
+
+    await rig.running()
+
+
+async def test_another_moonraker_at_the_address_is_not_read(rig: Rig) -> None:
+    await rig.start(instance_id="f" * 32)
+
+    await rig.fails(ErrorCode.WRONG_PRINTER)
+
+    assert rig.moonraker.asked("printer.objects.list") == 0
+
+
+@pytest.mark.parametrize("error", [None, METHOD_NOT_FOUND])
+async def test_the_known_moonraker_and_one_that_forgot_who_it_is_are_read(
+    rig: Rig, error: object
+) -> None:
+    if error:
+        rig.moonraker.errors["server.database.get_item"] = error
+    await rig.start(instance_id=INSTANCE)
+
+    await rig.running()
+
+
+@pytest.mark.parametrize("answer", [{}, [], "hello", None, {"hello": "world"}])
+async def test_a_foreign_server_that_answers_is_no_moonraker(
+    rig: Rig, answer: object
+) -> None:
+    rig.moonraker.answers["server.info"] = answer
+    await rig.start()
+
+    await rig.fails(ErrorCode.NOT_MOONRAKER)
+
+
+async def test_a_foreign_server_that_is_silent_is_no_moonraker(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jsonrpc_module, "ANSWER_TIMEOUT", 0.05)
+    rig.moonraker.silent |= {"server.connection.identify", "server.info"}
+    await rig.start()
+
+    await rig.fails(ErrorCode.NOT_MOONRAKER)
+
+
+async def test_the_active_spool_is_followed(rig: Rig) -> None:
+    rig.moonraker.status[SENSOR] = sensor(detected=True)
+    rig.moonraker.components.append("spoolman")
+    del rig.moonraker.errors["server.spoolman.status"]
+    rig.moonraker.answers["server.spoolman.status"] = {
+        "spoolman_connected": True,
+        "pending_reports": [],
+        "spool_id": 7,
+    }
+    await rig.start()
+    await rig.running()
+    assert rig.moonraker.asked("server.spoolman.status") == 1
+    await rig.moonraker.push("notify_active_spool_set", {"spool_id": 8})
+
+    def told() -> set[str]:
+        return {
+            slot["identifiers"]["external_id"]
+            for event in rig.around.events
+            if event["event_type"] == "ams_state"
+            for slot in event["direct_slots"]
+        }
+
+    await rig.until(lambda: "spoolman:8" in told(), pace=1)
+    assert rig.happened == []
+
+
+async def test_spoolman_that_is_missing_keeps_nothing_from_being_read(rig: Rig) -> None:
+    rig.moonraker.components.append("spoolman")
+    await rig.start()
+
+    await rig.running()
+
+    assert rig.moonraker.asked("server.spoolman.status") == 1
+
+
+async def test_everything_is_asked_for_again_on_demand(rig: Rig) -> None:
+    await rig.start()
+    await rig.running()
+    assert rig.driver is not None
+    rig.moonraker.status[SENSOR] = sensor(detected=True)
+
+    await rig.driver.sync_state()
+    await rig.until(lambda: "spool_inserted" in rig.happened, pace=0.5)
+
+    assert rig.moonraker.asked("printer.objects.subscribe") == 2
+
+
+async def test_asking_again_while_there_is_no_session_is_harmless(rig: Rig) -> None:
+    await rig.start(host="127.0.0.1", port=9)
+    assert rig.driver is not None
+
+    await rig.driver.sync_state()
+
+    await rig.fails(ErrorCode.CONNECTION_REFUSED)
+
+
+async def test_sensors_keep_their_numbers_over_connections_and_restarts(
+    rig: Rig,
+) -> None:
+    rig.moonraker.status["filament_switch_sensor a"] = sensor(detected=False)
+    stored = StoredSlot(unit=None, slot_no=1, label="tool0", present=False)
+    await rig.start(stored=(stored,))
+    await rig.running()
+    await rig.moonraker.kick()
+    await rig.fails(ErrorCode.CONNECTION_LOST)
+    await rig.running(pace=1)
+    await rig.moonraker.update(SENSOR, filament_detected=True)
+    await rig.until(lambda: "spool_inserted" in rig.happened, pace=0.5)
+
+    (inserted,) = (e for e in rig.around.events if e["event_type"] == "spool_inserted")
+    assert inserted["slot"]["slot_no"] == 1
+
+
+NONSENSE = [
+    "no JSON",
+    [],
+    {},
+    {
+        "jsonrpc": "2.0",
+        "result": {"status": {SENSOR: {"filament_detected": True}}},
+        "id": 999,
+    },
+    {"method": "notify_status_update"},
+    {"method": "notify_status_update", "params": None},
+    {"method": "notify_status_update", "params": [None]},
+    {"method": "notify_status_update", "params": [{SENSOR: None}, 1.0]},
+    {"method": "notify_status_update", "params": [{SENSOR: []}, 1.0]},
+    {
+        "method": "notify_status_update",
+        "params": [{SENSOR: {"filament_detected": "yes"}}],
+    },
+    {"method": "notify_status_update", "params": [{SENSOR: {"filament_detected": 1}}]},
+    {"method": "notify_active_spool_set", "params": [{"spool_id": "seven"}]},
+    {"method": "notify_klippy_ready", "params": 5},
+    {"method": "notify_of_something_else", "params": [{"a": 1}]},
+]
+
+
+async def test_nonsense_neither_ends_the_session_nor_invents_anything(
+    rig: Rig,
+) -> None:
+    await rig.start()
+    await rig.running()
+    for said in NONSENSE:
+        await rig.moonraker.say(said)
+    await rig.let(60)
+    assert rig.happened == []
+    assert rig.health["status"] == "running"
+    counters = rig.health["counters"]
+    assert counters["ignored"] + counters["decode_errors"] >= 8
+    assert counters["reconnects"] == 0
+
+    await rig.moonraker.update(SENSOR, filament_detected=True)
+    await rig.until(lambda: "spool_inserted" in rig.happened, pace=0.5)
+
+
+async def test_its_capture_is_read_as_it_was(rig: Rig) -> None:
+    await rig.start(api_key="hunter2hunter2")
+    await rig.running()
+    await rig.moonraker.update(SENSOR, filament_detected=True)
+    await rig.moonraker.push("notify_gcode_response", "// private")
+    await rig.until(lambda: "spool_inserted" in rig.happened, pace=0.5)
+    assert rig.driver is not None
+
+    capture = rig.driver.capture()
+    decode = Driver.frame_decoder()
+    pictures = [decode(frame) for frame in capture["frames"]]
+
+    shown = [picture.direct_slots[0].present for picture in pictures if picture]
+    assert shown == [False, True]
+    assert "hunter2" not in json.dumps(capture)
+    assert "private" not in json.dumps(capture)
+
+
+async def test_stopping_is_quick_and_may_be_repeated(rig: Rig) -> None:
+    await rig.start()
+    await rig.running()
+    assert rig.driver is not None
+
+    began = asyncio.get_running_loop().time()
+    await rig.driver.stop()
+    await rig.driver.stop()
+
+    assert asyncio.get_running_loop().time() - began < 0.3
+    assert rig.health["status"] == "stopped"
+
+
+async def test_a_driver_without_an_http_session_is_broken_and_says_so(
+    rig: Rig,
+) -> None:
+    around = Surroundings(rig.clock)
+    driver = Driver(1, rig.moonraker.config, around.emitter, around.services)
+    await driver.start()
+
+    await rig.until(lambda: driver.health()["last_error"] is not None)
+
+    assert driver.health()["last_error"]["code"] == ErrorCode.DRIVER_BROKEN
+    await driver.stop()
+
+
+async def test_a_configuration_that_fails_is_refused(rig: Rig) -> None:
+    with pytest.raises(ValidationError):
+        await rig.start(port=0)
+
+
+async def test_the_key_is_never_logged(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    rig.moonraker.errors["server.info"] = {
+        "code": -32602,
+        "message": "Invalid API Key",
+    }
+    await rig.start(api_key="hunter2hunter2")
+    await rig.until(lambda: rig.health["status"] == "auth_failed", pace=1)
+
+    assert "hunter2" not in caplog.text
+
+
+# What the config flow asks.
+
+
+async def probe(rig: Rig, **changes: Any) -> Any:
+    return await Driver.probe(rig.moonraker.config | changes, rig.around.services)
+
+
+async def test_a_probe_says_who_it_is(rig: Rig) -> None:
+    found = await probe(rig)
+
+    assert found.identity == INSTANCE
+    assert found.name == "workshop"
+    assert found.config == {"instance_id": INSTANCE}
+
+
+async def test_a_moonraker_without_a_name_is_known_by_its_hardware(rig: Rig) -> None:
+    rig.moonraker.errors["server.database.get_item"] = METHOD_NOT_FOUND
+    rig.moonraker.answers["machine.system_info"] = {
+        "system_info": {
+            "network": {
+                "docker0": {"mac_address": "02:00:00:00:00:01"},
+                "eth0": {"mac_address": "00:00:00:00:00:00"},
+                "eth1": "down",
+                "wlan0": {"mac_address": "DC:A6:32:00:00:02"},
+                "wlan1": {"mac_address": "dc:a6:32:00:00:03"},
+            }
+        }
+    }
+
+    found = await probe(rig)
+
+    assert found.identity == "dca632000002"
+    assert found.config == {"instance_id": None}
+
+
+@pytest.mark.parametrize("answer", [{}, {"system_info": {"network": {}}}, []])
+async def test_a_moonraker_that_says_nothing_of_itself_is_known_by_its_address(
+    rig: Rig, answer: object
+) -> None:
+    rig.moonraker.answers |= {
+        "server.database.get_item": {"value": 5},
+        "machine.system_info": answer,
+        "printer.info": {"hostname": " "},
+    }
+
+    found = await probe(rig)
+
+    port = rig.moonraker.url.rstrip("/").rpartition(":")[2]
+    assert found.identity == f"127.0.0.1:{port}"
+    assert found.name == "127.0.0.1"
+
+
+async def test_a_printer_that_is_off_behind_its_moonraker_can_be_set_up(
+    rig: Rig,
+) -> None:
+    rig.moonraker.state = "disconnected"
+
+    found = await probe(rig)
+
+    assert found.identity == INSTANCE
+    assert found.name == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [
+        ({"errors": {"server.info": UNAUTHORIZED}}, ErrorCode.INVALID_AUTH),
+        ({"errors": {"server.info": METHOD_NOT_FOUND}}, ErrorCode.NOT_MOONRAKER),
+        ({"answers": {"server.info": {}}}, ErrorCode.NOT_MOONRAKER),
+    ],
+)
+async def test_a_probe_says_what_is_in_the_way(
+    rig: Rig, trouble: dict[str, dict[str, object]], code: ErrorCode
+) -> None:
+    for kind, calls in trouble.items():
+        getattr(rig.moonraker, kind).update(calls)
+
+    with pytest.raises(DriverError) as failed:
+        await probe(rig)
+
+    assert failed.value.code is code
+
+
+async def test_a_probe_leaves_no_connection(rig: Rig) -> None:
+    with suppress(DriverError):
+        await probe(rig)
+
+    await rig.until(lambda: not rig.moonraker.peers)

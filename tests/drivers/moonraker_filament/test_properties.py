@@ -1,0 +1,83 @@
+"""Whatever is typed and whatever arrives: nothing breaks, everything is counted."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from hypothesis import given, strategies as st
+import orjson
+import pytest
+
+from custom_components.filament_slots.drivers.base import DriverError, ErrorCode
+from custom_components.filament_slots.drivers.connection import Counters
+from custom_components.filament_slots.drivers.moonraker_filament.jsonrpc import JsonRpc
+from custom_components.filament_slots.drivers.moonraker_filament.url import (
+    websocket_url,
+)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["id", "result", "error", "method", "params", "status"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+MESSAGES = st.lists(st.binary(max_size=20) | JSON.map(orjson.dumps), max_size=20)
+
+
+@given(st.text(max_size=40) | st.from_regex(r"(https?://)?[a-z.:\[\]@/%0-9]{0,20}"))
+def test_any_text_is_an_address_or_a_value_error(typed: str) -> None:
+    try:
+        url = websocket_url(typed, 7125)
+    except ValueError:
+        return
+    assert url.scheme in {"ws", "wss"}
+    assert url.host
+    assert url.path.endswith("/websocket")
+    assert url.port is not None
+    assert url.user is None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as aiohttp hands it out."""
+
+    data: bytes
+    type: aiohttp.WSMsgType = aiohttp.WSMsgType.TEXT
+
+
+class Socket:
+    """A socket on which these arrive, and then the end."""
+
+    close_code = None
+
+    def __init__(self, messages: list[bytes]) -> None:
+        self._messages = messages
+
+    async def __aiter__(self) -> AsyncIterator[Message]:
+        for message in self._messages:
+            yield Message(message)
+
+
+@given(MESSAGES)
+def test_whatever_arrives_is_heard_and_taken_or_counted(messages: list[bytes]) -> None:
+    taken: list[dict[str, Any]] = []
+    heard: list[bytes] = []
+    counters = Counters()
+    socket: Any = Socket(messages)
+    rpc = JsonRpc(socket, taken.append, heard.append, counters)
+
+    with pytest.raises(DriverError) as ended:
+        asyncio.run(rpc.listen())
+
+    assert ended.value.code is ErrorCode.CONNECTION_LOST
+    assert heard == messages
+    assert len(taken) + counters.ignored + counters.decode_errors == len(messages)
+    assert all(isinstance(frame["method"], str) for frame in taken)

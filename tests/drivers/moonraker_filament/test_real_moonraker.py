@@ -1,0 +1,301 @@
+"""The driver through a real Moonraker, with a stand-in Klippy behind it."""
+
+import asyncio
+from pathlib import Path
+import tempfile
+from typing import Any
+
+import aiohttp
+import pytest
+
+from custom_components.filament_slots.drivers.base import DriverError, ErrorCode
+from custom_components.filament_slots.drivers.moonraker_filament.driver import Driver
+from tests.drivers.services import Surroundings
+from tests.printers.klippy import Klippy
+from tests.printers.moonraker import PYTHON, Moonraker
+from tests.printers.moonraker_scenarios import (
+    SYSTEMS,
+    Afc,
+    HappyHare,
+    SwitchSensors,
+    System,
+)
+
+from .hurried import SPEED, HurriedDriver
+
+pytestmark = [
+    pytest.mark.usefixtures("socket_enabled"),
+    pytest.mark.skipif(not PYTHON.exists(), reason="scripts/setup makes Moonraker"),
+]
+
+
+async def begin(moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver) -> None:
+    """Switch the printer on, and then the driver."""
+    await klippy.start()
+    await moonraker.sees("ready")
+    await driver.driver.start()
+    await driver.status("running")
+
+
+@pytest.mark.parametrize("kind", SYSTEMS, ids=lambda kind: kind.__name__)
+async def test_every_system_tells_what_is_inserted_and_removed(
+    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver, kind: type[System]
+) -> None:
+    system = kind(klippy)
+    await begin(moonraker, klippy, driver)
+    identity = "spoolman:8" if system.assigns else system.tag
+    unknown = [("unknown_spool_detected", 2, None, False)] if system.unknown else []
+    inserted = [("spool_inserted", 2, identity, False), *unknown]
+
+    await system.insert(2, 8 if system.assigns else None)
+    await driver.until(lambda: driver.told == inserted)
+    await system.remove(2)
+
+    await driver.tells(*inserted, ("spool_removed", 2, identity, False))
+    for event in driver.around.events:
+        if event["event_type"] != "ams_state":
+            assert event["slot"]["is_ams_slot"] is system.in_unit
+            assert event["slot"]["ams_unit_no"] == (1 if system.in_unit else None)
+
+
+@pytest.mark.parametrize("kind", [HappyHare, Afc], ids=lambda kind: kind.__name__)
+async def test_a_spool_nobody_assigned_is_unknown_until_somebody_does(
+    moonraker: Moonraker,
+    klippy: Klippy,
+    driver: HurriedDriver,
+    kind: type[HappyHare | Afc],
+) -> None:
+    system = kind(klippy)
+    await begin(moonraker, klippy, driver)
+
+    await system.insert(3)
+    await driver.until(lambda: len(driver.told) >= 2)
+    await system.assign(3, 7)
+
+    await driver.tells(
+        ("spool_inserted", 3, None, False),
+        ("unknown_spool_detected", 3, None, False),
+    )
+    (unit,) = driver.around.events[-1]["ams_units"]
+    assert unit["slots"][2]["identifiers"]["external_id"] == "spoolman:7"
+
+
+async def test_a_failed_preload_is_an_insertion_once_it_has_lasted(
+    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+) -> None:
+    system = HappyHare(klippy)
+    await begin(moonraker, klippy, driver)
+
+    await system.push(1)
+    await klippy.pause(3)
+    klippy.set("mmu", action="Idle")
+
+    await driver.tells(
+        ("spool_inserted", 1, None, False),
+        ("unknown_spool_detected", 1, None, False),
+    )
+
+
+async def test_switches_that_read_open_for_a_moment_after_a_restart_are_no_event(
+    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+) -> None:
+    system = SwitchSensors(klippy)
+    system.press(1, pressed=True)
+    await begin(moonraker, klippy, driver)
+
+    await klippy.stop()
+    await driver.status("waiting")
+    system.press(1, pressed=False)
+    await klippy.start()
+    await driver.status("running")
+    await klippy.pause(3)
+    system.press(1, pressed=True)
+
+    await driver.tells()
+
+
+async def test_happy_hare_is_believed_when_it_has_reconciled_its_memory(
+    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+) -> None:
+    system = HappyHare(klippy)
+    klippy.set("mmu", gate_status=[1, 1, 0, 0], gate_spool_id=[7, -1, -1, -1])
+    await begin(moonraker, klippy, driver)
+
+    await klippy.restart(objects=system.booting(gate_status=[0, 0, 0, 0]))
+    await moonraker.sees("ready")
+    await klippy.pause(12)
+    assert driver.health["status"] == "waiting"
+    await system.finish_boot(1, 0, 0, 0)
+    await driver.status("running")
+
+    await driver.tells(("spool_removed", 2, None, True))
+
+
+async def test_afc_is_believed_when_its_lanes_have_been_prepared(
+    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+) -> None:
+    system = Afc(klippy)
+    await system.insert(3, 8)
+    before = dict(klippy.objects)
+    await begin(moonraker, klippy, driver)
+
+    await klippy.restart(objects=system.booting())
+    await moonraker.sees("ready")
+    await klippy.pause(12)
+    assert driver.health["status"] == "waiting"
+    await system.finish_boot(before)
+    await driver.status("running")
+
+    await driver.tells()
+
+
+async def test_a_printer_in_shutdown_is_looked_away_from(
+    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+) -> None:
+    system = SwitchSensors(klippy)
+    system.press(1, pressed=True)
+    await begin(moonraker, klippy, driver)
+
+    klippy.enter("shutdown")
+    await driver.status("waiting")
+    assert driver.code == ErrorCode.KLIPPY_SHUTDOWN
+    system.press(1, pressed=False)
+    await klippy.pause(15)
+    assert driver.told == []
+    await klippy.restart()
+    await driver.status("running")
+
+    await driver.tells(("spool_removed", 1, None, True))
+
+
+async def test_klippy_in_error_is_found_out_although_nobody_says_so(
+    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+) -> None:
+    SwitchSensors(klippy)
+    await begin(moonraker, klippy, driver)
+
+    await klippy.restart("error")
+    await driver.until(lambda: driver.code == ErrorCode.KLIPPY_ERROR)
+    assert driver.health["status"] == "waiting"
+    await klippy.restart()
+    await driver.status("running")
+
+    await driver.tells()
+
+
+async def test_a_printer_that_is_off_behind_its_moonraker_is_waited_for(
+    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+) -> None:
+    system = SwitchSensors(klippy)
+    await driver.driver.start()
+    await driver.status("waiting")
+
+    await klippy.start("startup")
+    await moonraker.sees("startup")
+    klippy.enter("ready")
+    await driver.status("running")
+    await driver.clock.sleep(10)
+    system.press(2, pressed=True)
+
+    await driver.tells(("spool_inserted", 2, None, False))
+
+
+async def test_the_active_spool_is_that_of_the_only_slot(
+    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+) -> None:
+    klippy.set("filament_switch_sensor runout", filament_detected=True, enabled=True)
+    await begin(moonraker, klippy, driver)
+
+    await moonraker.call("server.spoolman.post_spool_id", spool_id=7)
+
+    def shown() -> Any:
+        (slot,) = driver.around.events[-1]["direct_slots"]
+        return slot["identifiers"]["external_id"]
+
+    await driver.until(lambda: shown() == "spoolman:7")
+    await moonraker.call("server.spoolman.post_spool_id")
+    await driver.until(lambda: shown() is None)
+    await driver.tells()
+
+
+async def test_refreshing_asks_for_what_no_delta_told(
+    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+) -> None:
+    HappyHare(klippy)
+    klippy.set("mmu", gate_status=[1, 0, 0, 0])
+    await begin(moonraker, klippy, driver)
+
+    klippy.objects["mmu"]["gate_spool_id"][0] = 7
+    await driver.driver.sync_state()
+
+    await driver.until(
+        lambda: (
+            driver.around.events[-1]["ams_units"][0]["slots"][0]["identifiers"][
+                "external_id"
+            ]
+            == "spoolman:7"
+        )
+    )
+    await driver.tells()
+
+
+async def test_a_moonraker_that_is_stopped_and_started_is_read_again(
+    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+) -> None:
+    system = SwitchSensors(klippy)
+    await begin(moonraker, klippy, driver)
+
+    await moonraker.stop()
+    await driver.until(lambda: driver.code == ErrorCode.CONNECTION_REFUSED)
+    system.press(1, pressed=True)
+    await moonraker.start()
+    await driver.status("running")
+
+    assert driver.health["counters"]["reconnects"] == 1
+    await driver.tells(("spool_inserted", 1, None, True))
+
+
+async def test_a_probe_finds_out_who_it_is(
+    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+) -> None:
+    await klippy.start()
+    await moonraker.sees("ready")
+
+    found = await Driver.probe(moonraker.config, driver.around.services)
+
+    assert found.identity == moonraker.instance_id
+    assert found.name == "workshop"
+    assert found.config == {"instance_id": moonraker.instance_id}
+
+
+async def test_a_moonraker_that_trusts_nobody_wants_its_key() -> None:
+    with tempfile.TemporaryDirectory(prefix="mr") as folder:
+        async with (
+            Moonraker(Path(folder), trusting=False) as moonraker,
+            aiohttp.ClientSession() as session,
+        ):
+            klippy = Klippy(moonraker.klippy_socket, speed=SPEED)
+            SwitchSensors(klippy)
+            around = Surroundings(session=session)
+            for wrong in ({}, {"api_key": "0" * 32}):
+                with pytest.raises(DriverError) as refused:
+                    await Driver.probe(moonraker.config | wrong, around.services)
+                assert refused.value.code is ErrorCode.INVALID_AUTH
+
+            locked_out = HurriedDriver(
+                moonraker.config | {"api_key": "0" * 32}, session
+            )
+            await locked_out.driver.start()
+            await locked_out.status("auth_failed")
+            await locked_out.driver.stop()
+
+            right = moonraker.config | {"api_key": moonraker.api_key}
+            found = await Driver.probe(right, around.services)
+            assert found.identity == moonraker.instance_id
+            welcome = HurriedDriver(right | dict(found.config), session)
+            await klippy.start()
+            await welcome.driver.start()
+            await welcome.status("running")
+            await welcome.driver.stop()
+            await klippy.stop()
+            await asyncio.sleep(0)

@@ -1,0 +1,75 @@
+"""Plays what a recorded Klippy did at the stand-in one (format: a capture's frames)."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from .klippy import Klippy, Status
+
+type Frame = Mapping[str, Any]
+
+
+class KlippyPlayer:
+    """A recording of what one client saw, turned back into what Klippy did.
+
+    Changes become changes, a lost and a ready Klippy a stopped and a started one. What
+    only an answer showed, and no change before it, was changed in place: so it is
+    here, together with the last change of a list of the same object.
+    """
+
+    def __init__(self, klippy: Klippy, frames: Sequence[Frame]) -> None:
+        """Show what the recording begins with."""
+        self._klippy = klippy
+        self._frames = [frame for frame in frames if frame["dir"] == "<-"]
+        self._at = next(i for i, f in enumerate(self._frames) if _answer(f))
+        klippy.objects |= _answer(self._frames[self._at]) or {}
+
+    async def play(self, ready: Callable[[], Awaitable[None]]) -> None:
+        """Do everything, as far apart as it was; `ready` waits after each start."""
+        before = self._frames[self._at]["t"]
+        for number, frame in enumerate(self._frames[self._at + 1 :], self._at + 1):
+            await self._klippy.pause(frame["t"] - before)
+            before = frame["t"]
+            match frame["frame"].get("method"):
+                case "notify_status_update":
+                    self._change(frame["frame"]["params"][0], number)
+                case "notify_klippy_disconnected":
+                    await self._klippy.stop()
+                case "notify_klippy_shutdown":
+                    self._klippy.enter("shutdown")
+                case "notify_klippy_ready":
+                    await self._klippy.start(objects=self._next_answer(number))
+                    await ready()
+
+    def _change(self, changes: Status, number: int) -> None:
+        for name, fields in changes.items():
+            self._klippy.set(name, **fields)
+            if any(isinstance(value, list) for value in fields.values()):
+                self._change_in_place(name, number)
+
+    def _change_in_place(self, name: str, number: int) -> None:
+        """Change the lists that the next answer shows otherwise than any change."""
+        shown = self._klippy.objects[name]
+        told: set[str] = set()
+        for frame in self._frames[number + 1 :]:
+            if answer := _answer(frame):
+                for field, value in answer.get(name, {}).items():
+                    if field not in told and isinstance(shown.get(field), list):
+                        shown[field][:] = value
+                return
+            match frame["frame"]:
+                case {"method": "notify_status_update", "params": [changes, *_]}:
+                    fields = changes.get(name, {})
+                    if any(isinstance(value, list) for value in fields.values()):
+                        return
+                    told |= fields.keys()
+
+    def _next_answer(self, number: int) -> Status:
+        answers = (_answer(frame) for frame in self._frames[number:])
+        return next(filter(None, answers), {})
+
+
+def _answer(frame: Frame) -> Status | None:
+    match frame["frame"]:
+        case {"result": {"status": dict(status)}}:
+            return {name: dict(fields) for name, fields in status.items()}
+    return None

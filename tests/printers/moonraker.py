@@ -1,0 +1,151 @@
+"""A real Moonraker, in a process and an environment of its own, on the loopback."""
+
+import asyncio
+from contextlib import closing
+from pathlib import Path
+import socket
+import sqlite3
+import subprocess
+from typing import Any, Self
+
+import aiohttp
+
+HOST = "127.0.0.1"
+PYTHON = Path(__file__).parents[2] / ".venv-moonraker" / "bin" / "python"
+_START_TIMEOUT = 30.0
+_CONFIG = """\
+[server]
+host: {host}
+port: {port}
+klippy_uds_address: {klippy}
+[machine]
+provider: none
+[file_manager]
+check_klipper_config_path: False
+"""
+_TRUSTED = """\
+[authorization]
+trusted_clients: 127.0.0.0/8
+"""
+# Nothing listens there: what Moonraker keeps by itself works without.
+_SPOOLMAN = """\
+[spoolman]
+server: http://127.0.0.1:9
+"""
+
+
+class Moonraker:
+    """One Moonraker process; it may be stopped and started, and stays who it is."""
+
+    def __init__(
+        self, folder: Path, *, trusting: bool = True, spoolman: bool = False
+    ) -> None:
+        """Keep its data in a folder.
+
+        trusting: whether it takes anybody on this machine, or wants the API key.
+        """
+        self.klippy_socket = folder / "klippy.sock"
+        self.port = 0
+        self._data = folder / "data"
+        self._extra = (_TRUSTED if trusting else "") + (_SPOOLMAN if spoolman else "")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start it."""
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Stop it."""
+        await self.stop()
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What a driver has to be told to reach it."""
+        return {"host": HOST, "port": self.port}
+
+    @property
+    def instance_id(self) -> str:
+        """Who it says it is."""
+        return (self._data / ".moonraker.uuid").read_text().strip()
+
+    @property
+    def api_key(self) -> str:
+        """The key it made for itself at its first start."""
+        path = self._data / "database" / "moonraker-sql.db"
+        with closing(sqlite3.connect(path)) as database:
+            (key,) = database.execute(
+                "SELECT password FROM authorized_users WHERE username = '_API_KEY_USER_'"
+            ).fetchone()
+        return str(key)
+
+    async def start(self) -> None:
+        """Start it and wait until it listens; harmless when it does."""
+        if self._process is None:
+            self._lay_out()
+            # Making a process does not wait for it.
+            self._process = subprocess.Popen(  # noqa: ASYNC220
+                [PYTHON, "-m", "moonraker", "-n", "-d", self._data],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        async with asyncio.timeout(_START_TIMEOUT):
+            while not await self._listens():
+                if self._process.poll() is not None:
+                    raise RuntimeError("Moonraker ended while it was started")
+                await asyncio.sleep(0.02)
+
+    async def stop(self) -> None:
+        """Stop it the way a service is stopped."""
+        await asyncio.to_thread(self.end)
+
+    def end(self) -> None:
+        """Do the same, and block for as long as it takes."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    async def call(self, method: str, **params: Any) -> Any:
+        """Do what another client would, over HTTP; return the answer's result."""
+        request = {"jsonrpc": "2.0", "method": method, "params": params, "id": 1}
+        url = f"http://{HOST}:{self.port}/server/jsonrpc"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, json=request) as answer,
+        ):
+            return (await answer.json())["result"]
+
+    async def sees(self, klippy_state: str) -> None:
+        """Wait until it knows that Klippy is in a state."""
+        async with asyncio.timeout(_START_TIMEOUT):
+            while (await self.call("server.info"))["klippy_state"] != klippy_state:
+                await asyncio.sleep(0.05)
+
+    def _lay_out(self) -> None:
+        self.port = self.port or _free_port()
+        for part in ("config", "logs"):
+            (self._data / part).mkdir(parents=True, exist_ok=True)
+        text = _CONFIG.format(host=HOST, port=self.port, klippy=self.klippy_socket)
+        (self._data / "config" / "moonraker.conf").write_text(text + self._extra)
+
+    async def _listens(self) -> bool:
+        try:
+            _, writer = await asyncio.open_connection(HOST, self.port)
+        except OSError:
+            return False
+        writer.close()
+        await writer.wait_closed()
+        return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
