@@ -112,4 +112,5 @@ class Client:
                         HomeAssistantError(str(message["error"]))
                     )
         for answer in self._answers.values():
-            answer.set_exception(HomeAssistantError("the connection was closed"))
+            if not answer.done():
+                answer.set_exception(HomeAssistantError("the connection was closed"))

@@ -5,13 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from .hass import HomeAssistant
+from .hass import NEWEST, OLDEST, HomeAssistant
+
+ENVIRONMENTS = {"newest": NEWEST, "oldest": OLDEST}
+
+
+@pytest.fixture
+def environment(request: pytest.FixtureRequest) -> Path:
+    """Which Home Assistant: the newest, unless the test asks for each."""
+    return ENVIRONMENTS[getattr(request, "param", "newest")]
 
 
 @pytest.fixture
 async def home_assistant(
-    tmp_path: Path, socket_enabled: None
+    tmp_path: Path, environment: Path, socket_enabled: None
 ) -> AsyncIterator[HomeAssistant]:
-    """The newest Home Assistant, running; ended with the test, whatever happens."""
-    async with HomeAssistant(tmp_path) as running:
+    """Home Assistant, running; ended with the test, whatever happens."""
+    async with HomeAssistant(tmp_path, environment) as running:
         yield running

@@ -1,13 +1,14 @@
 """A real Home Assistant: a process of its own, driven as a browser drives it.
 
-Its environment (.venv-ha) holds the newest Home Assistant, what our manifest
-requires, and nothing else. The process listens on loopback only and lives in a
+Its environment holds the newest Home Assistant (.venv-ha) or the oldest we support
+(.venv-ha-oldest), what our manifest requires, and nothing else. The process listens on loopback only and lives in a
 folder that the caller gives; leaving `HomeAssistant` ends it, whatever happened.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 import json
+import os
 from pathlib import Path
 import shutil
 import signal
@@ -20,9 +21,13 @@ import aiohttp
 from .client import Client, HomeAssistantError
 
 ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".venv-ha" / "bin" / "python"
+NEWEST = ROOT / ".venv-ha"
+OLDEST = ROOT / ".venv-ha-oldest"
 CONFIGURATION = Path(__file__).with_name("configuration.yaml")
 INTEGRATION = ROOT / "custom_components" / "filament_slots"
+# Two packages for voices that need a compiler. Without them Home Assistant cannot list
+# its actions, and no page of its frontend ever appears.
+STAND_INS = Path(__file__).with_name("stand_ins")
 
 USER = "demo"
 PASSWORD = "demo"
@@ -40,8 +45,9 @@ class HomeAssistant:
 
     client: Client
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, environment: Path = NEWEST) -> None:
         """Prepare `folder` as a configuration folder, past the onboarding dialogs."""
+        self._environment = environment
         self.folder = folder
         self.log_file = folder / "console.log"
         self.port = _free_port()
@@ -104,14 +110,21 @@ class HomeAssistant:
         return self.log_file.read_text(errors="replace")
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        command: list[str | Path] = [PYTHON, "-m", "homeassistant"]
+        python = self._environment / "bin" / "python"
+        command: list[str | Path] = [python, "-m", "homeassistant"]
         command += ["-c", self.folder, "--skip-pip"]
         # Even if we are killed outright, it must not outlive us.
         if setpriv := shutil.which("setpriv"):
             command = [setpriv, "--pdeathsig", "KILL", *command]
         with self.log_file.open("ab") as log:
             return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command,
+                # Where a folder custom_components is, Python would take that one.
+                cwd=self.folder,
+                env=os.environ | {"PYTHONPATH": str(STAND_INS)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
 
     async def _patiently[T](

@@ -2,36 +2,59 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import closing
+import re
+import sqlite3
 from typing import Any
+
+from ulid_transform import bytes_to_ulid
 
 from ..printers.bambu import BambuPrinter
 from ..printers.bambu_hardware import VirtualBambu
 from ..printers.bambu_scenarios import Expected
+from ..printers.box_turtle import UNIT, KlipperPrinter
 from .client import Client, HomeAssistantError
+from .hass import HomeAssistant
 
 DOMAIN = "filament_slots"
 SPOOL_EVENTS = ("spool_inserted", "spool_removed", "unknown_spool_detected")
 
 type Event = dict[str, Any]
 type State = dict[str, Any]
-# The unit's serial and the number of the slot, as the unique ids have them.
+# The unit's serial (its number, where it has none) and the number of the slot, as the
+# unique ids have them.
 type SlotKey = tuple[str, int]
 
+_AMS_STATE = 3
 
-async def add_printer(client: Client, printer: BambuPrinter) -> str:
+
+async def add_printer(client: Client, printer: BambuPrinter | KlipperPrinter) -> str:
     """Fill in the dialog as a user does; return the id of the new entry.
 
     Raises HomeAssistantError with what the dialog said.
     """
+    driver_key, fields = _filled_in(printer)
     step = await client.post("config/config_entries/flow", {"handler": DOMAIN})
     dialog = f"config/config_entries/flow/{step['flow_id']}"
-    if step["step_id"] == "user":
-        step = await client.post(dialog, {"driver_key": "bambulab_mqtt"})
-    fields = {key: printer.config[key] for key in ("host", "port", "serial")}
-    answer = await client.post(dialog, fields | {"access_code": printer.access_code})
+    if step.get("step_id") == "user":
+        step = await client.post(dialog, {"driver_key": driver_key})
+    answer = await client.post(dialog, fields)
     if answer["type"] != "create_entry":
         raise HomeAssistantError(f"the dialog said {answer.get('errors') or answer}")
     return str(answer["result"]["entry_id"])
+
+
+def _filled_in(printer: BambuPrinter | KlipperPrinter) -> tuple[str, dict[str, Any]]:
+    """Return the driver to pick, and what its form asks for."""
+    match printer:
+        case BambuPrinter():
+            asked = ("host", "port", "serial", "access_code")
+            return "bambulab_mqtt", {key: printer.config[key] for key in asked}
+        case KlipperPrinter(moonraker=moonraker):
+            return (
+                "moonraker_filament",
+                moonraker.config | {"api_key": moonraker.api_key, "verify_ssl": True},
+            )
 
 
 async def entry_state(client: Client, entry_id: str) -> str:
@@ -78,8 +101,10 @@ def statuses(found: dict[SlotKey, dict[str, State]]) -> dict[SlotKey, str]:
     return {key: entities["sensor.status"]["state"] for key, entities in found.items()}
 
 
-def true_statuses(printer: VirtualBambu) -> dict[SlotKey, str]:
+def true_statuses(printer: VirtualBambu | KlipperPrinter) -> dict[SlotKey, str]:
     """Return what is really in the slots of the virtual printer."""
+    if isinstance(printer, KlipperPrinter):
+        return {(f"u{UNIT}", slot): said for slot, said in printer.statuses.items()}
     return {
         (unit.serial, number): (
             "empty"
@@ -91,6 +116,30 @@ def true_statuses(printer: VirtualBambu) -> dict[SlotKey, str]:
         for unit in printer.units.values()
         for number, bay in enumerate(unit.bays, start=1)
     }
+
+
+def stored(home_assistant: HomeAssistant) -> list[str]:
+    """Return the ids of the spool events in the store: of a printer in their order."""
+    path = home_assistant.folder / ".storage" / DOMAIN / f"{DOMAIN}.db"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        rows = db.execute(
+            "SELECT event_id FROM slot_events WHERE event_type != ?"
+            " ORDER BY printer_id, sequence",
+            (_AMS_STATE,),
+        )
+        return [bytes_to_ulid(event_id) for (event_id,) in rows]
+
+
+def complaints(home_assistant: HomeAssistant) -> list[str]:
+    """Return the lines of the log that complain of us, or of what went through us."""
+    ours = re.compile(
+        rf" (WARNING|ERROR|CRITICAL) .*{DOMAIN}|custom_components/{DOMAIN}/"
+    )
+    return [
+        line
+        for line in home_assistant.log().splitlines()
+        if ours.search(line) and "has not been tested by Home Assistant" not in line
+    ]
 
 
 async def wait_until(true: Callable[[], bool], seconds: float) -> bool:

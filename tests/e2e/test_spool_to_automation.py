@@ -2,28 +2,27 @@
 
 import asyncio
 from collections import Counter
-from contextlib import closing
 import re
-import sqlite3
 import subprocess
 from typing import Any
 
 import pytest
-from ulid_transform import bytes_to_ulid
 import yaml
 
 from ..printers.bambu import ACCESS_CODE, BambuPrinter
 from ..printers.bambu_scenarios import BLACK, BLUE, WHITE, inserted, removed, x1c
-from .hass import PYTHON, ROOT, HomeAssistant
+from .hass import NEWEST, ROOT, HomeAssistant
 from .integration import (
     DOMAIN,
     SPOOL_EVENTS,
     Event,
     add_printer,
+    complaints,
     entry_state,
     on_spool_events,
     slots,
     statuses,
+    stored,
     told,
     true_statuses,
     wait_until,
@@ -78,6 +77,7 @@ class Listener:
         assert len(self.events) == number
 
 
+@pytest.mark.parametrize("environment", ["newest", "oldest"], indirect=True)
 async def test_a_spool_reaches_automations_and_the_store_even_across_a_kill(
     home_assistant: HomeAssistant,
 ) -> None:
@@ -106,7 +106,7 @@ async def test_a_spool_reaches_automations_and_the_store_even_across_a_kill(
             ("New spool in slot A3", "PLA was put in.")
         ]
         await _shown(home_assistant, printer)
-        assert _stored(home_assistant) == [event["event_id"]]
+        assert stored(home_assistant) == [event["event_id"]]
 
         await home_assistant.kill()
         await printer.play(hardware.swap(1, 1, BLACK), speed=100)
@@ -124,7 +124,7 @@ async def test_a_spool_reaches_automations_and_the_store_even_across_a_kill(
         # By now a removal of an untouched slot would be confirmed too. What is stored
         # is all there is: events are stored before anybody hears of them.
         await asyncio.sleep(REMOVAL_CONFIRMED)
-        assert _stored(home_assistant) == [
+        assert stored(home_assistant) == [
             event["event_id"] for event in before.events + after.events
         ]
         _assert_clean(home_assistant)
@@ -157,7 +157,7 @@ async def test_a_printer_that_is_off_loads_with_its_slots_known(
 def test_home_assistant_has_nothing_installed_but_itself_and_what_we_require() -> None:
     installed = subprocess.run(
         [
-            PYTHON,
+            NEWEST / "bin" / "python",
             "-c",
             LIST_PACKAGES,
         ],
@@ -203,31 +203,12 @@ def _automation_of_the_readme() -> dict[str, Any]:
     return automation  # type: ignore[no-any-return]
 
 
-def _stored(home_assistant: HomeAssistant) -> list[str]:
-    """Return the ids of the spool events in the store, in their order."""
-    path = home_assistant.folder / ".storage" / DOMAIN / f"{DOMAIN}.db"
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-        ams_state = 3
-        rows = db.execute(
-            "SELECT event_id FROM slot_events WHERE event_type != ? ORDER BY sequence",
-            (ams_state,),
-        )
-        return [bytes_to_ulid(event_id) for (event_id,) in rows]
-
-
 def _assert_clean(home_assistant: HomeAssistant, *expected: str) -> None:
     """Home Assistant's log holds no complaint of ours but these, and no secret."""
-    log = home_assistant.log()
-    complaints = [
-        line
-        for line in log.splitlines()
-        if re.search(r" (WARNING|ERROR|CRITICAL) ", line)
-        and DOMAIN in line
-        and "has not been tested by Home Assistant" not in line
-    ]
-    assert len(complaints) == len(expected), complaints
-    for line, pattern in zip(complaints, expected, strict=True):
+    found = complaints(home_assistant)
+    assert len(found) == len(expected), found
+    for line, pattern in zip(found, expected, strict=True):
         assert re.search(pattern, line)
-    assert f"custom_components/{DOMAIN}/" not in log, "a traceback went through us"
+    log = home_assistant.log()
     for secret in (ACCESS_CODE, BLUE.uuid, BLUE.chip, WHITE.uuid, WHITE.chip):
         assert str(secret) not in log

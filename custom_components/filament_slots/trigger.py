@@ -1,0 +1,188 @@
+"""Triggers: a spool was inserted, removed, or is one that nobody can identify.
+
+They are fed by what the coordinators have published, and so work with every entity
+disabled, before a printer is set up, and across its reload.
+"""
+
+from typing import Any, ClassVar, Final, override
+
+from homeassistant.const import ATTR_AREA_ID, ATTR_DEVICE_ID, ATTR_ENTITY_ID, Platform
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import config_validation as cv, entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.trigger import (
+    NotTriggeredInfo,
+    Trigger,
+    TriggerActionRunner,
+    TriggerConfig,
+    TriggerNotTriggeredReporter,
+)
+from homeassistant.helpers.typing import ConfigType
+import probatio
+
+from .const import DOMAIN
+from .coordinator import SIGNAL_SPOOL_EVENT, SlotCoordinator
+from .core.ams_slots import SlotKey
+from .event import SPOOL
+from .events import EventType, Identifiers
+from .targets import CONF_MATERIAL, TEXTS, SlotPlace, SlotTarget, among, validate
+
+CONF_IDENTITY: Final = "identity"
+CONF_INCLUDE_LATE: Final = "include_late"
+CONF_REASON: Final = "reason"
+CONF_SPOOL: Final = "spool"
+
+IDENTIFIED: Final = "identified"
+UNIDENTIFIED: Final = "unidentified"
+RUNOUT: Final = "runout"
+OTHER: Final = "other"
+
+_ANY_SPOOL = {
+    probatio.Optional(CONF_MATERIAL, default=[]): TEXTS,
+    probatio.Optional(CONF_INCLUDE_LATE, default=True): cv.boolean,
+}
+_KNOWN_SPOOL = _ANY_SPOOL | {
+    probatio.Optional(CONF_IDENTITY): probatio.In([IDENTIFIED, UNIDENTIFIED]),
+    probatio.Optional(CONF_SPOOL, default=[]): TEXTS,
+}
+
+
+class SpoolTrigger(Trigger):
+    """Runs for the spool events of one type, in the slots that were picked."""
+
+    event_type: ClassVar[EventType]
+    options: ClassVar[dict[Any, Any]]
+
+    @classmethod
+    @override
+    async def async_validate_config(
+        cls, hass: HomeAssistant, config: ConfigType
+    ) -> ConfigType:
+        """Check the options."""
+        return validate(config, cls.options)
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        """Take what was picked."""
+        super().__init__(hass, config)
+        assert config.options is not None
+        self._target = SlotTarget(config.target)
+        self._filter = _Filter(config.options)
+
+    @override
+    async def async_attach_runner(
+        self,
+        run_action: TriggerActionRunner,
+        did_not_trigger: TriggerNotTriggeredReporter | None = None,
+    ) -> CALLBACK_TYPE:
+        """Listen to the events of every printer there is or will be."""
+
+        @callback
+        def handle(
+            coordinator: SlotCoordinator, key: SlotKey, event: dict[str, Any]
+        ) -> None:
+            if event["event_type"] != self.event_type:
+                return
+            device_id = coordinator.devices.slots.get(key)
+            place = SlotPlace.of(self._hass, device_id)
+            if place is None or not self._target.includes(place):
+                return
+            where = _where(self._hass, coordinator, key, place)
+            if reason := self._filter.refuses(event):
+                if did_not_trigger is not None:
+                    did_not_trigger(NotTriggeredInfo(reason, event | where))
+                return
+            happening = self.event_type.replace("_", " ")
+            run_action(event | where, f"{happening} in {place.name}")
+
+        return async_dispatcher_connect(self._hass, SIGNAL_SPOOL_EVENT, handle)
+
+
+class SpoolInsertedTrigger(SpoolTrigger):
+    """A spool was put in."""
+
+    event_type = EventType.SPOOL_INSERTED
+    options = _KNOWN_SPOOL
+
+
+class SpoolRemovedTrigger(SpoolTrigger):
+    """A spool was taken out, or ran out."""
+
+    event_type = EventType.SPOOL_REMOVED
+    options = _KNOWN_SPOOL | {
+        probatio.Optional(CONF_REASON): probatio.In([RUNOUT, OTHER])
+    }
+
+
+class UnknownSpoolDetectedTrigger(SpoolTrigger):
+    """A spool was put in, and it is now sure that nothing tells which."""
+
+    event_type = EventType.UNKNOWN_SPOOL_DETECTED
+    options = _ANY_SPOOL
+
+
+TRIGGERS: dict[str, type[Trigger]] = {
+    kind.event_type: kind
+    for kind in (
+        SpoolInsertedTrigger,
+        SpoolRemovedTrigger,
+        UnknownSpoolDetectedTrigger,
+    )
+}
+
+
+async def async_get_triggers(hass: HomeAssistant) -> dict[str, type[Trigger]]:
+    """Return the triggers by their names."""
+    return TRIGGERS
+
+
+class _Filter:
+    """What a spool event has to be like, beside happening in the right slot."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        """Take the options; those that a trigger does not have refuse nothing."""
+        self._materials: list[str] = options[CONF_MATERIAL]
+        self._spools = {name.casefold() for name in options.get(CONF_SPOOL, ())}
+        self._identity: str | None = options.get(CONF_IDENTITY)
+        self._reason: str | None = options.get(CONF_REASON)
+        self._include_late: bool = options[CONF_INCLUDE_LATE]
+
+    def refuses(self, event: dict[str, Any]) -> str | None:
+        """Return why the event is not one of these, as traces show it; None if it is."""
+        meta = event.get("meta") or {}
+        identifiers = Identifiers(**(event.get("identifiers") or {}))
+        assigned = (meta.get("assigned") or {}).get("external_id")
+        identified = identifiers.known or assigned is not None
+        material = (meta.get("filament") or {}).get("material")
+        if self._materials and not among(material, self._materials):
+            return "other_material"
+        if self._identity == IDENTIFIED and not identified:
+            return "not_identified"
+        if self._identity == UNIDENTIFIED and identified:
+            return "identified"
+        if self._spools and self._spools.isdisjoint(
+            (name or "").casefold()
+            for name in (identifiers.external_id, identifiers.rfid_uid, assigned)
+        ):
+            return "other_spool"
+        if self._reason and (self._reason == RUNOUT) != (meta.get("reason") == RUNOUT):
+            return "other_reason"
+        if meta.get("detected_late") and not self._include_late:
+            return "detected_late"
+        return None
+
+
+def _where(
+    hass: HomeAssistant, coordinator: SlotCoordinator, key: SlotKey, place: SlotPlace
+) -> dict[str, Any]:
+    """Return the ids that actions and templates need to go on from an event."""
+    slot, *unit, printer = (device.id for device in place.devices)
+    return {
+        "entry_id": coordinator.config_entry.entry_id,
+        ATTR_DEVICE_ID: slot,
+        "unit_device_id": unit[0] if unit else None,
+        "printer_device_id": printer,
+        ATTR_ENTITY_ID: er.async_get(hass).async_get_entity_id(
+            Platform.EVENT, DOMAIN, f"{coordinator.devices.unique_id(key)}_{SPOOL.key}"
+        ),
+        ATTR_AREA_ID: place.area_id,
+    }

@@ -1,0 +1,406 @@
+"""Automations as people write them: native triggers, conditions and blueprints."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+import json
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+import pytest
+
+from ..printers.bambu import BambuPrinter
+from ..printers.bambu_scenarios import BLACK, PLAIN_SPOOL, WHITE, x1c
+from .client import Client
+from .hass import NEWEST, ROOT, HomeAssistant
+from .integration import DOMAIN, add_printer, slots, wait_until
+
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("socket_enabled")]
+
+BLUEPRINTS = ROOT / "blueprints" / "automation" / DOMAIN
+REMOVAL_CONFIRMED = 8.0
+
+# What these tests need beside us: a phone with the app, and Spoolman's integration, of
+# which only the action that the blueprint calls is there.
+MORE_CONFIGURATION = """
+mobile_app:
+spoolman:
+"""
+SPOOLMAN_MANIFEST = {
+    "domain": "spoolman",
+    "name": "Spoolman",
+    "codeowners": [],
+    "documentation": "https://example.com",
+    "iot_class": "local_polling",
+    "version": "1.0.0",
+}
+SPOOLMAN = """
+import probatio
+
+from homeassistant.helpers import config_validation as cv
+
+CONFIG_SCHEMA = cv.empty_config_schema("spoolman")
+
+
+async def async_setup(hass, config):
+    async def patch(call):
+        hass.bus.async_fire("spool_patched", dict(call.data))
+
+    hass.services.async_register(
+        "spoolman",
+        "patch_spool",
+        patch,
+        probatio.Schema(
+            {
+                probatio.Required("id"): cv.string,
+                probatio.Optional("location"): cv.string,
+            }
+        ),
+    )
+    return True
+"""
+
+
+@pytest.fixture
+async def with_a_phone(
+    tmp_path: Path, environment: Path
+) -> AsyncIterator[HomeAssistant]:
+    """A running Home Assistant that also has the app's and Spoolman's integration."""
+    home_assistant = HomeAssistant(tmp_path, environment)
+    with (tmp_path / "configuration.yaml").open("a") as configuration:
+        configuration.write(MORE_CONFIGURATION)
+    spoolman = tmp_path / "custom_components" / "spoolman"
+    spoolman.mkdir()
+    (spoolman / "manifest.json").write_text(json.dumps(SPOOLMAN_MANIFEST))
+    (spoolman / "__init__.py").write_text(SPOOLMAN)
+    async with home_assistant:
+        yield home_assistant
+
+
+class Phone:
+    """A phone with the app: it is sent notifications and answers them."""
+
+    def __init__(self, client: Client) -> None:
+        self.received: list[dict[str, Any]] = []
+        self.device_id = ""
+        self._client = client
+        self._webhook = ""
+
+    async def register(self, push_url: str) -> None:
+        """Register as the app does."""
+        answer = await self._client.post(
+            "mobile_app/registrations",
+            {
+                "app_data": {"push_token": "token", "push_url": push_url},
+                "app_id": "phone",
+                "app_name": "Phone",
+                "app_version": "1",
+                "device_id": "phone",
+                "device_name": "Phone",
+                "manufacturer": "Somebody",
+                "model": "Phone",
+                "os_name": "Some",
+                "os_version": "1",
+                "supports_encryption": False,
+            },
+        )
+        self._webhook = answer["webhook_id"]
+        (self.device_id,) = [
+            device["id"]
+            for device in await self._client.call("config/device_registry/list")
+            if ["mobile_app", "phone"] in device["identifiers"]
+        ]
+
+    async def push(self, request: web.Request) -> web.Response:
+        """Take a notification, in the place of the app's maker."""
+        self.received.append(await request.json())
+        return web.json_response({}, status=201)
+
+    async def reply(self, notification: dict[str, Any], text: str) -> None:
+        """Type an answer into a notification."""
+        (field,) = [
+            action
+            for action in notification["data"]["actions"]
+            if action.get("behavior") == "textInput"
+        ]
+        await self._client.post(
+            f"webhook/{self._webhook}",
+            {
+                "type": "fire_event",
+                "data": {
+                    "event_type": "mobile_app_notification_action",
+                    "event_data": {"action": field["action"], "reply_text": text},
+                },
+            },
+        )
+
+
+@asynccontextmanager
+async def _served(phone: Phone) -> AsyncIterator[TestServer]:
+    """Serve the blueprints, as GitHub does, and the phone's push address."""
+    app = web.Application()
+    app.router.add_static("/blueprints", BLUEPRINTS)
+    app.router.add_post("/push", phone.push)
+    async with TestServer(app) as server:
+        yield server
+
+
+async def _import(client: Client, server: TestServer, name: str) -> str:
+    """Import a blueprint by its address, as the dialog does; return its path."""
+    url = str(server.make_url(f"/blueprints/{name}.yaml"))
+    found = await client.call("blueprint/import", url=url)
+    assert not found["validation_errors"]
+    path = f"{DOMAIN}/{name}.yaml"
+    await client.call(
+        "blueprint/save",
+        domain="automation",
+        path=path,
+        yaml=found["raw_data"],
+        source_url=url,
+    )
+    return path
+
+
+async def _automate(client: Client, name: str, **config: Any) -> None:
+    await client.post(f"config/automation/config/{name}", {"alias": name} | config)
+
+
+async def _devices(client: Client) -> dict[str, dict[str, str]]:
+    """Return our printers, units and slots by what identifies them."""
+    return {
+        identifier: device
+        for device in await client.call("config/device_registry/list")
+        for domain, identifier in device["identifiers"]
+        if domain == DOMAIN
+    }
+
+
+async def _notes(client: Client) -> list[tuple[str, str]]:
+    shown = await client.call("persistent_notification/get")
+    return [(note["title"], note["message"]) for note in shown]
+
+
+async def _noted(client: Client, note: tuple[str, str], seconds: float) -> None:
+    """Wait for a notification."""
+    try:
+        async with asyncio.timeout(seconds):
+            while note not in await _notes(client):
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        pytest.fail(f"{note} is not among {await _notes(client)}")
+
+
+def _run(kind: str, target: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return an automation that says on the bus what it runs for."""
+    options = {"options": more.pop("options")} if "options" in more else {}
+    return {
+        "mode": "queued",
+        "triggers": [{"trigger": f"{DOMAIN}.{kind}", "target": target} | options],
+        "actions": [
+            {
+                "event": "automation_ran",
+                "event_data": {
+                    "name": "{{ this.attributes.id }}",
+                    "event_id": "{{ trigger.event_id }}",
+                    "slot": "{{ trigger.slot.slot_no }}",
+                    "device_id": "{{ trigger.device_id }}",
+                    "late": "{{ trigger.meta.detected_late }}",
+                },
+            }
+        ],
+    } | more
+
+
+@pytest.mark.parametrize("environment", ["newest", "oldest"], indirect=True)
+async def test_native_triggers_run_on_their_slots_and_for_late_events_too(
+    home_assistant: HomeAssistant, environment: Path
+) -> None:
+    # The oldest Home Assistant cannot leave anything out of a target.
+    but_slot_3 = environment == NEWEST
+    client = home_assistant.client
+    ran: list[tuple[str, int, bool]] = []
+
+    def note(event: dict[str, Any]) -> None:
+        said = event["data"]
+        ran.append((said["name"], said["slot"], said["late"]))
+
+    async with BambuPrinter(x1c(), chatter=1.0) as printer:
+        hardware = printer.hardware
+        await add_printer(client, printer)
+        await _known(client, printer)
+        devices = await _devices(client)
+        unit = hardware.units[1].serial
+        the_printer = {"device_id": devices[hardware.serial]["id"]}
+        the_unit = {"device_id": devices[f"{hardware.serial}_{unit}"]["id"]}
+        slot_3 = {"device_id": devices[f"{hardware.serial}_{unit}_3"]["id"]}
+        another = {
+            "device_id": devices[f"{hardware.serial}_{hardware.units[2].serial}"]["id"]
+        }
+        material = {"options": {"material": ["PLA"]}}
+        known = {
+            "conditions": [
+                {"condition": f"{DOMAIN}.spool_is_known", "target": slot_3},
+                {"condition": f"{DOMAIN}.slot_holds_material", "target": slot_3}
+                | material,
+            ]
+        }
+        automations = {
+            "inserted_slot": _run("spool_inserted", slot_3, **known),
+            "inserted_printer": _run("spool_inserted", the_printer, **material),
+            "inserted_another": _run("spool_inserted", another),
+            "removed_unit": _run("spool_removed", the_unit),
+            "removed_runout": _run(
+                "spool_removed", the_unit, options={"reason": "runout"}
+            ),
+            "unknown_unit": _run("unknown_spool_detected", the_unit),
+            "unknown_another": _run("unknown_spool_detected", another),
+        }
+        if but_slot_3:
+            automations["inserted_excluded"] = _run(
+                "spool_inserted", the_printer | {"exclude": slot_3}
+            )
+        for name, config in automations.items():
+            await _automate(client, name, **config)
+        offered = await client.call("get_triggers_for_target", target=the_printer)
+        assert {f"{DOMAIN}.spool_inserted", f"{DOMAIN}.unknown_spool_detected"} <= {
+            *offered
+        }
+        await client.on_event("automation_ran", note)
+
+        await printer.play(hardware.insert(1, 3, WHITE))
+        assert await wait_until(lambda: len(ran) >= 2, 20)
+        assert sorted(ran) == [
+            ("inserted_printer", 3, False),
+            ("inserted_slot", 3, False),
+        ]
+        await printer.play(hardware.swap(1, 3, PLAIN_SPOOL, pause=10))
+        assert await wait_until(lambda: len(ran) >= 4, 40)
+        assert sorted(ran[2:]) == [
+            ("removed_unit", 3, False),
+            ("unknown_unit", 3, False),
+        ]
+
+        await home_assistant.kill()
+        await printer.play(hardware.swap(1, 1, BLACK), speed=100)
+        ran.clear()
+        await home_assistant.start(until_running=False)
+        client = home_assistant.client
+        await client.on_event("automation_ran", note)
+        assert await wait_until(lambda: len(ran) >= (2 if but_slot_3 else 1), 40)
+        await asyncio.sleep(REMOVAL_CONFIRMED)
+
+        # The spool that went in was no PLA, and not in the slot of the others.
+        excluded = [("inserted_excluded", 1, True)] if but_slot_3 else []
+        assert ran == [("removed_unit", 1, True), *excluded]
+        traces = await client.call(
+            "trace/list", domain="automation", item_id="inserted_printer"
+        )
+        trace = await client.call(
+            "trace/get",
+            domain="automation",
+            item_id="inserted_printer",
+            run_id=traces[-1]["run_id"],
+        )
+        assert "other_material" in json.dumps(trace)
+        _assert_no_errors(home_assistant)
+
+
+@pytest.mark.parametrize("environment", ["newest", "oldest"], indirect=True)
+async def test_every_blueprint_can_be_imported_and_does_what_it_says(
+    with_a_phone: HomeAssistant,
+) -> None:
+    client = with_a_phone.client
+    phone = Phone(client)
+    patched: list[dict[str, Any]] = []
+    async with BambuPrinter(x1c(), chatter=1.0) as printer, _served(phone) as server:
+        hardware = printer.hardware
+        await phone.register(str(server.make_url("/push")))
+        await add_printer(client, printer)
+        await _known(client, printer)
+        found = await slots(client, hardware.serial)
+        unit = hardware.units[1].serial
+        filaments = [
+            entities["sensor.filament"]["entity_id"] for entities in found.values()
+        ]
+        (humidity,) = [
+            entity["entity_id"]
+            for entity in await client.call("config/entity_registry/list")
+            if entity["unique_id"] == f"{hardware.serial}_{unit}_humidity"
+        ]
+        inputs: dict[str, dict[str, Any]] = {
+            "announce_spool_changes": {},
+            "ask_which_spool": {"phone": phone.device_id},
+            "feeding_slot_ran_out": {},
+            "humidity_too_high": {
+                "sensors": [humidity],
+                "limit": 60,
+                "duration": {"seconds": 1},
+            },
+            "move_spool_in_spoolman": {
+                "filament_sensors": filaments,
+                "storage": "Shelf",
+            },
+        }
+        assert {path.stem for path in BLUEPRINTS.glob("*.yaml")} == set(inputs)
+        for name, given in inputs.items():
+            path = await _import(client, server, name)
+            await _automate(client, name, use_blueprint={"path": path, "input": given})
+        await client.on_event(
+            "spool_patched", lambda event: patched.append(event["data"])
+        )
+
+        devices = await _devices(client)
+        name = devices[hardware.serial]["name"]
+        unit_name = devices[f"{hardware.serial}_{unit}"]["name"]
+
+        hardware.units[1].humidity = 71
+        await printer.play(hardware.insert(1, 3, PLAIN_SPOOL))
+        await _noted(
+            client, ("Spool inserted", f"A spool was put into Slot A3 of {name}."), 20
+        )
+        assert await wait_until(lambda: len(phone.received) >= 1, 20)
+        await phone.reply(phone.received[0], "12")
+        assert await wait_until(lambda: len(patched) >= 1, 10)
+        assert patched == [{"id": "12", "location": f"{unit_name}, Slot A3"}]
+
+        await printer.play(hardware.start_print(1, 1))
+        await printer.play(hardware.run_out(1, 1, 2))
+        await _noted(
+            client,
+            (
+                "Slot A1 ran out",
+                (
+                    f"PLA Basic in Slot A1 of {name} came to its end during a print."
+                    " The same material is in Slot B1."
+                ),
+            ),
+            20,
+        )
+        await printer.play(hardware.remove(1, 3))
+        assert await wait_until(lambda: len(patched) >= 2, 20)
+        assert patched[1] == {"id": "12", "location": "Shelf"}
+        assert phone.received[-1]["message"] == "clear_notification"
+        await _noted(
+            client,
+            (
+                f"{unit_name} is damp",
+                f"The humidity in {unit_name} is 71 %, above 60 %.",
+            ),
+            70,
+        )
+        _assert_no_errors(with_a_phone)
+
+
+def _assert_no_errors(home_assistant: HomeAssistant) -> None:
+    assert [
+        line for line in home_assistant.log().splitlines() if " ERROR " in line
+    ] == []
+
+
+async def _known(client: Client, printer: BambuPrinter) -> None:
+    """Wait until the printer's slots are there."""
+    async with asyncio.timeout(20):
+        while not await slots(client, printer.hardware.serial):
+            await asyncio.sleep(0.1)

@@ -1,0 +1,612 @@
+"""Blueprints: automations made from them, against printers that say what the test says."""
+
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from pathlib import Path
+import re
+import shutil
+from typing import Any
+from unittest.mock import Mock
+from urllib.parse import urlencode
+
+from homeassistant.components.automation import DOMAIN as AUTOMATION
+from homeassistant.components.blueprint.models import Blueprint
+from homeassistant.components.blueprint.schemas import BLUEPRINT_SCHEMA
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.helpers import (
+    config_validation as cv,
+    device_registry as dr,
+    entity_registry as er,
+)
+from homeassistant.helpers.template import render_complex
+from homeassistant.helpers.typing import ConfigType, TemplateVarsType
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+from homeassistant.util.yaml import load_yaml_dict
+import probatio
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    MockModule,
+    async_fire_time_changed,
+    async_mock_service,
+    mock_integration,
+    mock_platform,
+)
+import yaml
+
+from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.drivers.base import DriverStatus
+
+from .common import (
+    PLA,
+    TAG,
+    UNIT_SERIAL,
+    async_deliver,
+    async_set_up,
+    async_show,
+    make_entry,
+    slot_state,
+    spool_event,
+    state,
+    unit_state,
+)
+
+pytestmark = pytest.mark.usefixtures("scripted_driver")
+
+FOLDER = Path(__file__).parents[1] / "blueprints" / "automation" / DOMAIN
+BLUEPRINTS = sorted(FOLDER.glob("*.yaml"))
+SOURCE = f"https://github.com/filament-slots/filament-slots/blob/main/blueprints/automation/{DOMAIN}/"
+
+type Automate = Callable[..., Coroutine[Any, Any, None]]
+
+
+@pytest.fixture
+async def entry(hass: HomeAssistant) -> MockConfigEntry:
+    """A connected printer with a unit: a tagged PLA, a PETG nobody knows, two empty."""
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_show(hass, entry, DriverStatus.RUNNING)
+    await async_deliver(hass, entry, state())
+    return entry
+
+
+@pytest.fixture
+def automate(hass: HomeAssistant) -> Automate:
+    """Make an automation from a blueprint, as the dialog does."""
+
+    async def automate(blueprint: str, **inputs: Any) -> None:
+        installed = Path(hass.config.path("blueprints", AUTOMATION, DOMAIN))
+        await hass.async_add_executor_job(shutil.copytree, FOLDER, installed)
+        use = {"path": f"{DOMAIN}/{blueprint}.yaml", "input": inputs}
+        config = {"id": "made", "alias": "Made", "use_blueprint": use}
+        assert await async_setup_component(hass, AUTOMATION, {AUTOMATION: [config]})
+        await hass.async_block_till_done()
+        made = hass.states.get("automation.made")
+        assert made is not None
+        assert made.state == "on"
+
+    return automate
+
+
+@pytest.fixture
+def notes(hass: HomeAssistant) -> list[ServiceCall]:
+    """The notifications that are written."""
+    return async_mock_service(hass, "persistent_notification", "create")
+
+
+def _said(notes: list[ServiceCall]) -> list[tuple[str, str]]:
+    return [(note.data["title"], note.data["message"]) for note in notes]
+
+
+def _slot(hass: HomeAssistant, entry: MockConfigEntry, number: int) -> str:
+    slot = dr.async_get(hass).async_get_child_device_by_identifier(
+        (DOMAIN, f"{entry.unique_id}_{UNIT_SERIAL}_{number}"), entry.entry_id
+    )
+    assert slot is not None
+    return slot.id
+
+
+def _with_meta(event: dict[str, Any], **meta: Any) -> dict[str, Any]:
+    return event | {"meta": event["meta"] | meta}
+
+
+@pytest.mark.parametrize("path", BLUEPRINTS, ids=lambda path: path.stem)
+async def test_a_blueprint_is_whole_and_says_where_it_is_from(
+    hass: HomeAssistant, path: Path
+) -> None:
+    blueprint = Blueprint(
+        await hass.async_add_executor_job(load_yaml_dict, str(path)),
+        expected_domain=AUTOMATION,
+        schema=BLUEPRINT_SCHEMA,
+    )
+
+    assert blueprint.validate() is None
+    assert blueprint.metadata["source_url"] == SOURCE + path.name
+    assert blueprint.metadata["homeassistant"]["min_version"] == "2026.10.0"
+    assert blueprint.metadata["description"]
+    for details in blueprint.inputs.values():
+        assert details["name"]
+        assert details["selector"]
+
+
+# What was inserted or removed.
+
+
+@pytest.mark.parametrize(
+    ("event", "title", "message"),
+    [
+        (
+            _with_meta(spool_event("spool_inserted", 3), filament=PLA),
+            "Spool inserted",
+            "PLA Basic was put into Slot A3 of X1C.",
+        ),
+        (
+            _with_meta(spool_event("spool_inserted", 3), detected_late=True),
+            "Spool inserted",
+            "A spool was put into Slot A3 of X1C, while nobody was looking.",
+        ),
+        (
+            _with_meta(spool_event("spool_removed", 1), filament={"material": "PLA"}),
+            "Spool removed",
+            "PLA was taken out of Slot A1 of X1C.",
+        ),
+        (
+            _with_meta(spool_event("spool_removed", 1), reason="runout"),
+            "Spool removed",
+            "A spool ran out in Slot A1 of X1C.",
+        ),
+        (
+            spool_event("spool_inserted", 3, meta=None),
+            "Spool inserted",
+            "A spool was put into Slot A3 of X1C.",
+        ),
+    ],
+)
+async def test_a_change_is_announced_in_plain_words(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    automate: Automate,
+    notes: list[ServiceCall],
+    event: dict[str, Any],
+    title: str,
+    message: str,
+) -> None:
+    await automate("announce_spool_changes")
+
+    await async_deliver(hass, entry, event)
+
+    assert _said(notes) == [(title, message)]
+
+
+async def test_only_the_chosen_slots_materials_and_times_are_announced(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    automate: Automate,
+    notes: list[ServiceCall],
+) -> None:
+    await automate(
+        "announce_spool_changes",
+        slots={"device_id": [_slot(hass, entry, 3)]},
+        material=["PLA"],
+        include_late=False,
+        announcement=[{"action": "test.say", "data": {"text": "{{ message }}"}}],
+    )
+    said = async_mock_service(hass, "test", "say")
+    pla = _with_meta(spool_event("spool_inserted", 3), filament=PLA)
+
+    await async_deliver(
+        hass,
+        entry,
+        pla | {"slot": pla["slot"] | {"slot_no": 4}},
+        spool_event("spool_inserted", 3),
+        _with_meta(pla, detected_late=True),
+        pla,
+    )
+
+    assert [call.data["text"] for call in said] == [
+        "PLA Basic was put into Slot A3 of X1C."
+    ]
+    assert notes == []
+
+
+# A print that runs out.
+
+
+@pytest.mark.parametrize(
+    ("filament", "message"),
+    [
+        (
+            PLA,
+            (
+                "PLA Basic in Slot A2 of X1C came to its end during a print. "
+                "The same material is in Slot A1."
+            ),
+        ),
+        (
+            {"material": "PETG"},
+            (
+                "PETG in Slot A2 of X1C came to its end during a print. "
+                "No other slot holds PETG."
+            ),
+        ),
+        ({}, "The filament in Slot A2 of X1C came to its end during a print."),
+    ],
+)
+async def test_a_spool_that_ran_out_in_a_print_is_warned_of(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    automate: Automate,
+    notes: list[ServiceCall],
+    filament: dict[str, Any],
+    message: str,
+) -> None:
+    await automate("feeding_slot_ran_out")
+    removed = _with_meta(spool_event("spool_removed", 2), filament=filament)
+
+    await async_deliver(hass, entry, _with_meta(removed, reason="runout"))
+
+    assert _said(notes) == [("Slot A2 ran out", message)]
+
+
+async def test_a_spool_that_was_taken_out_did_not_run_out(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    automate: Automate,
+    notes: list[ServiceCall],
+) -> None:
+    await automate("feeding_slot_ran_out")
+
+    await async_deliver(hass, entry, spool_event("spool_removed", 2))
+
+    assert notes == []
+
+
+# Damp filament.
+
+
+async def test_a_unit_that_stays_damp_is_warned_of(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    automate: Automate,
+    notes: list[ServiceCall],
+) -> None:
+    await automate("humidity_too_high", sensors=["sensor.x1c_ams_a_humidity"], limit=45)
+
+    await async_deliver(hass, entry, state(unit_state(humidity_percent=52.0)))
+    assert notes == []
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=31))
+    await hass.async_block_till_done()
+
+    assert _said(notes) == [
+        (
+            "X1C AMS A is damp",
+            "The humidity in X1C AMS A is 52 %, above 45 %.",
+        )
+    ]
+
+
+# Spoolman.
+
+FILAMENTS = [f"sensor.x1c_ams_a_slot_a{number}_filament" for number in range(1, 5)]
+SPOOL_12 = {**TAG, "rfid_uid": None, "external_id": "spoolman:12", "vendor_tag": None}
+
+
+@pytest.fixture
+def patched(hass: HomeAssistant) -> list[ServiceCall]:
+    """What the Spoolman integration is asked to write."""
+    return async_mock_service(hass, "spoolman", "patch_spool")
+
+
+def _moves(patched: list[ServiceCall]) -> list[tuple[str, str]]:
+    return [(str(call.data["id"]), call.data["location"]) for call in patched]
+
+
+async def test_a_spool_is_moved_to_its_slot_and_back_to_the_storage(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    automate: Automate,
+    patched: list[ServiceCall],
+) -> None:
+    await automate(
+        "move_spool_in_spoolman", filament_sensors=FILAMENTS, storage="Shelf"
+    )
+
+    await async_deliver(
+        hass, entry, spool_event("spool_inserted", 3, identifiers=SPOOL_12)
+    )
+    assert _moves(patched) == [("12", "X1C AMS A, Slot A3")]
+
+    await async_deliver(
+        hass, entry, spool_event("spool_removed", 3, identifiers=SPOOL_12)
+    )
+    assert _moves(patched)[1:] == [("12", "Shelf")]
+
+
+async def test_a_spool_that_is_assigned_later_is_moved_then(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    automate: Automate,
+    patched: list[ServiceCall],
+) -> None:
+    await automate("move_spool_in_spoolman", filament_sensors=FILAMENTS)
+    slots = unit_state()["slots"]
+
+    await async_deliver(
+        hass,
+        entry,
+        state(unit_state(slots=[slot_state(2, True, identifiers=SPOOL_12)])),
+        state(unit_state(slots=slots)),
+    )
+
+    assert _moves(patched) == [("12", "X1C AMS A, Slot A2")], "no storage was given"
+
+
+async def test_a_reload_moves_nothing(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    automate: Automate,
+    patched: list[ServiceCall],
+) -> None:
+    await async_deliver(
+        hass, entry, spool_event("spool_inserted", 3, identifiers=SPOOL_12)
+    )
+    await automate(
+        "move_spool_in_spoolman", filament_sensors=FILAMENTS, storage="Shelf"
+    )
+
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+
+    assert ("12", "Shelf") not in _moves(patched)
+
+
+async def test_a_spool_with_a_tag_is_found_by_the_field_that_holds_it(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    automate: Automate,
+    patched: list[ServiceCall],
+) -> None:
+    spoolman = MockConfigEntry(domain="spoolman", title="spoolman")
+    spoolman.add_to_hass(hass)
+    registry = er.async_get(hass)
+    for spool, tag in ((7, '"FEDCBA"'), (8, f'"{TAG["external_id"][9:].lower()}"')):
+        sensor = registry.async_get_or_create(
+            "sensor", "spoolman", f"spool_{spool}", config_entry=spoolman
+        )
+        hass.states.async_set(sensor.entity_id, "500", {"id": spool, "extra_tag": tag})
+    await automate("move_spool_in_spoolman", filament_sensors=FILAMENTS)
+    unheard_of = {**TAG, "external_id": "bambulab:00000000000000000000000000000001"}
+
+    await async_deliver(
+        hass,
+        entry,
+        spool_event("spool_inserted", 3, identifiers=TAG),
+        spool_event("spool_inserted", 4, identifiers=unheard_of),
+    )
+
+    assert _moves(patched) == [("8", "X1C AMS A, Slot A3")]
+
+
+# Which spool is it?
+
+
+@pytest.fixture
+def pushed() -> list[dict[str, Any]]:
+    """What the phone is sent."""
+    return []
+
+
+@pytest.fixture
+def phone(hass: HomeAssistant, pushed: list[dict[str, Any]]) -> str:
+    """A phone with the app, of which only the action is real enough; its device.
+
+    The app's own integration wants libraries for cameras and speech; the end-to-end
+    tests have them.
+    """
+
+    async def notify(
+        hass: HomeAssistant, config: ConfigType, variables: TemplateVarsType, _: Any
+    ) -> None:
+        pushed.append(
+            {
+                key: render_complex(config[key], variables)
+                for key in ("title", "message", "data")
+                if key in config
+            }
+        )
+
+    schema = cv.DEVICE_ACTION_BASE_SCHEMA.extend(
+        {
+            probatio.Required("type"): "notify",
+            probatio.Required("message"): cv.template,
+            probatio.Optional("title"): cv.template,
+            probatio.Optional("data"): cv.template_complex,
+        }
+    )
+    mock_integration(hass, MockModule("mobile_app"))
+    mock_platform(
+        hass,
+        "mobile_app.device_action",
+        Mock(
+            spec_set=["ACTION_SCHEMA", "async_call_action_from_config"],
+            ACTION_SCHEMA=schema,
+            async_call_action_from_config=notify,
+        ),
+    )
+    app = MockConfigEntry(domain="mobile_app", state=ConfigEntryState.LOADED)
+    app.add_to_hass(hass)
+    return (
+        dr.async_get(hass)
+        .async_get_or_create(
+            config_entry_id=app.entry_id, identifiers={("mobile_app", "phone")}
+        )
+        .id
+    )
+
+
+async def _ask(hass: HomeAssistant, entry: MockConfigEntry, slot_no: int = 3) -> None:
+    """Put a spool without a tag into a slot."""
+    said = {"filament": {"material": "PETG"}}
+    await async_deliver(
+        hass,
+        entry,
+        _with_meta(spool_event("spool_inserted", slot_no), **said),
+        _with_meta(spool_event("unknown_spool_detected", slot_no), **said),
+    )
+
+
+async def _answer(hass: HomeAssistant, action: str, text: str | None = None) -> None:
+    reply = {} if text is None else {"reply_text": text}
+    hass.bus.async_fire("mobile_app_notification_action", {"action": action} | reply)
+    await hass.async_block_till_done()
+
+
+async def test_the_phone_asks_with_the_spools_to_choose_from(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    automate: Automate,
+    phone: str,
+    pushed: list[dict[str, Any]],
+) -> None:
+    await automate(
+        "ask_which_spool",
+        phone=phone,
+        spools=["Black = spoolman:12", "no identity", "Red= 13", "Blue =name:blue"],
+    )
+
+    await _ask(hass, entry)
+
+    (push,) = pushed
+    assert push["title"] == "Slot A3: which spool is it?"
+    assert push["message"] == "PETG without a tag was put into Slot A3 of X1C."
+    slot = _slot(hass, entry, 3)
+    mine = f"filament_slots|automation.made|{slot}|"
+    assert push["data"] == {
+        "tag": f"filament_slots_{slot}",
+        "actions": [
+            {"action": f"{mine}spoolman:12|Black", "title": "Black"},
+            {"action": f"{mine}13|Red", "title": "Red"},
+            {"action": mine, "title": "Type it in", "behavior": "textInput"},
+            {"action": f"{mine}name:blue|Blue", "title": "Blue"},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("button", "text", "external_id", "label"),
+    [
+        pytest.param("spoolman:12|Black", None, "spoolman:12", "Black", id="button"),
+        pytest.param("13|Red", None, "spoolman:13", "Red", id="button, number"),
+        pytest.param("shelf 3|Red", None, "name:shelf 3", "Red", id="button, words"),
+        pytest.param("", "12", "spoolman:12", None, id="number"),
+        pytest.param("", " #12 ", "spoolman:12", None, id="number sign"),
+        pytest.param("", "bambulab:AB12", "bambulab:AB12", None, id="identity"),
+        pytest.param(
+            "", "Red: the one", "name:Red: the one", "Red: the one", id="name"
+        ),
+        pytest.param("", "x" * 200, f"name:{'x' * 123}", "x" * 64, id="long name"),
+        pytest.param("", "  ", None, None, id="nothing"),
+        pytest.param("", None, None, None, id="no text"),
+    ],
+)
+async def test_the_answer_is_assigned_to_the_slot(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    automate: Automate,
+    phone: str,
+    button: str,
+    text: str | None,
+    external_id: str | None,
+    label: str | None,
+) -> None:
+    await automate("ask_which_spool", phone=phone)
+    await _ask(hass, entry)
+    slot = _slot(hass, entry, 3)
+
+    await _answer(hass, f"filament_slots|automation.made|{slot}|{button}", text)
+
+    answer = await hass.services.async_call(
+        DOMAIN, "get_slots", {"device_id": slot}, blocking=True, return_response=True
+    )
+    (shown,) = answer["slots"]  # type: ignore[index,union-attr]
+    assert shown["assigned_external_id"] == external_id
+    assert shown["assigned_label"] == label
+
+
+@pytest.mark.parametrize(
+    "action", ["OPEN", "filament_slots|automation.other|x|1|Red", None]
+)
+async def test_answers_to_somebody_else_are_left_alone(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    automate: Automate,
+    phone: str,
+    action: str | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await automate("ask_which_spool", phone=phone)
+    assigned = async_mock_service(hass, DOMAIN, "assign_spool")
+
+    hass.bus.async_fire("mobile_app_notification_action", {"action": action})
+    await hass.async_block_till_done()
+
+    assert assigned == []
+    assert "Error" not in caplog.text
+
+
+async def test_the_question_goes_away_with_the_spool(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    automate: Automate,
+    phone: str,
+    pushed: list[dict[str, Any]],
+) -> None:
+    await automate("ask_which_spool", phone=phone)
+    await _ask(hass, entry)
+
+    await async_deliver(hass, entry, spool_event("spool_removed", 3))
+
+    asked, withdrawn = pushed
+    assert withdrawn["message"] == "clear_notification"
+    assert withdrawn["data"]["tag"] == asked["data"]["tag"]
+
+
+# What the documentation says.
+
+DOCS = (FOLDER.parents[2] / "docs" / "automations.md").read_text()
+EXAMPLES = [
+    yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["alias"])
+async def test_an_example_can_be_pasted_as_it_is(
+    hass: HomeAssistant, entry: MockConfigEntry, example: dict[str, Any]
+) -> None:
+    assert await async_setup_component(
+        hass, AUTOMATION, {AUTOMATION: [example | {"id": "example"}]}
+    )
+    await hass.async_block_till_done()
+
+    (automation,) = hass.states.async_all(AUTOMATION)
+    assert automation.state == "on"
+    # One of them waits for the evening.
+    await hass.services.async_call(
+        AUTOMATION, "turn_off", {"entity_id": automation.entity_id}, blocking=True
+    )
+
+
+def test_every_blueprint_has_its_import_link() -> None:
+    links = re.findall(
+        r"^\[\w+\]: https://my\.home-assistant\.io/(\S+)$", DOCS, re.MULTILINE
+    )
+
+    assert sorted(links) == [
+        f"redirect/blueprint_import/?{urlencode({'blueprint_url': SOURCE + path.name})}"
+        for path in BLUEPRINTS
+    ]
+    assert {f"[Import][{path.stem}]" for path in BLUEPRINTS} <= set(
+        re.findall(r"\[Import\]\[\w+\]", DOCS)
+    )
