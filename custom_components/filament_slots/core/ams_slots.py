@@ -96,11 +96,17 @@ def apply(
     all that is said of a unit are current state and no history. A key that is absent
     says nothing. Null says "not known": it keeps presence and names, and clears
     what is a reading of the moment.
+
+    An identity given by a person comes with an insertion, in `meta.assigned`, which
+    only the core may say. It goes with the spool, whose removal carries it, and gives
+    way to any identity the printer tells. While there is one, an *unknown* says nothing
+    new: the person has answered already.
     """
     draft = _Draft(slots, event.event_at)
     match event:
         case SpoolEvent():
-            return draft.result(draft.take_spool(event))
+            history = draft.take_spool(event)
+            return draft.result(history) if history else (slots, ())
         case AmsStateEvent():
             return draft.result(draft.take_state(event))
 
@@ -118,8 +124,8 @@ class _Draft:
         self._touched_units: dict[str, None] = {}
         self._touched_slots: dict[SlotKey, None] = {}
 
-    def take_spool(self, event: SpoolEvent) -> EventRow:
-        """Work in an insert, a remove or an *unknown*."""
+    def take_spool(self, event: SpoolEvent) -> EventRow | None:
+        """Work in an insert, a remove or an *unknown*; None where it is no news."""
         meta = event.meta or {}
         unit = self._unit_of(event.slot, _names(meta.get("unit")))
         slot = self._slot(unit, event.slot.slot_no)
@@ -134,11 +140,18 @@ class _Draft:
                     identifiers=identifiers,
                     filament=_filament(meta.get("filament")),
                     inserted_at=self._at,
+                    **_assigned(meta.get("assigned")),
                 )
+                identifiers = spool_in(after)
             case EventType.SPOOL_REMOVED:
                 after = _emptied(slot, label=label, present=False)
                 identifiers = event.identifiers or slot.identifiers
+                if slot.assigned_external_id is not None:
+                    event = event.model_copy(update={"meta": meta | _as_meta(slot)})
+                    identifiers = spool_in(slot)
             case EventType.UNKNOWN_SPOOL_DETECTED:
+                if slot.assigned_external_id is not None:
+                    return None
                 after = replace(slot, label=label, present=True, unknown_reported=True)
         self._put(slot, after)
         return EventRow(event, {slot.key: identifiers})
@@ -176,7 +189,7 @@ class _Draft:
             after = _told(slot, state)
             if self._put(slot, after):
                 changed.append(state)
-                spools[slot.key] = after.identifiers
+                spools[slot.key] = spool_in(after)
         return tuple(changed)
 
     def result(self, history: EventRow | None) -> tuple[PrinterSlots, tuple[Row, ...]]:
@@ -298,6 +311,13 @@ class _Draft:
         return key
 
 
+def spool_in(slot: StoredSlot) -> Identifiers:
+    """Return who is in a slot: as the printer says, else as a person does."""
+    if slot.identifiers.known or slot.assigned_external_id is None:
+        return slot.identifiers
+    return Identifiers(external_id=slot.assigned_external_id)
+
+
 def _emptied(slot: StoredSlot, **told: Any) -> StoredSlot:
     """Return the slot without its spool, then with what is told; what it is stays."""
     stays = {
@@ -323,6 +343,8 @@ def _told(slot: StoredSlot, state: SlotState) -> StoredSlot:
         return after
     if "identifiers" in said:
         after = replace(after, identifiers=state.identifiers or NO_IDENTIFIERS)
+        if after.identifiers.known:
+            after = replace(after, assigned_external_id=None, assigned_label=None)
     if "filament" in said:
         after = replace(after, filament=_known(state.filament))
     return after
@@ -353,6 +375,26 @@ def _filament(value: object) -> Filament | None:
         return _known(Filament.model_validate(value))
     except ValidationError:
         return None
+
+
+def _assigned(value: object) -> dict[str, Any]:
+    """Return the fields of a slot that `meta.assigned` fills."""
+    if not isinstance(value, dict):
+        return {}
+    return {
+        "assigned_external_id": value["external_id"],
+        "assigned_label": value["label"],
+    }
+
+
+def _as_meta(slot: StoredSlot) -> dict[str, Any]:
+    """Return `meta.assigned` of what was assigned to a slot."""
+    return {
+        "assigned": {
+            "external_id": slot.assigned_external_id,
+            "label": slot.assigned_label,
+        }
+    }
 
 
 _KEPT_WHEN_NULL = ("serial", "model", "label", "online", "drying")

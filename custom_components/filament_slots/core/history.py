@@ -12,7 +12,9 @@ from typing import Any, Final
 
 from ..events import EventType
 from .ams_slots import SlotKey
-from .records import FIND_SLOT, TYPE_NUMBERS, decode_event, pack_time, rows, unpack_time
+from .event_rows import TYPE_NUMBERS, decode_event
+from .packing import pack_id, pack_time, rows, unpack_time
+from .recorder import FIND_SLOT
 from .store import Store
 
 _PAGE: Final = """
@@ -29,6 +31,8 @@ _PAGE: Final = """
     LEFT JOIN fragments AS filament ON filament.id = e.filament_id
     ORDER BY page.id {order}
 """
+# Columns of a failed event that only its replay needs.
+_OF_REPLAY: Final = frozenset({"place", "sequence", "about"})
 _UNIT: Final = "SELECT id FROM ams_units WHERE printer_id = :printer_id AND key = :unit"
 _SPOOL: Final = "SELECT id FROM spools WHERE external_id = :external_id"
 
@@ -38,6 +42,7 @@ class EventFilter:
     """Which events; what is None or empty does not matter.
 
     unit, slot: by their keys, together with printer_id only.
+    correlation_id: what one message of a printer caused.
     since, until: of `event_at`, the first included and the second not.
     """
 
@@ -46,6 +51,7 @@ class EventFilter:
     slot: SlotKey | None = None
     event_types: frozenset[EventType] = field(default_factory=frozenset)
     external_id: str | None = None
+    correlation_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -151,6 +157,8 @@ def events_query(
 
 def _index(wanted: EventFilter) -> str:
     """Choose the index: SQLite can't know how many rows a filter leaves."""
+    if wanted.correlation_id is not None:
+        return "INDEXED BY slot_events_by_correlation"
     names = [] if wanted.printer_id is None else ["printer"]
     if wanted.since or wanted.until:
         names.append("time")
@@ -172,6 +180,8 @@ def _conditions(wanted: EventFilter, *, by_slot: bool) -> list[str]:
         conditions.append(f"{plus}about.unit_id = ({_UNIT})")
     if wanted.printer_id is not None:
         conditions.append("e.printer_id = :printer_id")
+    if wanted.correlation_id is not None:
+        conditions.append("e.correlation_id = :correlation_id")
     if wanted.event_types:
         numbers = sorted(TYPE_NUMBERS[kind] for kind in wanted.event_types)
         conditions.append(f"e.event_type IN ({', '.join(map(str, numbers))})")
@@ -190,13 +200,14 @@ def _parameters(wanted: EventFilter) -> dict[str, Any]:
         "unit_key": unit_key,
         "slot_no": slot_no,
         "external_id": wanted.external_id,
+        "correlation_id": pack_id(wanted.correlation_id),
         "since": pack_time(wanted.since),
         "until": pack_time(wanted.until),
     }
 
 
 def _failed_event(row: sqlite3.Row) -> FailedEvent:
-    values = dict(row)
+    values = {name: row[name] for name in row.keys() if name not in _OF_REPLAY}  # noqa: SIM118
     for name in ("first_at", "last_at"):
         values[name] = unpack_time(values[name])
     values["payload"] = json.loads(values["payload"])

@@ -1,7 +1,6 @@
 """One event on its way through the writer: what becomes of it."""
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 import json
@@ -11,15 +10,21 @@ from typing import Any
 
 from ulid_transform import ulid_now
 
-from ..events import EventType, StandardEvent
-from . import records
-from .ams_slots import EventRow, PrinterSlots, apply
-from .store import Failure
+from ..events import EventType, SpoolEvent, StandardEvent
+from .ams_slots import EventRow, PrinterSlots, Row, apply
+from .event_rows import standard_event
+from .expectations import Expectation, Expectations
+from .failed_events import keep_failed_event, put_failed_event
+from .jobs import Failure
+from .late_recording import LateRecording
+from .ledger import Known, Ledger
+from .recorder import Recorder, whole_state
+from .seen_events import is_known, remember
 
 _LOGGER = logging.getLogger(__name__)
 
 # Only the core may say these.
-_CORE_META = frozenset({"persisted", "replay", "previous_slot"})
+_CORE_META = frozenset({"persisted", "replay", "previous_slot", "assigned"})
 
 MAX_SILENT = 200
 _MAX_PAYLOAD = 64 * 1024
@@ -35,26 +40,6 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the writer knows of a printer, ahead of what has been told.
-
-    silent: ids of events that changed nothing and are not on disk. They go there
-    with the next change: until then the events would change nothing again.
-    """
-
-    slots: PrinterSlots
-    silent: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class Ledger:
-    """One printer as the writer thread knows it; nobody else changes it."""
-
-    printer_id: int
-    known: Known
-
-
 class Recording:
     """A valid event, to be worked into its printer's slots and written.
 
@@ -65,8 +50,9 @@ class Recording:
     def __init__(
         self,
         ledger: Ledger,
-        recorder: records.Recorder,
+        recorder: Recorder,
         event: StandardEvent,
+        expectations: Expectations,
         finished: Callable[[Recording], None],
     ) -> None:
         """Take the event; what only the core may say is taken out of it."""
@@ -82,6 +68,10 @@ class Recording:
         self._ledger = ledger
         self._recorder = recorder
         self._before = ledger.known
+        self._was_stale = False
+        self._ran = False
+        self._expectations = expectations
+        self._fulfilled: Expectation | None = None
         self._finished = finished
         self.slots = ledger.known.slots
 
@@ -91,25 +81,53 @@ class Recording:
         return self._ledger.printer_id
 
     @property
+    def urgent(self) -> bool:
+        """News overtakes the pictures of other printers."""
+        return self._said.event_type is not EventType.AMS_STATE
+
+    @property
     def event(self) -> dict[str, Any]:
         """The event as everybody gets it."""
-        return records.standard_event(self._event)
+        return standard_event(self._event)
 
     def run(self, db: sqlite3.Connection) -> None:
         """Write what the event changes."""
-        self._before = known = self._ledger.known
-        self._event = event = self._said
+        ledger = self._ledger
+        self._before = known = ledger.known
+        self._was_stale = ledger.stale
+        self._event = self._said
         self.slots = known.slots
-        if self._id in known.silent or records.is_known(db, self._id):
+        if self._id in known.silent or self._id in ledger.late:
             self.outcome = Outcome.DUPLICATE
             return
-        if event.event_type is EventType.SPOOL_INSERTED and event.identifiers:
-            previous = self._recorder.previous_slot(db, event.identifiers)
+        if is_known(db, self._id):
+            # A commit that was reported as failed may have worked all the same.
+            self.outcome = Outcome.STORED if self._ran else Outcome.DUPLICATE
+            if self._ran:
+                self.slots, rows = apply(known.slots, self._recognised())
+                self._event = _told(self._said, rows)
+                ledger.known = Known(self.slots, known.silent)
+            return
+        event = self._recognised()
+        identifiers = (
+            self._fulfilled.assigned.identifiers
+            if self._fulfilled
+            else event.identifiers
+            if event.event_type is EventType.SPOOL_INSERTED
+            else None
+        )
+        if identifiers is not None:
+            previous = self._recorder.previous_slot(db, identifiers)
             if previous is not None:
-                self._event = event = _with_meta(event, "previous_slot", previous)
+                event = _with_meta(event, "previous_slot", previous)
         self.slots, rows = apply(known.slots, event)
+        self._event = _told(event, rows)
         if rows:
             self.outcome = Outcome.STORED
+            self._ran = True
+            if ledger.stale:
+                rows = _whole(self.slots, rows)
+                ledger.stale = False
             self._recorder.record(db, event.printer_id, self.slots, rows)
         else:
             self.outcome = Outcome.UNCHANGED
@@ -117,41 +135,63 @@ class Recording:
         if not any(isinstance(row, EventRow) for row in rows):
             silent = (*silent, self._id)
         if silent and (rows or len(silent) > MAX_SILENT):
-            records.remember(db, silent)
+            remember(db, silent)
             silent = ()
-        self._ledger.known = Known(self.slots, silent)
+        ledger.known = Known(self.slots, silent)
 
     def undo(self) -> None:
         """Go back to what was known before the last run."""
         self._ledger.known = self._before
+        self._ledger.stale = self._was_stale
         self._recorder.forget()
+        if self._fulfilled is not None:
+            self._expectations.give_back(self._fulfilled)
+            self._fulfilled = None
 
-    def give_up(self, db: sqlite3.Connection | None, failure: Failure) -> None:
-        """Let the slots follow all the same, and keep the event with the failed ones."""
-        self.outcome = Outcome.FAILED
-        self._event = _with_meta(self._said, "persisted", False)
+    def give_up(
+        self, db: sqlite3.Connection | None, failure: Failure
+    ) -> LateRecording | None:
+        """Let the slots follow all the same.
+
+        The event is kept with the failed ones; where the database is away it waits for it.
+        """
         known = self._ledger.known
+        if self._id in known.silent or self._id in self._ledger.late:
+            self.outcome = Outcome.DUPLICATE
+            return None
+        event = self._recognised()
         try:
-            self.slots, _ = apply(known.slots, self._said)
+            self.slots, rows = apply(known.slots, event)
         except Exception:
             _LOGGER.exception("An event could not be worked in")
-            self.slots = known.slots
+            self.slots, rows = known.slots, ()
+        else:
+            if not rows:
+                # It changes nothing: there is nothing to write, and nothing to tell.
+                self.outcome = Outcome.UNCHANGED
+                silent = (*known.silent, self._id)[-MAX_SILENT:]
+                self._ledger.known = Known(self.slots, silent)
+                return None
+        self.outcome = Outcome.FAILED
+        told = _told(event, rows)
+        self._event = _with_meta(told, "persisted", False)
         self._ledger.known = Known(self.slots, known.silent)
-        if db is not None:
-            records.put_failed_event(
-                db,
-                printer_id=self._said.printer_id,
-                outcome=self.outcome,
-                reason=f"{type(failure.error).__name__}: {failure.error}",
-                attempts=failure.attempts,
-                first_at=failure.first_at,
-                last_at=failure.last_at,
-                payload=records.pack_json(records.standard_event(self._said)),
-            )
+        if db is None:
+            return LateRecording(self._ledger, self._recorder, told, self.slots, rows)
+        self._ledger.stale = True
+        keep_failed_event(db, told, rows, self.slots.sequence, failure)
+        return None
 
     def finish(self) -> None:
         """Say that it is over."""
         self._finished(self)
+
+    def _recognised(self) -> StandardEvent:
+        """Return the event with the identity that was expected, if it takes one."""
+        self._fulfilled = self._expectations.take(self._said)
+        if self._fulfilled is None:
+            return self._said
+        return _with_meta(self._said, "assigned", self._fulfilled.assigned.as_meta())
 
 
 class Refusal:
@@ -178,9 +218,14 @@ class Refusal:
         """Refusals need no order."""
         return self
 
+    @property
+    def urgent(self) -> bool:
+        """Nobody waits for it."""
+        return False
+
     def run(self, db: sqlite3.Connection) -> None:
         """Write it down."""
-        records.put_failed_event(
+        put_failed_event(
             db,
             printer_id=self._printer_id,
             outcome=self.outcome,
@@ -201,6 +246,20 @@ class Refusal:
     def finish(self) -> None:
         """Say that it is over."""
         self._finished(self)
+
+
+def _whole(slots: PrinterSlots, rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Return the rows of the whole state, and what is history."""
+    history = (row for row in rows if isinstance(row, EventRow))
+    return (*whole_state(slots), *history)
+
+
+def _told(event: StandardEvent, rows: Sequence[Row]) -> StandardEvent:
+    """Return the event as it is told: one about a spool as it is in history."""
+    for row in rows:
+        if isinstance(row, EventRow) and isinstance(row.event, SpoolEvent):
+            return row.event
+    return event
 
 
 def _with_meta(event: StandardEvent, key: str, value: object) -> StandardEvent:

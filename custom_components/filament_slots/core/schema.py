@@ -1,12 +1,14 @@
 """The tables, and how a file of an earlier version becomes one of today.
 
 Times are microseconds since 1970 UTC. Ids that are hex or ULIDs are kept as bytes,
-others as text (`records.py` packs them), so that years of history fit an SD card.
+others as text (`packing.py`), so that years of history fit an SD card.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 import sqlite3
+
+from .problems import NewerStoreError
 
 _VERSION_1 = """
 CREATE TABLE printers (
@@ -136,12 +138,59 @@ CREATE TABLE failed_events (
 CREATE INDEX failed_events_by_outcome ON failed_events (outcome);
 """
 
+_VERSION_2 = """
+-- A fragment is deleted when nothing needs it any more; a foreign key would have
+-- SQLite read all of history for each.
+CREATE TABLE slot_events_2 (
+    id INTEGER PRIMARY KEY,
+    event_id ANY NOT NULL UNIQUE,
+    printer_id INTEGER NOT NULL REFERENCES printers,
+    sequence INTEGER NOT NULL,
+    event_type INTEGER NOT NULL,
+    event_at INTEGER NOT NULL,
+    spool_id INTEGER REFERENCES spools,
+    rfid_uid ANY,
+    vendor_tag TEXT,
+    correlation_id ANY,
+    context_id INTEGER,
+    filament_id INTEGER,
+    body TEXT
+) STRICT;
+INSERT INTO slot_events_2 SELECT * FROM slot_events;
+DROP TABLE slot_events;
+ALTER TABLE slot_events_2 RENAME TO slot_events;
+CREATE INDEX slot_events_by_printer ON slot_events (printer_id);
+CREATE INDEX slot_events_by_type ON slot_events (event_type);
+CREATE INDEX slot_events_by_printer_type ON slot_events (printer_id, event_type);
+CREATE INDEX slot_events_by_time ON slot_events (event_at);
+CREATE INDEX slot_events_by_printer_time ON slot_events (printer_id, event_at);
+CREATE INDEX slot_events_by_correlation ON slot_events (correlation_id)
+    WHERE correlation_id IS NOT NULL;
+
+-- The place in history that a failed event takes when it is replayed: its row in
+-- slot_events, its number in the printer's sequence, and the slots it is about.
+ALTER TABLE failed_events ADD COLUMN place INTEGER;
+ALTER TABLE failed_events ADD COLUMN sequence INTEGER;
+ALTER TABLE failed_events ADD COLUMN about TEXT;
+CREATE INDEX failed_events_by_place ON failed_events (place) WHERE place IS NOT NULL;
+CREATE INDEX failed_events_by_sequence ON failed_events (outcome, sequence, id);
+
+-- Where a damaged file was replaced, its history may still come: it goes before.
+CREATE TABLE history_begins (after INTEGER NOT NULL) STRICT;
+
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    user_id TEXT,
+    action TEXT NOT NULL,
+    details TEXT NOT NULL,
+    result TEXT NOT NULL
+) STRICT;
+CREATE INDEX audit_by_time ON audit (at);
+"""
+
 # Never changed once released; the next version is one more.
-MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
-
-
-class NewerStoreError(Exception):
-    """The file was written by a newer version of Filament Slots."""
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 
 
 def migrate(
@@ -158,7 +207,7 @@ def migrate(
             f"the file has version {version}, this is version {len(migrations)}"
         )
     for number, script in enumerate(migrations[version:], version + 1):
-        if number > 1:
+        if version > 0:
             _keep_copy(db, path.with_suffix(f".v{number - 1}{path.suffix}"))
         try:
             db.executescript(

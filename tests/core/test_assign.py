@@ -1,0 +1,564 @@
+"""Identities given by a person: assigned to a slot, or expected of the next spool."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+import sqlite3
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from custom_components.filament_slots.core import recording
+from custom_components.filament_slots.core.ams_slots import PrinterSlots
+from custom_components.filament_slots.core.assignments import (
+    AssignmentRefusedError,
+    Refused,
+)
+from custom_components.filament_slots.core.expectations import Assigned, Expectation
+from custom_components.filament_slots.core.handler import EventHandler
+from custom_components.filament_slots.core.history import (
+    EventFilter,
+    read_events,
+    read_failed_events,
+)
+from custom_components.filament_slots.core.jobs import RETRY_DELAYS
+from custom_components.filament_slots.core.recorder import Recorder
+from custom_components.filament_slots.core.recording import Outcome
+from custom_components.filament_slots.core.store import Store
+from custom_components.filament_slots.events import SlotStatus, StoredSlot, parse_event
+
+from .conftest import (
+    count,
+    identifiers,
+    inserted,
+    register,
+    removed,
+    slot,
+    state,
+    unit,
+    unknown,
+)
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+SPOOL = Assigned(external_id="spoolman:12", label="Galaxy black")
+OTHER = Assigned(external_id="spoolman:13")
+SPOOL_META = {"external_id": "spoolman:12", "label": "Galaxy black"}
+OTHER_META = {"external_id": "spoolman:13", "label": None}
+FIRST = ("u1", 1)
+
+pytestmark = pytest.mark.usefixtures("quick_retries")
+
+
+@pytest.fixture
+def quick_retries() -> Iterator[None]:
+    """Try again as often as ever, but at once."""
+    with patch(
+        "custom_components.filament_slots.core.jobs.RETRY_DELAYS",
+        (0.0,) * len(RETRY_DELAYS),
+    ):
+        yield
+
+
+@pytest.fixture
+def told(handler: EventHandler) -> list[dict[str, Any]]:
+    """Return what printer 1 tells from now on, as it comes."""
+    heard: list[dict[str, Any]] = []
+
+    def hear(event: dict[str, Any], slots: PrinterSlots) -> None:
+        assert handler.slots(1) is slots
+        heard.append(event)
+
+    handler.subscribe(1, hear)
+    return heard
+
+
+def expect(
+    handler: EventHandler,
+    assigned: Assigned = SPOOL,
+    printer_id: int | None = 1,
+    *,
+    since: int = 0,
+    timeout: int = 60,
+) -> None:
+    """Expect a spool; since and timeout are seconds."""
+    at = START + timedelta(seconds=since)
+    handler.expect(
+        Expectation(
+            printer_id=printer_id,
+            assigned=assigned,
+            since=at,
+            until=at + timedelta(seconds=timeout),
+        )
+    )
+
+
+@contextmanager
+def failing(times: int) -> Iterator[None]:
+    """Let the writing of rows fail that often."""
+    record, left = Recorder.record, times
+
+    def fail(self: Recorder, *args: Any) -> None:
+        nonlocal left
+        if left:
+            left -= 1
+            raise ValueError("broken")
+        record(self, *args)
+
+    with patch.object(Recorder, "record", fail):
+        yield
+
+
+def first(handler: EventHandler) -> StoredSlot:
+    """Return the first slot of the first unit."""
+    return handler.slots(1).slots[FIRST]
+
+
+async def history(store: Store, **wanted: Any) -> list[dict[str, Any]]:
+    """Return the events, oldest first."""
+    page = await read_events(store, EventFilter(**wanted), newest_first=False)
+    return list(page.events)
+
+
+# Assigned to a slot.
+
+
+async def test_an_assigned_spool_makes_the_slot_identified(
+    handler: EventHandler, store: Store, told: list[dict[str, Any]]
+) -> None:
+    """One `ams_state` tells it, and history keeps it; what the printer said stays."""
+    await handler.handle_printer_event(inserted(1, 1))
+    assert first(handler).status is SlotStatus.UNIDENTIFIED
+    sequence = handler.slots(1).sequence
+    await handler.assign(1, FIRST, SPOOL)
+    after = first(handler)
+    assert after.status is SlotStatus.IDENTIFIED
+    assert (after.assigned_external_id, after.assigned_label) == (
+        "spoolman:12",
+        "Galaxy black",
+    )
+    assert not after.identifiers.known
+    assert after.updated_at is not None
+    assert after.updated_at > START
+    assert handler.slots(1).sequence == sequence + 1
+    [_, event] = told
+    assert event["event_type"] == "ams_state"
+    assert event["meta"] == {"assigned": SPOOL_META}
+    [told_unit] = event["ams_units"]
+    assert told_unit["slots"] == [{"slot_no": 1, "label": None}]
+    assert await history(store, external_id="spoolman:12") == [event]
+
+
+async def test_what_was_assigned_survives_a_restart(
+    handler: EventHandler, store: Store, path: Path
+) -> None:
+    """And the printer was last seen when it last spoke, not when the person did."""
+    await handler.handle_printer_event(inserted(1, 1, second=5))
+    await handler.assign(1, FIRST, SPOOL)
+    slots = handler.slots(1)
+    await handler.close()
+    await store.close()
+    again = Store(path)
+    await again.open()
+    handler = EventHandler(again)
+    await register(handler)
+    assert handler.slots(1) == slots
+    assert handler.last_seen(1) == START + timedelta(seconds=5)
+    await handler.handle_printer_event(removed(1, 1, second=9))
+    await handler.close()
+    restarted = EventHandler(again)
+    await register(restarted)
+    assert restarted.last_seen(1) == START + timedelta(seconds=9)
+    await again.close()
+
+
+async def test_assigning_the_same_again_changes_nothing(
+    handler: EventHandler, store: Store, told: list[dict[str, Any]]
+) -> None:
+    """Nobody is told twice."""
+    await handler.handle_printer_event(inserted(1, 1))
+    await handler.assign(1, FIRST, SPOOL)
+    before = handler.slots(1)
+    await handler.assign(1, FIRST, SPOOL)
+    assert handler.slots(1) is before
+    assert len(told) == await count(store, "slot_events") == 2
+
+
+async def test_an_assignment_can_be_taken_back(
+    handler: EventHandler, told: list[dict[str, Any]]
+) -> None:
+    """The slot is unidentified again."""
+    await handler.handle_printer_event(inserted(1, 1))
+    await handler.assign(1, FIRST, SPOOL)
+    await handler.assign(1, FIRST, None)
+    assert first(handler).status is SlotStatus.UNIDENTIFIED
+    assert first(handler).assigned_label is None
+    assert told[-1]["meta"] == {"assigned": None}
+
+
+async def test_an_empty_slot_takes_no_identity(
+    handler: EventHandler, store: Store, told: list[dict[str, Any]]
+) -> None:
+    """But taking back what is not there is no error."""
+    await handler.handle_printer_event(removed(1, 1))
+    with pytest.raises(AssignmentRefusedError) as refused:
+        await handler.assign(1, FIRST, SPOOL)
+    assert refused.value.reason is Refused.SLOT_EMPTY
+    await handler.assign(1, FIRST, None)
+    assert len(told) == await count(store, "slot_events") == 1
+
+
+async def test_a_spool_the_printer_knows_takes_no_identity(
+    handler: EventHandler,
+) -> None:
+    """It would not be shown."""
+    await handler.handle_printer_event(inserted(1, 1, tag="A"))
+    with pytest.raises(AssignmentRefusedError) as refused:
+        await handler.assign(1, FIRST, SPOOL)
+    assert refused.value.reason is Refused.SLOT_IDENTIFIED
+
+
+async def test_a_slot_that_nothing_watches_takes_an_identity(
+    handler: EventHandler,
+) -> None:
+    """Nobody but the person knows what hangs on an external holder."""
+    await handler.handle_printer_event(state(direct=[slot(1)]))
+    await handler.assign(1, (None, 1), SPOOL)
+    holder = handler.slots(1).slots[None, 1]
+    assert holder.assigned_external_id == "spoolman:12"
+    assert holder.status is None
+
+
+async def test_a_slot_nobody_knows_is_an_error(handler: EventHandler) -> None:
+    """As is a printer."""
+    with pytest.raises(KeyError):
+        await handler.assign(1, FIRST, SPOOL)
+    with pytest.raises(KeyError):
+        await handler.assign(2, FIRST, SPOOL)
+
+
+async def test_a_tag_supersedes_what_was_assigned(
+    handler: EventHandler, told: list[dict[str, Any]]
+) -> None:
+    """With no event but `ams_state`; a picture that says nothing of it does not."""
+    await handler.handle_printer_event(inserted(1, 1))
+    await handler.assign(1, FIRST, SPOOL)
+    picture = slot(1, True, identifiers=dict.fromkeys(identifiers("A")))
+    await handler.handle_printer_event(state(unit(1, picture), second=1))
+    await handler.handle_printer_event(
+        state(unit(1, slot(1, True, filament={"material": "PLA"})), second=2)
+    )
+    assert first(handler).assigned_external_id == "spoolman:12"
+    await handler.handle_printer_event(state(unit(1, slot(1, True, tag="A")), second=3))
+    assert first(handler).assigned_external_id is None
+    assert first(handler).assigned_label is None
+    assert first(handler).identifiers.external_id == identifiers("A")["external_id"]
+    assert {event["event_type"] for event in told[1:]} == {"ams_state"}
+
+
+async def test_the_history_of_an_assigned_spool_holds_what_its_slot_went_through(
+    handler: EventHandler, store: Store
+) -> None:
+    """From the assignment to the removal, which carries the identity."""
+    await handler.handle_printer_event(inserted(1, 1))
+    await handler.assign(1, FIRST, SPOOL)
+    await handler.handle_printer_event(
+        state(unit(1, slot(1, True, filament={"material": "PLA"})), second=2)
+    )
+    await handler.handle_printer_event(removed(1, 1, second=3, **no_tag()))
+    about = await history(store, external_id="spoolman:12")
+    assert [event["event_type"] for event in about] == [
+        "ams_state",
+        "ams_state",
+        "spool_removed",
+    ]
+    assert about[-1]["meta"]["assigned"] == SPOOL_META
+    assert about[-1]["identifiers"] == dict.fromkeys(identifiers("A"))
+
+
+async def test_a_removal_clears_what_was_assigned_and_says_it(
+    handler: EventHandler, store: Store, told: list[dict[str, Any]]
+) -> None:
+    """So that an automation knows which spool to put away."""
+    await handler.handle_printer_event(inserted(1, 1))
+    await handler.assign(1, FIRST, SPOOL)
+    assert await handler.handle_printer_event(removed(1, 1)) is Outcome.STORED
+    assert first(handler).assigned_external_id is None
+    assert told[-1]["meta"]["assigned"] == SPOOL_META
+    assert (await history(store))[-1] == told[-1]
+    await handler.handle_printer_event(inserted(1, 1, second=1))
+    await handler.handle_printer_event(removed(1, 1, second=2))
+    assert "assigned" not in told[-1]["meta"]
+
+
+async def test_an_assigned_spool_is_not_unknown(
+    handler: EventHandler, store: Store, told: list[dict[str, Any]]
+) -> None:
+    """Not when it is said again after a restart either; without it, it is."""
+    await handler.handle_printer_event(inserted(1, 1))
+    await handler.assign(1, FIRST, SPOOL)
+    event = unknown(1, 1, event_id="UNKNOWN")
+    assert await handler.handle_printer_event(event) is Outcome.UNCHANGED
+    assert await handler.handle_printer_event(event) is Outcome.DUPLICATE
+    assert len(told) == 2
+    assert not first(handler).unknown_reported
+    await handler.assign(1, FIRST, None)
+    assert await handler.handle_printer_event(unknown(1, 1)) is Outcome.STORED
+    assert told[-1]["event_type"] == "unknown_spool_detected"
+
+
+async def test_what_cannot_be_stored_is_not_assigned(
+    handler: EventHandler, store: Store, told: list[dict[str, Any]]
+) -> None:
+    """The error goes to whoever asked."""
+    await handler.handle_printer_event(inserted(1, 1))
+    with failing(99), pytest.raises(ValueError, match="broken"):
+        await handler.assign(1, FIRST, SPOOL)
+    assert first(handler).assigned_external_id is None
+    assert len(told) == await count(store, "slot_events") == 1
+    with failing(2):
+        await handler.assign(1, FIRST, SPOOL)
+    assert first(handler).assigned_external_id == "spoolman:12"
+    assert len(told) == await count(store, "slot_events") == 2
+
+
+async def test_an_assignment_brings_along_what_the_file_has_missed(
+    handler: EventHandler, store: Store
+) -> None:
+    """A unit that could not be stored when it appeared is stored with it."""
+    with failing(99):
+        await handler.handle_printer_event(state(unit(1, slot(1, True), slot(2))))
+    await handler.assign(1, FIRST, SPOOL)
+    slots = handler.slots(1)
+    restarted = EventHandler(store)
+    await register(restarted)
+    assert restarted.slots(1).slots == slots.slots
+    assert restarted.slots(1).holders == slots.holders
+
+
+async def test_nobody_waits_for_an_assignment_any_more(
+    handler: EventHandler, told: list[dict[str, Any]]
+) -> None:
+    """It is told all the same."""
+    await handler.handle_printer_event(inserted(1, 1))
+    asking = asyncio.ensure_future(handler.assign(1, FIRST, SPOOL))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await handler.assign(1, FIRST, OTHER)
+    assert [event["meta"] for event in told[1:]] == [
+        {"assigned": SPOOL_META},
+        {"assigned": OTHER_META},
+    ]
+
+
+async def test_an_assigned_spool_is_not_unknown_while_nothing_can_be_written(
+    handler: EventHandler, store: Store, told: list[dict[str, Any]]
+) -> None:
+    """Nobody is told, and nothing is left to be written later."""
+    await handler.handle_printer_event(inserted(1, 1))
+    await handler.assign(1, FIRST, SPOOL)
+    with patch.object(recording, "is_known", side_effect=ValueError):
+        outcome = await handler.handle_printer_event(unknown(1, 1))
+    assert outcome is Outcome.UNCHANGED
+    assert len(told) == 2
+    assert not await read_failed_events(store)
+
+
+# Expected of the next spool.
+
+
+async def test_the_next_unidentified_insertion_takes_the_expected_identity(
+    handler: EventHandler, store: Store, told: list[dict[str, Any]]
+) -> None:
+    """In its transaction; its event carries it, and what the printer said stays."""
+    expect(handler)
+    await handler.handle_printer_event(inserted(1, 1, second=5, **no_tag()))
+    after = first(handler)
+    assert after.status is SlotStatus.IDENTIFIED
+    assert after.assigned_label == "Galaxy black"
+    [event] = told
+    assert event["meta"] == {"assigned": SPOOL_META}
+    assert event["identifiers"] == dict.fromkeys(identifiers("A"))
+    assert await history(store, external_id="spoolman:12") == told
+    await handler.handle_printer_event(inserted(1, 2, second=6))
+    assert "assigned" not in told[-1]["meta"]
+
+
+async def test_an_insertion_that_took_an_expected_identity_is_not_unknown(
+    handler: EventHandler, told: list[dict[str, Any]]
+) -> None:
+    """Whoever scanned it has answered already."""
+    expect(handler)
+    await handler.handle_printer_event(inserted(1, 1))
+    assert await handler.handle_printer_event(unknown(1, 1)) is Outcome.UNCHANGED
+    assert len(told) == 1
+
+
+async def test_an_expected_spool_seen_before_says_where_it_was(
+    handler: EventHandler, told: list[dict[str, Any]]
+) -> None:
+    """As any identified one does."""
+    expect(handler)
+    await handler.handle_printer_event(inserted(1, 1))
+    await handler.handle_printer_event(removed(1, 1, second=1))
+    expect(handler)
+    await handler.handle_printer_event(inserted(1, 3, second=2))
+    assert told[-1]["meta"]["previous_slot"]["slot_no"] == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        inserted(1, 1, tag="A"),
+        removed(1, 1),
+        unknown(1, 1),
+        state(unit(1, slot(1, True))),
+        inserted(1, 1, second=61),
+        inserted(1, 1) | {"event_at": "2025-12-31T23:57:00+00:00"},
+    ],
+    ids=["tagged", "removed", "unknown", "state", "too late", "long before"],
+)
+async def test_what_is_no_unidentified_insertion_in_time_takes_nothing(
+    handler: EventHandler, other: dict[str, Any]
+) -> None:
+    """The spool is expected still."""
+    expect(handler)
+    await handler.handle_printer_event(other)
+    assert first(handler).assigned_external_id is None
+    await handler.handle_printer_event(inserted(1, 1, second=60))
+    assert first(handler).assigned_external_id == "spoolman:12"
+
+
+async def test_a_spool_put_in_just_before_the_scan_is_told_after_it(
+    handler: EventHandler,
+) -> None:
+    """While its tag was looked for, which takes up to two minutes."""
+    expect(handler, since=100)
+    await handler.handle_printer_event(inserted(1, 1, second=5))
+    assert first(handler).assigned_external_id == "spoolman:12"
+
+
+async def test_a_later_expectation_replaces_an_earlier_one_of_the_same_printer(
+    handler: EventHandler,
+) -> None:
+    """One of the printer itself comes before one of any."""
+    expect(handler, OTHER, None)
+    expect(handler, Assigned(external_id="spoolman:1"))
+    expect(handler, SPOOL)
+    for number, wanted in ((1, "spoolman:12"), (2, "spoolman:13"), (3, None)):
+        await handler.handle_printer_event(inserted(1, number, second=number))
+        taken = handler.slots(1).slots["u1", number]
+        assert taken.assigned_external_id == wanted
+
+
+async def test_an_expectation_of_one_printer_is_not_met_by_another(
+    handler: EventHandler,
+) -> None:
+    """One of any printer is."""
+    assert await register(handler, "OTHER") == 2
+    expect(handler)
+    await handler.handle_printer_event(inserted(1, 1) | {"printer_id": 2})
+    assert handler.slots(2).slots[FIRST].assigned_external_id is None
+    expect(handler, OTHER, None)
+    await handler.handle_printer_event(inserted(1, 2, second=1) | {"printer_id": 2})
+    taken = handler.slots(2).slots["u1", 2]
+    assert taken.assigned_external_id == "spoolman:13"
+
+
+async def test_an_event_seen_twice_takes_no_second_identity(
+    handler: EventHandler,
+) -> None:
+    """What is expected then waits for a real insertion."""
+    expect(handler)
+    event = inserted(1, 1, event_id="X")
+    await handler.handle_printer_event(event)
+    expect(handler, OTHER)
+    assert await handler.handle_printer_event(event) is Outcome.DUPLICATE
+    assert first(handler).assigned_external_id == "spoolman:12"
+    await handler.handle_printer_event(inserted(1, 2, second=1))
+    taken = handler.slots(1).slots["u1", 2]
+    assert taken.assigned_external_id == "spoolman:13"
+
+
+async def test_an_insertion_tried_again_takes_the_same_identity(
+    handler: EventHandler, told: list[dict[str, Any]]
+) -> None:
+    """Until it is written nothing has been taken."""
+    expect(handler)
+    with failing(2):
+        outcome = await handler.handle_printer_event(inserted(1, 1))
+    assert outcome is Outcome.STORED
+    assert told[-1]["meta"]["assigned"] == SPOOL_META
+
+
+async def test_an_insertion_that_cannot_be_stored_takes_it_all_the_same(
+    handler: EventHandler, store: Store, told: list[dict[str, Any]]
+) -> None:
+    """It is told, so it has happened."""
+    expect(handler)
+    with failing(99):
+        outcome = await handler.handle_printer_event(inserted(1, 1))
+    assert outcome is Outcome.FAILED
+    assert told[-1]["meta"] == {"assigned": SPOOL_META, "persisted": False}
+    assert first(handler).assigned_external_id == "spoolman:12"
+    await handler.handle_printer_event(inserted(1, 2, second=1))
+    assert "assigned" not in told[-1]["meta"]
+    assert await read_failed_events(store)
+
+
+async def test_an_insertion_that_cannot_be_worked_in_is_told_as_it_came(
+    handler: EventHandler, told: list[dict[str, Any]]
+) -> None:
+    """With the identity it took."""
+    expect(handler)
+    with patch.object(recording, "apply", side_effect=ValueError):
+        outcome = await handler.handle_printer_event(inserted(1, 1))
+    assert outcome is Outcome.FAILED
+    assert told[-1]["meta"] == {"assigned": SPOOL_META, "persisted": False}
+
+
+async def test_what_was_said_meanwhile_counts_more_than_what_is_given_back(
+    handler: EventHandler,
+) -> None:
+    """The person has changed their mind."""
+    expect(handler)
+    taken = handler._expectations.take(parse_event(inserted(1, 1)))
+    assert taken is not None
+    expect(handler, OTHER)
+    handler._expectations.give_back(taken)
+    await handler.handle_printer_event(inserted(1, 1))
+    assert first(handler).assigned_external_id == "spoolman:13"
+
+
+async def test_only_the_core_may_say_what_is_assigned(handler: EventHandler) -> None:
+    """A driver's event is no person."""
+    await handler.handle_printer_event(inserted(1, 1, meta={"assigned": SPOOL_META}))
+    assert first(handler).assigned_external_id is None
+
+
+async def test_the_file_knows_nothing_of_an_insertion_without_its_identity(
+    handler: EventHandler, path: Path
+) -> None:
+    """Both are there from the moment anybody hears of it."""
+    found = []
+
+    def look(event: dict[str, Any], slots: PrinterSlots) -> None:
+        with sqlite3.connect(path) as db:
+            found.append(
+                db.execute(
+                    "SELECT present, assigned_external_id FROM slot_assignments"
+                ).fetchone()
+            )
+        db.close()
+
+    handler.subscribe(1, look)
+    expect(handler)
+    await handler.handle_printer_event(inserted(1, 1))
+    assert found == [(1, "spoolman:12")]
+
+
+def no_tag() -> dict[str, Any]:
+    """Return what a printer says that looked for a tag and found none."""
+    return {"identifiers": dict.fromkeys(identifiers("A"))}
