@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 import os
 from pathlib import Path
-from unittest.mock import PropertyMock, patch
+from unittest.mock import Mock, PropertyMock, patch
 
 from homeassistant.helpers.entity import Entity
 import pytest
@@ -19,6 +19,18 @@ def our_integration(request: pytest.FixtureRequest) -> None:
     """Let Home Assistant find custom integrations, where there is one at all."""
     if "hass" in request.fixturenames:
         request.getfixturevalue("enable_custom_integrations")
+
+
+@pytest.fixture(autouse=True)
+def nothing_announced(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keep the announcements of real printers out; their own tests let them in."""
+    if "hass" in request.fixturenames:
+        monkeypatch.setattr(
+            "custom_components.filament_slots.discovery.announcement_socket",
+            Mock(side_effect=OSError("not in tests")),
+        )
 
 
 @pytest.fixture

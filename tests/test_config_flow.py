@@ -1,11 +1,19 @@
 """Adding a printer, and changing how it is reached."""
 
+from ipaddress import ip_address
 from typing import Any
 from unittest.mock import AsyncMock, patch
 
-from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
+from homeassistant.config_entries import (
+    SOURCE_IGNORE,
+    SOURCE_INTEGRATION_DISCOVERY,
+    SOURCE_USER,
+    SOURCE_ZEROCONF,
+    ConfigFlowResult,
+)
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.data_entry_flow import FlowResultType, InvalidData
+from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from pydantic import SecretStr
 import pytest
 
@@ -327,3 +335,256 @@ async def test_no_form_ever_holds_a_secret(hass: HomeAssistant) -> None:
     ):
         for key in result["data_schema"].schema:
             assert "12345678" not in str(key.description)
+
+
+# Another certificate of the same printer.
+
+
+@pytest.mark.parametrize("step", ["reauth", "reconfigure"])
+async def test_a_new_certificate_is_trusted_once_the_user_agrees(
+    hass: HomeAssistant, probe: AsyncMock, step: str
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    changes = {"access_code": "87654321"}
+    if step == "reauth":
+        result = await entry.start_reauth_flow(hass)
+    else:
+        result = await entry.start_reconfigure_flow(hass)
+        changes |= {"host": "192.0.2.7", "port": 8883}  # type: ignore[dict-item]
+    probe.side_effect = DriverError(ErrorCode.NEW_CERTIFICATE)
+
+    result = await _submit(hass, result, changes)
+    assert result["step_id"] == "new_certificate"
+    assert result["description_placeholders"] == {"name": "X1C"}
+    assert entry.data == make_entry().data
+
+    probe.side_effect = DriverError(ErrorCode.CONNECTION_TIMEOUT)
+    result = await _submit(hass, result, {})
+    assert result["errors"] == {"base": "connection_timeout"}
+
+    probe.side_effect = None
+    probe.return_value = ProbeResult(
+        identity=SERIAL, name="X1C", config={"certificate": "another"}
+    )
+    result = await _submit(hass, result, {})
+
+    assert result["reason"] == f"{step}_successful"
+    assert "certificate" not in probe.call_args.args[0]
+    assert entry.data == make_entry().data | changes | {"certificate": "another"}
+
+
+async def test_a_new_certificate_of_another_printer_is_never_trusted(
+    hass: HomeAssistant, probe: AsyncMock
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    result = await entry.start_reauth_flow(hass)
+    probe.side_effect = DriverError(ErrorCode.NEW_CERTIFICATE)
+    result = await _submit(hass, result, {"access_code": "87654321"})
+
+    probe.side_effect = None
+    probe.return_value = ProbeResult(identity=OTHER_SERIAL, name="another")
+    result = await _submit(hass, result, {})
+
+    assert result["reason"] == "unique_id_mismatch"
+    assert entry.data == make_entry().data
+
+
+# Discovery.
+
+ANNOUNCED = {
+    "driver_key": "scripted",
+    "identity": SERIAL,
+    "name": "X1 Carbon Workshop",
+    "config": {"host": "192.0.2.1", "serial": SERIAL},
+}
+
+
+async def _discover(hass: HomeAssistant, **changes: Any) -> ConfigFlowResult:
+    return await hass.config_entries.flow.async_init(
+        DOMAIN,
+        context={"source": SOURCE_INTEGRATION_DISCOVERY},
+        data=ANNOUNCED | changes,
+    )
+
+
+def _suggested(result: ConfigFlowResult) -> dict[str, Any]:
+    assert result["data_schema"] is not None
+    return {
+        str(key): key.description["suggested_value"]
+        for key in result["data_schema"].schema
+        if key.description and "suggested_value" in key.description
+    }
+
+
+async def test_an_announced_printer_needs_only_its_code(hass: HomeAssistant) -> None:
+    result = await _discover(hass)
+    assert result["step_id"] == "scripted"
+    assert _suggested(result) == {"host": "192.0.2.1", "serial": SERIAL}
+    [flow] = hass.config_entries.flow.async_progress()
+    assert flow["context"]["title_placeholders"] == {"name": "X1 Carbon Workshop"}
+
+    result = await _submit(hass, result, INPUT)
+
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["result"].unique_id == SERIAL
+
+
+async def test_a_printer_is_offered_once(hass: HomeAssistant) -> None:
+    await _discover(hass)
+
+    result = await _discover(hass)
+
+    assert result["reason"] == "already_in_progress"
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+async def test_a_printer_that_is_known_or_ignored_is_not_offered(
+    hass: HomeAssistant, ignored: bool
+) -> None:
+    entry = make_entry()
+    if ignored:
+        object.__setattr__(entry, "source", SOURCE_IGNORE)
+    entry.add_to_hass(hass)
+
+    result = await _discover(hass)
+
+    assert result["reason"] == "already_configured"
+
+
+async def test_who_fills_in_the_form_by_hand_is_not_kept_by_an_offer(
+    hass: HomeAssistant,
+) -> None:
+    await _discover(hass)
+    result = await _start(hass)
+
+    result = await _submit(hass, result, INPUT)
+
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert not hass.config_entries.flow.async_progress()
+
+
+async def test_an_announced_printer_without_its_driver_is_not_offered(
+    hass: HomeAssistant,
+) -> None:
+    result = await _discover(hass, driver_key="no_such_driver")
+
+    assert result["reason"] == "unknown_driver"
+
+
+UUID = "0123456789abcdef0123456789abcdef"
+
+
+async def _zeroconf(
+    hass: HomeAssistant, host: str = "192.0.2.5", uuid: str | None = UUID
+) -> ConfigFlowResult:
+    address = ip_address(host)
+    return await hass.config_entries.flow.async_init(
+        DOMAIN,
+        context={"source": SOURCE_ZEROCONF},
+        data=ZeroconfServiceInfo(
+            ip_address=address,
+            ip_addresses=[address],
+            port=7126,
+            hostname="voron.local.",
+            type="_moonraker._tcp.local.",
+            name="Moonraker-01234567 @ voron._moonraker._tcp.local.",
+            properties={"uuid": uuid} if uuid else {},
+        ),
+    )
+
+
+def _moonraker(host: str, unique_id: str = UUID) -> Any:
+    entry = make_entry(host=host, port=7126)
+    object.__setattr__(entry, "unique_id", unique_id)
+    return entry
+
+
+async def test_a_moonraker_that_announces_itself_is_offered(
+    hass: HomeAssistant, probe: AsyncMock
+) -> None:
+    result = await _zeroconf(hass)
+    assert result["step_id"] == "moonraker_filament"
+    assert _suggested(result) == {"host": "192.0.2.5", "port": 7126}
+    [flow] = hass.config_entries.flow.async_progress()
+    assert flow["context"]["title_placeholders"] == {"name": "voron"}
+    probe.return_value = ProbeResult(identity=UUID, name="voron")
+
+    result = await _submit(
+        hass, result, {"host": "192.0.2.5", "port": 7126, "verify_ssl": True}
+    )
+
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["result"].unique_id == UUID
+
+
+async def test_a_moonraker_that_does_not_say_which_it_is_is_not_offered(
+    hass: HomeAssistant,
+) -> None:
+    assert (await _zeroconf(hass, uuid=None))["reason"] == "no_identity"
+
+
+@pytest.mark.parametrize("unique_id", [UUID, "dca632000001"])
+async def test_a_moonraker_that_is_known_is_not_offered(
+    hass: HomeAssistant, unique_id: str
+) -> None:
+    _moonraker("192.0.2.5", unique_id).add_to_hass(hass)
+
+    assert (await _zeroconf(hass))["reason"] == "already_configured"
+
+
+# Options.
+
+
+async def test_settle_times_are_kept_only_where_they_are_not_the_drivers(
+    hass: HomeAssistant,
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    assert result["step_id"] == "init"
+    assert result["data_schema"] is not None
+    usual = result["data_schema"]({"advanced": {}})["advanced"]
+    assert usual == {
+        "insert_settle": 2.5,
+        "removal_confirm": 8,
+        "identity_wait": 30,
+        "unknown_after_idle": 60,
+    }
+
+    result = await hass.config_entries.options.async_configure(
+        result["flow_id"], {"advanced": usual | {"removal_confirm": 12}}
+    )
+
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options == {"removal_confirm": 12}
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    assert result["data_schema"] is not None
+    shown = result["data_schema"]({"advanced": {}})["advanced"]
+    assert shown == usual | {"removal_confirm": 12}
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"), [("insert_settle", 0), ("removal_confirm", 3600)]
+)
+async def test_no_time_can_be_set_that_breaks_the_tracker(
+    hass: HomeAssistant, name: str, seconds: float
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+
+    with pytest.raises(InvalidData):
+        await hass.config_entries.options.async_configure(
+            result["flow_id"], {"advanced": {name: seconds}}
+        )
+
+
+async def test_an_entry_without_its_driver_has_no_options(hass: HomeAssistant) -> None:
+    entry = make_entry(driver_key="no_such_driver")
+    entry.add_to_hass(hass)
+
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+
+    assert result["reason"] == "unknown_driver"

@@ -26,6 +26,7 @@ from custom_components.filament_slots.drivers.base import (
     DriverStatus,
     ErrorCode,
 )
+from custom_components.filament_slots.drivers.timings import Timings
 
 from .common import (
     EXTERNAL,
@@ -559,3 +560,104 @@ async def test_a_removed_unit_stays_away_until_it_is_back(
     await async_deliver(hass, entry, state())
     assert len(_tree(hass, entry)["X1C AMS A"]) == 4
     assert hass.states.get(SLOT_1).state == "identified"
+
+
+# Versions of the entry, and what its owner has set.
+
+
+async def test_an_entry_of_a_later_version_is_left_alone(hass: HomeAssistant) -> None:
+    entry = make_entry()
+    object.__setattr__(entry, "version", 2)
+    entry.add_to_hass(hass)
+
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+
+    assert entry.state is ConfigEntryState.MIGRATION_ERROR
+    assert entry.data == make_entry().data
+    assert not _database(hass).exists()
+
+
+async def test_an_entry_of_a_later_minor_version_works(hass: HomeAssistant) -> None:
+    entry = make_entry()
+    object.__setattr__(entry, "minor_version", 7)
+
+    await async_set_up(hass, entry)
+
+    assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_the_driver_is_handed_the_times_that_its_owner_has_set(
+    hass: HomeAssistant,
+) -> None:
+    entry = make_entry()
+    driver = await async_set_up(hass, entry)
+    assert driver.services.timings == Timings()
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    times = {
+        "insert_settle": 3,
+        "removal_confirm": 8,
+        "identity_wait": 30,
+        "unknown_after_idle": 90,
+    }
+
+    await hass.config_entries.options.async_configure(
+        result["flow_id"], {"advanced": times}
+    )
+    await hass.async_block_till_done()
+
+    assert driver.stopped
+    assert driver_of(entry).services.timings == Timings(
+        insert_settle=3, unknown_after_idle=90
+    )
+
+
+async def test_a_time_that_would_break_the_tracker_is_not_handed_on(
+    hass: HomeAssistant,
+) -> None:
+    entry = make_entry()
+    object.__setattr__(
+        entry, "options", {"insert_settle": -5, "removal_confirm": 1e9, "other": 1}
+    )
+
+    driver = await async_set_up(hass, entry)
+
+    assert driver.services.timings == Timings(insert_settle=0.5, removal_confirm=60)
+
+
+# Names.
+
+
+@pytest.mark.parametrize(
+    ("language", "slot", "status"),
+    [("en", "Slot A1", "Status"), ("de", "Fach A1", "Status")],
+)
+async def test_names_are_right_in_each_language_and_ids_the_same_in_all(
+    hass: HomeAssistant,
+    entity_registry: er.EntityRegistry,
+    language: str,
+    slot: str,
+    status: str,
+) -> None:
+    hass.config.language = language
+    entry = make_entry()
+    await async_set_up(hass, entry)
+
+    await async_deliver(
+        hass,
+        entry,
+        state(unit_state(), unit_state(2, serial=None, model="ERCF", label="ERCF 1")),
+    )
+
+    tree = _tree(hass, entry)
+    assert set(tree) == {"X1C", "X1C AMS A", "X1C ERCF 1"}
+    assert tree["X1C AMS A"][0] == slot
+    entity_id = entity_registry.async_get_entity_id(
+        "sensor", DOMAIN, f"{SERIAL}_{UNIT_SERIAL}_1_status"
+    )
+    assert entity_id is not None
+    state_ = hass.states.get(entity_id)
+    assert state_ is not None
+    assert state_.name == f"{slot} {status}"
+    assert entity_registry.async_get_entity_id(
+        "sensor", DOMAIN, f"{SERIAL}_u2_1_status"
+    )

@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 from typing import Any
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, patch
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.filament_slots.const import DOMAIN
@@ -25,7 +29,32 @@ from .common import SERIAL, async_set_up, async_show, driver_of, make_entry
 
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
-OTHERS = [code for code in ErrorCode if code not in REPAIRS]
+# What each issue is raised by: how the driver stands.
+CAUSES: Mapping[str, dict[str, Any]] = {
+    "new_certificate": {"error": ErrorCode.NEW_CERTIFICATE},
+    "wrong_printer": {"error": ErrorCode.WRONG_PRINTER},
+    "silent_printer": {"error": ErrorCode.SILENT_PRINTER},
+    "closed_after_connect": {"error": ErrorCode.CLOSED_AFTER_CONNECT},
+    "driver_broken": {"error": ErrorCode.DRIVER_BROKEN},
+    "not_moonraker": {"error": ErrorCode.NOT_MOONRAKER, "circuit": "open"},
+    "tls_failed": {"error": ErrorCode.TLS_FAILED, "circuit": "half_open"},
+    "unreachable": {"error": ErrorCode.CONNECTION_REFUSED, "circuit": "open"},
+}
+FIXABLE = {
+    "new_certificate",
+    "wrong_printer",
+    "not_moonraker",
+    "tls_failed",
+    "unreachable",
+}
+# What heals by itself, is just starting, is merely off, or asks by itself.
+OTHERS = [
+    *({"error": code} for code in ErrorCode if code not in REPAIRS),
+    {"error": ErrorCode.CONNECTION_TIMEOUT, "circuit": "open"},
+    {"error": ErrorCode.HOST_NOT_FOUND, "circuit": "open"},
+    {"error": ErrorCode.NOT_MOONRAKER},
+    {"error": ErrorCode.TLS_FAILED},
+]
 
 
 def _issues(issue_registry: ir.IssueRegistry) -> dict[str, ir.IssueEntry]:
@@ -33,22 +62,35 @@ def _issues(issue_registry: ir.IssueRegistry) -> dict[str, ir.IssueEntry]:
     return {
         str(issue.translation_key): issue
         for (domain, _), issue in issue_registry.issues.items()
-        if domain == DOMAIN
+        if domain == DOMAIN and issue.active
     }
 
 
-@pytest.mark.parametrize("code", REPAIRS)
+async def _stand(
+    hass: HomeAssistant, entry: MockConfigEntry, cause: Mapping[str, Any]
+) -> None:
+    await async_show(
+        hass, entry, DriverStatus.RECONNECTING, **{"circuit": "closed", **cause}
+    )
+
+
+@pytest.mark.parametrize("code", CAUSES)
 async def test_an_issue_is_there_as_long_as_its_cause(
-    hass: HomeAssistant, issue_registry: ir.IssueRegistry, code: ErrorCode
+    hass: HomeAssistant, issue_registry: ir.IssueRegistry, code: str
 ) -> None:
     entry = make_entry()
     await async_set_up(hass, entry)
     assert not _issues(issue_registry)
 
-    await async_show(hass, entry, DriverStatus.RECONNECTING, error=code)
-    issue = _issues(issue_registry)[code]
-    assert issue.translation_placeholders == {"name": "X1C", "host": "192.0.2.1"}
-    assert issue.is_fixable is (code is ErrorCode.NEW_CERTIFICATE)
+    await _stand(hass, entry, CAUSES[code])
+    [(key, issue)] = _issues(issue_registry).items()
+    assert key == code
+    assert issue.translation_placeholders == {
+        "name": "X1C",
+        "host": "192.0.2.1",
+        "driver": "scripted",
+    }
+    assert issue.is_fixable is (code in FIXABLE)
 
     await async_show(hass, entry, DriverStatus.RUNNING)
     assert not _issues(issue_registry)
@@ -60,19 +102,104 @@ async def test_an_issue_gives_way_to_another_cause(
     entry = make_entry()
     await async_set_up(hass, entry)
 
-    for code in REPAIRS:
-        await async_show(hass, entry, DriverStatus.RECONNECTING, error=code)
+    for code, cause in CAUSES.items():
+        await _stand(hass, entry, cause)
         assert list(_issues(issue_registry)) == [code]
 
 
-@pytest.mark.parametrize("code", OTHERS)
+@pytest.mark.parametrize("cause", OTHERS, ids=lambda cause: str(cause["error"]))
 async def test_what_the_user_cannot_put_right_here_is_no_issue(
-    hass: HomeAssistant, issue_registry: ir.IssueRegistry, code: ErrorCode
+    hass: HomeAssistant, issue_registry: ir.IssueRegistry, cause: dict[str, Any]
 ) -> None:
     entry = make_entry()
     await async_set_up(hass, entry)
 
-    await async_show(hass, entry, DriverStatus.RECONNECTING, error=code)
+    await _stand(hass, entry, cause)
+
+    assert not _issues(issue_registry)
+
+
+async def test_a_printer_that_does_not_answer_is_an_issue_while_it_announces_itself(
+    hass: HomeAssistant,
+    issue_registry: ir.IssueRegistry,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    silent = {"error": ErrorCode.CONNECTION_TIMEOUT, "circuit": "open"}
+    entry.runtime_data.async_announced()
+    await _stand(hass, entry, silent)
+    assert not _issues(issue_registry)  # It was fine when it was heard.
+
+    for _ in range(3):
+        entry.runtime_data.async_announced()
+        assert list(_issues(issue_registry)) == ["unreachable"]
+        freezer.tick(50)
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done()
+        assert list(_issues(issue_registry)) == ["unreachable"]
+
+    freezer.tick(11)
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done()
+    assert not _issues(issue_registry)
+
+
+async def test_an_announcement_is_forgotten_with_the_trouble(
+    hass: HomeAssistant, issue_registry: ir.IssueRegistry
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    silent = {"error": ErrorCode.CONNECTION_TIMEOUT, "circuit": "open"}
+    await _stand(hass, entry, silent)
+    entry.runtime_data.async_announced()
+    await async_show(hass, entry, DriverStatus.RUNNING)
+
+    entry.runtime_data.async_announced()
+
+    await _stand(hass, entry, silent)
+    assert not _issues(issue_registry)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        ({"driver_key": "no_such_driver"}, "unknown_driver"),
+        ({"port": 70000}, "invalid_config"),
+    ],
+)
+async def test_an_entry_that_cannot_work_is_an_issue_until_it_can(
+    hass: HomeAssistant,
+    issue_registry: ir.IssueRegistry,
+    data: dict[str, Any],
+    code: str,
+) -> None:
+    entry = make_entry(**data)
+    entry.add_to_hass(hass)
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+    [(key, issue)] = _issues(issue_registry).items()
+    assert key == code
+    assert not issue.is_fixable
+
+    hass.config_entries.async_update_entry(entry, data=make_entry().data)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+
+    assert not _issues(issue_registry)
+
+
+async def test_a_driver_that_cannot_be_loaded_is_an_issue_until_it_can(
+    hass: HomeAssistant, issue_registry: ir.IssueRegistry
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    with patch(
+        "custom_components.filament_slots.load_driver",
+        side_effect=DriverError(ErrorCode.DRIVER_BROKEN),
+    ):
+        assert not await hass.config_entries.async_setup(entry.entry_id)
+    assert list(_issues(issue_registry)) == ["driver_broken"]
+
+    assert await hass.config_entries.async_reload(entry.entry_id)
 
     assert not _issues(issue_registry)
 
@@ -82,14 +209,35 @@ async def test_an_issue_goes_with_its_entry(
 ) -> None:
     entry = make_entry()
     await async_set_up(hass, entry)
-    await async_show(
-        hass, entry, DriverStatus.RECONNECTING, error=ErrorCode.WRONG_PRINTER
-    )
+    await _stand(hass, entry, CAUSES["wrong_printer"])
 
     await hass.config_entries.async_unload(entry.entry_id)
     await hass.async_block_till_done()
 
     assert not _issues(issue_registry)
+
+
+async def test_an_ignored_issue_stays_ignored_until_its_entry_is_removed(
+    hass: HomeAssistant, issue_registry: ir.IssueRegistry
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await _stand(hass, entry, CAUSES["wrong_printer"])
+    issue_id = f"wrong_printer_{entry.entry_id}"
+    ir.async_ignore_issue(hass, DOMAIN, issue_id, True)
+
+    await async_show(hass, entry, DriverStatus.RUNNING)
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    await _stand(hass, entry, CAUSES["silent_printer"])
+    await _stand(hass, entry, CAUSES["wrong_printer"])
+
+    issue = issue_registry.async_get_issue(DOMAIN, issue_id)
+    assert issue is not None
+    assert issue.dismissed_version is not None
+
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert issue_registry.async_get_issue(DOMAIN, issue_id) is None
 
 
 class _Fix:
@@ -104,7 +252,7 @@ class _Fix:
             "/api/repairs/issues/fix", {"handler": DOMAIN, "issue_id": issue_id}
         )
 
-    async def confirm(self, **user_input: str) -> Mapping[str, Any]:
+    async def confirm(self, **user_input: Any) -> Mapping[str, Any]:
         return await self._post(f"/api/repairs/issues/fix/{self._flow_id}", user_input)
 
     async def _post(self, url: str, data: dict[str, Any]) -> Mapping[str, Any]:
@@ -138,7 +286,11 @@ async def fix(
     result = await fix.start(f"new_certificate_{new_certificate.entry_id}")
     assert result["type"] == FlowResultType.FORM
     assert result["step_id"] == "confirm"
-    assert result["description_placeholders"] == {"name": "X1C", "host": "192.0.2.1"}
+    assert result["description_placeholders"] == {
+        "name": "X1C",
+        "host": "192.0.2.1",
+        "driver": "scripted",
+    }
     return fix
 
 
@@ -242,3 +394,96 @@ async def test_a_fix_for_a_removed_printer_ends(
 
     assert result["type"] == FlowResultType.ABORT
     assert result["reason"] == "entry_removed"
+
+
+# A new address.
+
+
+@pytest.fixture
+async def lost(hass: HomeAssistant) -> MockConfigEntry:
+    """A printer at whose address another one answers."""
+    assert await async_setup_component(hass, "repairs", {})
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await _stand(hass, entry, CAUSES["wrong_printer"])
+    return entry
+
+
+@pytest.fixture
+async def menu(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, lost: MockConfigEntry
+) -> _Fix:
+    """Its fix flow, at the menu."""
+    fix = _Fix(await hass_client())
+    result = await fix.start(f"wrong_printer_{lost.entry_id}")
+    assert result["type"] == FlowResultType.MENU
+    assert result["menu_options"] == ["address", "wait"]
+    return fix
+
+
+async def test_a_printer_is_found_at_the_address_that_the_user_enters(
+    hass: HomeAssistant,
+    issue_registry: ir.IssueRegistry,
+    lost: MockConfigEntry,
+    menu: _Fix,
+) -> None:
+    result = await menu.confirm(next_step_id="address")
+    assert result["step_id"] == "address"
+    assert {
+        field["name"]: field.get("description", {}).get("suggested_value")
+        for field in result["data_schema"]
+    } == {"host": "192.0.2.1", "port": 8883, "access_code": None}
+
+    result = await menu.confirm(host="192.0.2.7", port=8883, access_code="")
+    await hass.async_block_till_done()
+
+    assert result["type"] == FlowResultType.CREATE_ENTRY
+    assert lost.data["host"] == "192.0.2.7"
+    assert lost.data["access_code"] == "12345678"
+    assert driver_of(lost).config.host == "192.0.2.7"
+    assert not _issues(issue_registry)
+
+
+async def test_an_address_of_another_printer_is_not_taken(
+    hass: HomeAssistant,
+    monkeypatch: pytest.MonkeyPatch,
+    issue_registry: ir.IssueRegistry,
+    lost: MockConfigEntry,
+    menu: _Fix,
+) -> None:
+    await menu.confirm(next_step_id="address")
+    probe = AsyncMock(return_value=ProbeResult(identity="another", name="another"))
+    monkeypatch.setattr(type(driver_of(lost)), "probe", probe)
+
+    result = await menu.confirm(host="192.0.2.7", port=8883)
+
+    assert result["errors"] == {"base": "wrong_printer"}
+    assert lost.data == make_entry().data
+    assert list(_issues(issue_registry)) == ["wrong_printer"]
+
+
+async def test_who_keeps_waiting_is_not_told_again(
+    hass: HomeAssistant,
+    issue_registry: ir.IssueRegistry,
+    lost: MockConfigEntry,
+    menu: _Fix,
+) -> None:
+    result = await menu.confirm(next_step_id="wait")
+
+    assert result["type"] == FlowResultType.ABORT
+    assert result["reason"] == "waiting"
+    await _stand(hass, lost, CAUSES["wrong_printer"])
+    assert _issues(issue_registry)["wrong_printer"].dismissed_version is not None
+
+
+async def test_a_fix_needs_the_driver(
+    hass: HomeAssistant, lost: MockConfigEntry, menu: _Fix
+) -> None:
+    hass.config_entries.async_update_entry(
+        lost, data={**lost.data, "driver_key": "no_such_driver"}
+    )
+
+    result = await menu.confirm(next_step_id="address")
+
+    assert result["type"] == FlowResultType.ABORT
+    assert result["reason"] == "unknown_driver"

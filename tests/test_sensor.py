@@ -20,7 +20,6 @@ from custom_components.filament_slots.events import Filament, Identifiers, Store
 from custom_components.filament_slots.sensor import FILAMENT
 
 from .common import (
-    AT,
     EXTERNAL,
     PLA,
     TAG,
@@ -257,7 +256,7 @@ async def test_last_seen_is_remembered_over_a_restart(
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
 
-    assert _state(hass, "sensor.x1c_last_seen") == AT
+    assert _state(hass, "sensor.x1c_last_seen") == HEARD
 
 
 @pytest.mark.usefixtures("all_entities_enabled")

@@ -1,5 +1,6 @@
 """Every text there is a key for, in every language."""
 
+import ast
 from collections.abc import Iterator
 import json
 from pathlib import Path
@@ -8,13 +9,24 @@ from typing import Any
 import pytest
 
 from custom_components.filament_slots import binary_sensor, button, event, sensor
-from custom_components.filament_slots.drivers.bambulab_mqtt.config import Config
+from custom_components.filament_slots.drivers.bambulab_mqtt.driver import (
+    Driver as BambuDriver,
+)
 from custom_components.filament_slots.drivers.base import DriverStatus, ErrorCode
+from custom_components.filament_slots.drivers.moonraker_filament.driver import (
+    Driver as MoonrakerDriver,
+)
 from custom_components.filament_slots.events import SlotStatus
+from custom_components.filament_slots.forms import asked_fields
+from custom_components.filament_slots.hosting import SETTLE_TIMES
 from custom_components.filament_slots.repairs import REPAIRS
+from custom_components.filament_slots.store_issues import STORE_ISSUES
 
 FOLDER = Path(binary_sensor.__file__).parent
 LANGUAGES = ("en", "de")
+
+# A flow ends there where its driver is gone.
+DRIVER_ABORTS = {"driver_broken", "unknown_driver"}
 
 DESCRIPTIONS = [
     *(("binary_sensor", shows) for shows in binary_sensor.SLOT_SENSORS),
@@ -68,27 +80,104 @@ def test_no_text_is_empty(language: str) -> None:
     assert all(text.strip() for _, text in _paths(_texts(language)))
 
 
+def _fixable() -> dict[str, Any]:
+    """Return the texts of the fix flows of a printer's repairs."""
+    issues = _texts("en")["issues"]
+    return {code: issues[code]["fix_flow"] for code, flow in REPAIRS.items() if flow}
+
+
 def test_every_error_has_a_text_wherever_it_can_show() -> None:
     texts = _texts("en")
     codes = set(ErrorCode)
 
     assert codes == set(texts["config"]["error"])
-    assert codes == set(texts["issues"]["new_certificate"]["fix_flow"]["error"])
+    for flow in _fixable().values():
+        assert codes == set(flow["error"])
     status = texts["entity"]["sensor"]["driver_status"]
     assert codes == set(status["state_attributes"]["error"]["state"])
 
 
 def test_every_repair_has_a_text_and_no_text_is_left_over() -> None:
-    assert set(REPAIRS) == set(_texts("en")["issues"])
+    texts = set(_texts("en")["issues"])
+
+    assert texts == set(REPAIRS) | STORE_ISSUES
+
+
+def test_every_repair_says_what_is_wrong_and_what_to_do() -> None:
+    issues = _texts("en")["issues"]
+
+    for code, flow in REPAIRS.items():
+        assert issues[code]["title"]
+        # A flow shows its own description.
+        assert ("description" in issues[code]) is (flow is None)
+
+
+def test_every_step_of_a_fix_has_a_text() -> None:
+    for code, flow in _fixable().items():
+        steps = {
+            name.removeprefix("async_step_")
+            for name in vars(REPAIRS[code])
+            if name.startswith("async_step_")
+        }
+        # The first step of the one shows the next; a menu's last step shows nothing.
+        assert set(flow["step"]) == steps - {"wait"} - ({"init"} - set(flow["step"]))
+        assert {"entry_removed", *DRIVER_ABORTS} <= set(flow["abort"])
+        for step in flow["step"].values():
+            assert set(step.get("data", {})) == set(step.get("data_description", {}))
+        if "init" in flow["step"]:
+            assert set(flow["step"]["init"]["menu_options"]) == {"address", "wait"}
+            assert "waiting" in flow["abort"]
 
 
 def test_every_field_of_a_form_has_a_text_that_says_where_to_find_it() -> None:
     steps = _texts("en")["config"]["step"]
 
-    asked = set(Config.model_fields) - {"certificate"}
-    assert set(steps["bambulab_mqtt"]["data"]) == asked
+    assert set(steps["bambulab_mqtt"]["data"]) == set(asked_fields(BambuDriver))
+    assert set(steps["moonraker_filament"]["data"]) == set(
+        asked_fields(MoonrakerDriver)
+    )
     for step in steps.values():
-        assert set(step["data"]) == set(step["data_description"])
+        assert set(step.get("data", {})) == set(step.get("data_description", {}))
+
+
+def test_every_step_of_the_flow_has_a_text() -> None:
+    config = _texts("en")["config"]
+
+    assert set(config["step"]) == {
+        "user",
+        "bambulab_mqtt",
+        "moonraker_filament",
+        "reauth_confirm",
+        "reconfigure",
+        "new_certificate",
+    }
+    assert DRIVER_ABORTS | {"no_identity", "unique_id_mismatch"} <= set(config["abort"])
+    assert config["flow_title"] == "{name}"
+
+
+def test_every_setting_has_a_text() -> None:
+    options = _texts("en")["options"]
+    section = options["step"]["init"]["sections"]["advanced"]
+
+    assert set(section["data"]) == set(section["data_description"]) == set(SETTLE_TIMES)
+    assert set(options["abort"]) == DRIVER_ABORTS
+
+
+def test_everything_in_system_health_has_a_text() -> None:
+    told = (FOLDER / "system_health.py").read_text()
+
+    for key in _texts("en")["system_health"]["info"]:
+        assert f'"{key}":' in told
+
+
+@pytest.mark.parametrize("model", ["X1", "P1", "A1", "A2L", "P2S", "X2D", "H2D"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_form_says_for_each_model_where_its_screen_shows_the_code(
+    language: str, model: str
+) -> None:
+    text = _texts(language)["config"]["step"]["bambulab_mqtt"]["description"]
+
+    assert any(model in line for line in text.splitlines() if line.startswith("- "))
 
 
 def test_every_entity_has_a_name_and_no_name_is_left_over() -> None:
@@ -127,12 +216,19 @@ def test_every_entity_has_an_icon_unless_its_class_brings_one() -> None:
 
 
 def test_every_translation_key_of_an_exception_has_a_text() -> None:
-    exceptions = _texts("en")["exceptions"]
-
-    assert set(exceptions) == {
-        ErrorCode.DRIVER_BROKEN,
-        ErrorCode.UNKNOWN_DRIVER,
-        ErrorCode.INVALID_CONFIG,
-        "store_failed",
-        "store_newer",
+    modules = [ast.parse(file.read_text()) for file in FOLDER.rglob("*.py")]
+    nodes = [node for module in modules for node in ast.walk(module)]
+    exceptions = set(_texts("en")["exceptions"])
+    raised = {
+        keyword.value.value
+        for node in nodes
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)
+        for keyword in node.exc.keywords
+        if keyword.arg == "translation_key" and isinstance(keyword.value, ast.Constant)
     }
+    named = {node.value for node in nodes if isinstance(node, ast.Constant)}
+
+    assert raised <= exceptions
+    # Codes of drivers are raised as they come.
+    assert exceptions <= named | set(ErrorCode)
+    assert {ErrorCode.DRIVER_BROKEN, ErrorCode.UNKNOWN_DRIVER} <= exceptions

@@ -5,23 +5,39 @@ import sqlite3
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.typing import ConfigType
 from pydantic import ValidationError
 
-from .const import CONF_DRIVER_KEY, DOMAIN, PLATFORMS
+from .const import CONF_DRIVER_KEY, DOMAIN, ENTRY_VERSION, PLATFORMS
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
 from .core.handler import EventHandler
-from .core.schema import NewerStoreError
-from .drivers.base import Driver, DriverError
+from .core.problems import NewerStoreError
+from .discovery import async_listen
+from .drivers.base import Driver, DriverError, ErrorCode
 from .drivers.registry import load_driver
+from .frontend import async_register_frontend
+from .repairs import async_forget_issues, async_show_issue
+from .services import async_setup_services
 from .shared import SharedCore, async_shared_core
+from .websocket import async_register_commands
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Offer what is there once for all printers, whatever entries come and go."""
+    async_setup_services(hass)
+    async_register_commands(hass)
+    await async_register_frontend(hass)
+    return True
 
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry
 ) -> bool:
     """Set up a printer from what is stored of it; whether it is on makes no difference."""
-    driver_class = await _async_load_driver(entry)
+    driver_class = await _async_load_driver(hass, entry)
     core = async_shared_core(hass)
     try:
         await core.acquire()
@@ -48,6 +64,7 @@ async def async_setup_entry(
     try:
         await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
         await coordinator.async_start()
+        await async_listen(hass, entry)
     except BaseException:
         await coordinator.async_stop()
         raise
@@ -69,6 +86,7 @@ async def async_remove_entry(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry
 ) -> None:
     """Note that the printer is gone; its history stays, and is found if it comes back."""
+    async_forget_issues(hass, entry)
     async with async_shared_core(hass).use() as handler:
         printer_id = await _async_register(entry, handler)
         await handler.mark_deleted(printer_id)
@@ -82,12 +100,22 @@ async def async_remove_config_entry_device(
     return coordinator.devices.async_forget(device, coordinator.data)
 
 
-async def _async_load_driver(entry: FilamentSlotsConfigEntry) -> type[Driver]:
+async def async_migrate_entry(
+    hass: HomeAssistant, entry: FilamentSlotsConfigEntry
+) -> bool:
+    """Bring the data of an entry up to date; that of a later version is left alone."""
+    return entry.version <= ENTRY_VERSION
+
+
+async def _async_load_driver(
+    hass: HomeAssistant, entry: FilamentSlotsConfigEntry
+) -> type[Driver]:
     """Return the entry's driver; without one the entry fails with the reason."""
     driver_key = entry.data[CONF_DRIVER_KEY]
     try:
         return await load_driver(driver_key)
     except DriverError as err:
+        async_show_issue(hass, entry, err.code)
         raise ConfigEntryError(
             translation_domain=DOMAIN,
             translation_key=err.code,
@@ -116,6 +144,7 @@ async def _async_make_coordinator(
     try:
         return SlotCoordinator(hass, entry, core, printer_id, driver_class)
     except ValidationError as err:
+        async_show_issue(hass, entry, ErrorCode.INVALID_CONFIG)
         # The field and never its value, which may be the access code.
         fields = ", ".join(
             ".".join(str(part) for part in error["loc"]) for error in err.errors()

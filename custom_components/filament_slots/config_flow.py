@@ -3,25 +3,68 @@
 from collections.abc import Mapping
 from typing import Any, override
 
-from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult
+from homeassistant.config_entries import (
+    ConfigEntry,
+    ConfigFlow,
+    ConfigFlowResult,
+    OptionsFlow,
+    OptionsFlowWithReload,
+)
+from homeassistant.const import CONF_HOST, CONF_PORT
+from homeassistant.core import callback
+from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import SelectSelector, SelectSelectorConfig
+from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
+from homeassistant.helpers.typing import DiscoveryInfoType
 import probatio
 from pydantic import ValidationError
 
-from .const import CONF_DRIVER_KEY, CONF_MODEL, DOMAIN
-from .drivers.base import Driver, DriverError, ProbeResult
+from .const import (
+    CONF_CONFIG,
+    CONF_DRIVER_KEY,
+    CONF_IDENTITY,
+    CONF_MODEL,
+    CONF_NAME,
+    DOMAIN,
+    ENTRY_VERSION,
+)
+from .discovery import async_heal_address_soon
+from .drivers.base import Driver, DriverError, ErrorCode, ProbeResult
 from .drivers.registry import available_drivers, load_driver
-from .forms import asked_fields, filled_in, form, secret_fields
-from .hosting import async_probe, driver_config
+from .forms import (
+    address_fields,
+    asked_fields,
+    filled_in,
+    form,
+    secret_fields,
+    settle_form,
+    shown,
+)
+from .hosting import async_probe, driver_config, driver_timings
+
+_MOONRAKER = "moonraker_filament"
+_ADVANCED = "advanced"
 
 
 class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
     """Adds a printer, and changes how it is reached."""
 
-    VERSION = 1
+    VERSION = ENTRY_VERSION
 
     _driver: type[Driver]
     _config: dict[str, Any]
+    _changed_entry: ConfigEntry
+
+    def __init__(self) -> None:
+        """Know nothing of the printer yet."""
+        self._found: Mapping[str, Any] = {}
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
+        """Return the flow for what is not about reaching the printer."""
+        return FilamentSlotsOptionsFlow()
 
     @override
     async def async_step_user(
@@ -41,6 +84,40 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
             data_schema=probatio.Schema({probatio.Required(CONF_DRIVER_KEY): select}),
         )
 
+    @override
+    async def async_step_integration_discovery(
+        self, discovery_info: DiscoveryInfoType
+    ) -> ConfigFlowResult:
+        """Offer a printer that announced itself."""
+        await self.async_set_unique_id(discovery_info[CONF_IDENTITY])
+        self._abort_if_unique_id_configured()
+        return await self._async_offer(
+            discovery_info[CONF_DRIVER_KEY],
+            discovery_info[CONF_NAME],
+            discovery_info[CONF_CONFIG],
+        )
+
+    @override
+    async def async_step_zeroconf(
+        self, discovery_info: ZeroconfServiceInfo
+    ) -> ConfigFlowResult:
+        """Offer a Moonraker that announced itself, or learn its new address."""
+        instance_id = discovery_info.properties.get("uuid")
+        if not instance_id:
+            return self.async_abort(reason="no_identity")
+        host = discovery_info.host
+        entry = await self.async_set_unique_id(instance_id)
+        if entry is not None:
+            async_heal_address_soon(self.hass, entry, host)
+        self._abort_if_unique_id_configured()
+        # One that could not tell its id when it was set up goes by another.
+        self._async_abort_entries_match({CONF_HOST: host})
+        return await self._async_offer(
+            _MOONRAKER,
+            discovery_info.hostname.removesuffix(".").removesuffix(".local"),
+            {CONF_HOST: host, CONF_PORT: discovery_info.port},
+        )
+
     async def async_step_reauth(
         self, entry_data: Mapping[str, Any]
     ) -> ConfigFlowResult:
@@ -51,34 +128,49 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask for new credentials, and for nothing else."""
-        entry = self._get_reauth_entry()
+        entry = self._changed_entry = self._get_reauth_entry()
         driver = await load_driver(entry.data[CONF_DRIVER_KEY])
         schema = form(secret_fields(driver))
-        return await self._async_change(
-            entry, driver, "reauth_confirm", schema, user_input
-        )
+        return await self._async_change(driver, "reauth_confirm", schema, user_input)
 
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask for everything but what says which printer it is."""
-        entry = self._get_reconfigure_entry()
+        entry = self._changed_entry = self._get_reconfigure_entry()
         driver = await load_driver(entry.data[CONF_DRIVER_KEY])
-        fields = {
-            name: field
-            for name, field in asked_fields(driver).items()
-            if entry.data.get(name) != entry.unique_id
-        }
-        secrets = secret_fields(driver)
-        known = {
-            name: value for name, value in entry.data.items() if name not in secrets
-        }
         schema = self.add_suggested_values_to_schema(
-            form(fields, keep_secrets=True), known
+            form(address_fields(driver, entry), keep_secrets=True),
+            shown(driver, entry.data),
         )
-        return await self._async_change(
-            entry, driver, "reconfigure", schema, user_input
+        return await self._async_change(driver, "reconfigure", schema, user_input)
+
+    async def async_step_new_certificate(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask whether another certificate of the same printer is to be trusted."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            asked = asked_fields(self._driver)
+            config = {
+                name: value for name, value in self._config.items() if name in asked
+            }
+            found = await self._async_probe(self._driver, config, errors)
+            if found is not None:
+                return await self._async_save_changes(found)
+        return self.async_show_form(
+            step_id="new_certificate",
+            description_placeholders={"name": self._changed_entry.title},
+            errors=errors,
         )
+
+    async def _async_offer(
+        self, driver_key: str, name: str, found: Mapping[str, Any]
+    ) -> ConfigFlowResult:
+        """Show the driver's form, with what was announced filled in."""
+        self.context["title_placeholders"] = {"name": name}
+        self._found = found
+        return await self._async_start_form(driver_key)
 
     async def _async_start_form(self, driver_key: str) -> ConfigFlowResult:
         try:
@@ -97,7 +189,8 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
         if user_input is not None:
             found = await self._async_probe(self._driver, user_input, errors)
             if found is not None:
-                await self.async_set_unique_id(found.identity)
+                # Somebody who fills in the form by hand may be quicker than the offer.
+                await self.async_set_unique_id(found.identity, raise_on_progress=False)
                 self._abort_if_unique_id_configured()
                 return self.async_create_entry(
                     title=found.name,
@@ -110,35 +203,41 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
         return self.async_show_form(
             step_id=self._driver.driver_key,
             data_schema=self.add_suggested_values_to_schema(
-                form(asked_fields(self._driver)), user_input
+                form(asked_fields(self._driver)), user_input or self._found
             ),
             errors=errors,
         )
 
     async def _async_change(
         self,
-        entry: ConfigEntry,
         driver: type[Driver],
         step_id: str,
         schema: probatio.Schema,
         user_input: dict[str, Any] | None,
     ) -> ConfigFlowResult:
         """Change an entry once the same printer was seen."""
+        entry = self._changed_entry
         errors: dict[str, str] = {}
         if user_input is not None:
             config = driver_config(entry) | filled_in(user_input)
             found = await self._async_probe(driver, config, errors)
             if found is not None:
-                await self.async_set_unique_id(found.identity)
-                self._abort_if_unique_id_mismatch()
-                return self.async_update_reload_and_abort(
-                    entry, data_updates=self._config
-                )
+                return await self._async_save_changes(found)
+            if errors.get("base") == ErrorCode.NEW_CERTIFICATE:
+                self._driver, self._config = driver, config
+                return await self.async_step_new_certificate()
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, user_input),
             description_placeholders={"name": entry.title},
             errors=errors,
+        )
+
+    async def _async_save_changes(self, found: ProbeResult) -> ConfigFlowResult:
+        await self.async_set_unique_id(found.identity)
+        self._abort_if_unique_id_mismatch()
+        return self.async_update_reload_and_abort(
+            self._changed_entry, data_updates=self._config
         )
 
     async def _async_probe(
@@ -155,3 +254,36 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
         else:
             return found
         return None
+
+
+class FilamentSlotsOptionsFlow(OptionsFlowWithReload):
+    """Changes how long things must hold before they are believed."""
+
+    async def async_step_init(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the times; those of the driver are not kept, so that they may change."""
+        entry = self.config_entry
+        try:
+            driver = await load_driver(entry.data[CONF_DRIVER_KEY])
+        except DriverError as err:
+            return self.async_abort(reason=err.code)
+        if user_input is not None:
+            return self.async_create_entry(
+                data={
+                    name: seconds
+                    for name, seconds in user_input[_ADVANCED].items()
+                    if seconds != getattr(driver.timings, name)
+                }
+            )
+        return self.async_show_form(
+            step_id="init",
+            data_schema=probatio.Schema(
+                {
+                    probatio.Required(_ADVANCED): section(
+                        settle_form(driver_timings(entry, driver)), {"collapsed": True}
+                    )
+                }
+            ),
+            description_placeholders={"name": entry.title},
+        )

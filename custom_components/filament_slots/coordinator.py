@@ -1,29 +1,42 @@
 """One printer's coordinator: the slots entities read, and beside them the events."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 import logging
 from typing import Any, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
+from homeassistant.util.signal_type import SignalType
 
 from .const import CONF_MODEL, DOMAIN, SPOOL_EVENTS
 from .core.ams_slots import PrinterSlots, SlotKey
 from .devices import PrinterDevices, UnitKey
 from .drivers.base import Driver, DriverStatus, EventEmitter
-from .events import StoredSlot, StoredUnit
-from .hosting import driver_config, driver_services
+from .events import SCHEMA_VERSION, StoredSlot, StoredUnit
+from .hosting import DriverLog, driver_config, driver_services, driver_timings
 from .repairs import async_clear_issues, async_manage_issues, present_error
 from .shared import SharedCore
 
 _LOGGER = logging.getLogger(__name__)
 
+# Printers announce themselves every 10 s.
+_ANNOUNCED_FOR = 60.0
+
 type FilamentSlotsConfigEntry = ConfigEntry[SlotCoordinator]
 type SpoolEventListener = Callable[[SlotKey, dict[str, Any]], None]
+
+# Carries the spool events of every printer to those who can't know which there will be.
+SIGNAL_SPOOL_EVENT: SignalType[SlotCoordinator, SlotKey, dict[str, Any]] = SignalType(
+    f"{DOMAIN}_spool_event"
+)
 
 
 class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
@@ -58,19 +71,23 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         self._stored_last_seen = self.data.last_seen
         self._core = core
         self._stopped = False
+        self._restarting = asyncio.Lock()
         self.printer_id = printer_id
         self._event_listeners: list[SpoolEventListener] = []
         self._held: list[tuple[SlotKey, dict[str, Any]]] | None = []
         self._unsubscribe: list[CALLBACK_TYPE] = []
+        self._announced: CALLBACK_TYPE | None = None
+        self.log = DriverLog(entry.title)
         self.driver = driver_class(
             printer_id,
             driver_config(entry),
             EventEmitter(core.handler.put),
             driver_services(
                 hass,
-                entry.title,
+                self.log,
                 stored=tuple(self.data.slots.values()),
                 last_seen=self._stored_last_seen,
+                timings=driver_timings(entry, driver_class),
                 health_changed=self._health_changed,
             ),
         )
@@ -109,11 +126,20 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
 
     async def async_start(self) -> None:
         """Start the driver, once everything that listens is in place."""
+        self._async_manage_issues()
         self._unsubscribe = [
             self._core.handler.subscribe(self.printer_id, self._async_event),
             async_at_started(self.hass, self._async_release_held),
         ]
         await self.driver.start()
+
+    async def async_restart_driver(self) -> None:
+        """Let the driver begin anew; entities stay, and what it knows of the slots."""
+        async with self._restarting:
+            if self._stopped:
+                return
+            await self.driver.stop()
+            await self.driver.start()
 
     async def async_deactivate(self) -> None:
         """Note that the entry is disabled."""
@@ -125,13 +151,32 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
             return
         self._stopped = True
         try:
-            await self.driver.stop()
+            async with self._restarting:
+                await self.driver.stop()
             await self._core.handler.drain(self.printer_id)
+            self.health = self.driver.health()
+            if (last_seen := self.last_seen) is not None:
+                await self._core.handler.note_last_seen(self.printer_id, last_seen)
         finally:
             for unsubscribe in self._unsubscribe:
                 unsubscribe()
+            self._async_cancel_announced()
             async_clear_issues(self.hass, self.config_entry)
             await self._core.release()
+
+    @callback
+    def async_announced(self) -> None:
+        """Learn that the printer is announcing the address it is looked for at.
+
+        That is worth knowing only while it cannot be reached, and soon out of date.
+        """
+        self._async_cancel_announced()
+        if self.error is None:
+            return
+        self._announced = async_call_later(
+            self.hass, _ANNOUNCED_FOR, self._async_silent
+        )
+        self._async_manage_issues()
 
     @callback
     def async_subscribe_events(self, listener: SpoolEventListener) -> CALLBACK_TYPE:
@@ -148,6 +193,9 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
     @callback
     def _async_event(self, event: dict[str, Any], slots: PrinterSlots) -> None:
         """Take over what was just committed."""
+        if event["meta"].get("replay"):
+            self._async_replayed(event)
+            return
         self.devices.async_sync(slots)
         self.async_set_updated_data(slots)
         if event["event_type"] not in SPOOL_EVENTS:
@@ -170,12 +218,28 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         """Tell event entities, triggers and the bus."""
         for listener in list(self._event_listeners):
             listener(key, event)
+        async_dispatcher_send(self.hass, SIGNAL_SPOOL_EVENT, self, key, event)
+        self._async_fire(event, self.devices.slots.get(key))
+
+    @callback
+    def _async_replayed(self, event: dict[str, Any]) -> None:
+        """Tell the bus alone: entities and triggers speak of what is new."""
+        if event["event_type"] in SPOOL_EVENTS:
+            device_id = None
+            # Its unit may be gone since.
+            with suppress(KeyError):
+                device_id = self.devices.slots.get(self.data.key_of(event["slot"]))
+            self._async_fire(event, device_id)
+
+    @callback
+    def _async_fire(self, event: dict[str, Any], device_id: str | None) -> None:
         self.hass.bus.async_fire(
             f"{DOMAIN}_{event['event_type']}",
             event
             | {
+                "schema_version": SCHEMA_VERSION,
                 "entry_id": self.config_entry.entry_id,
-                "device_id": self.devices.slots.get(key),
+                "device_id": device_id,
             },
         )
 
@@ -190,7 +254,28 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
             return
         self.health = self.driver.health()
         self.devices.async_sync_printer(self.health["versions"])
-        async_manage_issues(self.hass, self.config_entry, self.health)
+        self._async_manage_issues()
         if self.health["status"] == DriverStatus.AUTH_FAILED:
             self.config_entry.async_start_reauth(self.hass)
         self.async_update_listeners()
+
+    @callback
+    def _async_manage_issues(self) -> None:
+        async_manage_issues(
+            self.hass,
+            self.config_entry,
+            self.health,
+            announced=self._announced is not None,
+        )
+
+    @callback
+    def _async_silent(self, _: datetime) -> None:
+        """Note that the printer announces itself no more: it is switched off."""
+        self._announced = None
+        self._async_manage_issues()
+
+    @callback
+    def _async_cancel_announced(self) -> None:
+        if self._announced is not None:
+            self._announced()
+            self._announced = None

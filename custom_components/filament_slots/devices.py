@@ -135,7 +135,7 @@ class PrinterDevices:
         details: dict[str, Any] = {
             "model": unit.model,
             "serial_number": unit.serial,
-            "translation_key": "unit",
+            "translation_key": _unit_name(unit),
             "translation_placeholders": {
                 "printer": self._name,
                 "label": unit.label or str(unit.ams_unit_no),
@@ -164,3 +164,9 @@ class PrinterDevices:
                 parent_device_id=self._parent_id(slot.key),
                 **details,
             ).id
+
+
+def _unit_name(unit: StoredUnit) -> str:
+    """Return how a unit is named: an AMS by its letter, others have names."""
+    is_ams = unit.model is None or unit.model.startswith("AMS")
+    return "unit" if is_ams or unit.label is None else "changer"

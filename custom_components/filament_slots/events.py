@@ -23,6 +23,10 @@ from pydantic import (
     model_validator,
 )
 
+# Of the standard event. Fields may come; none changes its meaning or goes without a
+# new number here.
+SCHEMA_VERSION = 1
+
 MAX_META_BYTES = 8 * 1024
 MAX_SLOTS = 256
 MAX_UNITS = 64
@@ -298,7 +302,7 @@ def _complaint(err: ValidationError) -> str:
 def event_schema() -> dict[str, Any]:
     """Return the JSON schema of the standard event."""
     return {
-        "title": "Filament Slots standard event, version 1"
+        "title": f"Filament Slots standard event, version {SCHEMA_VERSION}"
     } | _ADAPTER.json_schema()
 
 

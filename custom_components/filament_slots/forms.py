@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import UnitOfTime
 from homeassistant.helpers.selector import (
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
     TextSelector,
     TextSelectorConfig,
     TextSelectorType,
@@ -13,6 +18,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from .drivers.base import Driver
+from .drivers.timings import Timings
+from .hosting import SETTLE_TIMES
 
 
 def asked_fields(driver: type[Driver]) -> dict[str, FieldInfo]:
@@ -32,6 +39,39 @@ def secret_fields(driver: type[Driver]) -> dict[str, FieldInfo]:
     return {
         name: field for name, field in asked_fields(driver).items() if _is_secret(field)
     }
+
+
+def address_fields(driver: type[Driver], entry: ConfigEntry) -> dict[str, FieldInfo]:
+    """Return the fields that say how the printer is reached, and not which one it is."""
+    return {
+        name: field
+        for name, field in asked_fields(driver).items()
+        if entry.data.get(name) != entry.unique_id
+    }
+
+
+def shown(driver: type[Driver], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of the data a form may show."""
+    secrets = secret_fields(driver)
+    return {name: value for name, value in data.items() if name not in secrets}
+
+
+def settle_form(timings: Timings) -> probatio.Schema:
+    """Return the form of the settle times, with these filled in."""
+    return probatio.Schema(
+        {
+            probatio.Required(name, default=getattr(timings, name)): NumberSelector(
+                NumberSelectorConfig(
+                    min=shortest,
+                    max=longest,
+                    step=0.5,
+                    unit_of_measurement=UnitOfTime.SECONDS,
+                    mode=NumberSelectorMode.BOX,
+                )
+            )
+            for name, (shortest, longest) in SETTLE_TIMES.items()
+        }
+    )
 
 
 def form(

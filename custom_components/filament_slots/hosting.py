@@ -1,7 +1,9 @@
 """What Home Assistant lends a driver, and where an entry keeps the driver's config."""
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 import logging
 import ssl
 from typing import Any, override
@@ -20,9 +22,21 @@ from .drivers.base import (
     LoopClock,
     ProbeResult,
 )
+from .drivers.timings import Timings
 from .events import StoredSlot
 
 _LOGGER = logging.getLogger(__package__)
+
+_LINES_KEPT = 200
+
+# How long, in seconds, an owner may want to have things settle: the shortest and the
+# longest. Within these every rule of the tracker still holds, in any combination.
+SETTLE_TIMES: Mapping[str, tuple[float, float]] = {
+    "insert_settle": (0.5, 10),
+    "removal_confirm": (5, 60),
+    "identity_wait": (10, 120),
+    "unknown_after_idle": (30, 600),
+}
 
 
 async def async_probe(
@@ -35,7 +49,7 @@ async def async_probe(
     """
     driver.Config.model_validate(config)
     try:
-        found = await driver.probe(config, driver_services(hass, "Set-up"))
+        found = await driver.probe(config, driver_services(hass, DriverLog("Set-up")))
     except DriverError:
         raise
     except Exception as err:
@@ -55,15 +69,28 @@ def driver_config(entry: ConfigEntry) -> dict[str, Any]:
     return {key: value for key, value in entry.data.items() if key not in ours}
 
 
+def driver_timings(entry: ConfigEntry, driver: type[Driver]) -> Timings:
+    """Return the driver's own times, with those in place that the owner has set."""
+    return replace(
+        driver.timings,
+        **{
+            name: min(max(float(entry.options[name]), shortest), longest)
+            for name, (shortest, longest) in SETTLE_TIMES.items()
+            if name in entry.options
+        },
+    )
+
+
 def driver_services(
     hass: HomeAssistant,
-    name: str,
+    log: DriverLog,
     *,
     stored: tuple[StoredSlot, ...] = (),
     last_seen: datetime | None = None,
+    timings: Timings | None = None,
     health_changed: Callable[[], None] = lambda: None,
 ) -> DriverServices:
-    """Return what a driver is handed; `name` is the printer's, for the log."""
+    """Return what a driver is handed."""
 
     def ssl_context(make: Callable[[], ssl.SSLContext]) -> Awaitable[ssl.SSLContext]:
         return hass.async_add_executor_job(make)
@@ -71,22 +98,42 @@ def driver_services(
     return DriverServices(
         stored=stored,
         last_seen=last_seen,
+        timings=timings,
         session=async_get_clientsession(hass),
         clock=LoopClock(),
         ssl_context=ssl_context,
-        log=_NamedLogger(name),
+        log=log,
         health_changed=health_changed,
     )
 
 
-class _NamedLogger(logging.LoggerAdapter[logging.Logger]):
-    """Says which printer a line is about; drivers don't know its name."""
+class DriverLog(logging.LoggerAdapter[logging.Logger]):
+    """Says which printer a line is about, and keeps the last ones for diagnostics.
+
+    Those are kept at every level: who reports a fault has seldom had debug lines on.
+    """
 
     def __init__(self, printer: str) -> None:
         """Take the printer's name."""
         super().__init__(_LOGGER)
+        self._lines: deque[str] = deque(maxlen=_LINES_KEPT)
         # In a log message it would begin a placeholder.
         self._printer = printer.replace("%", "")
+
+    @property
+    def lines(self) -> list[str]:
+        """The last lines, oldest first; ids in them are as they came."""
+        return list(self._lines)
+
+    @override
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Keep the line, and log it."""
+        text = str(msg) % args if args else str(msg)
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._lines.append(f"{at} {logging.getLevelName(level)} {text}")
+        # One frame more lies between the driver and the logger.
+        kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1
+        super().log(level, msg, *args, **kwargs)
 
     @override
     def process(

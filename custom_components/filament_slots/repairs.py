@@ -1,29 +1,40 @@
-"""Repairs: what only the user can put right, raised and cleared by how the driver stands."""
+"""Repairs: what only the user can put right, raised and cleared by how things stand.
+
+Each cause has one issue a printer. What the store needs is told in a module of its own;
+its fix flows are named here too, as Home Assistant asks for them all in this place.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
-from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.components.repairs import RepairsFlow
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_HOST
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
-from pydantic import ValidationError
 
-from .const import CONF_DRIVER_KEY, DOMAIN
-from .drivers.base import Driver, DriverError, DriverStatus, ErrorCode
-from .drivers.registry import load_driver
-from .forms import asked_fields, filled_in, form, secret_fields
-from .hosting import async_probe, driver_config
+from .const import DOMAIN
+from .drivers.base import DriverStatus, ErrorCode
+from .fix_flows import NewAddressFlow, NewCertificateFlow, entry_placeholders
+from .store_flows import STORE_FLOWS
 
-# A refused code asks for a new one by itself, and a printer that is merely off is none
-# of the user's business.
-REPAIRS = (
-    ErrorCode.NEW_CERTIFICATE,
-    ErrorCode.WRONG_PRINTER,
-    ErrorCode.SILENT_PRINTER,
-    ErrorCode.CLOSED_AFTER_CONNECT,
-)
+# Not what the driver met, but what that means for a printer that is switched on.
+UNREACHABLE = "unreachable"
+
+# What the user can put right about a printer, and the flow that helps, where one can.
+# A refused code asks for a new one by itself (reauthentication), and a printer that is
+# merely off is none of the user's business.
+REPAIRS: Mapping[str, type[RepairsFlow] | None] = {
+    ErrorCode.NEW_CERTIFICATE: NewCertificateFlow,
+    ErrorCode.WRONG_PRINTER: NewAddressFlow,
+    ErrorCode.NOT_MOONRAKER: NewAddressFlow,
+    ErrorCode.TLS_FAILED: NewAddressFlow,
+    UNREACHABLE: NewAddressFlow,
+    ErrorCode.SILENT_PRINTER: None,
+    ErrorCode.CLOSED_AFTER_CONNECT: None,
+    ErrorCode.INVALID_CONFIG: None,
+    ErrorCode.DRIVER_BROKEN: None,
+    ErrorCode.UNKNOWN_DRIVER: None,
+}
 
 _AT_EASE = (DriverStatus.RUNNING, DriverStatus.STOPPING, DriverStatus.STOPPED)
 
@@ -37,26 +48,53 @@ def present_error(health: Mapping[str, Any]) -> str | None:
     return code
 
 
+def present_issue(health: Mapping[str, Any], *, announced: bool = False) -> str | None:
+    """Return the one issue that the present state calls for.
+
+    announced: the printer announces the address where it is looked for.
+    """
+    lasting = health["circuit"] != "closed"
+    match present_error(health):
+        # Its host answers, so that it is not just switched off; but it may be starting.
+        case ErrorCode.CONNECTION_REFUSED:
+            return UNREACHABLE if lasting else None
+        case ErrorCode.CONNECTION_TIMEOUT:
+            return UNREACHABLE if lasting and announced else None
+        case ErrorCode.TLS_FAILED | ErrorCode.NOT_MOONRAKER as code:
+            return code if lasting else None
+        case code:
+            return code if code in REPAIRS else None
+
+
 @callback
 def async_manage_issues(
-    hass: HomeAssistant, entry: ConfigEntry, health: Mapping[str, Any]
+    hass: HomeAssistant,
+    entry: ConfigEntry,
+    health: Mapping[str, Any],
+    *,
+    announced: bool = False,
 ) -> None:
     """Raise the issue that the present state calls for, and clear all others."""
-    error = present_error(health)
-    for code in REPAIRS:
-        if code != error:
-            ir.async_delete_issue(hass, DOMAIN, _issue_id(entry, code))
+    async_show_issue(hass, entry, present_issue(health, announced=announced))
+
+
+@callback
+def async_show_issue(
+    hass: HomeAssistant, entry: ConfigEntry, issue: str | None
+) -> None:
+    """Raise an issue of the printer, and clear all others."""
+    for code, flow in REPAIRS.items():
+        if code != issue:
+            _async_clear(hass, _issue_id(entry, code))
             continue
         ir.async_create_issue(
             hass,
             DOMAIN,
             _issue_id(entry, code),
-            # Another certificate of the same printer is all that may be accepted here:
-            # another printer is never taken for this one.
-            is_fixable=code is ErrorCode.NEW_CERTIFICATE,
+            is_fixable=flow is not None,
             severity=ir.IssueSeverity.ERROR,
             translation_key=code,
-            translation_placeholders=_placeholders(entry),
+            translation_placeholders=entry_placeholders(entry),
             data={"entry_id": entry.entry_id},
         )
 
@@ -64,6 +102,12 @@ def async_manage_issues(
 @callback
 def async_clear_issues(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Clear what nobody looks after any more."""
+    async_show_issue(hass, entry, None)
+
+
+@callback
+def async_forget_issues(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Forget the issues of a removed entry, and which of them were ignored."""
     for code in REPAIRS:
         ir.async_delete_issue(hass, DOMAIN, _issue_id(entry, code))
 
@@ -73,69 +117,21 @@ async def async_create_fix_flow(
     issue_id: str,
     data: dict[str, str | int | float | None] | None,
 ) -> RepairsFlow:
-    """Return the flow for the one issue that can be fixed here."""
-    return NewCertificateFlow()
+    """Return the flow that fixes an issue."""
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, issue_id)
+    assert issue is not None
+    flow = {**REPAIRS, **STORE_FLOWS}[str(issue.translation_key)]
+    assert flow is not None
+    return flow()
 
 
-class NewCertificateFlow(RepairsFlow):
-    """Lets the user trust the certificate that the printer shows now."""
-
-    async def async_step_init(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Ask at once."""
-        return await self.async_step_confirm()
-
-    async def async_step_confirm(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Fetch the certificate again once the user agrees, and keep it."""
-        assert self.data is not None
-        entry = self.hass.config_entries.async_get_entry(str(self.data["entry_id"]))
-        if entry is None:
-            return self.async_abort(reason="entry_removed")
-        driver = await load_driver(entry.data[CONF_DRIVER_KEY])
-        errors: dict[str, str] = {}
-        if user_input is not None:
-            try:
-                await self._async_trust_anew(entry, driver, filled_in(user_input))
-            except ValidationError:
-                errors["base"] = ErrorCode.INVALID_CONFIG
-            except DriverError as err:
-                errors["base"] = err.code
-            else:
-                return self.async_create_entry(data={})
-        return self.async_show_form(
-            step_id="confirm",
-            # What gave the printer another certificate may have changed its code too.
-            data_schema=form(secret_fields(driver), keep_secrets=True),
-            description_placeholders=_placeholders(entry),
-            errors=errors,
-        )
-
-    async def _async_trust_anew(
-        self, entry: ConfigEntry, driver: type[Driver], secrets: dict[str, str]
-    ) -> None:
-        """Meet the printer as if for the first time; it must be the same one.
-
-        Raises DriverError, or pydantic.ValidationError for a secret that cannot be one.
-        """
-        asked = asked_fields(driver)
-        told = {
-            name: value for name, value in driver_config(entry).items() if name in asked
-        }
-        found, config = await async_probe(self.hass, driver, told | secrets)
-        if found.identity != entry.unique_id:
-            raise DriverError(ErrorCode.WRONG_PRINTER)
-        self.hass.config_entries.async_update_entry(
-            entry, data={**entry.data, **config}
-        )
-        self.hass.config_entries.async_schedule_reload(entry.entry_id)
+@callback
+def _async_clear(hass: HomeAssistant, issue_id: str) -> None:
+    """Delete an issue, unless it is ignored: that would be forgotten with it."""
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, issue_id)
+    if issue is not None and issue.dismissed_version is None:
+        ir.async_delete_issue(hass, DOMAIN, issue_id)
 
 
-def _issue_id(entry: ConfigEntry, code: ErrorCode) -> str:
+def _issue_id(entry: ConfigEntry, code: str) -> str:
     return f"{code}_{entry.entry_id}"
-
-
-def _placeholders(entry: ConfigEntry) -> dict[str, str]:
-    return {"name": entry.title, "host": str(entry.data.get(CONF_HOST, ""))}

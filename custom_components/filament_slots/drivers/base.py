@@ -16,7 +16,7 @@ from ulid_transform import ulid_now
 
 from ..events import StoredSlot
 from .snapshot import Snapshot
-from .watch import Timings
+from .timings import Timings
 
 if TYPE_CHECKING:
     import aiohttp

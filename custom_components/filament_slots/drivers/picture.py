@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from .happening import Moment
+from .timings import NEVER, Timings
 from .tracked_unit import TrackedUnit
-from .watch import NEVER, Moment, SlotWatch, Timings
+from .watch import SlotWatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

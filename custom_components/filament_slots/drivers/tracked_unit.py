@@ -3,8 +3,10 @@
 from typing import Any
 
 from ..events import StoredUnit
+from .happening import Gap, Moment, Surroundings
 from .snapshot import Slot, Snapshot, Unit
-from .watch import NEVER, Gap, Moment, SlotWatch, Surroundings, Timings
+from .timings import NEVER, Timings
+from .watch import SlotWatch
 
 _TELEMETRY = (
     "humidity_percent",

@@ -14,10 +14,12 @@ from ulid_transform import ulid_now
 
 from ..events import StoredSlot, iso_utc
 from .base import Clock, EventEmitter, TimerHandle
+from .happening import Gap, Happening, Moment
 from .picture import Picture, PictureChange
 from .snapshot import Snapshot, Unit
+from .timings import NEVER, Timings
 from .tracked_unit import TrackedUnit
-from .watch import NEVER, Gap, Happening, Moment, SlotWatch, Timings
+from .watch import SlotWatch
 
 DEFAULT_TIMINGS = Timings()
 

@@ -5,83 +5,11 @@ the moment, and says at which later moment it wants to be asked again.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
-import math
 
 from ..events import NO_IDENTIFIERS, EventType, Filament, Identifiers, StoredSlot
+from .happening import Gap, Happening, Moment, Surroundings
 from .snapshot import Slot
-
-NEVER = math.inf
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timings:
-    """How long things must hold before they are believed, in seconds (design 5)."""
-
-    insert_settle: float = 2.5
-    inlet_settle: float = 10
-    removal_confirm: float = 8
-    identity_settle: float = 5
-    identity_wait: float = 30
-    identity_wait_while_reading: float = 120
-    load_wait: float = 5
-    unknown_after_idle: float = 60
-    still_after_drying: float = 600
-    serial_wait: float = 15
-    unit_offline: float = 60
-    state_interval: float = 5
-    telemetry_interval: float = 60
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
-    """A time in which a slot was not watched; what comes of it is learnt late.
-
-    since: None where nobody remembers when it was last watched.
-    drying: the unit was drying, which pulls filament back without a spool leaving.
-    """
-
-    since: datetime | None
-    drying: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """Now: in seconds that never jump, as a time of day, and in which wire message."""
-
-    seconds: float
-    at: datetime
-    correlation_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What the slot's unit is doing; `idle_since` and `still_since` in seconds.
-
-    idle_since: since when it has fed no print and read no tag; NEVER while it does.
-    still_since: since when no presence changed in it and no tag was read.
-    """
-
-    drying: bool
-    feeding: bool
-    reading: bool
-    loading: bool
-    printing: bool
-    reading_enabled: bool
-    idle_since: float
-    still_since: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happening:
-    """Something that is now certain to have happened to the slot."""
-
-    event_type: EventType
-    moment: Moment
-    identifiers: Identifiers
-    gap: Gap | None
-    filament: Filament | None = None
-    reason: str | None = None
+from .timings import NEVER, Timings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ import aiohttp
 from ..base import Driver as BaseDriver, DriverServices, EventEmitter, ProbeResult
 from ..connection import Connection, Counters, race
 from ..snapshot import Snapshot
+from ..timings import Timings
 from ..tracker import SlotTracker
-from ..watch import Timings
 from .capture import ABOUT, as_frame
 from .config import Config
 from .identity import introduce

@@ -11,7 +11,7 @@ import logging
 from typing import Any, Final
 
 from ..snapshot import Snapshot
-from ..watch import Timings
+from ..timings import Timings
 from .systems import Around, Found, System, choose
 from .systems.system import TEXT, Fields, Wanted
 
@@ -308,21 +308,22 @@ class MoonrakerDecoder:
                     continue
                 for key, value in fields.items():
                     # A field that is not wanted equals itself.
-                    if kept.get(key, value) != value:
+                    before = kept.get(key, value)
+                    if before != value and not (
+                        type(value) is float
+                        and type(before) in _NUMBERS
+                        and -_FINE < value - before < _FINE
+                    ):
                         news = self._keep(name, key, value) or news
         return news
 
     def _keep(self, name: str, key: str, value: Any) -> bool:
-        """Keep a value that differs; return whether it is new, and no noise."""
+        """Keep a value that differs; return whether it makes sense."""
         kept = self._read.status[name]
         if value is not None:
             if not isinstance(value, self._read.wanted[name][key]):
                 self._ignore("a value of another type")
                 return False
-            if type(value) is float:
-                before = kept[key]
-                if isinstance(before, _NUMBERS) and -_FINE < value - before < _FINE:
-                    return False
         kept[key] = value
         self._follow(name, key, value)
         return True

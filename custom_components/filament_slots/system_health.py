@@ -1,0 +1,57 @@
+"""System health: how many printers are there, and how the store is doing."""
+
+from typing import Any
+
+from homeassistant.components import system_health
+from homeassistant.core import HomeAssistant, callback
+
+from .const import DOMAIN
+from .core.history import EventFilter, read_events
+from .core.schema import MIGRATIONS
+from .events import SCHEMA_VERSION
+from .pictures import is_loaded
+from .shared import async_shared_core
+
+
+@callback
+def async_register(
+    hass: HomeAssistant, register: system_health.SystemHealthRegistration
+) -> None:
+    """Offer what there is to say."""
+    register.async_register_info(_async_info)
+
+
+async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
+    """Return it; what takes time comes later."""
+    entries = hass.config_entries.async_entries(DOMAIN)
+    connected = sum(
+        is_loaded(entry) and entry.runtime_data.connected for entry in entries
+    )
+    return {
+        "printers_connected": f"{connected}/{len(entries)}",
+        "store_size": _async_store_size(hass),
+        "last_event": _async_last_event(hass),
+        "store_version": len(MIGRATIONS),
+        "event_version": SCHEMA_VERSION,
+    }
+
+
+async def _async_store_size(hass: HomeAssistant) -> str:
+    path = async_shared_core(hass).path
+
+    def size() -> str:
+        try:
+            return f"{path.stat().st_size / 1024 / 1024:.1f} MB"
+        except OSError:
+            return "-"
+
+    return await hass.async_add_executor_job(size)
+
+
+async def _async_last_event(hass: HomeAssistant) -> str:
+    """Return when the newest event in the store happened."""
+    core = async_shared_core(hass)
+    if not core.is_open:
+        return "-"
+    page = await read_events(core.store, EventFilter(), limit=1)
+    return str(page.events[0]["event_at"]) if page.events else "-"

@@ -1,0 +1,330 @@
+"""Diagnostics: a fault can be found with them, and nobody can be found by them."""
+
+from collections.abc import AsyncIterator
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_capture_events,
+)
+from pytest_homeassistant_custom_component.components.diagnostics import (
+    get_diagnostics_for_config_entry,
+    get_diagnostics_for_device,
+)
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.drivers.bambulab_mqtt.capture import (
+    as_frame as bambu_frame,
+)
+from custom_components.filament_slots.drivers.moonraker_filament.capture import (
+    as_frame as moonraker_frame,
+)
+from custom_components.filament_slots.drivers.registry import load_driver_now
+from custom_components.filament_slots.drivers.standins import StandIns
+from scripts.tools.replay import read_capture, replay
+
+from .common import (
+    EXTERNAL,
+    SERIAL,
+    TAG,
+    UNIT_SERIAL,
+    async_deliver,
+    async_set_up,
+    driver_of,
+    make_entry,
+    state,
+    unit_state,
+)
+from .drivers.moonraker_filament.paper import INSTANCE, on_paper
+from .printers.bambu import BambuPrinter
+from .printers.bambu_scenarios import BLUE, RED, WHITE, x1c
+from .real_printer import entry_of, running, set_up, until
+from .test_replay import captures
+
+ABSENT = {
+    "12345678",
+    "192.0.2.1",
+    SERIAL,
+    UNIT_SERIAL,
+    TAG["rfid_uid"],
+    TAG["external_id"].removeprefix("bambulab:"),
+}
+
+
+def _device(hass: HomeAssistant, entry: MockConfigEntry, *parts: str) -> Any:
+    registry = dr.async_get(hass)
+    identifier = (DOMAIN, "_".join((str(entry.unique_id), *parts)))
+    device = registry.async_get_device_by_identifier(
+        identifier, entry.entry_id
+    ) or registry.async_get_child_device_by_identifier(identifier, entry.entry_id)
+    assert device is not None
+    return device
+
+
+@pytest.fixture
+async def entry(hass: HomeAssistant, scripted_driver: None) -> MockConfigEntry:
+    """A printer with two units and an external spool, which has talked in the log."""
+    entry = make_entry()
+    driver = await async_set_up(hass, entry)
+    units = [unit_state(), unit_state(2, serial="00600A000000002", label="B")]
+    await async_deliver(hass, entry, state(*units, direct=[EXTERNAL]))
+    driver.services.log.debug("%s at 192.0.2.1 takes 12345678", SERIAL)
+    return entry
+
+
+async def test_a_download_holds_everything_and_no_secret(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, entry: MockConfigEntry
+) -> None:
+    told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+
+    text = json.dumps(told)
+    assert not {secret for secret in ABSENT if secret in text}
+    assert told["schema_version"] == 1
+    assert told["entry"] == {
+        "version": 1,
+        "data": {
+            "driver_key": "scripted",
+            "model": "X1C",
+            "host": "**REDACTED**",
+            "port": 8883,
+            "serial": "**REDACTED**",
+            "access_code": "**REDACTED**",
+            "certificate": "**REDACTED**",
+        },
+        "options": {},
+        "state": "loaded",
+    }
+    assert told["health"]["status"] == "stopped"
+    assert told["capture"] is None
+    printer = told["printer"]
+    assert [unit["serial"] for unit in printer["units"]] == [
+        "006000000000002",
+        "006000000000003",
+    ]
+    assert {slot["unit"] for slot in printer["slots"]} == {
+        "006000000000002",
+        "006000000000003",
+        None,
+    }
+    first = printer["slots"][0]["identifiers"]
+    assert first["rfid_uid"].startswith("A1B000")
+    assert first["external_id"].startswith("bambulab:012000")
+    assert first["vendor_tag"] == "GFA00"
+
+
+async def test_the_log_is_kept_at_every_level_and_masked(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    entry: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.ERROR)
+    log = driver_of(entry).services.log
+    log.debug("Line %d", 1)
+    log.warning("Line 2 of 100%")
+
+    told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+
+    lines = [line.split(" ", 1)[1] for line in told["log"]]
+    assert lines == [
+        "DEBUG 00M000000000001 at **REDACTED** takes **REDACTED**",
+        "DEBUG Line 1",
+        "WARNING Line 2 of 100%",
+    ]
+
+
+async def test_of_the_log_only_the_last_lines_are_kept(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    for number in range(300):
+        driver_of(entry).services.log.debug("Line %d", number)
+
+    lines = entry.runtime_data.log.lines
+    assert len(lines) == 200
+    assert lines[0].endswith("Line 100")
+
+
+async def test_a_unit_and_a_slot_are_told_of_alone(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, entry: MockConfigEntry
+) -> None:
+    async def places(*parts: str) -> tuple[list[int], list[tuple[int | None, int]]]:
+        device = _device(hass, entry, *parts)
+        told = await get_diagnostics_for_device(hass, hass_client, entry, device)
+        assert told["health"]["status"] == "stopped"
+        printer = told["printer"]
+        return (
+            [unit["ams_unit_no"] for unit in printer["units"]],
+            [(slot["ams_unit_no"], slot["slot_no"]) for slot in printer["slots"]],
+        )
+
+    assert await places(UNIT_SERIAL) == ([1], [(1, 1), (1, 2), (1, 3), (1, 4)])
+    assert await places(UNIT_SERIAL, "2") == ([], [(1, 2)])
+    assert await places("direct", "1") == ([], [(None, 1)])
+    assert len((await places())[1]) == 9
+
+
+@pytest.mark.usefixtures("scripted_driver")
+async def test_an_entry_that_cannot_work_says_why(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator
+) -> None:
+    entry = make_entry(port=70000)
+    entry.add_to_hass(hass)
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+
+    told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+
+    assert told["health"]["status"] == "config_error"
+    assert told["health"]["last_error"]["code"] == "invalid_config"
+    assert "port" in told["health"]["last_error"]["message"]
+    assert told["entry"]["state"] == "setup_error"
+    text = json.dumps(told)
+    assert not {secret for secret in ABSENT if secret in text}
+
+
+# The wire.
+
+
+@pytest.fixture
+async def printer(hass: HomeAssistant, socket_enabled: None) -> AsyncIterator[Any]:
+    """A real printer, and its entry, running; insertions settle quickly."""
+    async with BambuPrinter(x1c(), chatter=0.2) as printer:
+        entry = entry_of(printer)
+        object.__setattr__(entry, "options", {"insert_settle": 0.5})
+        await set_up(hass, entry)
+        await running(entry)
+        yield printer, entry
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_a_replay_of_the_capture_shows_the_events_that_were_seen(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, printer: Any
+) -> None:
+    bambu, entry = printer
+    inserted = async_capture_events(hass, f"{DOMAIN}_spool_inserted")
+    await bambu.play(bambu.hardware.insert(1, 3, WHITE), speed=20)
+    await until(lambda: inserted)
+
+    told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+
+    capture = told["capture"]
+    text = json.dumps(told)
+    for spool in (BLUE, RED, WHITE):
+        assert str(spool.external_id).removeprefix("bambulab:") not in text
+    assert bambu.hardware.serial not in text
+    assert bambu.access_code not in text
+    assert "BEGIN CERTIFICATE" not in text
+    assert {"print", "info"} == {
+        key for frame in capture["frames"] for key in frame["payload"]
+    }
+    again = replay(capture)
+    [event] = [e for e in again.events if e["event_type"] == "spool_inserted"]
+    [seen] = inserted
+    assert event["slot"] == seen.data["slot"]
+    slots = {
+        (slot["ams_unit_no"], slot["slot_no"]): slot
+        for slot in told["printer"]["slots"]
+    }
+    assert (
+        event["identifiers"] == slots[1, 3]["identifiers"] != seen.data["identifiers"]
+    )
+    for row in again.slots:
+        slot = slots[row["ams_unit_no"], row["slot_no"]]
+        assert row["present"] == slot["present"]
+        assert row["identifiers"] == slot["identifiers"]
+
+
+async def test_health_tells_how_the_driver_came_to_stand_as_it_does(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, printer: Any
+) -> None:
+    _, entry = printer
+
+    told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+
+    assert [change["status"] for change in told["health"]["transitions"]] == [
+        "starting",
+        "waiting",
+        "running",
+    ]
+    assert told["health"]["counters"]["messages"] > 0
+    assert told["health"]["versions"]["serial"].startswith("00M0000000")
+
+
+async def test_a_klipper_printer_has_a_capture_too(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, socket_enabled: None
+) -> None:
+    sensor = {"filament_detected": True, "enabled": True}
+    async with on_paper({"filament_switch_sensor tool0": sensor}) as moonraker:
+        entry = MockConfigEntry(
+            domain=DOMAIN,
+            title="Voron",
+            unique_id=INSTANCE,
+            data={
+                "driver_key": "moonraker_filament",
+                "model": None,
+                **moonraker.config,
+                "instance_id": INSTANCE,
+            },
+        )
+        await set_up(hass, entry)
+        await running(entry)
+        await moonraker.push("notify_gcode_response", "// echo: my secret plan")
+        await moonraker.push("notify_history_changed", {"job": "secret.gcode"})
+        await moonraker.update("filament_switch_sensor tool0", filament_detected=False)
+        await until(
+            lambda: entry.runtime_data.driver.capture()["frames"][-1]["frame"].get(
+                "method"
+            )
+        )
+
+        told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+        await hass.config_entries.async_unload(entry.entry_id)
+
+    assert "secret" not in json.dumps(told["capture"])
+    assert INSTANCE not in json.dumps(told)
+    again = replay(told["capture"])
+    assert [
+        event["event_type"]
+        for event in again.events
+        if event["event_type"] != "ams_state"
+    ] == ["spool_removed"]
+
+
+@pytest.mark.parametrize("path", captures(), ids=lambda path: path.stem)
+def test_a_users_capture_shows_what_a_recorded_one_does(path: Path) -> None:
+    capture = read_capture(path)
+    driver = load_driver_now(capture["driver_key"])
+    is_bambu = driver.driver_key == "bambulab_mqtt"
+    as_frame = bambu_frame if is_bambu else moonraker_frame
+    frames = [
+        {"t": frame["t"], **kept}
+        for frame in capture["frames"]
+        if is_bambu or frame["dir"] == "<-"
+        if (kept := as_frame(frame["payload" if is_bambu else "frame"])) is not None
+    ]
+
+    masked = StandIns(ids=[], secrets=[]).mask({**capture, "frames": frames})
+
+    recorded, told = replay(capture), replay(masked)
+    assert [_happened(event) for event in told.events] == [
+        _happened(event) for event in recorded.events
+    ]
+    assert [_shown(slot) for slot in told.slots] == [
+        _shown(slot) for slot in recorded.slots
+    ]
+
+
+def _happened(event: dict[str, Any]) -> tuple[object, ...]:
+    return event["event_type"], event["event_at"], event.get("slot")
+
+
+def _shown(slot: dict[str, Any]) -> dict[str, Any]:
+    """Return the slot without the ids, but with whether there are any."""
+    known = {key: bool(value) for key, value in slot["identifiers"].items()}
+    return slot | {"identifiers": known}

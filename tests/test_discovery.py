@@ -1,0 +1,452 @@
+"""Announcements on a real socket: printers offered, and found again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+import logging
+import socket
+from typing import Any
+from unittest.mock import patch
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.config_entries import ConfigEntryDisabler
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+
+from custom_components.filament_slots import discovery
+from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.drivers.base import DriverStatus, ErrorCode
+
+from .common import SERIAL, async_set_up, async_show, driver_of, make_entry
+from .drivers.bambulab_mqtt.test_discovery import packet
+from .test_config_flow import UUID, _zeroconf
+
+pytestmark = pytest.mark.usefixtures("scripted_driver", "socket_enabled")
+
+NEW = "01P09A000000001"
+
+
+class Ether:
+    """The network as far as announcements go: a port of the loopback.
+
+    sockets: those that were opened to listen.
+    """
+
+    def __init__(self) -> None:
+        self.sockets: list[socket.socket] = []
+        self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def listen(self) -> socket.socket:
+        listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        listening.setblocking(False)
+        listening.bind(("127.0.0.1", 0))
+        self.sockets.append(listening)
+        return listening
+
+    async def announce(
+        self, hass: HomeAssistant, host: str = "192.0.2.7", serial: str = SERIAL
+    ) -> None:
+        """Send an announcement, and wait until it was taken in."""
+        await self.send(hass, packet(Location=host, USN=serial))
+
+    async def send(self, hass: HomeAssistant, data: bytes) -> None:
+        heard = asyncio.Event()
+        take = discovery.Announcements.datagram_received
+
+        def note(self: Any, *args: Any) -> None:
+            take(self, *args)
+            heard.set()
+
+        with patch.object(discovery.Announcements, "datagram_received", note):
+            self._sender.sendto(data, self.sockets[-1].getsockname())
+            async with asyncio.timeout(5):
+                await heard.wait()
+        await hass.async_block_till_done(wait_background_tasks=True)
+
+    def close(self) -> None:
+        self._sender.close()
+        for listening in self.sockets:
+            listening.close()
+
+
+@pytest.fixture
+async def ether(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, nothing_announced: None
+) -> AsyncIterator[Ether]:
+    ether = Ether()
+    monkeypatch.setattr(discovery, "announcement_socket", ether.listen)
+    yield ether
+    ether.close()
+
+
+def _offers(hass: HomeAssistant) -> list[Any]:
+    return hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+
+
+# The listener.
+
+
+async def test_one_socket_listens_while_there_is_any_entry(
+    hass: HomeAssistant, ether: Ether
+) -> None:
+    first, second = make_entry(), make_entry("00M09A000000002")
+    await async_set_up(hass, first)
+    await async_set_up(hass, second)
+    [listening] = ether.sockets
+
+    await hass.config_entries.async_unload(first.entry_id)
+    assert listening.fileno() != -1
+    await hass.config_entries.async_unload(second.entry_id)
+    await asyncio.sleep(0)
+    assert listening.fileno() == -1
+
+    await hass.config_entries.async_setup(first.entry_id)
+    assert len(ether.sockets) == 2
+
+
+async def test_home_assistant_stops_listening_when_it_stops(
+    hass: HomeAssistant, ether: Ether
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await hass.async_block_till_done()
+    await asyncio.sleep(0)
+    assert ether.sockets[0].fileno() == -1
+
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_without_a_socket_everything_else_works(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "custom_components.filament_slots")
+
+    driver = await async_set_up(hass, make_entry())
+
+    assert driver.started
+    [line] = [
+        record
+        for record in caplog.records
+        if "Announcements of printers are not heard" in record.getMessage()
+    ]
+    assert line.levelname == "DEBUG"
+
+
+def test_the_socket_hears_the_port_beside_other_programs(
+    nothing_announced: None,
+) -> None:
+    first = discovery.announcement_socket()
+    second = discovery.announcement_socket()
+
+    assert first.getsockname()[1] == second.getsockname()[1] == 2021
+    assert not first.getblocking()
+    first.close()
+    second.close()
+
+
+def test_a_socket_hears_without_a_way_to_the_group(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(discovery, "GROUP", "127.0.0.1")  # No group at all.
+
+    with discovery.announcement_socket() as listening:
+        assert listening.getsockname()[1] == 2021
+
+
+def test_a_port_that_another_program_keeps_for_itself_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("", 0))
+        monkeypatch.setattr(discovery, "PORT", other.getsockname()[1])
+
+        with pytest.raises(OSError, match="in use"):
+            discovery.announcement_socket()
+
+
+# Offers.
+
+
+async def test_a_new_printer_is_offered_once_with_what_it_says_of_itself(
+    hass: HomeAssistant, ether: Ether
+) -> None:
+    await async_set_up(hass, make_entry())
+
+    await ether.announce(hass, serial=NEW)
+    [flow] = _offers(hass)
+    assert flow["step_id"] == "bambulab_mqtt"
+    assert flow["context"]["unique_id"] == NEW
+    assert flow["context"]["title_placeholders"] == {"name": "P1S Workshop"}
+
+    hass.config_entries.flow.async_abort(flow["flow_id"])
+    await ether.announce(hass, serial=NEW)
+    assert _offers(hass) == []
+
+
+async def test_a_printer_without_a_name_is_offered_by_its_serial(
+    hass: HomeAssistant, ether: Ether
+) -> None:
+    await async_set_up(hass, make_entry())
+
+    await ether.send(
+        hass,
+        packet(
+            USN="99909A000000001",
+            **{"DevName.bambu.com": None, "DevModel.bambu.com": None},
+        ),
+    )
+
+    [flow] = _offers(hass)
+    assert flow["context"]["title_placeholders"] == {"name": "Bambu Lab 0001"}
+
+
+async def test_nobody_can_flood_the_user_interface(
+    hass: HomeAssistant, ether: Ether, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discovery, "_OFFERS_MAX", 2)
+    await async_set_up(hass, make_entry())
+
+    for number in range(4):
+        await ether.announce(hass, serial=f"01P09A00000000{number}")
+
+    assert len(_offers(hass)) == 2
+
+
+async def test_what_is_no_announcement_is_passed_over(
+    hass: HomeAssistant, ether: Ether
+) -> None:
+    await async_set_up(hass, make_entry())
+
+    await ether.send(hass, b"\xff" * 100)
+
+    assert _offers(hass) == []
+
+
+# New addresses.
+
+
+async def _set_up_in_trouble(
+    hass: HomeAssistant, error: ErrorCode, **data: Any
+) -> MockConfigEntry:
+    entry = make_entry(**data)
+    await async_set_up(hass, entry)
+    await async_show(hass, entry, DriverStatus.RECONNECTING, error=error)
+    return entry
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ErrorCode.WRONG_PRINTER,
+        ErrorCode.CONNECTION_TIMEOUT,
+        ErrorCode.CONNECTION_REFUSED,
+        ErrorCode.TLS_FAILED,
+    ],
+)
+async def test_a_printer_that_is_not_at_its_address_is_found_where_it_announces_itself(
+    hass: HomeAssistant, ether: Ether, error: ErrorCode
+) -> None:
+    entry = await _set_up_in_trouble(hass, error)
+    before = driver_of(entry)
+
+    await ether.announce(hass, "192.0.2.7")
+
+    assert entry.data == make_entry(host="192.0.2.7").data
+    assert before.stopped
+    assert driver_of(entry).config.host == "192.0.2.7"
+    assert driver_of(entry).started
+    assert _offers(hass) == []
+
+
+@pytest.mark.parametrize(
+    "error", [None, ErrorCode.INVALID_AUTH, ErrorCode.NEW_CERTIFICATE]
+)
+async def test_a_printer_is_left_alone_where_another_address_would_not_help(
+    hass: HomeAssistant, ether: Ether, error: ErrorCode | None
+) -> None:
+    entry = make_entry()
+    driver = await async_set_up(hass, entry)
+    status = DriverStatus.RECONNECTING if error else DriverStatus.RUNNING
+    await async_show(hass, entry, status, error=error)
+
+    await ether.announce(hass, "192.0.2.7")
+
+    assert entry.data == make_entry().data
+    assert not driver.stopped
+
+
+async def test_a_printer_at_its_address_is_not_started_anew(
+    hass: HomeAssistant, ether: Ether, issue_registry: ir.IssueRegistry
+) -> None:
+    entry = make_entry()
+    driver = await async_set_up(hass, entry)
+    await async_show(
+        hass,
+        entry,
+        DriverStatus.RECONNECTING,
+        error=ErrorCode.CONNECTION_TIMEOUT,
+        circuit="open",
+    )
+
+    await ether.announce(hass, "192.0.2.1")
+
+    assert not driver.stopped
+    # It is on, and nobody can reach it: that is worth telling.
+    assert (DOMAIN, f"unreachable_{entry.entry_id}") in issue_registry.issues
+
+
+async def test_a_printer_with_two_addresses_is_not_sent_to_and_fro(
+    hass: HomeAssistant, ether: Ether
+) -> None:
+    entry = await _set_up_in_trouble(hass, ErrorCode.CONNECTION_REFUSED)
+    await ether.announce(hass, "192.0.2.7")
+    await async_show(
+        hass, entry, DriverStatus.RECONNECTING, error=ErrorCode.CONNECTION_REFUSED
+    )
+    driver = driver_of(entry)
+
+    await ether.announce(hass, "192.0.2.8")
+
+    assert entry.data["host"] == "192.0.2.7"
+    assert not driver.stopped
+
+
+@pytest.mark.parametrize(
+    ("addresses", "host"),
+    [
+        (["192.0.2.7"], "x1c.lan"),
+        (["192.0.2.1"], "192.0.2.7"),
+        (OSError("no such name"), "192.0.2.7"),
+    ],
+    ids=["the name has it", "the name has another", "the name is gone"],
+)
+async def test_a_name_is_kept_while_it_has_the_address(
+    hass: HomeAssistant, ether: Ether, addresses: Any, host: str
+) -> None:
+    entry = await _set_up_in_trouble(hass, ErrorCode.CONNECTION_REFUSED, host="x1c.lan")
+
+    async def resolve(name: str, port: None) -> Any:
+        assert name == "x1c.lan"
+        if isinstance(addresses, OSError):
+            raise addresses
+        return [(2, 1, 6, "", (address, 0)) for address in addresses]
+
+    with patch.object(hass.loop, "getaddrinfo", resolve):
+        await ether.announce(hass, "192.0.2.7")
+
+    assert entry.data["host"] == host
+
+
+async def test_a_whole_url_is_kept(hass: HomeAssistant, ether: Ether) -> None:
+    entry = await _set_up_in_trouble(
+        hass, ErrorCode.CONNECTION_REFUSED, host="http://printers.lan/x1c"
+    )
+
+    await ether.announce(hass, "192.0.2.7")
+
+    assert entry.data["host"] == "http://printers.lan/x1c"
+
+
+async def test_a_disabled_printer_is_neither_offered_nor_moved(
+    hass: HomeAssistant, ether: Ether
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_set_up(hass, make_entry("00M09A000000002"))
+    await hass.config_entries.async_set_disabled_by(
+        entry.entry_id, ConfigEntryDisabler.USER
+    )
+
+    await ether.announce(hass, "192.0.2.7")
+
+    assert entry.data == make_entry().data
+    assert _offers(hass) == []
+
+
+# Moonraker, which Home Assistant's own zeroconf hears.
+
+
+@pytest.fixture
+async def moonraker(hass: HomeAssistant) -> MockConfigEntry:
+    entry = make_entry(serial=UUID, host="192.0.2.1")
+    await async_set_up(hass, entry)
+    return entry
+
+
+async def _tick(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, seconds: float
+) -> None:
+    freezer.tick(seconds)
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def test_a_moonraker_is_found_at_its_new_address(
+    hass: HomeAssistant, moonraker: MockConfigEntry
+) -> None:
+    await async_show(
+        hass,
+        moonraker,
+        DriverStatus.RECONNECTING,
+        error=ErrorCode.CONNECTION_TIMEOUT,
+    )
+
+    result = await _zeroconf(hass, "192.0.2.5")
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert result["reason"] == "already_configured"
+    assert moonraker.data["host"] == "192.0.2.5"
+    assert driver_of(moonraker).config.host == "192.0.2.5"
+
+
+async def test_a_moonraker_announced_before_it_was_missed_is_found_a_little_later(
+    hass: HomeAssistant, moonraker: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    await async_show(hass, moonraker, DriverStatus.RUNNING)
+    await _zeroconf(hass, "192.0.2.5")
+    assert moonraker.data["host"] == "192.0.2.1"
+    await async_show(
+        hass,
+        moonraker,
+        DriverStatus.RECONNECTING,
+        error=ErrorCode.CONNECTION_TIMEOUT,
+    )
+
+    await _tick(hass, freezer, 121)
+
+    assert moonraker.data["host"] == "192.0.2.5"
+
+
+async def test_a_moonraker_with_two_addresses_keeps_the_one_that_works(
+    hass: HomeAssistant, moonraker: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    await async_show(hass, moonraker, DriverStatus.RUNNING)
+
+    await _zeroconf(hass, "192.0.2.5")
+    await _tick(hass, freezer, 121)
+
+    assert moonraker.data["host"] == "192.0.2.1"
+
+
+async def test_a_moonraker_that_is_where_it_was_is_left_alone(
+    hass: HomeAssistant,
+    moonraker: MockConfigEntry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    announced: list[Callable[[], None]] = []
+    monkeypatch.setattr(
+        moonraker.runtime_data, "async_announced", lambda: announced.append(print)
+    )
+
+    result = await _zeroconf(hass, "192.0.2.1")
+
+    assert result["reason"] == "already_configured"
+    assert len(announced) == 1
+    assert not driver_of(moonraker).stopped
