@@ -1,0 +1,52 @@
+/** Events by the day they happened, in the reader's time zone. */
+
+export interface Day<T> {
+  /** `2026-11-20` */
+  day: string;
+  events: T[];
+}
+
+/** Group events that are in order; the order stays. */
+export function byDay<T extends { event_at: string }>(events: readonly T[], timeZone: string): Day<T>[] {
+  const days: Day<T>[] = [];
+  for (const event of events) {
+    const day = dayOf(event.event_at, timeZone);
+    const last = days.at(-1);
+    if (last?.day === day) last.events.push(event);
+    else days.push({ day, events: [event] });
+  }
+  return days;
+}
+
+export function dayOf(at: string | Date, timeZone: string): string {
+  // The Swedish write dates as ISO does.
+  return new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short" }).format(new Date(at));
+}
+
+/** "today", "yesterday", or the date, in the reader's language. */
+export function dayName(day: string, now: Date, timeZone: string, language: string): string {
+  const ago = Math.round((Date.parse(dayOf(now, timeZone)) - Date.parse(day)) / 86_400_000);
+  const name =
+    ago === 0 || ago === 1
+      ? new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-ago, "day")
+      : new Intl.DateTimeFormat(language, {
+          timeZone: "UTC",
+          weekday: "long",
+          day: "numeric",
+          month: "long",
+          ...(day.slice(0, 4) === dayOf(now, timeZone).slice(0, 4) ? {} : { year: "numeric" }),
+        }).format(new Date(day));
+  return name.charAt(0).toLocaleUpperCase(language) + name.slice(1);
+}
+
+/** "5 minutes ago" */
+export function ago(at: string, now: Date, language: string): string {
+  const seconds = (Date.parse(at) - now.getTime()) / 1000;
+  const units: [Intl.RelativeTimeFormatUnit, number][] = [
+    ["day", 86_400],
+    ["hour", 3600],
+    ["minute", 60],
+  ];
+  const [unit, length] = units.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
+  return new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(Math.round(seconds / length), unit);
+}

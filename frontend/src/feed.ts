@@ -1,0 +1,116 @@
+/** One subscription for all cards of a page: the printers as they are, and what happens. */
+
+import type { Connection } from "./ha";
+import type { Printer, SlotEvent } from "./model";
+
+export interface Change {
+  printer: Printer;
+  event: SlotEvent | null;
+}
+
+type Message = { printers: Printer[] } | Change | { removed: string };
+type Listener = (change?: Change) => void;
+
+const RETRY_SECONDS = [1, 2, 4, 8, 15, 30];
+const feeds = new WeakMap<Connection, Feed>();
+
+export function feedOf(connection: Connection): Feed {
+  let feed = feeds.get(connection);
+  if (!feed) feeds.set(connection, (feed = new Feed(connection)));
+  return feed;
+}
+
+export class Feed {
+  /** Undefined until the first word. */
+  printers: readonly Printer[] | undefined;
+  /** Whether nobody answers: the integration is not there, or not yet. */
+  failed = false;
+
+  private readonly listeners = new Set<Listener>();
+  private session = 0;
+  private failures = 0;
+  private retry: ReturnType<typeof setTimeout> | undefined;
+  private unsubscribe: (() => unknown) | undefined;
+
+  constructor(private readonly connection: Connection) {}
+
+  /** Be called with each change; without one where everything may have changed. */
+  listen(listener: Listener): () => void {
+    this.listeners.add(listener);
+    if (this.listeners.size === 1) {
+      this.connection.addEventListener("ready", this.open);
+      void this.open();
+    } else {
+      listener();
+    }
+    return () => {
+      this.listeners.delete(listener);
+      if (this.listeners.size === 0) this.close();
+    };
+  }
+
+  /** Subscribe; also when the connection is back, as Home Assistant may have restarted. */
+  private readonly open = async (): Promise<void> => {
+    const session = ++this.session;
+    clearTimeout(this.retry);
+    this.unsubscribe = undefined;
+    try {
+      const unsubscribe = await this.connection.subscribeMessage<Message>(
+        (message) => this.session === session && this.take(message),
+        { type: "filament_slots/subscribe" },
+        { resubscribe: false },
+      );
+      if (this.session !== session) return void unsubscribe();
+      this.unsubscribe = unsubscribe;
+    } catch {
+      if (this.session !== session) return;
+      this.failed = true;
+      const seconds = RETRY_SECONDS[Math.min(this.failures++, RETRY_SECONDS.length - 1)];
+      this.retry = setTimeout(this.open, (seconds as number) * 1000);
+      this.tell();
+    }
+  };
+
+  private close(): void {
+    this.session++;
+    clearTimeout(this.retry);
+    this.connection.removeEventListener("ready", this.open);
+    void Promise.resolve(this.unsubscribe?.()).catch(() => undefined);
+    this.unsubscribe = undefined;
+    this.printers = undefined;
+    this.failed = false;
+  }
+
+  private take(message: Message): void {
+    this.failed = false;
+    this.failures = 0;
+    if ("printers" in message) {
+      this.printers = message.printers;
+      this.tell();
+    } else if ("removed" in message) {
+      this.printers = this.printers?.filter((printer) => printer.entry_id !== message.removed);
+      this.tell();
+    } else {
+      this.put(message.printer);
+      this.tell(message);
+    }
+  }
+
+  private put(printer: Printer): void {
+    const known = this.printers ?? [];
+    const before = known.find((one) => one.entry_id === printer.entry_id);
+    // While an entry reloads its printer still has the slots it had.
+    const after = printer.state === "loaded" || !before ? printer : {
+      ...printer,
+      units: before.units,
+      slots: before.slots,
+    };
+    this.printers = before
+      ? known.map((one) => (one === before ? after : one))
+      : [...known, after];
+  }
+
+  private tell(change?: Change): void {
+    for (const listener of [...this.listeners]) listener(change);
+  }
+}

@@ -1,0 +1,97 @@
+/** The little that is used of Home Assistant's frontend. */
+
+export interface Connection {
+  sendMessagePromise<T>(message: Record<string, unknown>): Promise<T>;
+  subscribeMessage<T>(
+    callback: (message: T) => void,
+    message: Record<string, unknown>,
+    options?: { resubscribe?: boolean },
+  ): Promise<() => Promise<void> | void>;
+  addEventListener(event: "ready" | "disconnected", callback: () => void): void;
+  removeEventListener(event: "ready" | "disconnected", callback: () => void): void;
+}
+
+export interface Hass {
+  connection: Connection;
+  localize(key: string, values?: Record<string, string | number>): string;
+  loadBackendTranslation(category: string, integration: string): Promise<unknown>;
+  callService(
+    domain: string,
+    service: string,
+    data: Record<string, unknown>,
+    target?: undefined,
+    notifyOnError?: boolean,
+  ): Promise<unknown>;
+  services: Record<string, Record<string, unknown>>;
+  locale: { language: string; time_zone?: string };
+  config: { time_zone: string };
+  user?: { is_admin: boolean };
+  entities: Record<string, EntityEntry>;
+  devices: Record<string, DeviceEntry>;
+}
+
+interface EntityEntry {
+  entity_id: string;
+  device_id?: string | null;
+  platform?: string;
+  translation_key?: string;
+}
+
+interface DeviceEntry {
+  name?: string | null;
+  name_by_user?: string | null;
+  parent_device_id?: string | null;
+}
+
+export interface CardConfig {
+  type: string;
+  title?: unknown;
+  device?: unknown;
+}
+
+const OURS = "component.filament_slots";
+
+/** A text of the cards. */
+export function text(hass: Hass, key: string, values?: Record<string, string | number>): string {
+  return hass.localize(`${OURS}.config_panel.${key}`, values);
+}
+
+/** A state of one of our entities, in words. */
+export function stateText(hass: Hass, entity: string, state: string): string {
+  return hass.localize(`${OURS}.entity.${entity}.state.${state}`) || state;
+}
+
+export function loadTexts(hass: Hass): Promise<unknown> {
+  return hass.loadBackendTranslation("config_panel", "filament_slots");
+}
+
+export function timeZone(hass: Hass): string {
+  return hass.locale.time_zone === "server"
+    ? hass.config.time_zone
+    : Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+/** What the user calls a device, or what the integration does. */
+export function deviceName(hass: Hass, device: string | null, otherwise: string): string {
+  const entry = device ? hass.devices[device] : undefined;
+  return entry?.name_by_user || entry?.name || otherwise;
+}
+
+/** The entity that stands for a slot: its filament, or whichever is enabled. */
+export function entityOf(hass: Hass, device: string): string | undefined {
+  const entities = Object.values(hass.entities).filter(
+    (entity) => entity.device_id === device && entity.platform === "filament_slots",
+  );
+  return (entities.find((entity) => entity.translation_key === "filament") ?? entities[0])?.entity_id;
+}
+
+export function showMoreInfo(element: HTMLElement, entityId: string): void {
+  element.dispatchEvent(
+    new CustomEvent("hass-more-info", { bubbles: true, composed: true, detail: { entityId } }),
+  );
+}
+
+export function navigate(path: string): void {
+  history.pushState(null, "", path);
+  window.dispatchEvent(new CustomEvent("location-changed", { detail: { replace: false } }));
+}

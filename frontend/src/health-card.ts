@@ -1,0 +1,166 @@
+/** How the drivers stand, and which events could not be kept; for administrators. */
+
+import { css, html, nothing, type TemplateResult } from "lit";
+import { FeedCard, shared } from "./base";
+import { ago } from "./days";
+import type { Change } from "./feed";
+import { deviceName, stateText, text, type Hass } from "./ha";
+
+interface Health {
+  status: string;
+  since: string | null;
+  attempts: number;
+  last_error: { code: string; at: string } | null;
+}
+
+interface Driver {
+  device_id: string | null;
+  name: string;
+  state: string;
+  health: Health | null;
+}
+
+interface Failed {
+  id: number;
+  outcome: string;
+  reason: string;
+  last_at: string | null;
+}
+
+const MOST_FAILED = 50;
+
+export class HealthCard extends FeedCard {
+  private drivers: Driver[] | undefined;
+  private failed: Failed[] = [];
+  private moreFailed = false;
+  private broken = false;
+
+  protected override told(change?: Change): void {
+    super.told(change);
+    if (!change?.event) void this.ask();
+  }
+
+  protected override content(hass: Hass): TemplateResult {
+    return html`<header><h2>${this.heading || text(hass, "health.title")}</h2></header>${this.rows(hass)}`;
+  }
+
+  private rows(hass: Hass): TemplateResult {
+    if (!hass.user?.is_admin) return this.note("mdi:account-lock-outline", text(hass, "health.admins_only"));
+    if (!this.drivers)
+      return this.broken || this.feed?.failed
+        ? this.note("mdi:power-plug-off-outline", text(hass, "card.unavailable"))
+        : this.note("mdi:heart-pulse", text(hass, "card.loading"));
+    return html`<ul>${this.drivers.map((driver) => this.row(hass, driver))}</ul>
+      ${this.failed.length === 0
+        ? html`<p class="none secondary">${text(hass, "health.no_failed_events")}</p>`
+        : html`<details><summary>${text(hass, "health.failed_events", {
+              count: `${this.failed.length}${this.moreFailed ? "+" : ""}`,
+            })}</summary>
+            <ul>${this.failed.map((event) => html`<li><div class="what">${event.reason}
+              <div class="secondary">${this.age(hass, event.last_at)}</div></div></li>`)}</ul></details>`}`;
+  }
+
+  private row(hass: Hass, { device_id, health, name, state }: Driver): TemplateResult {
+    const called = deviceName(hass, device_id, name);
+    const error = health?.last_error;
+    return html`<li>
+      <ha-icon .icon=${health?.status === "running" ? "mdi:check-circle-outline" : "mdi:alert-circle-outline"}></ha-icon>
+      <div class="what">
+        <div>${called}</div>
+        <div class="secondary">${health
+          ? [stateText(hass, "sensor.driver_status", health.status), this.age(hass, health.since)]
+              .filter(Boolean)
+              .join(" · ")
+          : text(hass, "card.not_loaded")}</div>
+        ${error
+          ? html`<div class="secondary">${text(hass, "health.last_error", {
+              error: hass.localize(
+                `component.filament_slots.entity.sensor.driver_status.state_attributes.error.state.${error.code}`,
+              ) || error.code,
+              age: this.age(hass, error.at),
+            })}</div>`
+          : nothing}
+      </div>
+      <button class="chip" aria-label=${text(hass, "health.restart_driver", { name: called })}
+        ?disabled=${state !== "loaded" || !device_id}
+        @click=${() => this.restart(hass, device_id)}>${text(hass, "health.restart")}</button>
+    </li>`;
+  }
+
+  private age(hass: Hass, at: string | null): string {
+    return at ? ago(at, new Date(), hass.locale.language) : "";
+  }
+
+  private async restart(hass: Hass, device_id: string | null): Promise<void> {
+    try {
+      await hass.callService("filament_slots", "restart_driver", { device_id });
+    } catch {
+      // Home Assistant shows what is wrong, and the card how the driver stands.
+    }
+    await this.ask();
+  }
+
+  private async ask(): Promise<void> {
+    const hass = this.hass;
+    if (!hass?.user?.is_admin || !this.feed?.printers) return;
+    const send = <T>(type: string, more: object = {}) =>
+      hass.connection.sendMessagePromise<T>({ type: `filament_slots/${type}`, ...more });
+    try {
+      this.drivers = (await send<{ printers: Driver[] }>("health")).printers;
+      this.broken = false;
+      const page = await send<{ failed_events: Failed[]; cursor: number | null }>("failed_events", {
+        limit: MOST_FAILED,
+      });
+      this.failed = page.failed_events;
+      this.moreFailed = page.cursor !== null;
+    } catch {
+      this.broken = true;
+    }
+    this.requestUpdate();
+  }
+
+  static override styles = [
+    shared,
+    css`
+      header {
+        padding: 12px 16px 4px;
+      }
+      ul {
+        list-style: none;
+        margin: 0;
+        padding: 0 16px;
+      }
+      li {
+        display: flex;
+        align-items: center;
+        gap: 12px;
+        padding: 8px 0;
+      }
+      li + li {
+        border-block-start: 1px solid var(--divider-color);
+      }
+      .what {
+        flex: 1;
+        min-width: 0;
+        overflow-wrap: anywhere;
+        line-height: 1.4;
+      }
+      li button.chip {
+        padding: 6px 12px;
+      }
+      button:hover:not(:disabled) {
+        background: var(--tint);
+      }
+      .none,
+      details {
+        margin: 4px 16px 12px;
+      }
+      details ul {
+        padding: 0;
+      }
+      summary {
+        cursor: pointer;
+      }
+    `,
+  ];
+}

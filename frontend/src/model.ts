@@ -1,0 +1,179 @@
+/** Printers, units and slots as the websocket tells them, and how they are laid out. */
+
+export interface Filament {
+  name?: string;
+  material?: string;
+  color_hex?: string;
+  colors?: string[];
+  remaining_percent?: number | undefined;
+}
+
+export interface Identifiers {
+  rfid_uid: string | null;
+  external_id: string | null;
+  vendor_tag: string | null;
+}
+
+export type Status = "empty" | "unidentified" | "identified";
+
+export interface Slot {
+  entry_id: string;
+  device_id: string;
+  unit: string | null;
+  slot_no: number;
+  label: string | null;
+  present: boolean | null;
+  status: Status | null;
+  active: boolean | null;
+  identifiers: Identifiers;
+  assigned_label: string | null;
+  filament: Filament;
+}
+
+export interface Unit {
+  key: string;
+  device_id: string;
+  ams_unit_no: number;
+  slots_total: number;
+  model: string | null;
+  label: string | null;
+  online: boolean | null;
+  drying: boolean | null;
+  humidity_percent: number | null;
+  humidity_index: number | null;
+  temperature_c: number | null;
+  drying_minutes_left: number | null;
+}
+
+export interface Printer {
+  entry_id: string;
+  printer_id: number | null;
+  device_id: string | null;
+  name: string;
+  state: string;
+  connected: boolean;
+  status: string | null;
+  error: string | null;
+  last_seen: string | null;
+  units: Unit[];
+  slots: Slot[];
+}
+
+export interface SlotEvent {
+  event_id: string;
+  event_type: string;
+  event_at: string;
+  printer_id: number;
+  entry_id?: string | null;
+  slot: { is_ams_slot: boolean; ams_unit_no: number | null; slot_no: number };
+  identifiers: Identifiers | null;
+  meta?: {
+    source?: string;
+    detected_late?: boolean;
+    reason?: string;
+    replay?: unknown;
+    persisted?: boolean;
+    filament?: Filament;
+    unit?: { label?: string | null };
+    slot_label?: string | null;
+  } | null;
+}
+
+/** A bay of a unit; what the printer never spoke of has no slot. */
+export interface Bay {
+  slot_no: number;
+  slot?: Slot;
+}
+
+/** What is drawn as one box: a unit with its bays, or the slots that hang off the printer. */
+export interface Box {
+  unit?: Unit;
+  bays: Bay[];
+}
+
+export interface Scene {
+  printer: Printer;
+  boxes: Box[];
+}
+
+const MOST_BAYS = 64;
+
+/**
+ * The printers, units and slots a card shows.
+ *
+ * device: of a printer, a unit or a slot; without it everything.
+ */
+export function scenes(printers: readonly Printer[], device?: string): Scene[] {
+  return printers
+    .map((printer) => ({ printer, boxes: boxesOf(printer, device) }))
+    .filter(({ printer, boxes }) => !device || device === printer.device_id || boxes.length > 0);
+}
+
+function boxesOf(printer: Printer, device?: string): Box[] {
+  const whole = !device || device === printer.device_id;
+  const units = [...printer.units].sort((a, b) => a.ams_unit_no - b.ams_unit_no);
+  const boxes: Box[] = units.map((unit) => ({
+    unit,
+    bays: baysOf(unit, printer.slots.filter((slot) => slot.unit === unit.key)),
+  }));
+  const direct = printer.slots.filter((slot) => slot.unit === null).sort(byNumber);
+  boxes.push({ bays: direct.map((slot) => ({ slot_no: slot.slot_no, slot })) });
+  return boxes
+    .map((box) =>
+      whole || box.unit?.device_id === device
+        ? box
+        : { ...box, bays: box.bays.filter(({ slot }) => slot?.device_id === device) },
+    )
+    .filter((box) => box.bays.length > 0);
+}
+
+/** All bays of a unit, those included that the printer has not spoken of. */
+export function baysOf(unit: Pick<Unit, "slots_total">, slots: readonly Slot[]): Bay[] {
+  const known = new Map(slots.map((slot) => [slot.slot_no, slot]));
+  const last = Math.max(Math.min(unit.slots_total, MOST_BAYS), ...known.keys(), 0);
+  return Array.from({ length: last }, (_, index) => {
+    const slot = known.get(index + 1);
+    return slot ? { slot_no: index + 1, slot } : { slot_no: index + 1 };
+  });
+}
+
+/** How many bays stand in a row: all up to five, else rows of equal length. */
+export function columnsFor(bays: number, most: number): number {
+  const width = Math.max(1, most);
+  if (bays <= Math.min(5, width)) return Math.max(1, bays);
+  return Math.ceil(bays / Math.ceil(bays / Math.min(width, 8)));
+}
+
+/** The filter of the history command for a device; undefined where nobody knows it. */
+export function eventsFilter(
+  printers: readonly Printer[],
+  device: string,
+): Record<string, string | number> | undefined {
+  for (const printer of printers) {
+    const entry_id = printer.entry_id;
+    if (printer.device_id === device) return { entry_id };
+    const unit = printer.units.find((one) => one.device_id === device);
+    if (unit) return { entry_id, unit: unit.key };
+    const slot = printer.slots.find((one) => one.device_id === device);
+    if (slot) return { entry_id, slot_no: slot.slot_no, ...(slot.unit === null ? {} : { unit: slot.unit }) };
+  }
+  return undefined;
+}
+
+/** Whether an event that was just told belongs to a history with this filter. */
+export function matches(
+  event: SlotEvent,
+  printer: Printer,
+  filter: Record<string, string | number>,
+  spool?: string,
+): boolean {
+  if (spool && event.identifiers?.external_id !== spool) return false;
+  if (filter.entry_id === undefined) return true;
+  if (filter.entry_id !== printer.entry_id) return false;
+  const unit = printer.units.find((one) => one.key === filter.unit);
+  if (filter.unit !== undefined && event.slot.ams_unit_no !== unit?.ams_unit_no) return false;
+  if (filter.slot_no === undefined) return true;
+  return event.slot.slot_no === filter.slot_no && event.slot.is_ams_slot === (filter.unit !== undefined);
+}
+
+const byNumber = (a: Slot, b: Slot) => a.slot_no - b.slot_no;

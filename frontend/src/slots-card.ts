@@ -1,0 +1,348 @@
+/** The units of one or all printers, and the spools in them. */
+
+import { css, html, nothing, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import { styleMap } from "lit/directives/style-map.js";
+import type { AssignDialog } from "./assign-dialog";
+import { FeedCard, shared } from "./base";
+import { coloursOf } from "./colour";
+import { ago } from "./days";
+import { deviceName, entityOf, navigate, showMoreInfo, stateText, text, type Hass } from "./ha";
+import { columnsFor, scenes, type Bay, type Box, type Printer, type Scene, type Slot, type Unit } from "./model";
+import { percentLeft, spool, spoolStyles, type Look } from "./spool";
+
+const BAY = 76;
+
+export class SlotsCard extends FeedCard {
+  private room = 8;
+  private readonly measure = new ResizeObserver(([entry]) => {
+    const room = Math.floor(((entry?.contentRect.width ?? 640) - 48) / BAY);
+    if (room === this.room) return;
+    this.room = room;
+    this.requestUpdate();
+  });
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.measure.observe(this);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.measure.disconnect();
+  }
+
+  protected override content(hass: Hass): TemplateResult {
+    const printers = this.feed?.printers;
+    if (!printers)
+      return this.feed?.failed
+        ? this.note("mdi:power-plug-off-outline", text(hass, "card.unavailable"))
+        : this.note("mdi:printer-3d", text(hass, "card.loading"));
+    if (printers.length === 0)
+      return this.note("mdi:printer-3d", text(hass, "card.no_printers"), html` <a
+        href="/config/integrations/integration/filament_slots">${text(hass, "card.add_printer")}</a>`);
+    const shown = scenes(printers, this.device);
+    if (shown.length === 0) return this.note("mdi:help-circle-outline", text(hass, "card.device_gone"));
+    return html`${this.heading ? html`<h2 class="title">${this.heading}</h2>` : nothing}
+      ${this.feed?.failed ? this.note("mdi:power-plug-off-outline", text(hass, "card.unavailable")) : nothing}
+      ${repeat(shown, ({ printer }) => printer.entry_id, (scene) => this.scene(hass, scene))}
+      <filament-slots-assign-dialog .hass=${hass}></filament-slots-assign-dialog>`;
+  }
+
+  private scene(hass: Hass, { printer, boxes }: Scene): TemplateResult {
+    return html`<section>
+      <header>
+        <h2>${deviceName(hass, printer.device_id, printer.name)}</h2>
+        ${this.condition(hass, printer)}
+      </header>
+      ${boxes.length === 0
+        ? printer.state === "loaded"
+          ? html`<p class="secondary">${text(hass, "card.no_slots")}</p>`
+          : nothing
+        : html`<div class="boxes">
+            ${repeat(boxes, (box) => box.unit?.key ?? "", (box) => this.box(hass, printer, box))}
+          </div>`}
+    </section>`;
+  }
+
+  private condition(hass: Hass, printer: Printer): TemplateResult | typeof nothing {
+    if (printer.connected) return nothing;
+    if (printer.state !== "loaded")
+      return html`<span class="condition secondary"><ha-icon .icon=${"mdi:power-plug-off-outline"}></ha-icon>
+        ${text(hass, "card.not_loaded")}</span>`;
+    const { language } = hass.locale;
+    const words = [
+      printer.error
+        ? hass.localize(
+            `component.filament_slots.entity.sensor.driver_status.state_attributes.error.state.${printer.error}`,
+          )
+        : text(hass, "card.not_connected"),
+      printer.last_seen ? text(hass, "card.seen", { age: ago(printer.last_seen, new Date(), language) }) : "",
+    ];
+    const helpless = printer.status === "auth_failed" || printer.status === "config_error";
+    return html`<span class="condition secondary">
+      <ha-icon .icon=${helpless ? "mdi:alert-circle-outline" : "mdi:sleep"}></ha-icon>
+      ${words.filter(Boolean).join(" · ")}</span>`;
+  }
+
+  private box(hass: Hass, printer: Printer, { unit, bays }: Box): TemplateResult {
+    const columns = columnsFor(bays.length, this.room);
+    const here = printer.connected && unit?.online !== false;
+    return html`<div class="box" style=${styleMap({ "--columns": String(columns) })}>
+      <div class="unit">
+        <h3>${unit ? unitName(hass, unit, bays.length) : text(hass, "card.external")}</h3>
+        ${unit ? html`<span class="climate secondary">${this.climate(hass, printer, unit, here)}</span>` : nothing}
+      </div>
+      <ul class="bays">
+        ${repeat(bays, (bay) => bay.slot_no, (bay) => html`<li>${this.bay(hass, bay, here)}</li>`)}
+      </ul>
+    </div>`;
+  }
+
+  /** Humidity and drying; of a unit that is away nothing is known. */
+  private climate(hass: Hass, printer: Printer, unit: Unit, here: boolean): unknown {
+    if (!here)
+      return printer.connected
+        ? html`<ha-icon .icon=${"mdi:connection"}></ha-icon>${text(hass, "card.not_connected")}`
+        : nothing;
+    const { language } = hass.locale;
+    const percent = unit.humidity_percent;
+    const minutes = unit.drying_minutes_left;
+    return html`${unit.drying
+      ? html`<span title=${text(hass, "card.drying")}><ha-icon .icon=${"mdi:heat-wave"}></ha-icon>
+          <span class="hidden">${text(hass, "card.drying")}</span>${minutes ? duration(minutes, language) : nothing}</span>`
+      : nothing}
+    ${percent !== null || unit.humidity_index !== null
+      ? html`<span title=${text(hass, "card.humidity")}><ha-icon .icon=${"mdi:water-percent"}></ha-icon>
+          <span class="hidden">${text(hass, "card.humidity")}</span>
+          ${percent !== null ? percentText(percent, language) : `${unit.humidity_index}/5`}</span>`
+      : nothing}`;
+  }
+
+  private bay(hass: Hass, { slot_no, slot }: Bay, here: boolean): TemplateResult {
+    if (!slot)
+      return html`<div class="bay"><span class="label">${slot_no}</span>${spool("unknown", {})}
+        <span class="first nothing">${text(hass, "card.unknown")}</span></div>`;
+    const label = slot.label ?? String(slot_no);
+    const look = lookOf(slot);
+    const [first, second] = words(hass, slot, look);
+    // What is no material is said in a lower voice.
+    const plainly = first !== slot.filament.material && look !== "identified";
+    const left = look === "empty" ? undefined : percentLeft(slot.filament);
+    const active = here && slot.active === true;
+    const feeding = stateText(hass, "binary_sensor.active", "on");
+    return html`<button
+      class="bay ${active ? "active" : ""}"
+      data-label=${label}
+      @click=${() => this.open(hass, slot)}
+    >
+      <span class="label">${label}${active
+        ? html`<ha-icon .icon=${"mdi:printer-3d-nozzle"} title=${feeding}></ha-icon>
+            <span class="hidden">${feeding}</span>`
+        : nothing}</span>
+      ${spool(look, slot.filament)}
+      <span class="first ${plainly ? "nothing" : ""}">${first}</span>
+      ${second ? html`<span class="second secondary">${second}</span>` : nothing}
+      ${left === undefined
+        ? nothing
+        : html`<span class="secondary">${text(hass, "card.left", {
+            percent: percentText(left, hass.locale.language),
+          })}</span>`}
+        <span class="hidden">${coloursOf(slot.filament).length > 0 ? slot.filament.color_hex : nothing}</span>
+      </button>
+      ${look === "unidentified" && hass.services.filament_slots?.assign_spool
+        ? html`<button class="chip assign" title=${text(hass, "assign.title", { label })}
+            @click=${() => this.assignDialog?.ask(slot)}>${text(hass, "assign.assign")}
+            <span class="hidden">${label}</span></button>`
+        : nothing}`;
+  }
+
+  private get assignDialog(): AssignDialog | null {
+    return this.renderRoot.querySelector("filament-slots-assign-dialog");
+  }
+
+  private open(hass: Hass, slot: Slot): void {
+    const entityId = entityOf(hass, slot.device_id);
+    if (entityId) showMoreInfo(this, entityId);
+    else if (hass.user?.is_admin) navigate(`/config/devices/device/${slot.device_id}`);
+  }
+
+  static override styles = [
+    shared,
+    spoolStyles,
+    css`
+      .title {
+        padding: 12px 16px 0;
+        font-size: var(--ha-font-size-xl, 20px);
+      }
+      section {
+        padding: 12px;
+      }
+      section + section {
+        border-block-start: 1px solid var(--divider-color);
+      }
+      header {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        justify-content: space-between;
+        gap: 2px 12px;
+        padding: 0 4px 10px;
+      }
+      .condition,
+      .climate,
+      .climate > span {
+        display: inline-flex;
+        align-items: center;
+        gap: 4px;
+      }
+      .climate {
+        gap: 10px;
+        --mdc-icon-size: 16px;
+      }
+      .climate > span {
+        gap: 2px;
+      }
+      .boxes {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 10px;
+      }
+      .box {
+        flex: var(--columns) 1 max(128px, calc(var(--columns) * 72px + 12px));
+        max-width: max(160px, calc(var(--columns) * 148px + 12px));
+        min-width: 0;
+        box-sizing: border-box;
+        padding: 8px 6px;
+        background: var(--tint);
+        border-radius: var(--ha-border-radius-lg, 12px);
+      }
+      .unit {
+        display: flex;
+        flex-wrap: wrap;
+        justify-content: space-between;
+        align-items: center;
+        gap: 2px 8px;
+        padding: 0 6px 6px;
+        min-height: 20px;
+      }
+      h3 {
+        font-size: var(--ha-font-size-m, 14px);
+      }
+      .bays {
+        display: grid;
+        grid-template-columns: repeat(var(--columns), minmax(0, 1fr));
+        gap: 4px;
+        list-style: none;
+        margin: 0;
+        padding: 0;
+      }
+      li {
+        display: flex;
+        flex-direction: column;
+        align-items: center;
+        min-width: 0;
+      }
+      .assign {
+        padding: 3px 10px;
+        margin-block-start: 2px;
+      }
+      .assign:hover {
+        background: color-mix(in srgb, var(--primary-text-color) 7%, transparent);
+      }
+      .bay {
+        width: 100%;
+        display: flex;
+        flex-direction: column;
+        align-items: center;
+        gap: 2px;
+        padding: 6px 2px 8px;
+        border-radius: var(--ha-border-radius-md, 8px);
+        box-sizing: border-box;
+        text-align: center;
+        line-height: 1.25;
+      }
+      button.bay:hover {
+        background: color-mix(in srgb, var(--primary-text-color) 7%, transparent);
+      }
+      .bay.active {
+        background: color-mix(in srgb, var(--primary-color) 12%, transparent);
+        box-shadow: inset 0 0 0 2px var(--primary-color);
+      }
+      .label {
+        display: inline-flex;
+        align-items: center;
+        gap: 2px;
+        min-height: 18px;
+        max-width: 100%;
+        margin-block-end: 2px;
+        font-size: var(--ha-font-size-s, 12px);
+        overflow-wrap: anywhere;
+        --mdc-icon-size: 14px;
+      }
+      .first {
+        margin-block-start: 4px;
+        font-size: var(--ha-font-size-m, 14px);
+        font-weight: var(--ha-font-weight-medium, 500);
+      }
+      .first,
+      .second {
+        max-width: 100%;
+        overflow: hidden;
+        overflow-wrap: anywhere;
+        hyphens: auto;
+        display: -webkit-box;
+        -webkit-box-orient: vertical;
+        -webkit-line-clamp: 2;
+      }
+      .first.nothing {
+        font-size: var(--ha-font-size-s, 12px);
+        font-weight: var(--ha-font-weight-normal, 400);
+        color: var(--secondary-text-color);
+      }
+      .hidden {
+        position: absolute;
+        width: 1px;
+        height: 1px;
+        overflow: hidden;
+        clip-path: inset(50%);
+        white-space: nowrap;
+      }
+    `,
+  ];
+}
+
+function lookOf(slot: Slot): Look {
+  if (slot.status) return slot.status;
+  return Object.keys(slot.filament).length > 0 ? "unwatched" : "unknown";
+}
+
+/** What stands under the spool: what it is, and what is to be known of it. */
+function words(hass: Hass, slot: Slot, look: Look): [string, string] {
+  const { material, name } = slot.filament;
+  if (look === "empty") return [stateText(hass, "sensor.status", "empty"), ""];
+  if (look === "unknown") return [text(hass, "card.unknown"), ""];
+  const unidentified = look === "unidentified" ? stateText(hass, "sensor.status", "unidentified") : "";
+  const known = slot.assigned_label || name || "";
+  const first = material || known || unidentified || stateText(hass, "sensor.status", "identified");
+  const second = unidentified || known;
+  return [first, second === first ? "" : second];
+}
+
+/** What the user calls it, else its model and letter; a single bay bears the letter itself. */
+function unitName(hass: Hass, unit: Unit, bays: number): string {
+  const given = hass.devices[unit.device_id]?.name_by_user;
+  const model = unit.model ?? "AMS";
+  return given || (bays > 1 ? `${model} ${unit.label ?? unit.ams_unit_no}` : model);
+}
+
+function percentText(percent: number, language: string): string {
+  return new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(percent / 100);
+}
+
+function duration(minutes: number, language: string): string {
+  const part = (value: number, unit: string) =>
+    new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "narrow" }).format(value);
+  const hours = Math.floor(minutes / 60);
+  return [hours ? part(hours, "hour") : "", minutes % 60 ? part(minutes % 60, "minute") : ""].join(" ").trim();
+}

@@ -1,0 +1,113 @@
+/** A spool as it looks from the side: its colours, how much is left, who it is. */
+
+import { css, html, nothing, type TemplateResult } from "lit";
+import { styleMap } from "lit/directives/style-map.js";
+import { coloursOf, css as cssColour, discBackground, inkOn } from "./colour";
+import type { Filament, Status } from "./model";
+
+/** unknown: nobody has said anything yet; unwatched: no sensor sees whether a spool is there. */
+export type Look = Status | "unknown" | "unwatched";
+
+export function spool(look: Look, filament: Filament): TemplateResult {
+  if (look === "empty" || look === "unknown")
+    return html`<div class="spool ${look}" aria-hidden="true">${look === "unknown" ? "–" : nothing}</div>`;
+  const colours = coloursOf(filament);
+  const left = percentLeft(filament);
+  const style = {
+    "--disc": discBackground(colours),
+    "--ink": colours.length > 0 ? cssColour(inkOn(colours)) : undefined,
+    "--left": left === undefined ? undefined : `${left}%`,
+  };
+  return html`<div class="spool ${look} ${colours.length > 0 ? "" : "plain"}" style=${styleMap(style)} aria-hidden="true">
+    ${left === undefined ? nothing : html`<div class="ring ${left < 15 ? "low" : ""}"></div>`}
+    <div class="disc"></div>
+    <div class="hub">${look === "unidentified" ? "?" : nothing}</div>
+  </div>`;
+}
+
+/** What is left in percent, where it can be trusted. */
+export function percentLeft(filament: Filament): number | undefined {
+  const left = filament.remaining_percent;
+  return typeof left === "number" && left >= 0 && left <= 100 ? left : undefined;
+}
+
+export const spoolStyles = css`
+  .spool {
+    position: relative;
+    width: var(--spool-size, 64px);
+    max-width: 100%;
+    aspect-ratio: 1;
+    border-radius: 50%;
+    box-sizing: border-box;
+    flex: none;
+  }
+  .spool > div {
+    position: absolute;
+    border-radius: 50%;
+    box-sizing: border-box;
+  }
+  .empty,
+  .unknown {
+    border: 2px dashed var(--edge);
+    transform: scale(0.82);
+  }
+  .unknown {
+    border-style: dotted;
+    display: grid;
+    place-items: center;
+    color: var(--secondary-text-color);
+    font-size: 1.25em;
+  }
+  .ring {
+    inset: 0;
+    background: conic-gradient(
+      var(--primary-color) var(--left),
+      color-mix(in srgb, var(--primary-text-color) 14%, transparent) 0
+    );
+    mask: radial-gradient(closest-side, transparent calc(100% - 4px), #000 calc(100% - 3.5px));
+  }
+  .ring.low {
+    background: conic-gradient(
+      var(--error-color) var(--left),
+      color-mix(in srgb, var(--primary-text-color) 14%, transparent) 0
+    );
+  }
+  .disc {
+    inset: 9%;
+    border: 1.5px solid var(--edge);
+    background: var(--disc);
+    background-clip: border-box;
+  }
+  .disc::after {
+    content: "";
+    position: absolute;
+    inset: 0;
+    border-radius: 50%;
+    opacity: 0.14;
+    background: repeating-radial-gradient(circle, transparent 0 2.5px, var(--ink) 3px 3.5px);
+  }
+  .plain .disc {
+    background: repeating-linear-gradient(
+      45deg,
+      color-mix(in srgb, var(--primary-text-color) 16%, transparent) 0 4px,
+      transparent 4px 9px
+    );
+  }
+  .unwatched .disc {
+    border-style: dashed;
+  }
+  .hub {
+    inset: 36%;
+    display: grid;
+    place-items: center;
+    background: var(--paper);
+    border: 1.5px solid var(--edge);
+  }
+  .unidentified .hub {
+    inset: 27%;
+    font-weight: 700;
+    font-size: calc(var(--spool-size, 64px) * 0.34);
+    line-height: 1;
+    color: var(--primary-text-color);
+  }
+`;

@@ -1,0 +1,29 @@
+/** A dashboard of all printers; the cards follow them by themselves. */
+
+import { loadTexts, text, type Hass } from "./ha";
+
+export async function dashboard(hass: Hass) {
+  await loadTexts(hass);
+  // Texts that were just loaded are in the object that Home Assistant hands out next.
+  const now = (document.querySelector("home-assistant") as { hass?: Hass } | null)?.hass ?? hass;
+  const card = (type: string) => ({ type: `custom:${type}`, grid_options: { columns: "full" } });
+  const section = (type: string, column_span: number) => ({ type: "grid", column_span, cards: [card(type)] });
+  return {
+    title: text(now, "strategy.title"),
+    views: [
+      {
+        title: text(now, "strategy.title"),
+        path: "slots",
+        icon: "mdi:printer-3d",
+        type: "sections",
+        max_columns: 3,
+        dense_section_placement: true,
+        sections: [
+          section("filament-slots-card", 2),
+          section("filament-slots-timeline-card", 1),
+          ...(now.user?.is_admin ? [section("filament-slots-health-card", 1)] : []),
+        ],
+      },
+    ],
+  };
+}

@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+import { BLACK, WHITE, coloursOf, contrast, discBackground, inkOn, parseColour } from "../src/colour";
+
+describe("colours as printers write them", () => {
+  it("reads six and eight digits in any case", () => {
+    expect(parseColour("#FF8000")).toEqual({ red: 255, green: 128, blue: 0, alpha: 1 });
+    expect(parseColour("#ff800000")?.alpha).toBe(0);
+    expect(parseColour("#FF800080")?.alpha).toBeCloseTo(0.5, 2);
+  });
+
+  it.each(["", "red", "#F80", "#FF80", "#GGGGGG", "FF8000", "#FF80000", "#FF8000;x:y", null, 7, {}])(
+    "takes %j for no colour",
+    (text) => {
+      expect(parseColour(text)).toBeUndefined();
+      expect(coloursOf({ color_hex: text, colors: text })).toEqual([]);
+    },
+  );
+
+  it("prefers several colours, and leaves out what cannot be read", () => {
+    const filament = { color_hex: "#000000", colors: ["#FF0000", "nonsense", "#00FF00"] };
+    expect(coloursOf(filament).map(({ red }) => red)).toEqual([255, 0]);
+    expect(coloursOf({ color_hex: "#000000", colors: [] })).toEqual([BLACK]);
+  });
+});
+
+describe("the disc", () => {
+  it("has a slice for each colour", () => {
+    expect(discBackground([BLACK, WHITE])).toBe(
+      "conic-gradient(rgb(0 0 0 / 1) 0deg 180deg, rgb(255 255 255 / 1) 180deg 360deg)",
+    );
+  });
+
+  it("shows checks through clear filament only", () => {
+    expect(discBackground([{ ...WHITE, alpha: 0.5 }])).toContain("repeating-conic-gradient");
+    expect(discBackground([WHITE])).not.toContain("repeating");
+    expect(discBackground([])).toBeUndefined();
+  });
+});
+
+describe("ink", () => {
+  it("is readable on every filament colour (WCAG AA)", () => {
+    for (let red = 0; red < 256; red += 15)
+      for (let green = 0; green < 256; green += 15)
+        for (let blue = 0; blue < 256; blue += 15) {
+          const colour = { red, green, blue, alpha: 1 };
+          expect(contrast(inkOn([colour]), colour)).toBeGreaterThanOrEqual(4.5);
+        }
+  });
+
+  it("is dark on clear filament", () => {
+    expect(inkOn([{ ...BLACK, alpha: 0.1 }])).toEqual(BLACK);
+  });
+
+  it("knows the contrasts of the standard", () => {
+    expect(contrast(BLACK, WHITE)).toBeCloseTo(21, 5);
+    expect(contrast(WHITE, WHITE)).toBe(1);
+  });
+});

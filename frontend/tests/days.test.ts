@@ -1,0 +1,44 @@
+import { describe, expect, it } from "vitest";
+import { ago, byDay, dayName, dayOf } from "../src/days";
+
+const at = (event_at: string) => ({ event_at });
+const now = new Date("2026-11-20T10:00:00Z");
+
+describe("days", () => {
+  it("group by the reader's midnight and keep the order", () => {
+    const events = [at("2026-11-20T00:30:00Z"), at("2026-11-19T23:30:00Z"), at("2026-11-19T12:00:00Z")];
+    expect(byDay(events, "Europe/Prague").map(({ day, events }) => [day, events.length])).toEqual([
+      ["2026-11-20", 2],
+      ["2026-11-19", 1],
+    ]);
+    expect(byDay(events, "UTC").map(({ day }) => day)).toEqual(["2026-11-20", "2026-11-19"]);
+    expect(byDay([], "UTC")).toEqual([]);
+  });
+
+  it("are right when the clock changes", () => {
+    expect(dayOf("2026-10-24T22:30:00Z", "Europe/Prague")).toBe("2026-10-25");
+    expect(dayOf("2026-10-25T22:59:00Z", "Europe/Prague")).toBe("2026-10-25");
+    expect(dayOf("2026-10-25T23:01:00Z", "Europe/Prague")).toBe("2026-10-26");
+  });
+
+  it.each([
+    ["2026-11-20", "en", "Today"],
+    ["2026-11-19", "en", "Yesterday"],
+    ["2026-11-20", "de", "Heute"],
+    ["2026-11-18", "en", "Wednesday, November 18"],
+    ["2025-11-18", "de", "Dienstag, 18. November 2025"],
+  ])("%s in %s is %s", (day, language, name) => {
+    expect(dayName(day, now, "UTC", language)).toBe(name);
+  });
+});
+
+describe("ages", () => {
+  it.each([
+    ["2026-11-20T09:59:30Z", "30 seconds ago"],
+    ["2026-11-20T09:30:00Z", "30 minutes ago"],
+    ["2026-11-20T02:00:00Z", "8 hours ago"],
+    ["2026-11-10T10:00:00Z", "10 days ago"],
+  ])("%s is %s", (then, age) => {
+    expect(ago(then, now, "en")).toBe(age);
+  });
+});

@@ -1,0 +1,114 @@
+import { describe, expect, it } from "vitest";
+import { baysOf, columnsFor, eventsFilter, matches, scenes, type Printer, type Slot, type SlotEvent, type Unit } from "../src/model";
+
+const slot = (unit: string | null, slot_no: number): Slot => ({
+  entry_id: "one",
+  device_id: `${unit}-${slot_no}`,
+  unit,
+  slot_no,
+  label: null,
+  present: true,
+  status: "identified",
+  active: null,
+  identifiers: { rfid_uid: null, external_id: "bambulab:1", vendor_tag: null },
+  assigned_label: null,
+  filament: {},
+});
+
+const unit = (key: string, ams_unit_no: number, slots_total = 4) =>
+  ({ key, ams_unit_no, slots_total, device_id: `unit-${key}` }) as Unit;
+
+const printer = {
+  entry_id: "one",
+  device_id: "printer",
+  units: [unit("b", 2, 1), unit("a", 1)],
+  slots: [slot(null, 2), slot(null, 1), slot("b", 1), slot("a", 3), slot("a", 1)],
+} as Printer;
+const bare = { entry_id: "two", device_id: "bare", units: [], slots: [] } as unknown as Printer;
+
+describe("the layout", () => {
+  it("has units in their order, then what hangs off the printer", () => {
+    const [scene] = scenes([printer]);
+    expect(scene?.boxes.map((box) => [box.unit?.key, box.bays.map((bay) => bay.slot_no)])).toEqual([
+      ["a", [1, 2, 3, 4]],
+      ["b", [1]],
+      [undefined, [1, 2]],
+    ]);
+  });
+
+  it("shows bays nobody spoke of, and no more than there can be", () => {
+    expect(baysOf({ slots_total: 4 }, [slot("a", 3)]).map((bay) => bay.slot !== undefined)).toEqual([
+      false,
+      false,
+      true,
+      false,
+    ]);
+    expect(baysOf({ slots_total: 0 }, [])).toEqual([]);
+    expect(baysOf({ slots_total: 0 }, [slot("a", 2)])).toHaveLength(2);
+    expect(baysOf({ slots_total: 9999 }, [])).toHaveLength(64);
+  });
+
+  it("can be of a printer, a unit or a slot", () => {
+    const bays = (device: string) =>
+      scenes([printer, bare], device).flatMap(({ boxes }) => boxes.map((box) => box.bays.length));
+    expect(bays("printer")).toEqual([4, 1, 2]);
+    expect(bays("unit-a")).toEqual([4]);
+    expect(bays("a-3")).toEqual([1]);
+    expect(bays("null-2")).toEqual([1]);
+    expect(scenes([printer, bare], "bare")).toEqual([{ printer: bare, boxes: [] }]);
+    expect(scenes([printer, bare], "gone")).toEqual([]);
+    expect(scenes([printer, bare])).toHaveLength(2);
+  });
+
+  it.each([
+    [0, 8, 1],
+    [1, 8, 1],
+    [4, 8, 4],
+    [5, 8, 5],
+    [4, 2, 2],
+    [5, 4, 3],
+    [8, 8, 8],
+    [12, 8, 6],
+    [16, 8, 8],
+    [16, 4, 4],
+    [9, 0, 1],
+  ])("%i bays with room for %i stand in rows of %i", (bays, most, columns) => {
+    expect(columnsFor(bays, most)).toBe(columns);
+  });
+});
+
+describe("history of a device", () => {
+  const event = (ams_unit_no: number | null, slot_no: number) =>
+    ({
+      slot: { is_ams_slot: ams_unit_no !== null, ams_unit_no, slot_no },
+      identifiers: { external_id: "bambulab:1" },
+    }) as SlotEvent;
+
+  it("is asked for by printer, unit or slot", () => {
+    expect(eventsFilter([bare, printer], "printer")).toEqual({ entry_id: "one" });
+    expect(eventsFilter([printer], "unit-b")).toEqual({ entry_id: "one", unit: "b" });
+    expect(eventsFilter([printer], "a-3")).toEqual({ entry_id: "one", unit: "a", slot_no: 3 });
+    expect(eventsFilter([printer], "null-2")).toEqual({ entry_id: "one", slot_no: 2 });
+    expect(eventsFilter([printer], "gone")).toBeUndefined();
+  });
+
+  it.each([
+    [{}, 1, 3, true],
+    [{ entry_id: "one" }, 1, 3, true],
+    [{ entry_id: "two" }, 1, 3, false],
+    [{ entry_id: "one", unit: "b" }, 2, 1, true],
+    [{ entry_id: "one", unit: "b" }, 1, 1, false],
+    [{ entry_id: "one", unit: "gone" }, 1, 1, false],
+    [{ entry_id: "one", unit: "a", slot_no: 3 }, 1, 3, true],
+    [{ entry_id: "one", unit: "a", slot_no: 3 }, 1, 4, false],
+    [{ entry_id: "one", slot_no: 1 }, null, 1, true],
+    [{ entry_id: "one", slot_no: 1 }, 1, 1, false],
+  ])("%j takes an event of unit %s, slot %i: %s", (filter, unitNo, slotNo, taken) => {
+    expect(matches(event(unitNo, slotNo), printer, filter as Record<string, string>)).toBe(taken);
+  });
+
+  it("can be that of one spool", () => {
+    expect(matches(event(1, 1), printer, {}, "bambulab:1")).toBe(true);
+    expect(matches(event(1, 1), printer, {}, "bambulab:2")).toBe(false);
+  });
+});

@@ -1,0 +1,1 @@
+"""Our cards in a real browser: headless Chromium on a real Home Assistant process."""

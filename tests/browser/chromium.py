@@ -1,0 +1,321 @@
+"""Headless Chromium, driven over its own DevTools protocol.
+
+`Chromium` is a process that ends with its context; `Page` is a tab. Elements are found
+by selectors that look through open shadow roots, as Home Assistant is made of them.
+"""
+
+import asyncio
+import base64
+from contextlib import suppress
+from itertools import count
+import json
+import os
+from pathlib import Path
+import shutil
+import signal
+import subprocess
+from typing import Any, Self
+
+import aiohttp
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-sync",
+    "--force-color-profile=srgb",
+    "--hide-scrollbars",
+    "--no-default-browser-check",
+    "--no-first-run",
+    "--remote-debugging-port=0",
+)
+START_TIMEOUT = 60.0
+WAIT_TIMEOUT = 20.0
+
+# Finds what a selector names, in the document and in every open shadow root below it.
+HELPERS = """
+globalThis.deepAll = (selector, root = document) => {
+  const found = [...root.querySelectorAll(selector)];
+  for (const element of root.querySelectorAll("*"))
+    if (element.shadowRoot) found.push(...deepAll(selector, element.shadowRoot));
+  return found;
+};
+globalThis.deep = (selector, root) => deepAll(selector, root)[0];
+globalThis.textOf = (element) =>
+  [...(element.shadowRoot?.childNodes ?? []), ...element.childNodes].map((node) =>
+    node.nodeType === 3 ? node.data
+    : node.nodeType !== 1 || node.localName === "style" ? ""
+    : textOf(node)).join(" ").replace(/\\s+/g, " ").trim();
+"""
+
+
+class PageError(Exception):
+    """Something in the page went wrong, or did not happen in time."""
+
+
+class Chromium:
+    """A browser with a profile of its own in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+        self._ids = count(1)
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._pages: dict[str, Page] = {}
+
+    async def __aenter__(self) -> Self:
+        """Start the browser and connect to it."""
+        program = next(filter(None, map(shutil.which, NAMES)), None)
+        if program is None:
+            raise PageError(
+                "no Chromium is installed (Debian: apt-get install chromium)"
+            )
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "browser.log").open("wb") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                program,
+                *FLAGS,
+                f"--user-data-dir={self._folder}",
+                "about:blank",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._session = aiohttp.ClientSession()
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                self._socket = await self._session.ws_connect(
+                    await self._address(), max_msg_size=0
+                )
+        except BaseException:
+            await self.__aexit__()
+            raise
+        self._reader = asyncio.create_task(self._read())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End the browser and all its helpers."""
+        if hasattr(self, "_reader"):
+            await self._socket.close()
+            await self._reader
+        await self._session.close()
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        await self._process.wait()
+
+    async def page(self, *, width: int = 1280, height: int = 900) -> Page:
+        """Open a tab."""
+        target = (await self.send("Target.createTarget", url="about:blank"))["targetId"]
+        session = (
+            await self.send("Target.attachToTarget", targetId=target, flatten=True)
+        )["sessionId"]
+        page = self._pages[session] = Page(self, session)
+        for domain in ("Page", "Runtime", "Log", "Network", "Performance"):
+            await page.send(f"{domain}.enable")
+        await page.before_scripts(HELPERS)
+        await page.resize(width, height)
+        return page
+
+    async def send(
+        self, method: str, session: str | None = None, **params: Any
+    ) -> dict[str, Any]:
+        """Send a command; return its result."""
+        number = next(self._ids)
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        message = {"id": number, "method": method, "params": params}
+        await self._socket.send_json(
+            message | ({"sessionId": session} if session else {})
+        )
+        async with asyncio.timeout(START_TIMEOUT):
+            return await answer
+
+    async def _address(self) -> str:
+        file = self._folder / "DevToolsActivePort"
+        assert self._process is not None
+        while not file.exists() or len(file.read_text().splitlines()) < 2:
+            if self._process.returncode is not None:
+                log = (self._folder / "browser.log").read_text(errors="replace")
+                raise PageError(f"Chromium ended by itself:\n{log}")
+            await asyncio.sleep(0.05)
+        port, path = file.read_text().splitlines()
+        return f"ws://127.0.0.1:{port}{path}"
+
+    async def _read(self) -> None:
+        async for frame in self._socket:
+            message = frame.json()
+            if "id" in message:
+                answer = self._answers.pop(message["id"])
+                if answer.done():
+                    continue
+                if "error" in message:
+                    answer.set_exception(PageError(str(message["error"])))
+                else:
+                    answer.set_result(message["result"])
+            elif page := self._pages.get(message.get("sessionId", "")):
+                page.hear(message["method"], message["params"])
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(PageError("the browser is gone"))
+
+
+class Page:
+    """A tab.
+
+    errors: what the console and uncaught exceptions complained of.
+    requests: the addresses that were asked for.
+    frames: what came over the page's websockets.
+    """
+
+    def __init__(self, browser: Chromium, session: str) -> None:
+        self._browser = browser
+        self._session = session
+        self.errors: list[str] = []
+        self.requests: list[str] = []
+        self.frames: list[str] = []
+
+    async def send(self, method: str, **params: Any) -> dict[str, Any]:
+        """Send a command to this tab; return its result."""
+        return await self._browser.send(method, self._session, **params)
+
+    async def before_scripts(self, source: str) -> None:
+        """Run a script before those of each page that is opened from now on."""
+        await self.send("Page.addScriptToEvaluateOnNewDocument", source=source)
+
+    async def open(self, url: str) -> None:
+        """Go to an address."""
+        await self.send("Page.navigate", url=url)
+
+    async def resize(self, width: int, height: int) -> None:
+        """Be as large as a phone, or a wall."""
+        await self.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=2 if width < 600 else 1,
+            mobile=width < 600,
+        )
+
+    async def run(self, expression: str) -> Any:
+        """Return what a JavaScript expression comes to; promises are awaited."""
+        answer = await self.send(
+            "Runtime.evaluate",
+            expression=expression,
+            awaitPromise=True,
+            returnByValue=True,
+            userGesture=True,
+        )
+        if details := answer.get("exceptionDetails"):
+            told = details.get("exception", {}).get("description") or details["text"]
+            raise PageError(f"{expression}: {told}")
+        return answer["result"].get("value")
+
+    async def wait(self, condition: str, seconds: float = WAIT_TIMEOUT) -> Any:
+        """Wait until an expression is true; return what it came to."""
+        told = ""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    try:
+                        # An element itself cannot be sent.
+                        if value := await self.run(
+                            f"((found) => found instanceof Node || found)({condition})"
+                        ):
+                            return value
+                    except PageError as err:
+                        # While a page loads, what is looked for may not be there.
+                        told = str(err)
+                    await asyncio.sleep(0.05)
+        raise PageError(f"not within {seconds:g} s: {condition} {told}")
+
+    async def text(self, selector: str) -> str:
+        """Return all text of an element, that in shadow roots included."""
+        return str(await self.run(f"textOf(deep({json.dumps(selector)}))"))
+
+    async def click(self, selector: str) -> None:
+        """Click on an element as a mouse does."""
+        # Not before it is what the mouse would hit: something may still cover it.
+        box = await self.wait(
+            f"""(() => {{
+              const element = deep({json.dumps(selector)});
+              element.scrollIntoView({{block: "center", behavior: "instant"}});
+              const {{left, top, width, height}} = element.getBoundingClientRect();
+              const x = left + width / 2, y = top + height / 2;
+              let hit = document.elementFromPoint(x, y), outer;
+              while (hit?.shadowRoot && hit !== outer)
+                [outer, hit] = [hit, hit.shadowRoot.elementFromPoint(x, y) ?? hit];
+              return element.contains(hit) && {{x, y}};
+            }})()"""
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            await self.send(
+                "Input.dispatchMouseEvent",
+                type=kind,
+                button="left",
+                clickCount=1,
+                **box,
+            )
+
+    async def key(self, key: str) -> None:
+        """Press a key and let it go."""
+        code = {"Enter": 13, "Tab": 9, "Escape": 27}[key]
+        for kind in ("keyDown", "keyUp"):
+            await self.send(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                code=key,
+                windowsVirtualKeyCode=code,
+                **({"text": "\r"} if key == "Enter" and kind == "keyDown" else {}),
+            )
+
+    async def screenshot(self, file: Path, selector: str | None = None) -> None:
+        """Keep what the tab shows, or one element of it, as a PNG."""
+        clip = {}
+        if selector:
+            box = await self.run(
+                f"""(() => {{
+                  const {{x, y, width, height}} =
+                    deep({json.dumps(selector)}).getBoundingClientRect();
+                  return {{x, y, width, height, scale: 1}};
+                }})()"""
+            )
+            clip = {"clip": box}
+        answer = await self.send("Page.captureScreenshot", format="png", **clip)
+        _keep(file, base64.b64decode(answer["data"]))
+
+    def hear(self, method: str, params: dict[str, Any]) -> None:
+        """Take note of what the tab tells by itself."""
+        match method:
+            case "Runtime.exceptionThrown":
+                details = params["exceptionDetails"]
+                self.errors.append(
+                    details.get("exception", {}).get("description") or details["text"]
+                )
+            case "Runtime.consoleAPICalled" if params["type"] == "error":
+                self.errors.append(
+                    " ".join(
+                        str(arg.get("value") or arg.get("description"))
+                        for arg in params["args"]
+                    )
+                )
+            case "Log.entryAdded" if params["entry"]["level"] == "error":
+                entry = params["entry"]
+                self.errors.append(f"{entry['text']} {entry.get('url', '')}")
+            case "Network.requestWillBeSent":
+                self.requests.append(params["request"]["url"])
+            case "Network.webSocketCreated":
+                self.requests.append(params["url"])
+            case "Network.webSocketFrameReceived":
+                self.frames.append(params["response"]["payloadData"])
+
+
+def _keep(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)

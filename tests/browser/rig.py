@@ -1,0 +1,148 @@
+"""Home Assistant as a person in front of a browser meets it."""
+
+import json
+import os
+from pathlib import Path
+import time
+from typing import Any
+
+from ..e2e.client import Client
+from ..e2e.hass import ROOT, HomeAssistant
+from ..printers.bambu_hardware import VirtualBambu
+from .chromium import Page, PageError
+
+# Artefacts of every run; those in docs/images are put there on purpose.
+SCREENSHOTS = ROOT / os.environ.get("FILAMENT_SLOTS_SCREENSHOTS", "build/screenshots")
+AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+
+SLOTS = "filament-slots-card-content"
+TIMELINE = "filament-slots-timeline-card-content"
+HEALTH = "filament-slots-health-card-content"
+CARDS = (SLOTS, TIMELINE, HEALTH)
+
+# What a card says while it cannot say more, and what Home Assistant says of a broken one.
+RED_CARD = "deepAll('hui-error-card, ha-alert[alert-type=error]').length"
+
+
+async def sign_in(
+    page: Page, home_assistant: HomeAssistant, language: str = "en"
+) -> None:
+    """Let the tab be signed in; tokens are where the login page would leave them."""
+    url = home_assistant.url
+    tokens = {
+        "access_token": home_assistant.client.token,
+        "token_type": "Bearer",
+        "refresh_token": "",
+        "expires_in": 1800,
+        "expires": (time.time() + 86_400) * 1000,
+        "hassUrl": url,
+        "clientId": f"{url}/",
+    }
+    await page.before_scripts(
+        f"""if (location.origin === {json.dumps(url)}) {{
+          localStorage.hassTokens = {json.dumps(json.dumps(tokens))};
+          localStorage.dockedSidebar = '"always_hidden"';
+          localStorage.selectedLanguage = '"{language}"';
+        }}"""
+    )
+
+
+async def make_dashboard(
+    client: Client, config: dict[str, Any], path: str = "a-dashboard"
+) -> None:
+    """Create a dashboard; nothing but its cards is configured."""
+    await client.call(
+        "lovelace/dashboards/create", url_path=path, mode="storage", title="Test"
+    )
+    await client.call("lovelace/config/save", url_path=path, config=config)
+
+
+def cards(*configs: dict[str, Any]) -> dict[str, Any]:
+    """Return a dashboard with these cards."""
+    sections = [{"type": "grid", "cards": [config]} for config in configs]
+    return {"views": [{"type": "sections", "path": "view", "sections": sections}]}
+
+
+def truth(hardware: VirtualBambu) -> dict[str, str]:
+    """Return what is really in the printer's bays, by what their label says."""
+    found = {}
+    for unit in hardware.units.values():
+        for number, bay in enumerate(unit.bays, start=1):
+            label = (
+                f"{chr(ord('A') + unit.number - 1)}{number}"
+                if unit.number < 5
+                else f"HT-{chr(ord('A') + unit.number - 5)}"
+            )
+            found[label] = (
+                "empty"
+                if bay.spool is None
+                else "identified"
+                if bay.spool.uuid
+                else "unidentified"
+            )
+    return found
+
+
+# The looks of all bays that are drawn, by their label.
+LOOKS = """Object.fromEntries(deepAll(".bay").map((bay) => [
+  bay.dataset.label,
+  ["empty", "unidentified", "identified", "unwatched", "unknown"].find((look) =>
+    bay.querySelector(".spool").classList.contains(look)),
+]))"""
+
+
+async def shows(page: Page, expected: dict[str, str], seconds: float = 20.0) -> None:
+    """Wait until the card shows this; other bays may be there too."""
+    try:
+        await page.wait(
+            f"""(() => {{
+              const looks = {LOOKS}, expected = {json.dumps(expected)};
+              return Object.keys(expected).every((bay) => looks[bay] === expected[bay]);
+            }})()""",
+            seconds,
+        )
+    except PageError:
+        found = await page.run(LOOKS)
+        raise PageError(f"the card shows {found} and not {expected}") from None
+
+
+async def violations(page: Page, *selectors: str) -> list[str]:
+    """Return what axe-core finds wrong with these elements, by the WCAG A and AA rules."""
+    await page.run(AXE.read_text() + "; undefined")
+    found: list[dict[str, Any]] = await page.run(
+        f"""axe.run(
+          {json.dumps(selectors)}.flatMap((selector) => deepAll(selector)),
+          {{runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}},
+        ).then(({{violations}}) => violations.map(({{id, nodes}}) =>
+          ({{id, where: nodes.map((node) => node.html.slice(0, 200) +
+            " " + node.failureSummary)}})))"""
+    )
+    return [f"{one['id']}: {where}" for one in found for where in one["where"]]
+
+
+async def note_more_info(page: Page) -> None:
+    """Note in `asked` which entities the page is asked to tell more of."""
+    await page.run(
+        """window.asked = [];
+        window.addEventListener("hass-more-info", (event) => {
+          event.stopPropagation();
+          asked.push(event.detail.entityId);
+        }, true)"""
+    )
+
+
+async def darken(page: Page, *, dark: bool) -> None:
+    """Switch the theme as the user's profile does."""
+    detail = json.dumps({"dark": dark})
+    await page.run(
+        f"""document.querySelector("home-assistant").dispatchEvent(
+          new CustomEvent("settheme", {{detail: {detail}}}))"""
+    )
+    await page.wait(
+        f"document.querySelector('home-assistant').hass.themes.darkMode === {json.dumps(dark)}"
+    )
+
+
+def picture(name: str) -> Path:
+    """Return where a screenshot belongs."""
+    return SCREENSHOTS / f"{name}.png"

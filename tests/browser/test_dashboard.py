@@ -1,0 +1,332 @@
+"""The dashboard as its owner sees it."""
+
+import asyncio
+from contextlib import suppress
+import json
+from urllib.parse import urlsplit
+
+import pytest
+
+from ..e2e.client import Client, HomeAssistantError
+from ..e2e.hass import HomeAssistant
+from ..e2e.integration import add_printer, on_spool_events
+from ..printers.bambu import BambuPrinter
+from ..printers.bambu_scenarios import BLACK, PLAIN_SPOOL, WHITE, x1c
+from .chromium import Chromium, Page
+from .rig import (
+    CARDS,
+    HEALTH,
+    RED_CARD,
+    SLOTS,
+    TIMELINE,
+    cards,
+    darken,
+    make_dashboard,
+    note_more_info,
+    picture,
+    shows,
+    sign_in,
+    truth,
+    violations,
+)
+
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("socket_enabled")]
+
+A_CARD = {"type": "custom:filament-slots-card"}
+A_TIMELINE = {"type": "custom:filament-slots-timeline-card"}
+ROWS = f"(deep('{TIMELINE}')?.renderRoot.querySelectorAll('li').length ?? 0)"
+HASS = "document.querySelector('home-assistant').hass"
+
+
+def _hosts(page: Page) -> set[str]:
+    """Return whom the page talked to."""
+    return {
+        urlsplit(url).netloc for url in page.requests if url.startswith(("http", "ws"))
+    }
+
+
+async def test_the_card_is_there_at_once_and_follows_what_happens(
+    home_assistant: HomeAssistant, browser: Chromium
+) -> None:
+    client = home_assistant.client
+    heard: list[float] = []
+    clock = asyncio.get_running_loop().time
+    await on_spool_events(client, lambda event: heard.append(clock()))
+    async with BambuPrinter(x1c(), chatter=1.0) as printer:
+        hardware = printer.hardware
+        await add_printer(client, printer)
+        await make_dashboard(client, cards(A_CARD))
+        page = await browser.page()
+        await sign_in(page, home_assistant)
+        await page.open(f"{home_assistant.url}/a-dashboard")
+        await shows(page, truth(hardware), 30)
+
+        await printer.play(hardware.insert(1, 3, WHITE))
+        await shows(page, {"A3": "identified"})
+        assert clock() - heard[-1] < 1
+        assert await page.text(".bay[data-label=A3]") == (
+            "A3 PLA PLA Basic 100% left #FFFFFF"
+        )
+
+        await printer.play(hardware.remove(1, 3))
+        await shows(page, {"A3": "empty"})
+        assert clock() - heard[-1] < 1
+
+        await printer.play(hardware.start_print(1, 1))
+        await page.wait("textOf(deep('.bay.active')).includes('Feeding')")
+        # A unit that feeds a print reads no tags.
+        await printer.play(hardware.end_print())
+        await page.wait("!deep('.bay.active')")
+
+        # A tap, or Enter, opens what Home Assistant knows of the slot.
+        await note_more_info(page)
+        await page.click(".bay[data-label=A1]")
+        await page.wait("asked.length === 1")
+        await page.run("deep('.bay[data-label=B1]').focus()")
+        await page.key("Enter")
+        await page.wait("asked.length === 2")
+        told = await page.run("asked")
+        assert [entity.partition("_slot_")[2] for entity in told] == [
+            "a1_filament",
+            "b1_filament",
+        ]
+
+        # While nothing changes nothing is told.
+        del page.frames[:]
+        await asyncio.sleep(3)
+        assert not [frame for frame in page.frames if '"printer"' in frame]
+        assert page.errors == []
+        assert _hosts(page) == {urlsplit(home_assistant.url).netloc}
+
+        await home_assistant.stop()
+        await asyncio.sleep(1)
+        assert not await page.run(RED_CARD)
+        await home_assistant.start()
+        await printer.play(hardware.insert(1, 3, BLACK))
+        await shows(page, truth(hardware), 60)
+        assert not await page.run(RED_CARD)
+        complaints = [error for error in page.errors if "ERR_" not in error]
+        assert complaints == []
+
+
+async def _saved_dashboard(client: Client, title: str) -> str:
+    """Return the path of a dashboard, once it is saved as our strategy."""
+    async with asyncio.timeout(10):
+        while True:
+            for dashboard in await client.call("lovelace/dashboards/list"):
+                path = str(dashboard["url_path"])
+                with suppress(HomeAssistantError):
+                    config = await client.call("lovelace/config", url_path=path)
+                    if config == {"strategy": {"type": "custom:filament-slots"}}:
+                        assert dashboard["title"] == title
+                        return path
+            await asyncio.sleep(0.1)
+
+
+async def test_one_click_makes_a_dashboard_of_everything(
+    home_assistant: HomeAssistant, browser: Chromium
+) -> None:
+    client = home_assistant.client
+    async with BambuPrinter(x1c(), chatter=1.0) as printer:
+        hardware = printer.hardware
+        await add_printer(client, printer)
+        page = await browser.page(width=1280, height=860)
+        await sign_in(page, home_assistant)
+        await page.open(f"{home_assistant.url}/config/lovelace/dashboards")
+        await page.wait("deep('ha-button[slot=fab]')")
+        await page.run("deep('ha-button[slot=fab]').click()")
+        await page.wait("deep('dashboard-card')")
+        offer = """deepAll('dashboard-card').find((one) =>
+          one.strategy === 'custom:filament-slots')"""
+        assert "spools" in await page.wait(f"{offer}?.description")
+        await page.run(f"{offer}.click()")
+        await page.wait("deep('dialog-lovelace-dashboard-detail')")
+        await page.wait("deep('dialog-lovelace-dashboard-detail ha-form, ha-form')")
+        assert (
+            await page.wait(
+                "deep('ha-form')?.data?.title || deepAll('ha-form').find((f) => f.data?.title)?.data.title"
+            )
+            == "Filament Slots"
+        )
+        await page.run(
+            """deepAll('dialog-lovelace-dashboard-detail').at(-1).renderRoot
+              .querySelector('[slot=primaryAction]').click()"""
+        )
+        path = await _saved_dashboard(client, "Filament Slots")
+
+        await printer.play(hardware.remove(1, 2))
+        await printer.play(hardware.insert(1, 3, WHITE))
+        await page.open(f"{home_assistant.url}/{path}")
+        await shows(page, truth(hardware), 30)
+        await page.wait(f"{ROWS} === 2")
+        await page.wait(f"textOf(deep('{HEALTH}')).includes('Running')")
+        assert "Spool removed · A2" in await page.text(TIMELINE)
+        await printer.play(hardware.insert(1, 2, PLAIN_SPOOL))
+        await page.wait(f"{ROWS} >= 3")
+        await shows(page, {"A2": "unidentified"})
+
+        wrong = []
+        for dark in (False, True):
+            await darken(page, dark=dark)
+            await page.resize(1280, 860)
+            await asyncio.sleep(0.5)
+            wrong += await violations(page, *CARDS)
+            await page.screenshot(picture(f"dashboard-{'dark' if dark else 'light'}"))
+        await darken(page, dark=False)
+        await page.resize(390, 844)
+        await asyncio.sleep(0.5)
+        wrong += await violations(page, *CARDS)
+        assert wrong == []
+        assert await page.run("document.documentElement.scrollWidth") == 390
+        await page.screenshot(picture("dashboard-phone"))
+        assert page.errors == []
+
+
+async def test_the_timeline_filters_and_scrolls_to_the_beginning(
+    home_assistant: HomeAssistant, browser: Chromium
+) -> None:
+    client = home_assistant.client
+    async with BambuPrinter(x1c(), chatter=1.0) as printer:
+        hardware = printer.hardware
+        await add_printer(client, printer)
+        await make_dashboard(client, cards(A_TIMELINE))
+        page = await browser.page()
+        await sign_in(page, home_assistant, "de")
+        await page.open(f"{home_assistant.url}/a-dashboard")
+        await page.wait(f"textOf(deep('{TIMELINE}')).includes('noch nichts eingelegt')")
+
+        await printer.play(hardware.swap(1, 1, WHITE))
+        await printer.play(hardware.insert(1, 3, BLACK))
+        await page.wait(f"{ROWS} === 3")
+        assert (
+            await page.text(f"{TIMELINE}")
+            and await page.run(
+                f"deep('{TIMELINE}').renderRoot.querySelector('.day').textContent"
+            )
+            == "Heute"
+        )
+
+        # One of its spools is followed, wherever it was.
+        await page.run(
+            f"deep('{TIMELINE}').renderRoot.querySelector('li:last-child .icon').click()"
+        )
+        await page.wait(f"{ROWS} === 1")
+        await page.run(
+            f"deep('{TIMELINE}').renderRoot.querySelector('.chosen button').click()"
+        )
+        await page.wait(f"{ROWS} === 3")
+        await page.run(
+            f"""(() => {{
+              const select = deep('{TIMELINE}').renderRoot.querySelector('select');
+              select.value = [...select.options].find((one) => one.text.endsWith('A3')).value;
+              select.dispatchEvent(new Event('change'));
+            }})()"""
+        )
+        await page.wait(f"{ROWS} === 1")
+        assert page.errors == []
+
+
+async def test_the_editor_changes_the_card(
+    home_assistant: HomeAssistant, browser: Chromium
+) -> None:
+    client = home_assistant.client
+    async with BambuPrinter(x1c()) as printer:
+        await add_printer(client, printer)
+        await make_dashboard(client, cards(A_CARD))
+        page = await browser.page()
+        await sign_in(page, home_assistant)
+        await page.open(f"{home_assistant.url}/a-dashboard/view?edit=1")
+        await shows(page, truth(printer.hardware), 30)
+
+        await page.wait("deep('hui-card-edit-mode')")
+        await page.run(
+            "deep('hui-card-edit-mode').renderRoot.querySelector('.edit, .control, [role=button]').click()"
+        )
+        await page.wait("deep('hui-dialog-edit-card')")
+        await page.wait(
+            "deep('hui-form-editor')?.renderRoot.querySelector('ha-form')?.schema?.length === 2"
+        )
+        labels = await page.run(
+            """(() => {
+              const form = deep('hui-form-editor').renderRoot.querySelector('ha-form');
+              return form.schema.map((one) => form.computeLabel(one));
+            })()"""
+        )
+        assert labels == ["Printer, unit or slot", "Title"]
+        unit = next(
+            device["id"]
+            for device in await client.call("config/device_registry/list")
+            if device["model"] == "AMS HT"
+        )
+        await page.run(
+            f"""deep('hui-form-editor').renderRoot.querySelector('ha-form').dispatchEvent(
+              new CustomEvent('value-changed', {{bubbles: true, composed: true, detail:
+                {{value: {{...{json.dumps(A_CARD)}, title: 'Dry box', device: '{unit}'}}}}}}))"""
+        )
+        # The preview follows.
+        await page.wait(
+            f"""deepAll('{SLOTS}').some((card) =>
+              textOf(card).startsWith('Dry box') && card.renderRoot.querySelectorAll('.bay').length === 1)"""
+        )
+        await page.run(
+            """deep('hui-dialog-edit-card').renderRoot
+              .querySelector('[slot=primaryAction], ha-button[data-primary], ha-dialog-footer ha-button:last-of-type').click()"""
+        )
+        async with asyncio.timeout(10):
+            while True:
+                saved = await client.call("lovelace/config", url_path="a-dashboard")
+                (card,) = saved["views"][0]["sections"][0]["cards"]
+                if card.get("title"):
+                    break
+                await asyncio.sleep(0.1)
+        assert card == {**A_CARD, "title": "Dry box", "device": unit}
+
+        suggested = await page.run(
+            f"""(() => {{
+              const id = Object.values({HASS}.entities).find((one) =>
+                one.platform === 'filament_slots' && one.device_id === '{unit}').entity_id;
+              const offers = window.customCards.filter((one) => one.getEntitySuggestion);
+              return offers.map((one) => [one.name, one.getEntitySuggestion({HASS}, id).config,
+                one.getEntitySuggestion({HASS}, 'sun.sun')]);
+            }})()"""
+        )
+        assert suggested == [
+            ["Filament Slots", {**A_CARD, "device": unit}, None],
+            ["Filament Slots timeline", {**A_TIMELINE, "device": unit}, None],
+        ]
+        assert page.errors == []
+
+
+async def test_a_person_says_which_spool_nobody_could_identify(
+    home_assistant: HomeAssistant, browser: Chromium
+) -> None:
+    client = home_assistant.client
+    async with BambuPrinter(x1c()) as printer:
+        await add_printer(client, printer)
+        await make_dashboard(client, cards(A_CARD))
+        page = await browser.page()
+        await sign_in(page, home_assistant)
+        await page.open(f"{home_assistant.url}/a-dashboard")
+        await shows(page, {"A4": "unidentified"}, 30)
+        dialog = "deep('filament-slots-assign-dialog').renderRoot"
+
+        await page.click("button.assign")
+        await page.wait(f"{dialog}.querySelector('dialog').open")
+        assert "Which spool is in A4?" in await page.text(
+            "filament-slots-assign-dialog"
+        )
+        assert await violations(page, "filament-slots-assign-dialog") == []
+        fill = f"""((id) => {{
+          {dialog}.querySelector('[name=external_id]').value = id;
+          {dialog}.querySelector('[name=label]').value = 'Galaxy black';
+          {dialog}.querySelector('.main').click();
+        }})"""
+        await page.run(f"{fill}('nonsense')")
+        await page.wait(
+            f"{dialog}.querySelector('[role=alert]')?.textContent.length > 5"
+        )
+        await page.run(f"{fill}('spoolman:12')")
+        await page.wait(f"!{dialog}.querySelector('dialog').open")
+        await shows(page, {"A4": "identified"})
+        assert "Galaxy black" in await page.text(".bay[data-label=A4]")
+        assert page.errors == []
