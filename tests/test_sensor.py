@@ -112,6 +112,16 @@ async def test_a_direct_slot_has_a_status_once_something_senses_its_spool(
     assert _state(hass, "sensor.x1c_slot_ext_status") == "unidentified"
 
 
+async def test_a_slot_that_can_carry_no_identity_does_not_count_as_unidentified(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    sensed = {**EXTERNAL, "present": True, "identifiers": None}
+    await async_deliver(hass, entry, state(direct=[sensed]))
+
+    assert _state(hass, "sensor.x1c_slot_ext_status") == "unidentified"
+    assert _state(hass, "sensor.x1c_unidentified_spools") == "1"
+
+
 async def test_a_spool_comes_and_goes(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:

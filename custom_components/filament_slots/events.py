@@ -159,6 +159,7 @@ class SlotState(_Strict):
     """One slot in the confirmed picture of an `ams_state`.
 
     present: true, false, or null where it is not known.
+    identifiers: null where the slot can carry no identity at all.
     """
 
     slot_no: SlotNo
@@ -342,6 +343,8 @@ class StoredSlot:
     was first seen occupied.
     unknown_reported: whether `unknown_spool_detected` went out for this insertion.
     updated_at: when the slot's content last changed.
+    identifiable: whether the slot can carry an identity at all; one that cannot is
+    never counted as unidentified.
     """
 
     unit: StoredUnit | None
@@ -356,6 +359,7 @@ class StoredSlot:
     unknown_reported: bool = False
     inserted_at: datetime | None = None
     updated_at: datetime | None = None
+    identifiable: bool = True
 
     @property
     def key(self) -> tuple[str | None, int]:

@@ -55,7 +55,7 @@ def _filament_name(slot: StoredSlot) -> str | None:
 
 def _unidentified(coordinator: SlotCoordinator) -> int:
     return sum(
-        slot.status is SlotStatus.UNIDENTIFIED
+        slot.identifiable and slot.status is SlotStatus.UNIDENTIFIED
         for slot in coordinator.data.slots.values()
     )
 

@@ -233,6 +233,7 @@ def test_a_flicker_while_the_identity_is_awaited_is_nothing(rig: Rig) -> None:
 def test_a_slot_that_can_carry_no_identity_is_never_unknown() -> None:
     rig = Rig()
     rig.slot(reads_tags=False, identifiable=False, read_done=None)
+    assert state_of(rig.states()[-1])["identifiers"] is None
     rig.slot(present=True)
     rig.wait(2.5)
     assert rig.heard() == [("inserted", 1, None)]

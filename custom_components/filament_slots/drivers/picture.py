@@ -128,7 +128,7 @@ class Picture:
 
 
 def _truth(slot: SlotWatch) -> object:
-    return (slot.present, slot.identifiers, slot.label)
+    return (slot.present, slot.identifiers, slot.label, slot.identifiable)
 
 
 def _wear(slot: SlotWatch) -> object:

@@ -111,7 +111,9 @@ class TrackedUnit:
                 "present": slot.present,
                 "active": slot.active,
                 "label": slot.label,
-                "identifiers": slot.identifiers.model_dump(),
+                "identifiers": (
+                    slot.identifiers.model_dump() if slot.identifiable else None
+                ),
                 "filament": slot.filament.as_dict() if slot.filament else None,
             }
             for number, slot in sorted(self.slots.items())

@@ -45,6 +45,7 @@ class SlotWatch:
         self._timings = timings
         self.label: str | None = None
         self.has_sensor = True
+        self.identifiable = True
         self.present: bool | None = None
         self.identifiers = NO_IDENTIFIERS
         self.filament: Filament | None = None
@@ -65,6 +66,7 @@ class SlotWatch:
     def remember(self, stored: StoredSlot) -> None:
         """Start from what was known before."""
         self.label = stored.label
+        self.identifiable = stored.identifiable
         self.present = stored.present
         self.identifiers = stored.identifiers
         self.filament = stored.filament
@@ -101,6 +103,7 @@ class SlotWatch:
         self.label = slot.label
         self.active = slot.active
         self.has_sensor = slot.has_sensor
+        self.identifiable = slot.identifiable
         if not slot.has_sensor:
             self.identifiers = slot.identifiers
             self.filament = slot.filament

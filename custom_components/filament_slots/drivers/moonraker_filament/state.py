@@ -311,7 +311,7 @@ class MoonrakerDecoder:
                     before = kept.get(key, value)
                     if before != value and not (
                         type(value) is float
-                        and type(before) in _NUMBERS
+                        and isinstance(before, _NUMBERS)
                         and -_FINE < value - before < _FINE
                     ):
                         news = self._keep(name, key, value) or news
