@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import batched
 from pathlib import Path
 import random
+import resource
 import sqlite3
 import tempfile
 import time
@@ -17,12 +18,14 @@ from unittest.mock import patch
 
 from ulid_transform import ulid_now
 
-from custom_components.filament_slots.core import store as store_module
+from custom_components.filament_slots.core import database
 from custom_components.filament_slots.core.handler import EventHandler
 from custom_components.filament_slots.core.history import EventFilter, events_query
-from custom_components.filament_slots.core.records import rows
+from custom_components.filament_slots.core.packing import rows
+from custom_components.filament_slots.core.retention import Keep
 from custom_components.filament_slots.core.schema import migrate
 from custom_components.filament_slots.core.store import Store
+from custom_components.filament_slots.core.transactions import BEGIN
 from custom_components.filament_slots.events import EventType
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -190,7 +193,41 @@ async def history(count: int = 1_000_000, pages: int = 20) -> dict[str, float]:
                 took.append(time.perf_counter() - begin)
             result[f"{name}_page_ms"] = sorted(took)[pages // 2] * 1000
         db.close()
+        result["memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        result |= await _purge(path, middle)
     return result
+
+
+async def _purge(path: Path, middle: datetime) -> dict[str, float]:
+    """Delete the older half while events are written; say how long these wait."""
+    store, handler, printer_id = await _open(path)
+    waited: list[float] = []
+
+    async def write() -> None:
+        for event in slot_events(printer_id + 1, 1_000_000):
+            begin = time.perf_counter()
+            await handler.handle_printer_event(event | {"printer_id": printer_id})
+            waited.append((time.perf_counter() - begin) * 1000)
+            await asyncio.sleep(0.005)
+
+    writing = asyncio.create_task(write())
+    begin = time.perf_counter()
+    keep = Keep(timedelta(days=1), timedelta(days=1))
+    purged = await handler.purge(middle + timedelta(days=1), {printer_id: keep})
+    took = time.perf_counter() - begin
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    await handler.close()
+    await store.close()
+    waited.sort()
+    return {
+        "purged": purged.events,
+        "purge_s": took,
+        "purge_write_p50_ms": waited[len(waited) // 2],
+        "purge_write_p99_ms": waited[len(waited) * 99 // 100],
+        "purge_write_max_ms": waited[-1],
+        "purged_file_mb": purged.database_bytes / 1024 / 1024,
+    }
 
 
 async def _open(path: Path) -> tuple[Store, EventHandler, int]:
@@ -258,13 +295,13 @@ async def _statements(path: Path, count: int) -> list[tuple[str, Any]]:
         db.executed = executed
         return db
 
-    with patch.object(store_module, "_connect", connect):
+    with patch.object(database, "connect", connect):
         store, handler, printer_id = await _open(path)
         for event in slot_events(printer_id, count):
             await handler.handle_printer_event(event)
         await handler.close()
         await store.close()
-    begin = executed.index(("BEGIN", ()))
+    begin = executed.index((BEGIN, ()))
     return executed[begin:-1]
 
 

@@ -48,7 +48,6 @@ async def rows(store: Store) -> dict[str, int]:
 
 async def check(path: Path, events: list[dict[str, Any]]) -> None:
     """Feed events, feed them again, and again after the file was opened anew."""
-    assert events
     for opening in range(2):
         store = Store(path)
         await store.open()
@@ -60,7 +59,7 @@ async def check(path: Path, events: list[dict[str, Any]]) -> None:
                 Outcome.UNCHANGED,
             }
         before, slots = await rows(store), handler.slots(1)
-        assert set(await feed(handler, events)) == {Outcome.DUPLICATE}
+        assert set(await feed(handler, events)) <= {Outcome.DUPLICATE}
         assert await rows(store) == before
         assert handler.slots(1) == slots
         await handler.close()
@@ -69,7 +68,9 @@ async def check(path: Path, events: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 async def test_a_scenario_fed_twice_adds_no_row(name: str, path: Path) -> None:
-    await check(path, played(SCENARIOS[name]))
+    events = played(SCENARIOS[name])
+    assert len(events) > 1
+    await check(path, events)
 
 
 @pytest.mark.parametrize("capture", captures(), ids=lambda capture: capture.stem)

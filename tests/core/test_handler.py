@@ -21,8 +21,8 @@ from custom_components.filament_slots.core.history import (
     read_events,
     read_failed_events,
 )
+from custom_components.filament_slots.core.recorder import Recorder
 from custom_components.filament_slots.core.recording import Outcome
-from custom_components.filament_slots.core.records import Recorder
 from custom_components.filament_slots.core.store import Store
 
 from .conftest import (
@@ -189,7 +189,9 @@ async def test_of_rejected_events_only_the_newest_are_kept(
     handler: EventHandler, store: Store
 ) -> None:
     """A driver gone mad must not fill the disk."""
-    with patch("custom_components.filament_slots.core.records.REJECTED_KEPT", 5):
+    with patch(
+        "custom_components.filament_slots.core.failed_events.KEPT", {"rejected": 5}
+    ):
         for number in range(12):
             await handler.handle_printer_event({"number": number})
     failed = await read_failed_events(store, limit=3)
@@ -313,7 +315,7 @@ async def test_ids_of_silent_events_are_bounded_in_memory_and_on_disk(
     """They reach the disk when there are many, and the oldest are forgotten."""
     with (
         patch.object(recording, "MAX_SILENT", 3),
-        patch("custom_components.filament_slots.core.records.SEEN_EVENTS_KEPT", 6),
+        patch("custom_components.filament_slots.core.seen_events.SEEN_EVENTS_KEPT", 6),
     ):
         for number in range(13):
             await handler.handle_printer_event(state(event_id=f"E{number}"))
@@ -509,7 +511,7 @@ async def test_a_refused_event_that_cannot_be_kept_is_still_rejected(
     handler: EventHandler,
 ) -> None:
     """The outcome is the same."""
-    with patch.object(recording.records, "put_failed_event", side_effect=RuntimeError):
+    with patch.object(recording, "put_failed_event", side_effect=RuntimeError):
         assert await handler.handle_printer_event({}) is Outcome.REJECTED
 
 
@@ -665,3 +667,15 @@ async def test_garbage_never_raises_and_changes_nothing(
     else:
         assert outcome is Outcome.STORED
         assert event.get("identifiers") in (None, {})
+
+
+async def test_a_slot_that_can_carry_no_identity_stays_so_over_a_restart(
+    handler: EventHandler, store: Store
+) -> None:
+    await handler.handle_printer_event(state(direct=[slot(1, True, identifiers=None)]))
+    await handler.handle_printer_event(removed(None, 1, second=9))
+    assert handler.slots(1).slots[None, 1].identifiable is False
+
+    again = EventHandler(store)
+    await register(again)
+    assert again.slots(1).slots == handler.slots(1).slots

@@ -326,6 +326,7 @@ def _emptied(slot: StoredSlot, **told: Any) -> StoredSlot:
         "label": slot.label,
         "active": slot.active,
         "updated_at": slot.updated_at,
+        "identifiable": slot.identifiable,
     }
     return StoredSlot(**stays | told)
 
@@ -339,6 +340,8 @@ def _told(slot: StoredSlot, state: SlotState) -> StoredSlot:
     after = replace(slot, present=present, label=state.label or slot.label)
     if "active" in said:
         after = replace(after, active=state.active)
+    if "identifiers" in said:
+        after = replace(after, identifiable=state.identifiers is not None)
     if present is False:
         return after
     if "identifiers" in said:

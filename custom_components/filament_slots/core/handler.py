@@ -336,7 +336,7 @@ class EventHandler:
             for event_id in printer.ledger.known.silent
         ]
         if ids:
-            await self._store.write(lambda db: remember(db, ids))
+            await self._note(lambda db: remember(db, ids))
 
     def _empty_inbox(self) -> None:
         # First, as another thread may put something in at any moment.
@@ -453,7 +453,7 @@ class EventHandler:
     def _settle(self, printer: _Printer, waiting: _Waiting, outcome: Outcome) -> None:
         """Answer whoever waits, and go on with the queue."""
         self._counts[outcome] += 1
-        if outcome is Outcome.FAILED:
+        if outcome is Outcome.FAILED and self._store.state.problem is None:
             self.failures_changed()
         if waiting.outcome is not None and not waiting.outcome.done():
             waiting.outcome.set_result(outcome)

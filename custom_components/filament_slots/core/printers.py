@@ -147,6 +147,7 @@ def load_slots(db: sqlite3.Connection, printer_id: int) -> PrinterSlots:
             unknown_reported=bool(row["unknown_reported"]),
             inserted_at=unpack_time(row["inserted_at"]),
             updated_at=unpack_time(row["updated_at"]),
+            identifiable=bool(row["identifiable"]),
         )
         slots[slot.key] = slot
     (progress,) = rows(db, _PROGRESS, parameters)

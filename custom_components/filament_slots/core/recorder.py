@@ -59,11 +59,11 @@ _PUT_ASSIGNMENT: Final = """
     INSERT INTO slot_assignments (
         slot_id, present, active, rfid_uid, external_id, vendor_tag,
         assigned_external_id, assigned_label, filament, unknown_reported, inserted_at,
-        updated_at
+        updated_at, identifiable
     ) VALUES (
         :slot_id, :present, :active, :rfid_uid, :external_id, :vendor_tag,
         :assigned_external_id, :assigned_label, :filament, :unknown_reported,
-        :inserted_at, :updated_at
+        :inserted_at, :updated_at, :identifiable
     )
     ON CONFLICT (slot_id) DO UPDATE SET
         present = excluded.present,
@@ -76,7 +76,8 @@ _PUT_ASSIGNMENT: Final = """
         filament = excluded.filament,
         unknown_reported = excluded.unknown_reported,
         inserted_at = excluded.inserted_at,
-        updated_at = excluded.updated_at
+        updated_at = excluded.updated_at,
+        identifiable = excluded.identifiable
 """
 FIND_SLOT: Final = """
     SELECT id FROM slots
@@ -191,6 +192,7 @@ class Recorder:
                 "unknown_reported": slot.unknown_reported,
                 "inserted_at": pack_time(slot.inserted_at),
                 "updated_at": pack_time(slot.updated_at),
+                "identifiable": slot.identifiable,
             },
         )
 
@@ -235,7 +237,7 @@ class Recorder:
         match event:
             case SpoolEvent():
                 context = {
-                    "slot": event.slot.model_dump(),
+                    "slot": vars(event.slot),
                     "meta": {key: meta.pop(key) for key in CONTEXT_META if key in meta},
                 }
                 values["context_id"] = self._fragment_id(db, context)

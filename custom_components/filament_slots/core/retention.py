@@ -15,10 +15,10 @@ from .packing import pack_json, pack_time
 from .store import Store
 
 # A step takes about as long; what is written meanwhile waits no longer.
-_STEP_SECONDS: Final = 0.01
+_STEP_SECONDS: Final = 0.005
 _FIRST_STEP: Final = 50
 _LARGEST_STEP: Final = 2_000
-_PAGES_A_STEP: Final = 64
+_PAGES_A_STEP: Final = 32
 _FOUND_AT_ONCE: Final = 20_000
 # Below the cap, so that it is not reached again at once.
 _SHRINK_TO: Final = 0.95

@@ -175,6 +175,9 @@ ALTER TABLE failed_events ADD COLUMN about TEXT;
 CREATE INDEX failed_events_by_place ON failed_events (place) WHERE place IS NOT NULL;
 CREATE INDEX failed_events_by_sequence ON failed_events (outcome, sequence, id);
 
+-- Whether the slot can carry an identity: one that cannot is not unidentified.
+ALTER TABLE slot_assignments ADD COLUMN identifiable INTEGER NOT NULL DEFAULT 1;
+
 -- Where a damaged file was replaced, its history may still come: it goes before.
 CREATE TABLE history_begins (after INTEGER NOT NULL) STRICT;
 

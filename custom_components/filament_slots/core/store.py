@@ -41,12 +41,6 @@ class Store:
         return self._open_writer().counters
 
     @property
-    def waiting(self) -> int:
-        """How many jobs are not written yet, those told already among them."""
-        writer = self._open_writer()
-        return writer.lanes.depth + writer.late
-
-    @property
     def late(self) -> int:
         """How many jobs were told unwritten and wait for the database."""
         return self._open_writer().late

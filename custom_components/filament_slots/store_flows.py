@@ -1,0 +1,74 @@
+"""The fix flows of the store's repairs: salvage what is readable, replay what failed."""
+
+from abc import abstractmethod
+import sqlite3
+from typing import Any, override
+
+from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.helpers import issue_registry as ir
+import probatio
+
+from .const import DOMAIN
+from .core.jobs import StoreClosedError
+from .shared import async_shared_core
+from .store_issues import EVENTS_FAILED, STORE_DAMAGED
+
+_REPLAYED_AT_ONCE = 500
+
+
+class _StoreFlow(RepairsFlow):
+    """Asks once, then does it; what hinders it is shown, and can be tried again."""
+
+    async def async_step_init(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Ask at once."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Do it, once the user agrees."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            try:
+                await self._async_fix()
+            except sqlite3.Error, OSError, StoreClosedError:
+                errors["base"] = "store_unavailable"
+            else:
+                return self.async_create_entry(data={})
+        issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
+        return self.async_show_form(
+            step_id="confirm",
+            data_schema=probatio.Schema({}),
+            description_placeholders=issue.translation_placeholders if issue else None,
+            errors=errors,
+        )
+
+    @abstractmethod
+    async def _async_fix(self) -> None:
+        """Do it; raises what hinders it."""
+
+
+class SalvageFlow(_StoreFlow):
+    """Takes what can be read of the damaged files into history."""
+
+    @override
+    async def _async_fix(self) -> None:
+        await async_shared_core(self.hass).async_salvage()
+
+
+class ReplayFlow(_StoreFlow):
+    """Puts the events that could not be stored where they belong."""
+
+    @override
+    async def _async_fix(self) -> None:
+        handler = async_shared_core(self.hass).open_handler()
+        while (await handler.replay_failed(_REPLAYED_AT_ONCE)).replayed:
+            pass
+
+
+STORE_FLOWS: dict[str, type[RepairsFlow]] = {
+    STORE_DAMAGED: SalvageFlow,
+    EVENTS_FAILED: ReplayFlow,
+}

@@ -1,0 +1,136 @@
+"""Ways in which a database falls ill, and how it gets well again."""
+
+from collections.abc import Callable
+from contextlib import suppress
+import errno
+from pathlib import Path
+import random
+import shutil
+import sqlite3
+from typing import Any
+from unittest.mock import patch
+
+from custom_components.filament_slots.core import writer
+from custom_components.filament_slots.core.database import Opened
+from custom_components.filament_slots.core.store import Store
+
+
+class Illness:
+    """Falls ill at once, and gets well when it is told to."""
+
+    def __init__(self, store: Store, path: Path) -> None:
+        """Take what is to fall ill."""
+        self.store = store
+        self.path = path
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The writer's own connection."""
+        file: Opened | None = self.store._writer._file  # type: ignore[union-attr]
+        assert file is not None
+        return file.db
+
+    def fall(self) -> None:
+        """Fall ill."""
+        raise NotImplementedError
+
+    def mend(self) -> None:
+        """Get well."""
+        raise NotImplementedError
+
+
+class Locked(Illness):
+    """Another process holds the lock."""
+
+    def fall(self) -> None:
+        self.other = sqlite3.connect(
+            self.path, isolation_level=None, check_same_thread=False
+        )
+        self.other.execute("BEGIN IMMEDIATE")
+
+    def mend(self) -> None:
+        self.other.close()
+
+
+class Full(Illness):
+    """There is no space left, not for one page."""
+
+    def fall(self) -> None:
+        self.db.execute("PRAGMA max_page_count = 1").fetchall()
+
+    def mend(self) -> None:
+        self.db.execute("PRAGMA max_page_count = 1000000").fetchall()
+
+
+class _Refused(Illness):
+    """What the operating system says to every attempt, an opening included."""
+
+    code = 0
+    reason: OSError
+
+    def fall(self) -> None:
+        def refuse(*args: Any) -> Any:
+            err = sqlite3.OperationalError("refused")
+            err.sqlite_errorcode = self.code  # type: ignore[misc]
+            raise err
+
+        def refuse_opening(path: Path) -> Any:
+            raise self.reason
+
+        self.patches = [
+            patch.object(writer, "run_all", refuse),
+            patch.object(writer, "open_database", refuse_opening),
+        ]
+        for each in self.patches:
+            each.start()
+
+    def mend(self) -> None:
+        for each in self.patches:
+            each.stop()
+
+
+class ReadOnly(_Refused):
+    """The file system was mounted read-only."""
+
+    code = sqlite3.SQLITE_READONLY
+    reason = OSError(errno.EROFS, "read-only")
+
+
+class Failing(_Refused):
+    """The disk reports errors."""
+
+    code = sqlite3.SQLITE_IOERR_WRITE
+    reason = OSError(errno.EIO, "bad sector")
+
+
+class Missing(Illness):
+    """The folder is gone, and something else is in its place."""
+
+    def fall(self) -> None:
+        shutil.rmtree(self.path.parent)
+        self.path.parent.touch()
+
+    def mend(self) -> None:
+        self.path.parent.unlink()
+
+
+ILLNESSES: dict[str, Callable[[Store, Path], Illness]] = {
+    "locked": Locked,
+    "read_only": ReadOnly,
+    "full": Full,
+    "io_error": Failing,
+    "missing": Missing,
+}
+
+
+def overwrite(path: Path, seed: int) -> None:
+    """Overwrite a database with random bytes, here and there."""
+    chance = random.Random(seed)
+    data = bytearray(path.read_bytes())
+    for _ in range(max(20, len(data) // 2000)):
+        at = chance.randrange(100, len(data))
+        data[at : at + 40] = chance.randbytes(len(data[at : at + 40]))
+    path.write_bytes(data)
+    for suffix in ("-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).unlink()

@@ -1,0 +1,26 @@
+"""The faults that the store must survive, made on purpose."""
+
+from pathlib import Path
+import subprocess
+import sys
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_what_was_told_survives_every_fault() -> None:
+    """Killed at any moment, locked, full, deleted, in a burst: all is there, once."""
+    run = subprocess.run(
+        [
+            sys.executable,
+            *("-m", "scripts.tools.faults"),
+            *("--kills", "6", "--lock", "1.5", "--burst", "10000"),
+        ],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.count("\n") == 8

@@ -1,0 +1,367 @@
+"""A damaged file is set aside, a new one begun, and what can be read of it salvaged."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+import shutil
+import sqlite3
+import stat
+from unittest.mock import patch
+
+import pytest
+
+from custom_components.filament_slots.core import database, problems, writer
+from custom_components.filament_slots.core.handler import EventHandler
+from custom_components.filament_slots.core.history import EventFilter, read_events
+from custom_components.filament_slots.core.problems import Problem
+from custom_components.filament_slots.core.recording import Outcome
+from custom_components.filament_slots.core.salvage import read_damaged
+from custom_components.filament_slots.core.schema import MIGRATIONS, migrate
+from custom_components.filament_slots.core.store import Store
+
+from .conftest import inserted, register, removed, slot, state, unit
+from .illness import overwrite
+from .test_outage import Told, stored, until_well
+
+STORES = Path(__file__).parents[1] / "stores"
+
+
+async def filled(path: Path, events: int = 400) -> list[str]:
+    """Make a file with a history of two printers; return the ids of its events."""
+    store = Store(path)
+    await store.open()
+    handler = EventHandler(store)
+    assert await register(handler) == 1
+    assert await register(handler, "OTHER") == 2
+    await handler.handle_printer_event(
+        state(unit(1, slot(1, False)), unit(2, slot(1, False), serial="S2"))
+    )
+    # From now on its key is not what a new one would get.
+    await handler.handle_printer_event(state(unit(1, serial="S1", online=True)))
+    for number in range(events):
+        make = removed if number % 2 else inserted
+        event = make(
+            number % 3 + 1, 1, tag="ABCD"[number // 2 % 4], event_id=f"E{number}"
+        )
+        handler.put(event | {"printer_id": number % 2 + 1})
+    await handler.drain()
+    ids = await stored(store)
+    await handler.close()
+    await store.close()
+    return ids
+
+
+def mode(path: Path) -> int:
+    """Return who may do what with a file."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def truncate(path: Path) -> None:
+    """Lose the second half."""
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+def garbage(path: Path) -> None:
+    """Be no database at all."""
+    path.write_bytes(b"this is no database, but it is long" * 50)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        truncate,
+        lambda path: overwrite(path, 1),
+        lambda path: overwrite(path, 2),
+        lambda path: overwrite(path, 3),
+        garbage,
+    ],
+    ids=["truncated", "overwritten 1", "overwritten 2", "overwritten 3", "garbage"],
+)
+async def test_a_damaged_file_is_set_aside_and_a_new_one_begun(
+    path: Path, damage: Callable[[Path], None]
+) -> None:
+    """Printers keep their ids, and salvage brings back only what was really there."""
+    before = await filled(path)
+    await asyncio.to_thread(damage, path)
+    store = Store(path)
+    await store.open()
+    [aside] = store.state.set_aside
+    assert aside.name.startswith("filament_slots.damaged-20")
+    assert store.state.problem is None
+    handler = EventHandler(store)
+    await register(handler)
+    assert (
+        await handler.handle_printer_event(inserted(1, 1, event_id="NEW"))
+        is Outcome.STORED
+    )
+    salvaged = await handler.salvage(asyncio.to_thread)
+    found = await stored(store)
+    assert found[-1] == "NEW"
+    assert len(found) == salvaged + 1
+    assert set(found[:-1]) <= set(before)
+    assert found[:-1] == [event for event in before if event in set(found)]
+    store.look_again()
+    await store.write(lambda db: None)
+    await asyncio.sleep(0)
+    assert store.state.set_aside == ()
+    renamed = aside.with_name(aside.name.replace("damaged", "salvaged"))
+    assert await asyncio.to_thread(renamed.exists)
+    await handler.close()
+    await store.close()
+    assert await asyncio.to_thread(mode, path) == 0o600
+    db = sqlite3.connect(path)
+    assert db.execute("PRAGMA quick_check").fetchone() == ("ok",)
+    assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+    db.close()
+
+
+async def test_all_of_a_file_that_can_be_read_is_salvaged_in_its_order(
+    path: Path,
+) -> None:
+    """Ids, keys, sequence and spools go on as if nothing had happened."""
+    before = await filled(path)
+    with patch.object(database, "_check", side_effect=[sqlite_error(), None]):
+        store = Store(path)
+        await store.open()
+    handler = EventHandler(store)
+    assert await register(handler, "OTHER") == 2
+    assert await register(handler) == 1
+    # Who they are is known, what is in them is not.
+    assert set(handler.slots(1).units) == {"u1", "S2", "u3"}
+    assert handler.slots(1).units["u1"].serial == "S1"
+    assert handler.slots(1).slots == {}
+    sequence = handler.slots(1).sequence
+    assert sequence >= 200
+    assert await handler.salvage(asyncio.to_thread) == len(before)
+    await handler.handle_printer_event(inserted(1, 1, tag="A", event_id="NEW"))
+    assert await stored(store) == [*before, "NEW"]
+    assert handler.slots(1).sequence == sequence + 1
+    page = await read_events(
+        store, EventFilter(printer_id=1, slot=("u1", 1)), limit=1000
+    )
+    assert page.events[0]["meta"]["previous_slot"]["slot_no"] == 1
+    assert len(page.events) > 50
+    external_id = page.events[0]["identifiers"]["external_id"]
+    page = await read_events(store, EventFilter(external_id=external_id), limit=1000)
+    assert len(page.events) > 50
+    # Once more changes nothing.
+    [salvaged] = list(path.parent.glob("*.salvaged-*.db"))
+    salvaged.rename(salvaged.with_name(salvaged.name.replace("salvaged", "damaged")))
+    store.look_again()
+    await store.write(lambda db: None)
+    await asyncio.sleep(0)
+    assert await handler.salvage(asyncio.to_thread) == 0
+    await handler.close()
+    await store.close()
+
+
+def sqlite_error() -> sqlite3.DatabaseError:
+    """Return what SQLite says of a damaged file."""
+    err = sqlite3.DatabaseError("database disk image is malformed")
+    err.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return err
+
+
+async def test_damage_that_shows_while_running_is_dealt_with_at_once(
+    path: Path, store: Store, handler: EventHandler
+) -> None:
+    """Slots, ids and what was told go on; only history begins anew."""
+    with (
+        patch.object(writer, "RETRY_DELAYS", (0.01,)),
+        patch.object(writer, "_LOOK_AGAIN", (0.05, 0.1)),
+        patch.object(writer.Writer._begin_outage, "__defaults__", (0.05,)),
+    ):
+        told = Told(handler)
+        for number in range(300):
+            handler.put(inserted(1, number % 4 + 1, tag="A", event_id=f"E{number}"))
+        await handler.drain()
+        await store.hold(0)
+        await asyncio.to_thread(overwrite_whole, path)
+        for number in range(300, 330):
+            handler.put(inserted(1, number % 4 + 1, tag="B", event_id=f"E{number}"))
+        await handler.drain()
+        async with asyncio.timeout(10):
+            while not store.state.set_aside:
+                with suppress(sqlite3.Error):
+                    await stored(store)
+                await asyncio.sleep(0.02)
+        await until_well(store)
+    assert await handler.handle_printer_event(removed(1, 2)) is Outcome.STORED
+    assert len(set(told.ids)) == len(told.ids)
+    again = EventHandler(store)
+    assert await register(again) == 1
+    assert again.slots(1) == handler.slots(1)
+
+
+def overwrite_whole(path: Path) -> None:
+    """Overwrite the file in place, as a dying card does."""
+    with path.open("r+b") as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        file.write(b"\xff" * size)
+    for suffix in ("-wal",):
+        with path.with_name(path.name + suffix).open("r+b") as file:
+            file.truncate(0)
+
+
+async def test_a_reader_that_finds_damage_has_the_file_looked_at(
+    store: Store, handler: EventHandler
+) -> None:
+    """It may be the first to see it."""
+
+    def fail(db: sqlite3.Connection) -> None:
+        raise sqlite_error()
+
+    with pytest.raises(sqlite3.DatabaseError):
+        await store.read(fail)
+    assert await handler.handle_printer_event(inserted(1, 1)) is Outcome.STORED
+    # Nothing was wrong.
+    assert store.state.set_aside == ()
+    assert await stored(store)
+
+
+async def test_of_damaged_files_only_the_last_few_are_kept(path: Path) -> None:
+    """A card that is dying must not be filled with them."""
+    path.parent.mkdir()
+    for _ in range(5):
+        await asyncio.to_thread(garbage, path)
+        path.with_name(path.name + "-wal").write_bytes(b"journal")
+        store = Store(path)
+        await store.open()
+        await store.close()
+    assert len(store.state.set_aside) == 3
+    assert len(list(path.parent.glob("*.damaged-*.db-wal"))) <= 3
+
+
+async def test_a_damaged_file_that_cannot_be_read_at_all_says_so(
+    tmp_path: Path,
+) -> None:
+    """Nobody is told that nothing was in it."""
+    await asyncio.to_thread(garbage, tmp_path / "x.db")
+    with pytest.raises(sqlite3.DatabaseError):
+        await asyncio.to_thread(read_damaged, tmp_path / "x.db", None)
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+async def test_a_file_of_every_earlier_version_becomes_one_of_today(
+    path: Path, version: int
+) -> None:
+    """With all that is in it, and a copy of what it was beside it."""
+    path.parent.mkdir()
+    await asyncio.to_thread(shutil.copy, STORES / f"v{version}.db", path)
+    store = Store(path)
+    await store.open()
+    handler = EventHandler(store)
+    assert await register(handler, "01P00A000000001") == 1
+    page = await read_events(store, EventFilter(), newest_first=False)
+    assert [event["event_type"] for event in page.events] == [
+        "ams_state",
+        "spool_inserted",
+        "unknown_spool_detected",
+        "spool_removed",
+    ]
+    assert page.events[3]["identifiers"]["rfid_uid"] == "A123456789ABCDEF"
+    assert page.events[1]["meta"]["filament"] == {"material": "PLA"}
+    slots = handler.slots(1)
+    assert slots.sequence == 4
+    assert slots.slots["S1", 1].present is False
+    assert slots.slots["S1", 2].unknown_reported
+    assert await handler.handle_printer_event(inserted(1, 1, tag="A")) is Outcome.STORED
+    await handler.close()
+    await store.close()
+    db = sqlite3.connect(path)
+    assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+    assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+    db.close()
+    copy = path.with_name(f"filament_slots.v{version}.db")
+    assert await asyncio.to_thread(mode, copy) == 0o600
+    old = sqlite3.connect(copy)
+    assert old.execute("PRAGMA user_version").fetchone() == (version,)
+    old.close()
+
+
+def test_a_failing_migration_changes_nothing(tmp_path: Path) -> None:
+    """Each step is a transaction of its own."""
+    path = tmp_path / "slots.db"
+    db = sqlite3.connect(path, isolation_level=None)
+    migrate(db, path)
+    now = len(MIGRATIONS)
+    steps = (
+        *MIGRATIONS,
+        "CREATE TABLE second (x)",
+        "CREATE TABLE third (x); SELECT broken",
+    )
+    with pytest.raises(sqlite3.Error):
+        migrate(db, path, steps)
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema")}
+    assert "second" in tables
+    assert "third" not in tables
+    assert db.execute("PRAGMA user_version").fetchone() == (now + 1,)
+    migrate(db, path, (*steps[:-1], "CREATE TABLE third (x)"))
+    assert db.execute("PRAGMA user_version").fetchone() == (now + 2,)
+    db.close()
+    assert (tmp_path / f"slots.v{now + 1}.db").exists()
+
+
+def test_every_problem_is_told_from_the_others() -> None:
+    """What is not the database's fault is none."""
+    for code, problem in {
+        sqlite3.SQLITE_BUSY_SNAPSHOT: Problem.LOCKED,
+        sqlite3.SQLITE_READONLY_DBMOVED: Problem.MISSING,
+        sqlite3.SQLITE_READONLY_ROLLBACK: Problem.READ_ONLY,
+        sqlite3.SQLITE_IOERR_SHORT_READ: Problem.IO_ERROR,
+        sqlite3.SQLITE_CONSTRAINT: None,
+    }.items():
+        err = sqlite3.OperationalError("x")
+        err.sqlite_errorcode = code
+        assert problems.problem_of(err) is problem
+    assert problems.problem_of(problems.NewerStoreError()) is Problem.NEWER
+    assert problems.problem_of(problems.DamagedError()) is Problem.DAMAGED
+    assert problems.problem_of(OSError()) is Problem.IO_ERROR
+    assert problems.problem_of(ValueError()) is None
+
+
+async def test_a_file_that_does_not_hold_what_it_should_is_damaged(path: Path) -> None:
+    """SQLite can read it, and finds it wrong."""
+
+    def make() -> None:
+        path.parent.mkdir()
+        db = sqlite3.connect(path, isolation_level=None)
+        db.execute("CREATE TABLE t (x TEXT)")
+        db.execute("INSERT INTO t VALUES (NULL)")
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_schema SET sql = 'CREATE TABLE t (x TEXT NOT NULL)'")
+        db.close()
+
+    await asyncio.to_thread(make)
+    store = Store(path)
+    await store.open()
+    assert len(store.state.set_aside) == 1
+    await store.close()
+
+
+async def test_a_file_that_is_locked_when_it_is_opened_is_only_locked(
+    path: Path,
+) -> None:
+    """It is left where it is, and whoever opens it is told."""
+    path.parent.mkdir()
+    with sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("CREATE TABLE t (x)")
+        other.execute("BEGIN EXCLUSIVE")
+        store = Store(path)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            await store.open()
+        other.execute("COMMIT")
+    other.close()
+    assert list(path.parent.glob("*damaged*")) == []
+
+
+def test_a_version_that_only_the_journal_knows_is_refused(tmp_path: Path) -> None:
+    """Before anything is written."""
+    db = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    db.execute("PRAGMA user_version = 1")
+    with pytest.raises(problems.NewerStoreError):
+        migrate(db, tmp_path / "x.db", ())
+    db.close()

@@ -1,0 +1,445 @@
+"""The database is away: nothing is lost, nobody is told twice, and it says why."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+import shutil
+import sqlite3
+import threading
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from custom_components.filament_slots.core import recording, writer
+from custom_components.filament_slots.core.handler import EventHandler
+from custom_components.filament_slots.core.history import EventFilter, read_events
+from custom_components.filament_slots.core.problems import StoreState
+from custom_components.filament_slots.core.recorder import Recorder
+from custom_components.filament_slots.core.recording import Outcome
+from custom_components.filament_slots.core.replay import Replayed
+from custom_components.filament_slots.core.store import Store
+
+from .conftest import count, inserted, register, removed, slot, state, unit
+from .illness import ILLNESSES, Full, Illness, Locked
+
+
+@pytest.fixture(autouse=True)
+def impatient() -> Iterator[None]:
+    """Try again, and look again, sooner."""
+    with (
+        patch.object(writer, "RETRY_DELAYS", (0.01, 0.01, 0.01)),
+        patch.object(writer, "_LOOK_AGAIN", (0.05, 0.1)),
+        patch.object(writer.Writer._begin_outage, "__defaults__", (0.05,)),
+    ):
+        yield
+
+
+class Told:
+    """What the subscribers of a printer heard."""
+
+    def __init__(self, handler: EventHandler, printer_id: int = 1) -> None:
+        """Subscribe."""
+        self.events: list[dict[str, Any]] = []
+        handler.subscribe(printer_id, lambda event, _: self.events.append(event))
+
+    @property
+    def unsaved(self) -> list[str]:
+        """The ids of those that were told unstored."""
+        return [
+            event["event_id"]
+            for event in self.events
+            if event["meta"].get("persisted") is False
+        ]
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of all."""
+        return [event["event_id"] for event in self.events]
+
+
+async def stored(store: Store) -> list[str]:
+    """Return the ids in history, oldest first."""
+    page = await read_events(store, EventFilter(), limit=20_000, newest_first=False)
+    return [event["event_id"] for event in page.events]
+
+
+async def until_well(store: Store) -> None:
+    """Wait until the store has written what it owed."""
+    async with asyncio.timeout(20):
+        while store.state.problem is not None or store.late:
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture(params=ILLNESSES)
+async def illness(
+    request: pytest.FixtureRequest, store: Store, path: Path
+) -> tuple[str, Illness]:
+    """Return each way to fall ill."""
+    return request.param, ILLNESSES[request.param](store, path)
+
+
+async def test_events_outlive_an_illness_of_the_database(
+    handler: EventHandler, store: Store, illness: tuple[str, Illness]
+) -> None:
+    """Told at once and unstored, written in order when it is over, and not told again."""
+    name, ill = illness
+    states: list[StoreState] = []
+    store.on_change = states.append
+    told = Told(handler)
+    await handler.handle_printer_event(inserted(1, 1, tag="A", event_id="BEFORE"))
+    await asyncio.to_thread(ill.fall)
+    events = [
+        inserted(1, 2, tag="B", event_id="E0"),
+        state(unit(1, slot(3, True, tag="C")), event_id="E1"),
+        removed(1, 1, tag="A", event_id="E2"),
+        removed(1, 2, tag="B", event_id="E3"),
+        inserted(1, 1, tag="B", event_id="E4"),
+    ]
+    # So large that each needs a page of its own.
+    events = [event | {"meta": {"note": "x" * 6000}} for event in events]
+    outcomes = [await handler.handle_printer_event(event) for event in events]
+    assert outcomes == [Outcome.FAILED] * 5
+    assert told.unsaved == [f"E{n}" for n in range(5)]
+    assert [each.problem for each in states] == [name]
+    assert handler.health()["problem"] == name
+    assert handler.health()["waiting_for_database"] == 5
+    known = handler.slots(1)
+    # One that is sent again is known, written or not.
+    assert await handler.handle_printer_event(events[2]) is Outcome.DUPLICATE
+    # Nothing new says nothing.
+    assert (
+        await handler.handle_printer_event(state(unit(1, slot(3, True, tag="C"))))
+        is Outcome.UNCHANGED
+    )
+
+    await asyncio.to_thread(ill.mend)
+    await until_well(store)
+
+    # The file that is gone took along what was in it.
+    before = [] if name == "missing" else ["BEFORE"]
+    assert await stored(store) == [*before, "E0", "E1", "E2", "E3", "E4"]
+    assert told.ids == ["BEFORE", "E0", "E1", "E2", "E3", "E4"]
+    assert states[-1] == StoreState()
+    assert (
+        await handler.handle_printer_event(inserted(1, 4, event_id="AFTER"))
+        is Outcome.STORED
+    )
+    assert (await stored(store))[-1] == "AFTER"
+    again = EventHandler(store)
+    assert await register(again) == 1
+    assert again.slots(1) == handler.slots(1)
+    assert known.sequence + 1 == again.slots(1).sequence
+    assert await count(store, "failed_events") == 0
+
+
+async def test_the_retries_come_before_anybody_is_told_unstored(
+    handler: EventHandler, store: Store, path: Path
+) -> None:
+    """A lock that is short is nobody's business."""
+    told = Told(handler)
+    ill = Locked(store, path)
+    ill.fall()
+    asyncio.get_running_loop().call_later(0.3, ill.mend)
+    assert await handler.handle_printer_event(inserted(1, 1)) is Outcome.STORED
+    assert told.unsaved == []
+    assert handler.health()["retried"] >= 1
+
+
+async def test_a_caller_is_told_that_the_database_is_away(
+    handler: EventHandler, store: Store, path: Path
+) -> None:
+    """What nobody waits for is not noted, and nothing raises for it."""
+    ill = Full(store, path)
+    ill.fall()
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        await register(handler, "OTHER" * 2000)
+    assert store.state.problem == "full"
+    await handler.deactivate(1)
+    assert await handler.handle_printer_event({}) is Outcome.REJECTED
+    ill.mend()
+    await until_well(store)
+    assert await register(handler, "OTHER") > 1
+
+
+async def test_of_too_many_the_oldest_picture_goes_first_and_the_slots_stay_true(
+    handler: EventHandler, store: Store, path: Path
+) -> None:
+    """The state in the file is the one that was told, whatever was dropped."""
+    ill = Locked(store, path)
+    ill.fall()
+    with patch.object(writer, "LATE_LIMIT", 3):
+        for number, event in enumerate(
+            [
+                inserted(1, 1, tag="A"),
+                state(unit(1, slot(2, True, tag="B"))),
+                removed(1, 1, tag="A"),
+                inserted(1, 3, tag="C"),
+                inserted(1, 4, tag="D"),
+                state(unit(1, slot(3, True, tag="E"))),
+            ]
+        ):
+            await handler.handle_printer_event(event | {"event_id": f"E{number}"})
+    assert handler.health()["dropped"] == 3
+    ill.mend()
+    await until_well(store)
+    assert await stored(store) == ["E0", "E2", "E3"]
+    again = EventHandler(store)
+    await register(again)
+    assert again.slots(1) == handler.slots(1)
+    await handler.handle_printer_event(removed(1, 4, tag="D", event_id="E9"))
+    again = EventHandler(store)
+    await register(again)
+    assert again.slots(1) == handler.slots(1)
+
+
+async def test_closing_in_an_outage_ends_and_says_what_is_lost(
+    handler: EventHandler,
+    store: Store,
+    path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Home Assistant stops all the same."""
+    ill = Locked(store, path)
+    ill.fall()
+    await handler.handle_printer_event(inserted(1, 1))
+    await handler.close()
+    await store.close()
+    ill.mend()
+    assert "1 events were never written" in caplog.text
+
+
+async def test_closing_writes_what_waited_for_the_database(
+    handler: EventHandler, store: Store, path: Path
+) -> None:
+    """If it is back by then."""
+    ill = Locked(store, path)
+    with patch.object(writer.Writer._begin_outage, "__defaults__", (60,)):
+        ill.fall()
+        await handler.handle_printer_event(inserted(1, 1, event_id="E"))
+        ill.mend()
+        await handler.close()
+        await store.close()
+    again = Store(path)
+    await again.open()
+    assert await stored(again) == ["E"]
+    await again.close()
+
+
+async def test_a_late_event_that_fails_by_itself_is_kept_with_the_failed_ones(
+    handler: EventHandler, store: Store, path: Path
+) -> None:
+    """And never stops the next."""
+    record = Recorder.record
+
+    def fail(self: Recorder, db: Any, printer_id: int, slots: Any, rows: Any) -> None:
+        if any(
+            getattr(row, "event", None) and row.event.event_id == "BAD" for row in rows
+        ):
+            raise sqlite3.IntegrityError("no luck")
+        record(self, db, printer_id, slots, rows)
+
+    ill = Locked(store, path)
+    ill.fall()
+    for event_id in ("E1", "BAD", "E2"):
+        await handler.handle_printer_event(inserted(1, 1, event_id=event_id))
+    with patch.object(Recorder, "record", fail):
+        ill.mend()
+        await until_well(store)
+    assert await stored(store) == ["E1", "E2"]
+    assert await handler.count_failed() == 1
+    assert await handler.replay_failed(10) == Replayed(1, 0, 0)
+    assert await stored(store) == ["E1", "BAD", "E2"]
+
+
+async def test_a_commit_that_worked_but_was_reported_as_failed_is_told_once(
+    handler: EventHandler, store: Store
+) -> None:
+    """The row is there, so the next try must neither write it again nor be silent."""
+    told = Told(handler)
+    run_all, broken = writer.run_all, [1]
+
+    def lie(*args: Any) -> Any:
+        result = run_all(*args)
+        if broken and broken.pop():
+            err = sqlite3.OperationalError("disk I/O error")
+            err.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC  # type: ignore[misc]
+            for attempt in reversed(result[0]):
+                attempt.job.undo()
+            raise err
+        return result
+
+    with patch.object(writer, "run_all", lie):
+        outcome = await handler.handle_printer_event(inserted(1, 1, event_id="E"))
+    assert outcome is Outcome.STORED
+    assert told.ids == ["E"]
+    assert await stored(store) == ["E"]
+    assert handler.slots(1).slots["u1", 1].present
+
+
+async def test_a_deleted_file_is_noticed_and_begun_anew(
+    handler: EventHandler, store: Store, path: Path
+) -> None:
+    """SQLite itself would go on writing into nothing; ids and slots stay the same."""
+    other = await register(handler, "OTHER")
+    await handler.handle_printer_event(inserted(1, 1, tag="A", event_id="LOST"))
+    told = Told(handler)
+    await asyncio.to_thread(path.unlink)
+    assert (
+        await handler.handle_printer_event(inserted(1, 2, tag="B", event_id="E"))
+        is Outcome.FAILED
+    )
+    await until_well(store)
+    assert await stored(store) == ["E"]
+    assert told.unsaved == ["E"]
+    again = EventHandler(store)
+    assert await register(again) == 1
+    assert await register(again, "OTHER") == other
+    assert again.slots(1) == handler.slots(1)
+
+
+async def test_a_new_file_that_cannot_be_filled_is_filled_later(
+    handler: EventHandler, store: Store, path: Path
+) -> None:
+    """It knows the printers before the first event."""
+    fill, tries = store.on_fresh, [1, 1]
+
+    def fail(db: sqlite3.Connection) -> None:
+        if tries:
+            tries.pop()
+            raise sqlite3.OperationalError("not now")
+        fill(db)
+
+    store.on_fresh = fail
+    await handler.handle_printer_event(inserted(1, 1, tag="A"))
+    await asyncio.to_thread(path.unlink)
+    await handler.handle_printer_event(inserted(1, 2, tag="B"))
+    await until_well(store)
+    again = EventHandler(store)
+    await register(again)
+    assert again.slots(1) == handler.slots(1)
+
+
+async def test_a_file_replaced_by_another_is_noticed(
+    handler: EventHandler, store: Store, path: Path
+) -> None:
+    """Somebody restored a copy under our feet: what comes is written there."""
+    await handler.handle_printer_event(inserted(1, 1, event_id="A"))
+    await store.hold(0)
+    copy = path.with_name("copy.db")
+
+    def replace() -> None:
+        shutil.copy(path, copy)
+        copy.replace(path)
+        path.with_name(path.name + "-wal").unlink()
+
+    await asyncio.to_thread(replace)
+    assert (
+        await handler.handle_printer_event(inserted(1, 2, event_id="B"))
+        is Outcome.FAILED
+    )
+    await until_well(store)
+    assert await stored(store) == ["A", "B"]
+
+
+async def test_a_late_event_whose_commit_was_misreported_is_there_once(
+    handler: EventHandler, store: Store, path: Path
+) -> None:
+    """As with every other."""
+    run_all, broken = writer.run_all, [1]
+
+    def lie(db: Any, batch: Any) -> Any:
+        result = run_all(db, batch)
+        if broken and broken.pop():
+            err = sqlite3.OperationalError("disk I/O error")
+            err.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+            raise err
+        return result
+
+    ill = Locked(store, path)
+    ill.fall()
+    await handler.handle_printer_event(inserted(1, 1, event_id="E"))
+    with patch.object(writer, "run_all", lie):
+        ill.mend()
+        await until_well(store)
+    assert await stored(store) == ["E"]
+
+
+async def test_a_failure_that_cannot_be_kept_either_is_told_all_the_same(
+    handler: EventHandler, store: Store
+) -> None:
+    """The writer goes on."""
+    told = Told(handler)
+    with (
+        patch.object(Recorder, "record", side_effect=sqlite3.IntegrityError),
+        patch.object(recording, "keep_failed_event", side_effect=sqlite3.InternalError),
+    ):
+        assert await handler.handle_printer_event(inserted(1, 1)) is Outcome.FAILED
+    assert len(told.unsaved) == 1
+    assert await handler.count_failed() == 0
+    assert await handler.handle_printer_event(inserted(1, 2)) is Outcome.STORED
+
+
+async def test_a_database_that_falls_ill_between_savepoints_undoes_all(
+    store: Store,
+) -> None:
+    """And all that was not to blame is written by a retry."""
+    gate = threading.Event()
+    runs: list[str] = []
+
+    def good(db: sqlite3.Connection) -> str:
+        runs.append("good")
+        return "good"
+
+    def bad(db: sqlite3.Connection) -> None:
+        raise ValueError("bad")
+
+    def ill(db: sqlite3.Connection) -> str:
+        runs.append("ill")
+        if runs.count("ill") == 1:
+            err = sqlite3.OperationalError("locked")
+            err.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise err
+        return "ill"
+
+    slow = asyncio.create_task(store.write(lambda db: gate.wait(10)))
+    await asyncio.sleep(0.05)
+    waiting = [asyncio.create_task(store.write(work)) for work in (good, bad, ill)]
+    await asyncio.sleep(0)
+    gate.set()
+    await slow
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert results[0] == "good"
+    assert isinstance(results[1], ValueError)
+    assert results[2] == "ill"
+    assert runs.count("good") > 1
+
+
+async def test_what_is_remembered_of_rows_is_bounded(
+    handler: EventHandler, store: Store
+) -> None:
+    """Years of spools must not fill the memory."""
+    with patch("custom_components.filament_slots.core.recorder._MAX_CACHED", 1):
+        for letter in "ABCA":
+            await handler.handle_printer_event(
+                inserted(1, 1, tag=letter, meta={"note": letter, "source": letter})
+            )
+    assert await count(store, "spools") == 3
+
+
+async def test_whoever_gave_up_waiting_disturbs_nobody(store: Store) -> None:
+    """Neither with a result nor with an error."""
+
+    def fail(db: sqlite3.Connection) -> None:
+        raise ValueError
+
+    gate = threading.Event()
+    slow = asyncio.create_task(store.write(lambda db: gate.wait(10)))
+    tasks = [asyncio.create_task(store.write(work)) for work in (lambda db: None, fail)]
+    await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    gate.set()
+    await slow
+    await asyncio.sleep(0.2)
+    assert await store.write(lambda db: 1) == 1

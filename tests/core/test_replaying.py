@@ -1,0 +1,214 @@
+"""Events that failed come back to their place in history; history can be told again."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+import json
+import sqlite3
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from custom_components.filament_slots.core import jobs
+from custom_components.filament_slots.core.handler import EventHandler
+from custom_components.filament_slots.core.history import EventFilter, read_events
+from custom_components.filament_slots.core.recorder import Recorder
+from custom_components.filament_slots.core.recording import Outcome
+from custom_components.filament_slots.core.replay import Replayed
+from custom_components.filament_slots.core.store import Store
+
+from .conftest import count, inserted, register, removed, slot, state, unit
+from .test_outage import Told, stored
+
+
+@pytest.fixture
+def poison() -> Iterator[set[str]]:
+    """Let the events of these ids never be written."""
+    ids: set[str] = set()
+    put = Recorder.put_event
+
+    def fail(
+        self: Recorder, db: Any, sequence: int, row: Any, *args: Any, **how: Any
+    ) -> None:
+        if row.event.event_id in ids:
+            raise sqlite3.IntegrityError("no luck")
+        put(self, db, sequence, row, *args, **how)
+
+    with (
+        patch.object(Recorder, "put_event", fail),
+        patch.object(jobs, "RETRY_DELAYS", (0.01,)),
+    ):
+        yield ids
+
+
+async def test_a_replayed_event_takes_its_place_and_touches_nothing_newer(
+    handler: EventHandler, store: Store, poison: set[str]
+) -> None:
+    """In history where it belongs, marked; nobody is told again; slots stay as they are."""
+    other = await register(handler, "OTHER")
+    poison |= {"B", "D", "P"}
+    for event in (
+        inserted(1, 1, tag="A", event_id="A"),
+        inserted(1, 2, tag="B", event_id="B"),
+        inserted(1, 3, tag="C", event_id="C") | {"printer_id": other},
+        state(unit(1, slot(2, True, tag="D")), event_id="D"),
+        removed(1, 2, tag="D", event_id="E"),
+        state(unit(1, humidity_percent=20), event_id="H"),
+        inserted(None, 1, tag="E", event_id="P") | {"printer_id": other},
+    ):
+        await handler.handle_printer_event(event)
+    told = Told(handler)
+    before = handler.slots(1)
+    assert await stored(store) == ["A", "C", "E"]
+    assert await handler.count_failed() == 3
+    poison.remove("D")
+    poison.remove("P")
+
+    assert await handler.replay_failed(2) == Replayed(1, 1, 2)
+    poison.clear()
+    assert await handler.replay_failed(500) == Replayed(2, 0, 0)
+    assert await handler.replay_failed(500) == Replayed(0, 0, 0)
+
+    assert await stored(store) == ["A", "B", "C", "D", "E", "P"]
+    page = await read_events(store, EventFilter(printer_id=1), newest_first=False)
+    assert [event["meta"].get("replay") for event in page.events] == [
+        None,
+        True,
+        True,
+        None,
+    ]
+    sequences = await store.read(
+        lambda db: db.execute(
+            "SELECT sequence FROM slot_events WHERE printer_id = 1 ORDER BY id"
+        ).fetchall()
+    )
+    assert [number for (number,) in sequences] == [1, 2, 3, 4]
+    assert told.events == []
+    assert handler.slots(1) is before
+    again = EventHandler(store)
+    await register(again)
+    assert again.slots(1) == before
+    await register(again, "OTHER")
+    assert again.slots(other) == handler.slots(other)
+    # Where the spools were last is what the newest events say.
+    await handler.handle_printer_event(inserted(1, 4, tag="B", event_id="F"))
+    assert (await stored(store))[-1] == "F"
+
+
+async def test_an_event_that_is_in_history_already_is_only_cleared(
+    handler: EventHandler, store: Store, poison: set[str]
+) -> None:
+    """Somebody sent it again, and it worked."""
+    poison.add("A")
+    await handler.handle_printer_event(inserted(1, 1, event_id="A"))
+    poison.clear()
+    await handler.handle_printer_event(inserted(1, 1, event_id="A"))
+    assert await handler.replay_failed(10) == Replayed(1, 0, 0)
+    assert await stored(store) == ["A"]
+
+
+async def test_an_event_for_which_there_was_no_room_is_replayed_as_the_latest(
+    handler: EventHandler, store: Store
+) -> None:
+    """It never got as far as the slots, and must not change them now."""
+    with (
+        patch("custom_components.filament_slots.core.handler.QUEUE_LIMIT", 2),
+        patch("custom_components.filament_slots.core.handler._WINDOW", 1),
+    ):
+        outcomes = await asyncio.gather(
+            *(
+                handler.handle_printer_event(inserted(1, 1, event_id=f"E{number}"))
+                for number in range(4)
+            )
+        )
+    assert outcomes[3] is Outcome.FAILED
+    before = handler.slots(1)
+    assert await handler.replay_failed(10) == Replayed(1, 0, 0)
+    assert (await stored(store)) == ["E0", "E1", "E2", "E3"]
+    assert handler.slots(1) is before
+
+
+async def test_history_is_told_again_to_listeners_only(
+    handler: EventHandler, store: Store
+) -> None:
+    """In its order and marked; it changes nothing."""
+    for second in range(5):
+        await handler.handle_printer_event(
+            inserted(1, second + 1, second=second, event_id=f"E{second}")
+        )
+    told = Told(handler)
+    slots = handler.slots(1)
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    wanted = EventFilter(since=at.replace(second=1), until=at.replace(second=4))
+    with patch("custom_components.filament_slots.core.handler._WINDOW", 2):
+        assert await handler.replay_events(wanted) == 3
+    assert told.ids == ["E1", "E2", "E3"]
+    assert all(event["meta"]["replay"] is True for event in told.events)
+    assert handler.slots(1) is slots
+    assert await count(store, "slot_events") == 5
+    # A printer that nobody has set up has nobody to tell.
+    fresh = EventHandler(store)
+    assert await fresh.replay_events(wanted) == 0
+
+
+async def test_last_seen_is_when_the_printer_was_heard_of(
+    handler: EventHandler, store: Store
+) -> None:
+    """Not when something changed; it never goes back, and is no change itself."""
+    await handler.handle_printer_event(inserted(1, 1, second=5))
+    before = handler.slots(1)
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    await handler.note_last_seen(1, at)
+    await handler.note_last_seen(1, datetime(2026, 1, 1, tzinfo=UTC))
+    assert handler.last_seen(1) == at
+    assert handler.slots(1).slots is before.slots
+    again = EventHandler(store)
+    await register(again)
+    assert again.last_seen(1) == at
+    assert again.slots(1) == handler.slots(1)
+    await store.close()
+    await handler.note_last_seen(1, at)
+
+
+async def test_what_one_message_caused_is_found_together(
+    handler: EventHandler, store: Store
+) -> None:
+    """By its correlation id, an index of its own."""
+    one, other = "01ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAW"
+    for event, cause in (
+        (removed(1, 1, event_id="A"), one),
+        (inserted(1, 1, event_id="B"), one),
+        (inserted(1, 2, event_id="C"), other),
+    ):
+        await handler.handle_printer_event(event | {"meta": {"correlation_id": cause}})
+    page = await read_events(store, EventFilter(correlation_id=one, printer_id=1))
+    assert [event["event_id"] for event in page.events] == ["B", "A"]
+
+
+async def test_the_health_of_the_pipeline_is_plain(handler: EventHandler) -> None:
+    """What diagnostics and system health show."""
+    await handler.handle_printer_event(inserted(1, 1))
+    await handler.handle_printer_event({})
+    health = handler.health()
+    assert json.loads(json.dumps(health)) == health
+    assert health | {"last_commit_at": 0, "last_commit_ms": 0, "database_bytes": 0} == {
+        "queue_depth": 0,
+        "waiting_for_database": 0,
+        "stored": 1,
+        "unchanged": 0,
+        "duplicate": 0,
+        "rejected": 1,
+        "failed": 0,
+        "retried": 0,
+        "dropped": 0,
+        "commits": 3,
+        "last_commit_at": 0,
+        "last_commit_ms": 0,
+        "database_bytes": 0,
+        "problem": None,
+        "problem_since": None,
+        "damaged_files": [],
+    }
+    assert health["database_bytes"] > 4096
+    assert health["last_commit_ms"] > 0

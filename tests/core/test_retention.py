@@ -1,0 +1,115 @@
+"""History grows old and goes, in small steps; what is true now stays."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+import time
+from typing import Any
+
+from custom_components.filament_slots.core.handler import EventHandler
+from custom_components.filament_slots.core.history import last_event
+from custom_components.filament_slots.core.retention import Keep
+from custom_components.filament_slots.core.store import Store
+
+from .conftest import count, inserted, register, removed, slot, state, unit
+from .test_outage import stored
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+USUAL = Keep(timedelta(days=365), timedelta(days=30))
+
+
+def days_ago(event: dict[str, Any], days: float) -> dict[str, Any]:
+    """Return the event as one of that day."""
+    return event | {"event_at": (NOW - timedelta(days=days)).isoformat()}
+
+
+async def test_history_is_kept_as_long_as_its_kind_says(
+    handler: EventHandler, store: Store
+) -> None:
+    """The last event of a slot stays, however old, and the state of the slots."""
+    other = await register(handler, "OTHER")
+    events = [
+        days_ago(inserted(1, 1, tag="A", event_id="OLD"), 400),
+        days_ago(inserted(1, 2, tag="B", event_id="LAST OF 2"), 400),
+        days_ago(state(unit(1, slot(3, True)), event_id="OLD PICTURE"), 31),
+        days_ago(removed(1, 1, tag="A", event_id="KEPT"), 100),
+        days_ago(inserted(1, 1, tag="B", event_id="OF OTHER"), 400)
+        | {"printer_id": other},
+        days_ago(inserted(1, 1, event_id="LAST OF OTHER"), 1) | {"printer_id": other},
+        days_ago(state(unit(1, slot(1, True, tag="C")), event_id="PICTURE"), 29),
+        days_ago(inserted(1, 3, event_id="NEW"), 1),
+        days_ago(removed(1, 1, event_id="NEWEST"), 0),
+    ]
+    for event in events:
+        await handler.handle_printer_event(event)
+    slots = handler.slots(1)
+
+    purged = await handler.purge(NOW, {1: USUAL})
+
+    assert purged.events == 2
+    gone = {"OLD", "OLD PICTURE"}
+    assert await stored(store) == [
+        event["event_id"] for event in events if event["event_id"] not in gone
+    ]
+    again = EventHandler(store)
+    await register(again)
+    assert again.slots(1) == slots
+    last = await last_event(store, 1, ("u1", 2))
+    assert last is not None
+    assert last["event_id"] == "LAST OF 2"
+    nothing = Keep(timedelta(0), timedelta(0))
+    await handler.purge(NOW + timedelta(days=1), {1: nothing, other: nothing})
+    assert await stored(store) == ["LAST OF 2", "LAST OF OTHER", "NEW", "NEWEST"]
+    assert await count(store, "event_slots") == 4
+    # Nothing is left over, and what is needed again is there again.
+    assert await count(store, "fragments") <= 8
+    await handler.handle_printer_event(events[0] | {"event_id": "AGAIN"})
+    assert (await stored(store))[-1] == "AGAIN"
+
+
+async def test_a_store_that_is_too_large_loses_its_oldest_and_becomes_smaller(
+    handler: EventHandler, store: Store
+) -> None:
+    """The file itself, while events are being written, and none waits long for it."""
+    total = 12_000
+    for number in range(total):
+        handler.put(
+            inserted(
+                1, number % 4 + 1, tag="A", event_id=f"E{number}", meta={"n": "x" * 300}
+            )
+        )
+    await handler.drain()
+    size = handler.health()["database_bytes"]
+    waited: list[float] = []
+
+    async def write_meanwhile() -> None:
+        number = 0
+        while True:
+            number += 1
+            began = time.perf_counter()
+            await handler.handle_printer_event(inserted(2, 1, event_id=f"N{number}"))
+            waited.append(time.perf_counter() - began)
+            await asyncio.sleep(0.001)
+
+    writing = asyncio.create_task(write_meanwhile())
+    purged = await handler.purge(NOW, {}, max_bytes=size // 2)
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+
+    assert purged.database_bytes <= size * 0.6
+    left = [event for event in await stored(store) if event.startswith("E")]
+    assert left == [f"E{number}" for number in range(total - len(left), total)]
+    assert 0 < purged.events < total
+    waited.sort()
+    # On a machine that does nothing else it is below 50 ms for each.
+    assert waited[len(waited) // 2] < 0.05
+    assert (await handler.purge(NOW, {}, max_bytes=size)).events == 0
+
+
+async def test_what_cannot_go_stays_even_if_the_store_is_too_large(
+    handler: EventHandler, store: Store
+) -> None:
+    """There is an end to it."""
+    for number in range(20):
+        await handler.handle_printer_event(inserted(1, number % 4 + 1, tag="A"))
+    await handler.purge(NOW, {}, max_bytes=1)
+    assert await count(store, "slot_events") == 4
