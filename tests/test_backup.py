@@ -1,18 +1,26 @@
 """A backup takes the store along, and never fails because of it."""
 
 import asyncio
+from itertools import count
 from pathlib import Path
 import sqlite3
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
 import pytest
 
 from custom_components.filament_slots import backup
+from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.core.history import EventFilter, read_events
 from custom_components.filament_slots.core.store import Store
 from custom_components.filament_slots.shared import async_shared_core
 
 from .common import async_deliver, async_set_up, driver_of, make_entry, spool_event
+
+if TYPE_CHECKING:
+    from .scripted_drivers.scripted.driver import Driver as ScriptedDriver
 
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
@@ -44,6 +52,65 @@ async def test_a_backup_holds_everything_and_events_go_on_after_it(
     assert db.execute("PRAGMA quick_check").fetchone() == ("ok",)
     assert db.execute("SELECT count(*) FROM slot_events").fetchone() == (1,)
     db.close()
+
+
+async def test_a_backup_made_while_events_flow_can_be_restored(
+    hass: HomeAssistant,
+) -> None:
+    """It holds the events up to one moment: all that were told before it, none twice."""
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    core = async_shared_core(hass)
+    told: list[Event] = []
+
+    @callback
+    def hear(event: Event) -> None:
+        told.append(event)
+
+    for kind in ("inserted", "removed"):
+        hass.bus.async_listen(f"{DOMAIN}_spool_{kind}", hear)
+    flowing = asyncio.create_task(_flow(driver_of(entry)))
+    while len(told) < 20:
+        await asyncio.sleep(0)
+
+    await backup.async_pre_backup(hass)
+    before = len(told)
+    copy = await hass.async_add_executor_job(core.path.read_bytes)
+    await backup.async_post_backup(hass)
+    while len(told) < before + 20:
+        await asyncio.sleep(0)
+    flowing.cancel()
+    await hass.config_entries.async_unload(entry.entry_id)
+    await hass.async_block_till_done()
+
+    def restore() -> None:
+        for file in core.path.parent.iterdir():
+            file.unlink()
+        core.path.write_bytes(copy)
+
+    await hass.async_add_executor_job(restore)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+
+    assert await core.store.read(
+        lambda db: [tuple(row) for row in db.execute("PRAGMA quick_check")]
+    ) == [("ok",)]
+    page = await read_events(core.store, EventFilter(), limit=9999, newest_first=False)
+    numbers = [event["meta"]["correlation_id"] for event in page.events]
+    assert numbers == [str(number) for number in range(len(numbers))]
+    assert before <= len(numbers) < len(told)
+    present = page.events[-1]["event_type"] == "spool_inserted"
+    (slot,) = entry.runtime_data.data.slots.values()
+    assert slot.present is present
+    assert not ir.async_get(hass).issues
+
+
+async def _flow(driver: ScriptedDriver) -> None:
+    """Let a spool go in and out, without an end."""
+    for number in count():
+        kind = "spool_removed" if number % 2 else "spool_inserted"
+        driver.emit(spool_event(kind, 1, meta={"correlation_id": str(number)}))
+        await asyncio.sleep(0.001)
 
 
 async def test_without_a_printer_there_is_nothing_to_do(hass: HomeAssistant) -> None:

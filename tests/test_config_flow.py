@@ -14,8 +14,10 @@ from homeassistant.config_entries import (
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
+from homeassistant.setup import async_setup_component
 from pydantic import SecretStr
 import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.drivers import registry
@@ -579,6 +581,91 @@ async def test_no_time_can_be_set_that_breaks_the_tracker(
         await hass.config_entries.options.async_configure(
             result["flow_id"], {"advanced": {name: seconds}}
         )
+
+
+async def test_what_is_kept_of_history_is_kept_only_where_it_is_not_the_usual(
+    hass: HomeAssistant,
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    assert result["data_schema"] is not None
+    usual = result["data_schema"]({})["history"]
+    assert usual == {"history_days": 365, "snapshot_days": 30, "max_megabytes": 50}
+
+    # As the frontend sends numbers.
+    await hass.config_entries.options.async_configure(
+        result["flow_id"],
+        {"history": {"history_days": 90.0, "snapshot_days": 30.0, "max_megabytes": 20}},
+    )
+
+    assert entry.options == {"history_days": 90, "max_megabytes": 20}
+    assert all(type(value) is int for value in entry.options.values())
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    assert result["data_schema"] is not None
+    assert result["data_schema"]({})["history"] == usual | entry.options
+    await hass.config_entries.options.async_configure(
+        result["flow_id"], {"advanced": {"removal_confirm": 12}}
+    )
+    assert entry.options == {
+        "history_days": 90,
+        "max_megabytes": 20,
+        "removal_confirm": 12,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("history_days", 0),
+        ("history_days", 3651),
+        ("snapshot_days", 0),
+        ("snapshot_days", 3651),
+        ("max_megabytes", 4),
+        ("max_megabytes", 1025),
+    ],
+)
+async def test_history_can_be_neither_switched_off_nor_grow_without_end(
+    hass: HomeAssistant, name: str, value: int
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+
+    with pytest.raises(InvalidData):
+        await hass.config_entries.options.async_configure(
+            result["flow_id"], {"history": {name: value}}
+        )
+
+
+async def test_the_options_form_can_be_shown_in_a_browser(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    for component in (DOMAIN, "config"):
+        assert await async_setup_component(hass, component, {})
+    client = await hass_client()
+
+    response = await client.post(
+        "/api/config/config_entries/options/flow", json={"handler": entry.entry_id}
+    )
+
+    assert response.status == 200
+    sections = (await response.json())["data_schema"]
+    assert [part["name"] for part in sections] == ["history", "advanced"]
+    assert sections[0]["default"]["history_days"] == 365
+    limits = {
+        field["name"]: field["selector"]["number"] for field in sections[0]["schema"]
+    }
+    assert {
+        name: (number["min"], number["max"], number["unit_of_measurement"])
+        for name, number in limits.items()
+    } == {
+        "history_days": (1, 3650, "d"),
+        "snapshot_days": (1, 3650, "d"),
+        "max_megabytes": (5, 1024, "MB"),
+    }
 
 
 async def test_an_entry_without_its_driver_has_no_options(hass: HomeAssistant) -> None:

@@ -4,13 +4,17 @@ from collections.abc import AsyncIterator
 import json
 import logging
 from pathlib import Path
+import sqlite3
 from typing import Any
+from unittest.mock import patch
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
+    MockUser,
     async_capture_events,
 )
 from pytest_homeassistant_custom_component.components.diagnostics import (
@@ -20,6 +24,7 @@ from pytest_homeassistant_custom_component.components.diagnostics import (
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.core.store import Store
 from custom_components.filament_slots.drivers.bambulab_mqtt.capture import (
     as_frame as bambu_frame,
 )
@@ -119,6 +124,79 @@ async def test_a_download_holds_everything_and_no_secret(
     assert first["vendor_tag"] == "GFA00"
 
 
+async def test_it_tells_how_events_fare(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, entry: MockConfigEntry
+) -> None:
+    told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+
+    pipeline = told["pipeline"]
+    assert (pipeline["stored"], pipeline["failed"], pipeline["queue_depth"]) == (
+        1,
+        0,
+        0,
+    )
+    assert pipeline["last_commit_ms"] > 0
+    assert pipeline["problem"] is None
+
+
+async def test_it_tells_who_changed_what_and_nothing_of_other_printers(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    hass_admin_user: MockUser,
+    entry: MockConfigEntry,
+) -> None:
+    """The audit is the house's, and another printer's ids have no stand-ins here."""
+    other = make_entry("00M09A000000002", access_code="87654321")
+    await async_set_up(hass, other)
+    serial = "00600A000000009"
+    await async_deliver(hass, other, state(unit_state(serial=serial)))
+    context = Context(user_id=hass_admin_user.id)
+    slot = _device(hass, other, serial, "2")
+    spool = "bambulab:89ABCDEF0123456789ABCDEF01234567"
+    words = {"label": "Aunt Agatha's"}
+    for service, data in (
+        ("assign_spool", {"device_id": slot.id, "external_id": spool, **words}),
+        ("purge", {"keep_days": 7}),
+    ):
+        await hass.services.async_call(
+            DOMAIN, service, data, blocking=True, context=context, return_response=True
+        )
+    path = "/secret/place/history.csv"
+    with pytest.raises(ServiceValidationError):
+        await hass.services.async_call(
+            DOMAIN,
+            "export",
+            {"path": path, "start_time": "2026-11-01 00:00:00"},
+            blocking=True,
+            context=context,
+        )
+
+    told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+
+    text = json.dumps(told)
+    secrets = {*ABSENT, "87654321", serial, spool[9:], "Agatha", "/secret"}
+    assert not {secret for secret in secrets if secret in text}
+    exported, purged, assigned = told["audit"]
+    assert exported["result"] == {"error": "path_not_allowed"}
+    assert exported["details"]["path"] == "**REDACTED**"
+    assert purged["user_id"] == hass_admin_user.id
+    assert purged["details"] == {"keep_days": 7}
+    assert purged["result"]["events"] == 0
+    assert assigned["action"] == "assign_spool"
+    assert assigned["details"]["device_id"] == slot.id
+    assert assigned["result"] == {}
+
+
+async def test_an_audit_that_cannot_be_read_costs_nothing_else(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, entry: MockConfigEntry
+) -> None:
+    with patch.object(Store, "read", side_effect=sqlite3.OperationalError):
+        told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+
+    assert told["audit"] is None
+    assert told["pipeline"]["stored"] == 1
+
+
 async def test_the_log_is_kept_at_every_level_and_masked(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
@@ -184,6 +262,7 @@ async def test_an_entry_that_cannot_work_says_why(
     assert told["health"]["last_error"]["code"] == "invalid_config"
     assert "port" in told["health"]["last_error"]["message"]
     assert told["entry"]["state"] == "setup_error"
+    assert (told["pipeline"], told["audit"]) == (None, None)
     text = json.dumps(told)
     assert not {secret for secret in ABSENT if secret in text}
 

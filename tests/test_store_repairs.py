@@ -16,11 +16,13 @@ import pytest
 
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.core import jobs, writer
+from custom_components.filament_slots.core.problems import Problem, StoreState
 from custom_components.filament_slots.core.recorder import Recorder
 from custom_components.filament_slots.core.schema import MIGRATIONS
 from custom_components.filament_slots.core.store import Store
 from custom_components.filament_slots.repairs import async_create_fix_flow
 from custom_components.filament_slots.shared import async_shared_core
+from custom_components.filament_slots.store_issues import async_manage_store_issues
 
 from .common import async_deliver, async_set_up, driver_of, make_entry, spool_event
 from .core.illness import Locked
@@ -100,6 +102,29 @@ async def test_a_damaged_file_can_be_salvaged(hass: HomeAssistant) -> None:
     assert await fix(hass, "store_damaged") is FlowResultType.CREATE_ENTRY
     await until(hass, set())
     await hass.config_entries.async_unload(entry.entry_id)
+    assert issues(hass) == set()
+
+
+async def test_an_ignored_issue_of_the_store_stays_ignored(
+    hass: HomeAssistant,
+) -> None:
+    """Neither that it was over for a while nor a reload makes it nag again."""
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    sick = StoreState(problem=Problem.FULL)
+    async_manage_store_issues(hass, sick, failed=1)
+    ir.async_ignore_issue(hass, DOMAIN, "store_full", True)
+
+    async_manage_store_issues(hass, StoreState())
+    assert issues(hass) == {"store_full"}
+    await hass.config_entries.async_reload(entry.entry_id)
+    async_manage_store_issues(hass, sick)
+
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, "store_full")
+    assert issue is not None
+    assert issue.dismissed_version is not None
+    ir.async_ignore_issue(hass, DOMAIN, "store_full", False)
+    async_manage_store_issues(hass, StoreState())
     assert issues(hass) == set()
 
 

@@ -1,15 +1,40 @@
 """System health: what an owner is asked for first."""
 
+from datetime import datetime, timedelta
+import json
+from pathlib import Path
+import re
+import sqlite3
+from unittest.mock import patch
+
+from homeassistant.config_entries import SOURCE_IGNORE
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import get_system_health_info
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    get_system_health_info,
+)
 
+from custom_components.filament_slots import system_health
 from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.core import jobs, writer
+from custom_components.filament_slots.core.handler import EventHandler
+from custom_components.filament_slots.core.recorder import Recorder
 from custom_components.filament_slots.core.schema import MIGRATIONS
 from custom_components.filament_slots.drivers.base import DriverStatus
+from custom_components.filament_slots.shared import async_shared_core
 
-from .common import AT, async_deliver, async_set_up, async_show, make_entry, state
+from .common import (
+    AT,
+    async_deliver,
+    async_set_up,
+    async_show,
+    make_entry,
+    spool_event,
+    state,
+)
 
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
@@ -27,18 +52,72 @@ async def test_it_tells_of_the_printers_and_the_store(hass: HomeAssistant) -> No
     first = make_entry()
     await async_set_up(hass, first)
     await async_set_up(hass, make_entry("00M09A000000002"))
+    MockConfigEntry(domain=DOMAIN, source=SOURCE_IGNORE, data={}).add_to_hass(hass)
     await async_show(hass, first, DriverStatus.RUNNING)
     assert (await _info(hass))["last_event"] == "-"
 
     await async_deliver(hass, first, state())
+    info = await _info(hass)
+    last_commit, took = info.pop("last_commit"), info.pop("last_commit_time")
 
-    assert await _info(hass) == {
+    assert abs(dt_util.utcnow() - datetime.fromisoformat(str(last_commit))) < timedelta(
+        minutes=1
+    )
+    assert re.fullmatch(r"\d+\.\d ms", str(took))
+    assert info == {
         "printers_connected": "1/2",
         "store_size": "0.1 MB",
         "last_event": AT,
         "store_version": len(MIGRATIONS),
         "event_version": 1,
+        "queue_depth": 0,
+        "events_stored": 1,
+        "events_rejected": 0,
+        "events_failed": 0,
+        "events_retried": 0,
     }
+
+
+async def test_it_counts_what_went_wrong_with_events(hass: HomeAssistant) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+
+    with (
+        patch.object(writer, "RETRY_DELAYS", (0.01, 0.01)),
+        patch.object(jobs, "RETRY_DELAYS", (0.01, 0.01)),
+        patch.object(Recorder, "put_event", side_effect=sqlite3.IntegrityError),
+    ):
+        await async_deliver(
+            hass, entry, {"event_type": "nonsense"}, spool_event("spool_inserted", 1)
+        )
+
+    info = await _info(hass)
+    assert (info["events_rejected"], info["events_failed"]) == (1, 1)
+    assert info["events_retried"] == 2
+    assert (info["events_stored"], info["queue_depth"]) == (0, 0)
+
+
+async def test_before_the_first_write_there_is_none_to_tell_of(
+    hass: HomeAssistant,
+) -> None:
+    await async_set_up(hass, make_entry())
+    health = {**async_shared_core(hass).handler.health()}
+    health |= {"last_commit_at": None, "last_commit_ms": None}
+
+    with patch.object(EventHandler, "health", return_value=health):
+        info = await _info(hass)
+
+    assert (info["last_commit"], info["last_commit_time"]) == ("-", "-")
+
+
+async def test_every_text_is_of_something_it_tells(hass: HomeAssistant) -> None:
+    await async_set_up(hass, make_entry())
+
+    texts = json.loads(
+        (Path(system_health.__file__).parent / "translations/en.json").read_text()
+    )
+
+    assert set(await _info(hass)) == set(texts["system_health"]["info"])
 
 
 async def test_it_works_without_any_printer_loaded(hass: HomeAssistant) -> None:

@@ -21,6 +21,7 @@ from custom_components.filament_slots.forms import asked_fields
 from custom_components.filament_slots.hosting import SETTLE_TIMES
 from custom_components.filament_slots.repairs import REPAIRS
 from custom_components.filament_slots.store_issues import STORE_ISSUES
+from custom_components.filament_slots.store_upkeep import HISTORY_OPTIONS
 
 FOLDER = Path(binary_sensor.__file__).parent
 LANGUAGES = ("en", "de")
@@ -157,9 +158,14 @@ def test_every_step_of_the_flow_has_a_text() -> None:
 
 def test_every_setting_has_a_text() -> None:
     options = _texts("en")["options"]
-    section = options["step"]["init"]["sections"]["advanced"]
+    sections = options["step"]["init"]["sections"]
 
-    assert set(section["data"]) == set(section["data_description"]) == set(SETTLE_TIMES)
+    assert {name: set(section["data"]) for name, section in sections.items()} == {
+        "history": set(HISTORY_OPTIONS),
+        "advanced": set(SETTLE_TIMES),
+    }
+    for section in sections.values():
+        assert set(section["data"]) == set(section["data_description"])
     assert set(options["abort"]) == DRIVER_ABORTS
 
 

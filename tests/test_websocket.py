@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from homeassistant.components.websocket_api.connection import ActiveConnection
+from homeassistant.config_entries import SOURCE_IGNORE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
@@ -325,6 +326,49 @@ async def test_history_is_filtered(
     )
 
     assert [event["slot"]["slot_no"] for event in page["events"]] == slots
+
+
+async def test_what_one_message_caused_is_found_wherever_it_was(
+    hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
+) -> None:
+    """Page by page, and of all printers: the id alone is asked for."""
+    other = make_entry("00M09A000000002")
+    await async_set_up(hass, other)
+    swap = {"correlation_id": "swap"}
+    await async_deliver(
+        hass,
+        entry,
+        spool_event("spool_removed", 1, identifiers=TAG, meta=swap),
+        _inserted(3, meta={"correlation_id": "else"}),
+        _inserted(1, meta=swap),
+        _inserted(4),
+    )
+    await async_deliver(hass, other, _inserted(2, meta=swap))
+
+    first = await browser.ask("events", limit=2, **swap)
+    rest = await browser.ask("events", limit=2, cursor=first["cursor"], **swap)
+    inserted = await browser.ask(
+        "events", entry_id=entry.entry_id, event_types=["spool_inserted"], **swap
+    )
+
+    assert _kinds(first) == [("spool_inserted", 2), ("spool_inserted", 1)]
+    assert _kinds(rest) == [("spool_removed", 1)]
+    assert rest["cursor"] is None
+    assert _kinds(inserted) == [("spool_inserted", 1)]
+    assert {event["meta"]["correlation_id"] for event in first["events"]} == {"swap"}
+
+
+async def test_an_ignored_offer_is_no_printer(
+    hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
+) -> None:
+    """Home Assistant keeps it as an entry with nothing in it."""
+    MockConfigEntry(domain=DOMAIN, source=SOURCE_IGNORE, data={}).add_to_hass(hass)
+
+    for command in ("printers", "health"):
+        printers = (await browser.ask(command))["printers"]
+        assert [printer["entry_id"] for printer in printers] == [entry.entry_id]
+    printers = (await browser.subscribe())["printers"]
+    assert [printer["entry_id"] for printer in printers] == [entry.entry_id]
 
 
 async def test_history_of_a_removed_printer_is_still_there_without_an_entry(

@@ -36,13 +36,16 @@ from .forms import (
     asked_fields,
     filled_in,
     form,
+    history_form,
     secret_fields,
     settle_form,
     shown,
 )
 from .hosting import async_probe, driver_config, driver_timings
+from .store_upkeep import HISTORY_OPTIONS, history_option
 
 _MOONRAKER = "moonraker_filament"
+_HISTORY = "history"
 _ADVANCED = "advanced"
 
 
@@ -257,12 +260,12 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
 
 
 class FilamentSlotsOptionsFlow(OptionsFlowWithReload):
-    """Changes how long things must hold before they are believed."""
+    """Changes how long history is kept, and things must hold to be believed."""
 
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask for the times; those of the driver are not kept, so that they may change."""
+        """Ask for them; what is usual is not kept, so that it may change."""
         entry = self.config_entry
         try:
             driver = await load_driver(entry.data[CONF_DRIVER_KEY])
@@ -271,18 +274,28 @@ class FilamentSlotsOptionsFlow(OptionsFlowWithReload):
         if user_input is not None:
             return self.async_create_entry(
                 data={
+                    name: history_option(user_input[_HISTORY], name)
+                    for name, (_, _, usual) in HISTORY_OPTIONS.items()
+                    if user_input[_HISTORY][name] != usual
+                }
+                | {
                     name: seconds
                     for name, seconds in user_input[_ADVANCED].items()
                     if seconds != getattr(driver.timings, name)
                 }
             )
+        sections = {
+            _HISTORY: history_form(entry.options),
+            _ADVANCED: settle_form(driver_timings(entry, driver)),
+        }
         return self.async_show_form(
             step_id="init",
             data_schema=probatio.Schema(
                 {
-                    probatio.Required(_ADVANCED): section(
-                        settle_form(driver_timings(entry, driver)), {"collapsed": True}
+                    probatio.Required(name, default=fields({})): section(
+                        fields, {"collapsed": True}
                     )
+                    for name, fields in sections.items()
                 }
             ),
             description_placeholders={"name": entry.title},

@@ -5,6 +5,7 @@ the capture in it shows `scripts/replay` the events that were seen.
 """
 
 from collections.abc import Iterable
+import sqlite3
 
 from homeassistant.components.diagnostics import async_redact_data
 from homeassistant.core import HomeAssistant
@@ -12,20 +13,26 @@ from homeassistant.helpers import device_registry as dr
 
 from .const import CONF_DRIVER_KEY, CONF_MODEL
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
+from .core.audit import AuditEntry, read_audit
+from .core.jobs import StoreClosedError
 from .drivers.base import DriverStatus
 from .drivers.standins import StandIns
 from .events import SCHEMA_VERSION
-from .pictures import Json, is_loaded, printer_picture
+from .pictures import Json, is_loaded, iso, printer_picture
+from .shared import async_shared_core
 
 # Everything else that a driver's config holds may be a secret of a driver to come.
 _SHOWN = {CONF_DRIVER_KEY, CONF_MODEL, "port", "verify_ssl"}
+# Of an action: where files lie, and an owner's own words.
+_PRIVATE = {"path", "label"}
+_ACTIONS_SHOWN = 50
 
 
 async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry
 ) -> Json:
     """Return the whole printer."""
-    told = _told_of_entry(hass, entry)
+    told = await _async_told_of_entry(hass, entry)
     return await hass.async_add_executor_job(_stand_ins(entry).mask, told)
 
 
@@ -33,7 +40,7 @@ async def async_get_device_diagnostics(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry, device: dr.AnyDeviceEntry
 ) -> Json:
     """Return a unit or a slot, and how its printer is doing; or the whole printer."""
-    told = _told_of_entry(hass, entry)
+    told = await _async_told_of_entry(hass, entry)
     printer = told["printer"]
     units = [unit for unit in printer["units"] if unit["device_id"] == device.id]
     keys = {unit["key"] for unit in units}
@@ -47,7 +54,9 @@ async def async_get_device_diagnostics(
     return await hass.async_add_executor_job(_stand_ins(entry).mask, told)
 
 
-def _told_of_entry(hass: HomeAssistant, entry: FilamentSlotsConfigEntry) -> Json:
+async def _async_told_of_entry(
+    hass: HomeAssistant, entry: FilamentSlotsConfigEntry
+) -> Json:
     told: Json = {
         "schema_version": SCHEMA_VERSION,
         "entry": {
@@ -59,6 +68,7 @@ def _told_of_entry(hass: HomeAssistant, entry: FilamentSlotsConfigEntry) -> Json
         # Names may be made of serials, and say nothing of a fault.
         "printer": printer_picture(hass, entry) | {"name": None},
         "health": _health(entry),
+        **await _async_told_of_core(hass),
         "log": [],
         "capture": None,
     }
@@ -67,6 +77,39 @@ def _told_of_entry(hass: HomeAssistant, entry: FilamentSlotsConfigEntry) -> Json
         told["log"] = coordinator.log.lines
         told["capture"] = coordinator.driver.capture()
     return told
+
+
+async def _async_told_of_core(hass: HomeAssistant) -> Json:
+    """Return how events fare, and who changed what; null while that can't be told."""
+    core = async_shared_core(hass)
+    told: Json = {"pipeline": None, "audit": None}
+    if not core.is_open:
+        return told
+    told["pipeline"] = core.handler.health()
+    try:
+        actions = await read_audit(core.store, _ACTIONS_SHOWN)
+    except sqlite3.Error, StoreClosedError:
+        return told
+    return told | {"audit": [_action(action) for action in actions]}
+
+
+def _action(action: AuditEntry) -> Json:
+    """Return an action; of its result the numbers, and what went wrong.
+
+    The rest are pictures, of other printers too, whose ids have no stand-ins here.
+    """
+    result = action.result or {}
+    return {
+        "at": iso(action.at),
+        "user_id": action.user_id,
+        "action": action.action,
+        "details": async_redact_data(action.details, _PRIVATE),
+        "result": {
+            name: value
+            for name, value in result.items()
+            if name == "error" or isinstance(value, int | float)
+        },
+    }
 
 
 def _health(entry: FilamentSlotsConfigEntry) -> Json:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import UnitOfTime
+from homeassistant.const import UnitOfInformation, UnitOfTime
 from homeassistant.helpers.selector import (
     NumberSelector,
     NumberSelectorConfig,
@@ -17,9 +17,11 @@ import probatio
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from .const import CONF_MAX_MEGABYTES
 from .drivers.base import Driver
 from .drivers.timings import Timings
 from .hosting import SETTLE_TIMES
+from .store_upkeep import HISTORY_OPTIONS, history_option
 
 
 def asked_fields(driver: type[Driver]) -> dict[str, FieldInfo]:
@@ -60,16 +62,29 @@ def settle_form(timings: Timings) -> probatio.Schema:
     """Return the form of the settle times, with these filled in."""
     return probatio.Schema(
         {
-            probatio.Required(name, default=getattr(timings, name)): NumberSelector(
-                NumberSelectorConfig(
-                    min=shortest,
-                    max=longest,
-                    step=0.5,
-                    unit_of_measurement=UnitOfTime.SECONDS,
-                    mode=NumberSelectorMode.BOX,
-                )
+            probatio.Required(name, default=getattr(timings, name)): _number(
+                shortest, longest, step=0.5, unit=UnitOfTime.SECONDS
             )
             for name, (shortest, longest) in SETTLE_TIMES.items()
+        }
+    )
+
+
+def history_form(options: Mapping[str, Any]) -> probatio.Schema:
+    """Return the form of what is kept of history, with these options filled in."""
+    return probatio.Schema(
+        {
+            probatio.Required(name, default=history_option(options, name)): _number(
+                least,
+                most,
+                step=1,
+                unit=(
+                    UnitOfInformation.MEGABYTES
+                    if name == CONF_MAX_MEGABYTES
+                    else UnitOfTime.DAYS
+                ),
+            )
+            for name, (least, most, _) in HISTORY_OPTIONS.items()
         }
     )
 
@@ -89,6 +104,18 @@ def form(
 def filled_in(user_input: Mapping[str, Any]) -> dict[str, Any]:
     """Return what somebody has really filled in."""
     return {name: value for name, value in user_input.items() if value != ""}
+
+
+def _number(least: float, most: float, *, step: float, unit: str) -> NumberSelector:
+    return NumberSelector(
+        NumberSelectorConfig(
+            min=least,
+            max=most,
+            step=step,
+            unit_of_measurement=unit,
+            mode=NumberSelectorMode.BOX,
+        )
+    )
 
 
 def _key(name: str, field: FieldInfo, keep_secrets: bool) -> probatio.Marker:

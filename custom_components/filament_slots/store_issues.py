@@ -42,7 +42,7 @@ def async_manage_store_issues(
 
 def _show(hass: HomeAssistant, key: str, wanted: bool, **said: str) -> None:
     if not wanted:
-        ir.async_delete_issue(hass, DOMAIN, key)
+        _clear(hass, key)
         return
     ir.async_create_issue(
         hass,
@@ -55,3 +55,10 @@ def _show(hass: HomeAssistant, key: str, wanted: bool, **said: str) -> None:
         translation_key=key,
         translation_placeholders=said or None,
     )
+
+
+def _clear(hass: HomeAssistant, key: str) -> None:
+    """Delete an issue, unless it is ignored: that would be forgotten with it."""
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, key)
+    if issue is not None and issue.dismissed_version is None:
+        ir.async_delete_issue(hass, DOMAIN, key)

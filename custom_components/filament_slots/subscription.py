@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from homeassistant.config_entries import (
     SIGNAL_CONFIG_ENTRY_CHANGED,
+    SOURCE_IGNORE,
     ConfigEntry,
     ConfigEntryChange,
     ConfigEntryState,
@@ -63,7 +64,12 @@ class Watch:
             self._let_go(entry_id)
 
     def _wants(self, entry: ConfigEntry) -> bool:
-        return entry.domain == DOMAIN and self._entry_id in (None, entry.entry_id)
+        # An offer that somebody ignored is an entry, too, and no printer.
+        return (
+            entry.domain == DOMAIN
+            and entry.source != SOURCE_IGNORE
+            and self._entry_id in (None, entry.entry_id)
+        )
 
     def _follow(self, entry: FilamentSlotsConfigEntry) -> None:
         coordinator = entry.runtime_data

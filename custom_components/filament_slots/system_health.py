@@ -23,7 +23,7 @@ def async_register(
 
 async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
     """Return it; what takes time comes later."""
-    entries = hass.config_entries.async_entries(DOMAIN)
+    entries = hass.config_entries.async_entries(DOMAIN, include_ignore=False)
     connected = sum(
         is_loaded(entry) and entry.runtime_data.connected for entry in entries
     )
@@ -33,6 +33,25 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
         "last_event": _async_last_event(hass),
         "store_version": len(MIGRATIONS),
         "event_version": SCHEMA_VERSION,
+        **_pipeline(hass),
+    }
+
+
+def _pipeline(hass: HomeAssistant) -> dict[str, Any]:
+    """Return how events fare on their way; nothing while nobody needs the store."""
+    core = async_shared_core(hass)
+    if not core.is_open:
+        return {}
+    health = core.handler.health()
+    took = health["last_commit_ms"]
+    return {
+        "queue_depth": health["queue_depth"],
+        "events_stored": health["stored"],
+        "events_rejected": health["rejected"],
+        "events_failed": health["failed"],
+        "events_retried": health["retried"],
+        "last_commit": health["last_commit_at"] or "-",
+        "last_commit_time": "-" if took is None else f"{took:.1f} ms",
     }
 
 

@@ -283,7 +283,7 @@ def _failed_event(event: FailedEvent) -> Json:
 
 
 def _entries(hass: HomeAssistant) -> list[FilamentSlotsConfigEntry]:
-    return hass.config_entries.async_entries(DOMAIN)
+    return hass.config_entries.async_entries(DOMAIN, include_ignore=False)
 
 
 def _loaded(hass: HomeAssistant) -> list[FilamentSlotsConfigEntry]:

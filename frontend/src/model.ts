@@ -144,6 +144,15 @@ export function columnsFor(bays: number, most: number): number {
   return Math.ceil(bays / Math.ceil(bays / Math.min(width, 8)));
 }
 
+/** What people call a unit: by its name, else by its model and letter; a single bay bears the letter itself. */
+export function unitTitle({ ams_unit_no, label, model }: Unit, bays: number): string {
+  const kind = model ?? "AMS";
+  const called = label ?? String(ams_unit_no);
+  // "Box 1" and "Turtle_1" are names, "A" and "T1" only tell units of a model apart.
+  const title = /\p{L}{3}/u.test(called) ? called : bays > 1 ? `${kind} ${called}` : kind;
+  return title.replaceAll("_", " ");
+}
+
 /** The filter of the history command for a device; undefined where nobody knows it. */
 export function eventsFilter(
   printers: readonly Printer[],
@@ -174,6 +183,13 @@ export function matches(
   if (filter.unit !== undefined && event.slot.ams_unit_no !== unit?.ams_unit_no) return false;
   if (filter.slot_no === undefined) return true;
   return event.slot.slot_no === filter.slot_no && event.slot.is_ams_slot === (filter.unit !== undefined);
+}
+
+/** A history, newest first, with an event that was just told; one told again stays in its place. */
+export function withTold(events: readonly SlotEvent[], told: SlotEvent): SlotEvent[] {
+  const known = events.some(({ event_id }) => event_id === told.event_id);
+  if (known) return events.map((event) => (event.event_id === told.event_id ? told : event));
+  return told.meta?.replay ? [...events] : [told, ...events];
 }
 
 const byNumber = (a: Slot, b: Slot) => a.slot_no - b.slot_no;

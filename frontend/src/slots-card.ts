@@ -8,7 +8,7 @@ import { FeedCard, shared } from "./base";
 import { coloursOf } from "./colour";
 import { ago } from "./days";
 import { deviceName, entityOf, navigate, showMoreInfo, stateText, text, type Hass } from "./ha";
-import { columnsFor, scenes, type Bay, type Box, type Printer, type Scene, type Slot, type Unit } from "./model";
+import { columnsFor, scenes, unitTitle, type Bay, type Box, type Printer, type Scene, type Slot, type Unit } from "./model";
 import { percentLeft, spool, spoolStyles, type Look } from "./spool";
 
 const BAY = 76;
@@ -57,7 +57,7 @@ export class SlotsCard extends FeedCard {
       </header>
       ${boxes.length === 0
         ? printer.state === "loaded"
-          ? html`<p class="secondary">${text(hass, "card.no_slots")}</p>`
+          ? html`<p class="none secondary">${text(hass, "card.no_slots")}</p>`
           : nothing
         : html`<div class="boxes">
             ${repeat(boxes, (box) => box.unit?.key ?? "", (box) => this.box(hass, printer, box))}
@@ -90,7 +90,7 @@ export class SlotsCard extends FeedCard {
     const here = printer.connected && unit?.online !== false;
     return html`<div class="box" style=${styleMap({ "--columns": String(columns) })}>
       <div class="unit">
-        <h3>${unit ? unitName(hass, unit, bays.length) : text(hass, "card.external")}</h3>
+        <h3>${unit ? hass.devices[unit.device_id]?.name_by_user || unitTitle(unit, bays.length) : text(hass, "card.external")}</h3>
         ${unit ? html`<span class="climate secondary">${this.climate(hass, printer, unit, here)}</span>` : nothing}
       </div>
       <ul class="bays">
@@ -189,6 +189,9 @@ export class SlotsCard extends FeedCard {
         gap: 2px 12px;
         padding: 0 4px 10px;
       }
+      .none {
+        padding: 0 4px 4px;
+      }
       .condition,
       .climate,
       .climate > span {
@@ -210,7 +213,7 @@ export class SlotsCard extends FeedCard {
       }
       .box {
         flex: var(--columns) 1 max(128px, calc(var(--columns) * 72px + 12px));
-        max-width: max(160px, calc(var(--columns) * 148px + 12px));
+        max-width: max(200px, calc(var(--columns) * 148px + 12px));
         min-width: 0;
         box-sizing: border-box;
         padding: 8px 6px;
@@ -327,13 +330,6 @@ function words(hass: Hass, slot: Slot, look: Look): [string, string] {
   const first = material || known || unidentified || stateText(hass, "sensor.status", "identified");
   const second = unidentified || known;
   return [first, second === first ? "" : second];
-}
-
-/** What the user calls it, else its model and letter; a single bay bears the letter itself. */
-function unitName(hass: Hass, unit: Unit, bays: number): string {
-  const given = hass.devices[unit.device_id]?.name_by_user;
-  const model = unit.model ?? "AMS";
-  return given || (bays > 1 ? `${model} ${unit.label ?? unit.ams_unit_no}` : model);
 }
 
 function percentText(percent: number, language: string): string {

@@ -6,7 +6,7 @@ import { FeedCard, shared } from "./base";
 import { byDay, dayName } from "./days";
 import type { Change } from "./feed";
 import { deviceName, stateText, text, timeZone, type CardConfig, type Hass } from "./ha";
-import { eventsFilter, matches, scenes, type Printer, type SlotEvent } from "./model";
+import { eventsFilter, matches, scenes, withTold, type Printer, type SlotEvent } from "./model";
 import { spool, spoolStyles } from "./spool";
 
 const KINDS = ["spool_inserted", "spool_removed", "unknown_spool_detected"];
@@ -52,8 +52,7 @@ export class TimelineCard extends FeedCard {
       if (!change || this.broken) void this.reload();
     } else if (KINDS.includes(change.event.event_type) && filter) {
       const event = { ...change.event, entry_id: change.printer.entry_id };
-      const known = this.events.some((one) => one.event_id === event.event_id);
-      if (!known && matches(event, change.printer, filter, this.spool)) this.events = [event, ...this.events];
+      if (matches(event, change.printer, filter, this.spool)) this.events = withTold(this.events, event);
     }
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { baysOf, columnsFor, eventsFilter, matches, scenes, type Printer, type Slot, type SlotEvent, type Unit } from "../src/model";
+import { baysOf, columnsFor, eventsFilter, matches, scenes, unitTitle, withTold, type Printer, type Slot, type SlotEvent, type Unit } from "../src/model";
 
 const slot = (unit: string | null, slot_no: number): Slot => ({
   entry_id: "one",
@@ -34,6 +34,18 @@ describe("the layout", () => {
       ["b", [1]],
       [undefined, [1, 2]],
     ]);
+  });
+
+  it("calls units what their owners call them", () => {
+    const title = (model: string | null, label: string | null, bays = 4) =>
+      unitTitle({ ...unit("a", 2), model, label }, bays);
+    expect(title("AMS 2 Pro", "B")).toBe("AMS 2 Pro B");
+    expect(title("AMS HT", "HT-A", 1)).toBe("AMS HT");
+    expect(title("Box_Turtle", "Turtle_1")).toBe("Turtle 1");
+    expect(title("BoxTurtle", "Box Turtle", 1)).toBe("Box Turtle");
+    expect(title("CFS", "T1")).toBe("CFS T1");
+    expect(title("Box_Turtle", null)).toBe("Box Turtle 2");
+    expect(title(null, null)).toBe("AMS 2");
   });
 
   it("shows bays nobody spoke of, and no more than there can be", () => {
@@ -110,5 +122,24 @@ describe("history of a device", () => {
   it("can be that of one spool", () => {
     expect(matches(event(1, 1), printer, {}, "bambulab:1")).toBe(true);
     expect(matches(event(1, 1), printer, {}, "bambulab:2")).toBe(false);
+  });
+});
+
+describe("a history that goes on", () => {
+  const event = (event_id: string, replay?: boolean) =>
+    ({ event_id, ...(replay ? { meta: { replay } } : {}) }) as SlotEvent;
+  const history = [event("b"), event("a")];
+
+  it("has on top what was just told", () => {
+    expect(withTold(history, event("c"))).toEqual([event("c"), ...history]);
+  });
+
+  it("tells nothing twice", () => {
+    expect(withTold(history, event("a"))).toEqual(history);
+  });
+
+  it("marks what is told again where it is, and leaves out what is further down", () => {
+    expect(withTold(history, event("a", true))).toEqual([event("b"), event("a", true)]);
+    expect(withTold(history, event("old", true))).toEqual(history);
   });
 });

@@ -4,9 +4,10 @@ import argparse
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+import logging
 import operator
 
-from . import bench_decode, bench_store
+from . import bench_dashboard, bench_decode, bench_house, bench_moonraker, bench_store
 
 
 @dataclass(frozen=True)
@@ -68,16 +69,88 @@ def _history() -> Iterator[str]:
     yield Bar("An event on disk, a million stored", "B", "≤", 400).row(
         history.pop("bytes_per_event")
     )
-    slowest = max(history, key=lambda page: history[page])
+    slowest = max(
+        (name for name in history if name.endswith("_page_ms")), key=history.__getitem__
+    )
     yield Bar(f"The slowest page of history ({slowest})", "ms", "<", 10).row(
         history[slowest]
+    )
+    yield Bar("Memory with a million stored", "MB").row(history["memory_mb"])
+    yield Bar("Events purged while others were written", "").row(history["purged"])
+    yield Bar("… it took", "s").row(history["purge_s"])
+    yield Bar("… a write waited, p99", "ms", "<", 50).row(history["purge_write_p99_ms"])
+    yield Bar("… the longest", "ms", "<", 50).row(history["purge_write_max_ms"])
+
+
+def _moonraker() -> Iterator[str]:
+    numbers = bench_moonraker.updates()
+    for kind, what in (
+        ("unread", "Klipper update of what no slot depends on"),
+        ("weight", "Klipper update of a spool that got 0.1 g lighter"),
+    ):
+        yield Bar(what, "B").row(numbers[f"{kind}_bytes"])
+        yield Bar("… decoding it, against parsing it", "x", "≤", 2).row(
+            numbers[f"{kind}_ratio"]
+        )
+        yield Bar("… decoding it, more than parsing it", "µs").row(
+            numbers[f"{kind}_us"]
+        )
+    yield Bar("Klipper update for which all slots are looked at anew", "µs").row(
+        numbers["busy_us"]
+    )
+    minute = asyncio.run(bench_moonraker.minute())
+    yield Bar("50 Klipper printers, 4 updates a second, CPU for a minute", "s").row(
+        minute["cpu_s"]
+    )
+    yield Bar("… for an update, connection and all", "µs").row(minute["per_message_us"])
+
+
+def _house() -> Iterator[str]:
+    for reports, what in (("delta", "small"), ("full", "full")):
+        house = asyncio.run(bench_house.house(reports))
+        yield Bar(f"100 Bambu printers, {what} reports", "1/s").row(house["per_s"])
+        yield Bar("… of one core", "%", "<", 5).row(house["core_percent"])
+        yield Bar("… a report, connection and all", "µs").row(house["cpu_us"])
+        yield Bar("… longest the event loop worked in one go", "ms", "≤", 20).row(
+            house["busy_ms"]
+        )
+        yield Bar("… longest it was late, the machine's other work included", "ms").row(
+            house["stall_ms"]
+        )
+        yield Bar("… threads for them", "", "≤", 0).row(house["threads"])
+        yield Bar("… stopping them all", "ms", "<", 200).row(house["stop_ms"])
+    yield Bar("Stopping 100 that wait for an answer", "ms", "<", 200).row(
+        asyncio.run(bench_house.silent())
+    )
+
+
+def _dashboard() -> Iterator[str]:
+    yield Bar("The dashboard's scripts, gzipped", "kB", "≤", 60).row(
+        bench_dashboard.bundle_bytes() / 1000
+    )
+    numbers = asyncio.run(bench_dashboard.dashboard())
+    yield Bar("First render of 16 slots, script time", "ms").row(
+        numbers["first_ours_ms"]
+    )
+    yield Bar("… of 16 tile cards", "ms").row(numbers["first_tiles_ms"])
+    yield Bar("… ours against it", "x").row(numbers["first_ratio"])
+    yield Bar("Update of one of 16 slots, script time", "ms").row(
+        numbers["update_ours_ms"]
+    )
+    yield Bar("… of one of 16 tile cards", "ms").row(numbers["update_tiles_ms"])
+    yield Bar("… ours against it", "x").row(numbers["update_ratio"])
+    yield Bar("Messages to the dashboard of 50 idle printers", "/s", "≤", 0).row(
+        numbers["idle_per_s"]
     )
 
 
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "decode": _decode,
+    "moonraker": _moonraker,
+    "house": _house,
     "store": _store,
     "history": _history,
+    "dashboard": _dashboard,
 }
 
 
@@ -88,6 +161,8 @@ def main() -> None:
     wanted = parser.parse_args().parts or list(PARTS)
     if unknown := set(wanted) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    # Printers come and go here by the hundred.
+    logging.disable(logging.WARNING)
     print("| what | measured | bar | |\n|---|---|---|---|")
     for part in wanted:
         for row in PARTS[part]():

@@ -1,9 +1,7 @@
 """What decoding costs, against `orjson.loads` of the same bytes in the same run."""
 
-from collections.abc import Callable
 from copy import deepcopy
 import logging
-from time import perf_counter
 from typing import Any
 
 import orjson
@@ -12,8 +10,7 @@ from custom_components.filament_slots.drivers.bambulab_mqtt.report import Report
 from tests.printers.bambu_hardware import VirtualBambu
 from tests.printers.bambu_models import X1C, Kind, bambu_spool
 
-_ROUNDS = 15
-_CALLS = 2000
+from .bench_rig import cost
 
 
 def bambu() -> dict[str, float]:
@@ -26,14 +23,14 @@ def bambu() -> dict[str, float]:
     full, delta, climate = _reports()
     decoder = ReportDecoder(logging.getLogger(__name__))
     decoder.feed(full)
-    (full_parse, full_feed) = _cost(
+    (full_parse, full_feed) = cost(
         lambda: orjson.loads(full), lambda: decoder.feed(full)
     )
-    (delta_parse, delta_feed) = _cost(
+    (delta_parse, delta_feed) = cost(
         lambda: orjson.loads(delta), lambda: decoder.feed(delta)
     )
     warm, cool = climate
-    (pair_parse, pair_feed) = _cost(
+    (pair_parse, pair_feed) = cost(
         lambda: (orjson.loads(warm), orjson.loads(cool)),
         lambda: (decoder.feed(warm), decoder.feed(cool)),
     )
@@ -76,15 +73,3 @@ def _reports() -> tuple[bytes, bytes, tuple[bytes, bytes]]:
         orjson.dumps(delta),
         (orjson.dumps(warm), orjson.dumps(cool)),
     )
-
-
-def _cost(*tasks: Callable[[], object]) -> list[float]:
-    """Return seconds a call, the tasks taking turns, each at its best."""
-    best = [float("inf")] * len(tasks)
-    for _ in range(_ROUNDS):
-        for number, task in enumerate(tasks):
-            began = perf_counter()
-            for _ in range(_CALLS):
-                task()
-            best[number] = min(best[number], (perf_counter() - began) / _CALLS)
-    return best

@@ -1,7 +1,8 @@
-"""Spools at a virtual printer, and what a real Home Assistant makes of them.
+"""Spools at two virtual printers, and what a real Home Assistant makes of them.
 
-The printer speaks MQTT over TLS on the loopback; Home Assistant is the newest one, in
-a process of its own, and the integration is added through its own dialog.
+One speaks as a Bambu Lab printer does, MQTT over TLS; the other is Klipper with a Box
+Turtle, behind a real Moonraker. Home Assistant is the newest one, in a process of its
+own, and both printers are added through the integration's own dialog.
 """
 
 import argparse
@@ -11,11 +12,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 import random
 import sys
 import tempfile
+from typing import Any
 
+from tests.e2e.client import Client
 from tests.e2e.hass import PASSWORD, USER, HomeAssistant
 from tests.e2e.integration import (
     Event,
@@ -24,26 +28,16 @@ from tests.e2e.integration import (
     slots,
     statuses,
     told,
-    true_statuses,
     wait_until,
 )
-from tests.printers.bambu import BambuPrinter
-from tests.printers.bambu_models import PLAIN_SPOOL, Kind, Unit
-from tests.printers.bambu_scenarios import (
-    BLACK,
-    BLUE,
-    GREEN,
-    RED,
-    SCENARIOS,
-    WHITE,
-    Expected,
-)
+from tests.printers.bambu_scenarios import Expected
 
+from .demo_printers import DemoBambu, DemoKlipper, DemoPrinter
 from .terminal import bold, columns, green, red, say
 
-SCENARIO = SCENARIOS["demo"]
-SPOOLS = (BLUE, RED, GREEN, BLACK, WHITE, PLAIN_SPOOL)
-# How long the printer's slots may take to appear in Home Assistant.
+# Where the browser sees it all: the dashboard that our strategy makes.
+DASHBOARD = "filament-slots"
+# How long the printers' slots may take to appear in Home Assistant.
 FIRST_PICTURE = 20.0
 # How long an event may take beyond what its scenario says.
 GRACE = 10.0
@@ -53,24 +47,32 @@ PAUSE = 12.0
 
 @dataclass
 class Stage:
-    """The printer, Home Assistant, and the events on its bus so far."""
+    """Home Assistant, and the printers by the entries they have there."""
 
-    printer: BambuPrinter
     home_assistant: HomeAssistant
-    events: list[Event] = field(default_factory=list)
+    printers: dict[str, DemoPrinter[Any]] = field(default_factory=dict)
+
+    async def add(self, printer: DemoPrinter[Any]) -> None:
+        """Add a printer, and wait until its slots are there."""
+        entry_id = await add_printer(self.home_assistant.client, printer.printer)
+        self.printers[entry_id] = printer
+        async with asyncio.timeout(FIRST_PICTURE):
+            while await self.differences(printer):
+                await asyncio.sleep(0.2)
 
     def hear(self, event: Event) -> None:
         """Take note of an event and show it."""
-        self.events.append(event)
-        say(f"  {_line(event)}")
+        printer = self.printers[event["entry_id"]]
+        printer.events.append(event)
+        say(f"  {printer.name:8} {_line(event)}")
 
-    async def differences(self) -> list[str]:
+    async def differences(self, printer: DemoPrinter[Any]) -> list[str]:
         """Return in which slots Home Assistant shows something else than there is."""
-        hardware = self.printer.hardware
-        found = statuses(await slots(self.home_assistant.client, hardware.serial))
-        true = true_statuses(hardware)
+        found = statuses(await slots(self.home_assistant.client, printer.identity))
+        true = printer.statuses
         return [
-            f"slot {slot} of {unit} is {true.get((unit, slot), 'not there')}, "
+            f"{printer.name}: slot {slot} of {unit} is "
+            f"{true.get((unit, slot), 'not there')}, "
             f"Home Assistant says {found.get((unit, slot), 'nothing')}"
             for unit, slot in sorted(found.keys() | true.keys())
             if found.get((unit, slot)) != true.get((unit, slot))
@@ -91,104 +93,112 @@ def main() -> int:
 
 
 async def _demo(*, once: bool) -> int:
-    say("Starting a virtual printer and Home Assistant ...\n")
+    say("Starting two virtual printers and Home Assistant ...\n")
     async with _stage() as stage:
+        printers = [*stage.printers.values()]
         if once:
-            return await _play_once(stage)
+            # The printers of a house do not wait for each other.
+            wrong = await asyncio.gather(*map(_play, printers))
+            return await _judge(stage, [*chain.from_iterable(wrong)])
         say("Spools come and go now; Ctrl-C ends it.\n")
         while True:
-            await _happen(stage.printer)
+            printer = random.choice(printers)
+            act = printer.chance()
+            say(bold(f"{printer.name}: {act.title}"))
+            await act.do()
             await asyncio.sleep(PAUSE)
 
 
 @asynccontextmanager
 async def _stage() -> AsyncIterator[Stage]:
     """Set everything up, and take it down whatever happens."""
+    bambu, klipper = DemoBambu(), DemoKlipper()
     with tempfile.TemporaryDirectory(prefix="filament-slots-") as folder:
         async with (
-            BambuPrinter(SCENARIO.build(), chatter=1.0) as printer,
+            bambu.printer,
+            klipper.printer,
             HomeAssistant(Path(folder)) as home_assistant,
         ):
-            stage = Stage(printer, home_assistant)
-            client = home_assistant.client
-            await on_spool_events(client, stage.hear)
-            await add_printer(client, printer)
-            async with asyncio.timeout(FIRST_PICTURE):
-                while await stage.differences():
-                    await asyncio.sleep(0.2)
-            version = (await client.get("config"))["version"]
-            say(f"  printer         {SCENARIO.title}")
-            say(f"  Home Assistant  {version} at {bold(home_assistant.url)}")
+            stage = Stage(home_assistant)
+            await on_spool_events(home_assistant.client, stage.hear)
+            for printer in (bambu, klipper):
+                await stage.add(printer)
+                say(f"  {printer.name:14}  {printer.title}")
+            await _make_dashboard(home_assistant.client)
+            version = (await home_assistant.client.get("config"))["version"]
+            address = f"{home_assistant.url}/{DASHBOARD}"
+            say(f"  Home Assistant  {version} at {bold(address)}")
             say(f"  login           user {bold(USER)}, password {bold(PASSWORD)}\n")
             yield stage
 
 
-async def _play_once(stage: Stage) -> int:
-    """Play the scenario; return 0 if Home Assistant tells it as it was."""
+async def _make_dashboard(client: Client) -> None:
+    """Let Home Assistant open on the dashboard that a click in its settings makes."""
+    await client.call(
+        "lovelace/dashboards/create",
+        url_path=DASHBOARD,
+        mode="storage",
+        title="Filament Slots",
+        icon="mdi:printer-3d",
+    )
+    await client.call(
+        "lovelace/config/save",
+        url_path=DASHBOARD,
+        config={"strategy": {"type": "custom:filament-slots"}},
+    )
+    await client.call(
+        "frontend/set_system_data", key="core", value={"default_panel": DASHBOARD}
+    )
+
+
+async def _play(printer: DemoPrinter[Any]) -> list[str]:
+    """Play the printer's scenario; return what of its events came otherwise."""
     expected: list[Expected] = []
-    for act in SCENARIO.acts:
-        say(bold(act.title))
+    for act in printer.acts:
+        say(bold(f"{printer.name}: {act.title}"))
         expected.extend(act.expects)
-        await stage.printer.play(act.do(stage.printer.hardware))
+        await act.do()
         if act.expects:
             await wait_until(
-                lambda: len(stage.events) >= len(expected), act.rest + GRACE
+                lambda: len(printer.events) >= len(expected), act.rest + GRACE
             )
         else:
             await asyncio.sleep(act.rest)
-
-    say(bold("\nThe slots, read back from Home Assistant"))
-    for line in columns(await _slot_rows(stage)):
-        say(f"  {line}")
-
-    heard = [told(event) for event in stage.events]
+    heard = [told(event) for event in printer.events]
     missing, surplus = Counter(expected), Counter(heard)
     wrong = [f"missing: {event}" for event in (missing - surplus).elements()]
     wrong += [f"too much: {event}" for event in (surplus - missing).elements()]
     if not wrong and heard != expected:
         wrong.append("the events came in another order than things happened")
-    wrong += await stage.differences()
+    return [f"{printer.name}: {line}" for line in wrong]
+
+
+async def _judge(stage: Stage, wrong: list[str]) -> int:
+    """Show all slots; return 0 if Home Assistant tells everything as it was."""
+    say(bold("\nThe slots, read back from Home Assistant"))
+    rows = []
+    for printer in stage.printers.values():
+        rows += await _slot_rows(stage, printer)
+        wrong += await stage.differences(printer)
+    for line in columns([("entity", "status", "spool", "filament"), *rows]):
+        say(f"  {line}")
     say()
     for line in wrong:
         say(red(line))
     if wrong:
         return 1
-    say(green(f"{len(heard)} events and all slots: just what happened."))
+    heard = sum(len(printer.events) for printer in stage.printers.values())
+    say(green(f"{heard} events and all slots: just what happened."))
     return 0
 
 
-async def _happen(printer: BambuPrinter) -> None:
-    """Put a spool into some slot, or take the one that is there."""
-    units = printer.hardware.units.values()
-    bays = [(unit, slot) for unit in units for slot in range(1, len(unit.bays) + 1)]
-    unit, slot = random.choice(bays)
-    in_use = [bay.spool for unit in units for bay in unit.bays]
-    spare = [spool for spool in SPOOLS if spool is PLAIN_SPOOL or spool not in in_use]
-    if unit.bays[slot - 1].spool:
-        say(bold(f"A spool is taken out of {_label(unit, slot)}"))
-        await printer.play(printer.hardware.remove(unit.number, slot))
-    else:
-        say(bold(f"A spool goes into {_label(unit, slot)}"))
-        spool = random.choice(spare)
-        await printer.play(printer.hardware.insert(unit.number, slot, spool))
-
-
-def _label(unit: Unit, slot: int) -> str:
-    """Return what the printer's screen calls the slot."""
-    if unit.kind is Kind.HT:
-        return f"HT-{chr(ord('A') + unit.number - 5)}"
-    return f"{chr(ord('A') + unit.number - 1)}{slot}"
-
-
-async def _slot_rows(stage: Stage) -> list[tuple[str, ...]]:
-    serial = stage.printer.hardware.serial
-    found = await slots(stage.home_assistant.client, serial)
+async def _slot_rows(stage: Stage, printer: DemoPrinter[Any]) -> list[tuple[str, ...]]:
+    found = await slots(stage.home_assistant.client, printer.identity)
     shown = ("sensor.status", "binary_sensor.spool", "sensor.filament")
-    rows = [
+    return sorted(
         (slot["sensor.status"]["entity_id"], *(slot[key]["state"] for key in shown))
         for slot in found.values()
-    ]
-    return [("entity", "status", "spool", "filament"), *sorted(rows)]
+    )
 
 
 def _line(event: Event) -> str:

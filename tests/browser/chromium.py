@@ -128,6 +128,7 @@ class Chromium:
     ) -> dict[str, Any]:
         """Send a command; return its result."""
         number = next(self._ids)
+        answer: asyncio.Future[dict[str, Any]]
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         message = {"id": number, "method": method, "params": params}
         await self._socket.send_json(
@@ -301,9 +302,9 @@ class Page:
             case "Runtime.consoleAPICalled" if params["type"] == "error":
                 self.errors.append(
                     " ".join(
-                        str(arg.get("value") or arg.get("description"))
+                        str(arg.get("value") or arg.get("preview") or arg.get("description"))
                         for arg in params["args"]
-                    )
+                    ) + str([(f["functionName"],f["url"][-40:],f["columnNumber"]) for f in params.get("stackTrace",{}).get("callFrames",[])])
                 )
             case "Log.entryAdded" if params["entry"]["level"] == "error":
                 entry = params["entry"]

@@ -11,7 +11,8 @@ from ..e2e.hass import ROOT, HomeAssistant
 from ..printers.bambu_hardware import VirtualBambu
 from .chromium import Page, PageError
 
-# Artefacts of every run; those in docs/images are put there on purpose.
+# Artefacts of every run; those of the README are made anew with
+# FILAMENT_SLOTS_SCREENSHOTS=docs/images.
 SCREENSHOTS = ROOT / os.environ.get("FILAMENT_SLOTS_SCREENSHOTS", "build/screenshots")
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 

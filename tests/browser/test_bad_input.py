@@ -189,15 +189,15 @@ async def test_cards_stay_calm_while_the_integration_comes_and_goes(
         await page.open(f"{home_assistant.url}/a-dashboard")
         await shows(page, truth(printer.hardware), 30)
 
-        # A renamed entity is found, one that is disabled not missed.
+        # A renamed entity is found, one that is disabled or removed not missed.
         entities = await client.call("config/entity_registry/list")
-        first, second = (
+        first, second, third = (
             next(
                 one["entity_id"]
                 for one in entities
                 if one["entity_id"].endswith(f"{slot}_filament")
             )
-            for slot in ("a1", "a2")
+            for slot in ("a1", "a2", "a3")
         )
         await client.call(
             "config/entity_registry/update",
@@ -215,6 +215,10 @@ async def test_cards_stay_calm_while_the_integration_comes_and_goes(
         # Of a slot without its filament entity another one tells more.
         await page.click(".bay[data-label=A2]")
         await page.wait("asked[1]?.includes('a2')")
+        await client.call("config/entity_registry/remove", entity_id=third)
+        await page.wait(f"!deep('{SLOTS}').hass.entities['{third}']")
+        await page.click(".bay[data-label=A3]")
+        await page.wait("asked[2]?.includes('a3')")
         await shows(page, truth(printer.hardware))
 
         await printer.power_off()

@@ -1,17 +1,24 @@
 """The dashboard as its owner sees it."""
 
 import asyncio
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 import json
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from custom_components.filament_slots.core.handler import EventHandler
+from custom_components.filament_slots.core.store import Store
+
 from ..e2e.client import Client, HomeAssistantError
 from ..e2e.hass import HomeAssistant
-from ..e2e.integration import add_printer, on_spool_events
+from ..e2e.integration import DOMAIN, add_printer, on_spool_events
 from ..printers.bambu import BambuPrinter
-from ..printers.bambu_scenarios import BLACK, PLAIN_SPOOL, WHITE, x1c
+from ..printers.bambu_models import PLAIN_SPOOL, Kind
+from ..printers.bambu_scenarios import BLACK, WHITE, x1c
+from ..printers.box_turtle import KlipperPrinter
+from ..printers.moonraker import PYTHON
 from .chromium import Chromium, Page
 from .rig import (
     CARDS,
@@ -98,6 +105,12 @@ async def test_the_card_is_there_at_once_and_follows_what_happens(
         assert page.errors == []
         assert _hosts(page) == {urlsplit(home_assistant.url).netloc}
 
+        # A unit that is plugged in is there, without a reload of the page.
+        hardware.add_unit(Kind.AMS, 2, BLACK)
+        printer.publish(hardware.report_full())
+        await shows(page, truth(hardware), 30)
+        assert "C1" in truth(hardware)
+
         await home_assistant.stop()
         await asyncio.sleep(1)
         assert not await page.run(RED_CARD)
@@ -106,6 +119,7 @@ async def test_the_card_is_there_at_once_and_follows_what_happens(
         await shows(page, truth(hardware), 60)
         assert not await page.run(RED_CARD)
         complaints = [error for error in page.errors if "ERR_" not in error]
+        print("COMPLAINTS", complaints)
         assert complaints == []
 
 
@@ -123,11 +137,13 @@ async def _saved_dashboard(client: Client, title: str) -> str:
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.skipif(not PYTHON.exists(), reason="scripts/setup makes Moonraker")
 async def test_one_click_makes_a_dashboard_of_everything(
     home_assistant: HomeAssistant, browser: Chromium
 ) -> None:
     client = home_assistant.client
-    async with BambuPrinter(x1c(), chatter=1.0) as printer:
+    async with AsyncExitStack() as stage:
+        printer = await stage.enter_async_context(BambuPrinter(x1c(), chatter=1.0))
         hardware = printer.hardware
         await add_printer(client, printer)
         page = await browser.page(width=1280, height=860)
@@ -165,6 +181,15 @@ async def test_one_click_makes_a_dashboard_of_everything(
         await page.wait(f"{ROWS} >= 3")
         await shows(page, {"A2": "unidentified"})
 
+        # So is a printer that is added while somebody looks.
+        klipper = await stage.enter_async_context(KlipperPrinter())
+        await add_printer(client, klipper)
+        lanes = zip(klipper.turtle.lanes, klipper.statuses.values(), strict=True)
+        await shows(page, dict(lanes))
+        assert "Turtle 1" in await page.text(SLOTS)
+        await printer.play(hardware.start_print(1, 1))
+        await page.wait("!!deep('.bay.active')")
+
         wrong = []
         for dark in (False, True):
             await darken(page, dark=dark)
@@ -182,7 +207,7 @@ async def test_one_click_makes_a_dashboard_of_everything(
         assert page.errors == []
 
 
-async def test_the_timeline_filters_and_scrolls_to_the_beginning(
+async def test_the_timeline_follows_and_filters(
     home_assistant: HomeAssistant, browser: Chromium
 ) -> None:
     client = home_assistant.client
@@ -223,6 +248,93 @@ async def test_the_timeline_filters_and_scrolls_to_the_beginning(
             }})()"""
         )
         await page.wait(f"{ROWS} === 1")
+
+        # What is told again is marked where it is, and nowhere else.
+        await client.call(
+            "call_service",
+            domain=DOMAIN,
+            service="replay_events",
+            service_data={"start_time": "2026-01-01T00:00:00+00:00"},
+            return_response=True,
+        )
+        await page.wait(f"textOf(deep('{TIMELINE}')).includes('Wiederholt')")
+        assert await page.run(ROWS) == 1
+        assert page.errors == []
+
+
+async def _live_through(folder: Path, events: int) -> None:
+    """Leave a history of a printer that is no more, ten spools in and out a day."""
+    store = Store(folder / ".storage" / DOMAIN / f"{DOMAIN}.db")
+    await store.open()
+    handler = EventHandler(store)
+    printer_id = await handler.register_printer("GONE", "Gone", "bambulab_mqtt", "gone")
+    for number in range(events):
+        came = number % 2 == 0
+        late = {"source": "reconcile", "detected_late": True}
+        outcome = await handler.handle_printer_event(
+            {
+                "event_type": "spool_inserted" if came else "spool_removed",
+                "event_at": f"2026-01-{1 + number // 10:02}T12:{number % 10:02}:00Z",
+                "printer_id": printer_id,
+                "slot": {
+                    "is_ams_slot": True,
+                    "ams_unit_no": 1,
+                    "slot_no": 1,
+                    "slots_total": 4,
+                },
+                "meta": {
+                    "filament": {"material": "PLA", "name": f"Spool {number // 2}"},
+                    **(late if number == 0 else {}),
+                },
+            }
+        )
+        assert outcome == "stored"
+    await store.close()
+
+
+async def test_the_timeline_scrolls_to_the_beginning(
+    home_assistant: HomeAssistant, browser: Chromium
+) -> None:
+    client = home_assistant.client
+    await _live_through(home_assistant.folder, 120)
+    async with BambuPrinter(x1c(), chatter=1.0) as printer:
+        await add_printer(client, printer)
+        await make_dashboard(client, cards(A_TIMELINE))
+        page = await browser.page()
+        await sign_in(page, home_assistant)
+        await page.open(f"{home_assistant.url}/a-dashboard")
+        await page.wait(f"{ROWS} === 50", 30)
+        to_the_end = f"""(() => {{
+          const list = deep('{TIMELINE}').renderRoot.querySelector('.list');
+          list.scrollTop = list.scrollHeight;
+        }})()"""
+        await asyncio.sleep(1)
+        assert await page.run(f"{ROWS}") == 50  # Nobody has scrolled.
+
+        await page.run(to_the_end)
+        await page.wait(f"{ROWS} === 100")
+        # What happens meanwhile comes on top, and moves no page.
+        await printer.play(printer.hardware.insert(1, 3, BLACK))
+        await page.wait(f"{ROWS} === 101")
+        await page.run(to_the_end)
+        await page.wait(f"{ROWS} === 121")
+        await page.run(to_the_end)
+        await page.wait(
+            f"!deep('{TIMELINE}').renderRoot.querySelector('.end')",
+        )
+        rows = await page.run(
+            f"""[...deep('{TIMELINE}').renderRoot.querySelectorAll('li .what')]
+              .map((row) => textOf(row))"""
+        )
+        assert len(rows) == len(set(rows)) == 121
+        assert rows[-1].startswith("Spool 0 Found later")
+        assert "Removed printer" in rows[-1]
+        days = await page.run(
+            f"""[...deep('{TIMELINE}').renderRoot.querySelectorAll('.day')]
+              .map((day) => day.textContent)"""
+        )
+        assert len(days) == 13
+        assert (days[0], days[-1]) == ("Today", "Thursday, January 1")
         assert page.errors == []
 
 

@@ -88,9 +88,8 @@ async def test_a_spool_reaches_automations_and_the_store_even_across_a_kill(
         assert await entry_state(client, entry_id) == "loaded"
         await _shown(home_assistant, printer)
         await client.post("config/automation/config/relay", RELAY)
-        await client.post(
-            "config/automation/config/readme", _automation_of_the_readme()
-        )
+        for name, automation in _automations_of_the_readme().items():
+            await client.post(f"config/automation/config/{name}", automation)
         before = Listener()
         await before.listen(home_assistant)
 
@@ -100,11 +99,12 @@ async def test_a_spool_reaches_automations_and_the_store_even_across_a_kill(
         assert [told(event) for event in before.events] == [inserted(1, 3, WHITE)]
         event = before.events[0]
         assert event["entry_id"] == entry_id
-        assert event["device_id"] in await _device_ids(home_assistant)
+        slot_name = (await _device_names(home_assistant))[event["device_id"]]
         assert event["meta"]["source"] == "live"
-        assert await _notifications(home_assistant) == [
-            ("New spool in slot A3", "PLA was put in.")
-        ]
+        assert await _notifications(home_assistant) == {
+            (slot_name, "PLA Basic was put in."),
+            ("New spool in slot A3", "PLA was put in."),
+        }
         await _shown(home_assistant, printer)
         assert stored(home_assistant) == [event["event_id"]]
 
@@ -182,25 +182,22 @@ async def _shown(home_assistant: HomeAssistant, printer: BambuPrinter) -> None:
             await asyncio.sleep(0.1)
 
 
-async def _device_ids(home_assistant: HomeAssistant) -> set[str]:
+async def _device_names(home_assistant: HomeAssistant) -> dict[str, str]:
     devices = await home_assistant.client.call("config/device_registry/list")
-    return {device["id"] for device in devices}
+    return {device["id"]: device["name"] for device in devices}
 
 
-async def _notifications(home_assistant: HomeAssistant) -> list[tuple[str, str]]:
+async def _notifications(home_assistant: HomeAssistant) -> set[tuple[str, str]]:
     shown = await home_assistant.client.call("persistent_notification/get")
-    return [
-        (each["title"], each["message"])
-        for each in shown
-        if each["title"].startswith("New spool")
-    ]
+    return {(each["title"], each["message"]) for each in shown}
 
 
-def _automation_of_the_readme() -> dict[str, Any]:
+def _automations_of_the_readme() -> dict[str, Any]:
     text = (ROOT / "README.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    (automation,) = [yaml.safe_load(block) for block in blocks if "alias:" in block]
-    return automation  # type: ignore[no-any-return]
+    found = [yaml.safe_load(block) for block in blocks if "alias:" in block]
+    assert found
+    return {f"readme_{number}": automation for number, automation in enumerate(found)}
 
 
 def _assert_clean(home_assistant: HomeAssistant, *expected: str) -> None:

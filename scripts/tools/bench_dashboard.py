@@ -1,0 +1,251 @@
+"""What the dashboard costs a browser, beside Home Assistant's own tile card.
+
+A real Home Assistant, real Chromium, virtual printers: script time is what Chromium's
+own counters say of the page's main thread, Home Assistant's share included on both
+sides.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+import gzip
+import json
+from pathlib import Path
+from statistics import median
+import tempfile
+from typing import Any
+
+from tests.browser.chromium import Chromium, Page
+from tests.browser.rig import SLOTS, cards, make_dashboard, sign_in
+from tests.e2e.hass import INTEGRATION, HomeAssistant
+from tests.e2e.integration import add_printer
+from tests.printers.bambu import BambuPrinter
+from tests.printers.bambu_hardware import VirtualBambu
+from tests.printers.bambu_models import PRESET_SPOOL, X1C, Kind, bambu_spool
+
+_PRINTERS = 50
+_SLOTS = 16
+_PAGES = 3
+_UPDATES = 3
+_LISTEN = 15.0
+# An `ams_state` of one printer comes at most every five seconds.
+_REST = 5.5
+_PATIENCE = 60.0
+
+_EMPTY, _OURS, _TILES = "an-empty-page", "our-card", "the-tiles"
+_DRAWN = {_OURS: ".bay", _TILES: "hui-tile-card"}
+
+
+@dataclass
+class _Stage:
+    """Home Assistant with one printer of sixteen slots, and a browser."""
+
+    home_assistant: HomeAssistant
+    browser: Chromium
+    printer: BambuPrinter
+    printers: AsyncExitStack
+
+    async def page(self, path: str) -> Page:
+        """Open a page that was never open before, at one of the dashboards."""
+        page = await self.browser.page()
+        # What others do on this machine meanwhile does not count.
+        await page.send("Performance.disable")
+        await page.send("Performance.enable", timeDomain="threadTicks")
+        await sign_in(page, self.home_assistant)
+        await page.open(f"{self.home_assistant.url}/{path}")
+        await _calm(page)
+        return page
+
+    async def close(self, page: Page) -> None:
+        """Close a page."""
+        await page.send("Page.close")
+
+
+def bundle_bytes() -> int:
+    """Return the size of all that is built for the browser, gzipped."""
+    files = (INTEGRATION / "frontend").glob("*.js")
+    return sum(len(gzip.compress(file.read_bytes(), 9)) for file in files)
+
+
+async def dashboard() -> dict[str, float]:
+    """Return script times in ms, and messages per second.
+
+    first_ours_ms, first_tiles_ms, first_ratio: from an empty dashboard to one that
+    shows 16 slots, in a page that has not shown these cards before.
+    update_ours_ms, update_tiles_ms, update_ratio: one slot got another filament.
+    idle_per_s: what 50 printers on which nothing happens make Home Assistant tell the
+    strategy's dashboard, though each of them talks every second.
+    """
+    async with _stage() as stage:
+        first: dict[str, list[float]] = {_OURS: [], _TILES: []}
+        # Once for what browser and server remember.
+        for path in first:
+            await _first(stage, path)
+        for _ in range(_PAGES):
+            for path, times in first.items():
+                times.append(await _first(stage, path))
+        update = {path: await _update(stage, path) for path in first}
+        numbers = _beside("first", {path: median(first[path]) for path in first})
+        numbers |= _beside("update", update)
+        return numbers | {"idle_per_s": await _idle(stage)}
+
+
+def _beside(what: str, milliseconds: dict[str, float]) -> dict[str, float]:
+    ours, tiles = milliseconds[_OURS], milliseconds[_TILES]
+    return {
+        f"{what}_ours_ms": ours,
+        f"{what}_tiles_ms": tiles,
+        f"{what}_ratio": ours / tiles,
+    }
+
+
+@asynccontextmanager
+async def _stage() -> AsyncIterator[_Stage]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name) / "home_assistant"
+        folder.mkdir()
+        async with (
+            HomeAssistant(folder) as home_assistant,
+            Chromium(Path(name) / "browser") as browser,
+            AsyncExitStack() as printers,
+        ):
+            printer = await printers.enter_async_context(_full_printer())
+            client = home_assistant.client
+            await add_printer(client, printer)
+            filaments = await _filaments(home_assistant)
+            tiles = [{"type": "tile", "entity": entity} for entity in filaments]
+            ours = {"type": "custom:filament-slots-card"}
+            await make_dashboard(client, cards(), _EMPTY)
+            await make_dashboard(client, cards(ours), _OURS)
+            await make_dashboard(
+                client, cards({"type": "vertical-stack", "cards": tiles}), _TILES
+            )
+            yield _Stage(home_assistant, browser, printer, printers)
+
+
+def _full_printer() -> BambuPrinter:
+    """Return a printer with spools in 16 slots; nobody can read the last."""
+    hardware = VirtualBambu(X1C)
+    spools = [*map(bambu_spool, range(1, _SLOTS)), PRESET_SPOOL]
+    for unit in range(4):
+        hardware.add_unit(Kind.AMS, unit, *spools[unit * 4 : unit * 4 + 4])
+    return BambuPrinter(hardware, chatter=1.0)
+
+
+async def _filaments(home_assistant: HomeAssistant) -> list[str]:
+    """Return the entities of the 16 slots' filaments, once they are there."""
+    async with asyncio.timeout(_PATIENCE):
+        while True:
+            states = await home_assistant.client.states("sensor.")
+            found = [
+                entity
+                for entity in states
+                if entity.endswith("_filament") and "_ams_" in entity
+            ]
+            if len(found) == _SLOTS:
+                return sorted(found)
+            await asyncio.sleep(0.1)
+
+
+async def _first(stage: _Stage, path: str) -> float:
+    page = await stage.page(_EMPTY)
+    before = await _script_ms(page)
+    await page.run(
+        f"""history.pushState(null, "", "/{path}"),
+        window.dispatchEvent(new CustomEvent("location-changed",
+          {{detail: {{replace: false}}}}))"""
+    )
+    await _calm(page)
+    after = await _script_ms(page)
+    await _check(page, path)
+    await stage.close(page)
+    return after - before
+
+
+async def _update(stage: _Stage, path: str) -> float:
+    """Return what the page does when one of its slots gets another filament."""
+    page = await stage.page(path)
+    await _check(page, path)
+    hardware = stage.printer.hardware
+    times = []
+    for number in range(_UPDATES):
+        await asyncio.sleep(_REST)
+        material = f"{path}-{number}"
+        before = await _script_ms(page)
+        preset = replace(PRESET_SPOOL, material=material)
+        await stage.printer.play(hardware.set_preset(4, 4, preset))
+        await _hears(page, material)
+        await _calm(page)
+        times.append(await _script_ms(page) - before)
+    assert material in await page.run("textOf(document.body)")
+    await stage.close(page)
+    return median(times)
+
+
+async def _idle(stage: _Stage) -> float:
+    """Return how many messages a second the dashboard of idle printers is told."""
+    client = stage.home_assistant.client
+    for number in range(2, _PRINTERS + 1):
+        hardware = VirtualBambu(X1C, f"{X1C.serial[:-4]}{number:04}")
+        hardware.add_unit(Kind.AMS, 0, bambu_spool(number))
+        printer = BambuPrinter(hardware, chatter=1.0)
+        await add_printer(client, await stage.printers.enter_async_context(printer))
+    strategy = {"strategy": {"type": "custom:filament-slots"}}
+    await make_dashboard(client, strategy, "all-printers")
+    page = await stage.page("all-printers")
+    shown = f"deep('{SLOTS}').renderRoot.querySelectorAll('section').length"
+    await page.wait(f"{shown} === {_PRINTERS}", _PATIENCE)
+    async with asyncio.timeout(_PATIENCE):
+        while await _told(page, 3.0):
+            pass
+    return await _told(page, _LISTEN) / _LISTEN
+
+
+async def _told(page: Page, seconds: float) -> int:
+    """Return how many things Home Assistant tells the page of in this time."""
+    del page.frames[:]
+    await asyncio.sleep(seconds)
+    # A frame may hold several messages.
+    messages = (json.loads(frame) for frame in page.frames)
+    flat = (
+        message for one in messages for message in (one if type(one) is list else [one])
+    )
+    return sum(message["type"] == "event" for message in flat)
+
+
+async def _hears(page: Page, word: str) -> None:
+    """Wait until the page is told of it; asking the page would run scripts there."""
+    async with asyncio.timeout(_PATIENCE):
+        while not any(word in frame for frame in page.frames):
+            await asyncio.sleep(0.01)
+    del page.frames[:]
+
+
+async def _calm(page: Page) -> None:
+    """Wait until no script has run on the page for a moment."""
+    before, calm = -1.0, 0
+    async with asyncio.timeout(_PATIENCE):
+        while calm < 4:
+            now = await _script_ms(page)
+            calm = calm + 1 if now - before < 0.5 else 0
+            before = now
+            await asyncio.sleep(0.25)
+
+
+async def _check(page: Page, path: str) -> None:
+    drawn = await page.run(f"deepAll('{_DRAWN[path]}').length")
+    if drawn < _SLOTS:
+        raise RuntimeError(f"{path} shows {drawn} slots")
+
+
+async def _script_ms(page: Page) -> float:
+    """Return how long scripts ran on this page so far."""
+    metrics: list[dict[str, Any]] = (await page.send("Performance.getMetrics"))[
+        "metrics"
+    ]
+    return next(
+        float(metric["value"]) * 1000
+        for metric in metrics
+        if metric["name"] == "ScriptDuration"
+    )

@@ -1,0 +1,151 @@
+"""What a Klipper printer's chatter costs: one update, and a minute of fifty printers."""
+
+import asyncio
+import logging
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+import aiohttp
+import orjson
+
+from custom_components.filament_slots.drivers.base import Driver
+from custom_components.filament_slots.drivers.moonraker_filament.driver import (
+    Driver as MoonrakerDriver,
+)
+from custom_components.filament_slots.drivers.moonraker_filament.state import (
+    MoonrakerDecoder,
+)
+from tests.drivers.moonraker_filament.paper import on_paper
+from tests.drivers.services import Surroundings
+from tests.printers.klippy import Klippy, Status
+from tests.printers.moonraker_scenarios import Afc, HappyHare, System
+
+from .bench_rig import cost, elsewhere, messages, paced, running, say, told_to_talk
+
+_PRINTERS = 50
+_SECONDS = 60
+_PER_SECOND = 4
+# How much faster than the clock the minute passes.
+_HURRY = 10
+
+# A lane's spool weighs a little less, as AFC says it all through a print.
+_WEIGHTS = [{"AFC_stepper lane1": {"weight": weight}} for weight in (999.9, 999.8)]
+_UNREAD = [
+    {"mmu": {"filament_position": position, "sync_drive": True}}
+    for position in (385.98724999999996, 386.98724999999996)
+]
+# Happy Hare is at something else, so that its gates are looked at anew.
+_BUSY = [{"mmu": {"filament_pos": position}} for position in (3, 4)]
+
+
+def updates() -> dict[str, float]:
+    """Return the cost of updates that change no slot, against parsing them.
+
+    weight: a lane's spool weighs 0.1 g less. unread: values that no slot depends on.
+    busy: one that all slots depend on.
+    """
+    return (
+        _ratio("weight", Afc, _WEIGHTS)
+        | _ratio("unread", HappyHare, _UNREAD)
+        | _ratio("busy", HappyHare, _BUSY)
+    )
+
+
+async def minute() -> dict[str, float]:
+    """Return CPU seconds for a minute of four updates a second from fifty printers.
+
+    Over real connections to another process, in less than a minute.
+    """
+    async with elsewhere(__name__) as printers, aiohttp.ClientSession() as session:
+        around = Surroundings(session=session)
+        drivers: list[Driver] = [
+            MoonrakerDriver(
+                number, {"host": printers.told}, around.emitter, around.services
+            )
+            for number in range(_PRINTERS)
+        ]
+        async with running(drivers):
+            updates = _PRINTERS * _SECONDS * _PER_SECOND
+            wanted = messages(drivers) + updates
+            emitted = len(around.events)
+            began = process_time()
+            await printers.talk()
+            while messages(drivers) < wanted:
+                await asyncio.sleep(0.2)
+            took = process_time() - began
+            assert len(around.events) == emitted, "a slot changed"
+    return {"cpu_s": took, "per_message_us": took / updates * 1e6}
+
+
+def _update(change: dict[str, Any]) -> bytes:
+    return orjson.dumps(
+        {
+            "jsonrpc": "2.0",
+            "method": "notify_status_update",
+            "params": [change, 2561.323790707],
+        }
+    )
+
+
+def _ratio(
+    name: str, kind: type[System], changes: list[dict[str, Any]]
+) -> dict[str, float]:
+    decoder = MoonrakerDecoder(logging.getLogger(__name__))
+    for answer in _answers(kind):
+        decoder.feed(answer)
+    assert decoder.snapshot is not None
+    first, second = map(_update, changes)
+    parse, feed = cost(
+        lambda: (orjson.loads(first), orjson.loads(second)),
+        lambda: (
+            decoder.feed(orjson.loads(first)),
+            decoder.feed(orjson.loads(second)),
+        ),
+    )
+    return {
+        f"{name}_bytes": len(first),
+        f"{name}_ratio": feed / parse,
+        f"{name}_us": (feed - parse) / 2 * 1e6,
+    }
+
+
+def _answers(kind: type[System]) -> list[dict[str, Any]]:
+    """Return what a printer with this system answers."""
+    status = _full(kind)
+    return [
+        {"result": {"klippy_state": "ready", "components": []}},
+        {"result": {"objects": list(status)}},
+        {"result": {"eventtime": 1.0, "status": status}},
+    ]
+
+
+def _full(kind: type[System]) -> Status:
+    """Return the status of a printer with this system, a spool in every slot."""
+    klippy = Klippy(Path("nowhere"), speed=1e9)
+    system = kind(klippy)
+
+    async def fill() -> None:
+        for slot in range(1, 5):
+            await system.insert(slot, slot)
+
+    asyncio.run(fill())
+    status: Status = orjson.loads(orjson.dumps(klippy.objects))
+    return status | {"webhooks": {"state": "ready"}}
+
+
+async def _talk(status: Status) -> None:
+    """Be fifty printers that talk when they are told to."""
+    async with on_paper(status) as moonraker:
+        say(moonraker.url)
+        await told_to_talk()
+        updates = [_update(change).decode() for change in _WEIGHTS]
+        rate = _PRINTERS * _PER_SECOND * _HURRY
+        async for number in paced(_PRINTERS * _PER_SECOND * _SECONDS, rate):
+            turn, printer = divmod(number, _PRINTERS)
+            await moonraker.peers[printer].say(updates[turn % 2])
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_talk(_full(Afc)))
