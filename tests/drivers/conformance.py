@@ -409,7 +409,7 @@ class DriverConformance:
         ours = "\n".join(
             record.getMessage()
             for record in caplog.records
-            if not record.name.startswith(("asyncio", "aiohttp", "amqtt"))
+            if not record.name.startswith(("asyncio", "aiohttp"))
         )
         for secret in stage.printer.secrets:
             assert secret not in shown

@@ -169,7 +169,7 @@ def test_home_assistant_has_nothing_installed_but_itself_and_what_we_require() -
     lock = (ROOT / "scripts" / "locks" / "ha.txt").read_text()
     locked = re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)
     assert Counter(installed) == Counter(locked)
-    assert not {"pytest", "amqtt", "hypothesis", "mypy"} & set(installed)
+    assert not {"pytest", "hypothesis", "mypy"} & set(installed)
 
 
 async def _shown(home_assistant: HomeAssistant, printer: BambuPrinter) -> None:
