@@ -60,7 +60,7 @@ export class Feed {
         { type: "filament_slots/subscribe" },
         { resubscribe: false },
       );
-      if (this.session !== session) return void unsubscribe();
+      if (this.session !== session) return leave(unsubscribe);
       this.unsubscribe = unsubscribe;
     } catch {
       if (this.session !== session) return;
@@ -75,7 +75,7 @@ export class Feed {
     this.session++;
     clearTimeout(this.retry);
     this.connection.removeEventListener("ready", this.open);
-    void Promise.resolve(this.unsubscribe?.()).catch(() => undefined);
+    leave(this.unsubscribe);
     this.unsubscribe = undefined;
     this.printers = undefined;
     this.failed = false;
@@ -113,4 +113,9 @@ export class Feed {
   private tell(change?: Change): void {
     for (const listener of [...this.listeners]) listener(change);
   }
+}
+
+/** End a subscription; a connection that is gone has ended it already. */
+function leave(unsubscribe: (() => unknown) | undefined): void {
+  void Promise.resolve(unsubscribe?.()).catch(() => undefined);
 }

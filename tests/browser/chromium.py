@@ -302,9 +302,9 @@ class Page:
             case "Runtime.consoleAPICalled" if params["type"] == "error":
                 self.errors.append(
                     " ".join(
-                        str(arg.get("value") or arg.get("preview") or arg.get("description"))
+                        str(arg.get("value") or arg.get("description"))
                         for arg in params["args"]
-                    ) + str([(f["functionName"],f["url"][-40:],f["columnNumber"]) for f in params.get("stackTrace",{}).get("callFrames",[])])
+                    )
                 )
             case "Log.entryAdded" if params["entry"]["level"] == "error":
                 entry = params["entry"]
