@@ -1,5 +1,6 @@
 """Ways in which a database falls ill, and how it gets well again."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 import errno
@@ -15,7 +16,7 @@ from custom_components.filament_slots.core.database import Opened
 from custom_components.filament_slots.core.store import Store
 
 
-class Illness:
+class Illness(ABC):
     """Falls ill at once, and gets well when it is told to."""
 
     def __init__(self, store: Store, path: Path) -> None:
@@ -30,13 +31,13 @@ class Illness:
         assert file is not None
         return file.db
 
+    @abstractmethod
     def fall(self) -> None:
         """Fall ill."""
-        raise NotImplementedError
 
+    @abstractmethod
     def mend(self) -> None:
         """Get well."""
-        raise NotImplementedError
 
 
 class Locked(Illness):
