@@ -142,6 +142,16 @@ def complaints(home_assistant: HomeAssistant) -> list[str]:
     ]
 
 
+async def until_shown(client: Client, printer: VirtualBambu, seconds: float) -> None:
+    """Wait until the entities say what really is in the slots.
+
+    Raises TimeoutError when they do not in that time.
+    """
+    async with asyncio.timeout(seconds):
+        while statuses(await slots(client, printer.serial)) != true_statuses(printer):
+            await asyncio.sleep(0.1)
+
+
 async def wait_until(true: Callable[[], bool], seconds: float) -> bool:
     """Wait until it is true, at most so long; return whether it is."""
     deadline = asyncio.get_running_loop().time() + seconds

@@ -25,6 +25,7 @@ from .integration import (
     stored,
     told,
     true_statuses,
+    until_shown,
     wait_until,
 )
 
@@ -173,13 +174,7 @@ def test_home_assistant_has_nothing_installed_but_itself_and_what_we_require() -
 
 
 async def _shown(home_assistant: HomeAssistant, printer: BambuPrinter) -> None:
-    """Wait until the entities say what really is in the slots."""
-    hardware = printer.hardware
-    async with asyncio.timeout(20):
-        while statuses(
-            await slots(home_assistant.client, hardware.serial)
-        ) != true_statuses(hardware):
-            await asyncio.sleep(0.1)
+    await until_shown(home_assistant.client, printer.hardware, 20)
 
 
 async def _device_names(home_assistant: HomeAssistant) -> dict[str, str]:

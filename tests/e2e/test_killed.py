@@ -1,0 +1,56 @@
+"""Home Assistant is killed again and again while spools come and go."""
+
+import asyncio
+from collections import Counter
+import random
+
+import pytest
+
+from ..printers.bambu import BambuPrinter
+from ..printers.bambu_scenarios import BLACK, GREEN, RED, WHITE, x1c
+from .hass import HomeAssistant
+from .integration import (
+    Event,
+    add_printer,
+    on_spool_events,
+    stored,
+    until_shown,
+    wait_until,
+)
+
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("socket_enabled")]
+
+ROUNDS = 3
+# The empty slots, and what goes into them and out again.
+SPOOLS = {(1, 3): WHITE, (2, 2): BLACK, (2, 3): GREEN, (2, 4): RED}
+
+
+async def test_what_was_heard_before_each_kill_is_stored_once(
+    home_assistant: HomeAssistant,
+) -> None:
+    heard: list[Event] = []
+    async with BambuPrinter(x1c(), chatter=0.5) as printer:
+        await add_printer(home_assistant.client, printer)
+        await until_shown(home_assistant.client, printer.hardware, 40)
+        for number in range(ROUNDS):
+            await on_spool_events(home_assistant.client, heard.append)
+            before = len(heard)
+            for (unit, slot), spool in SPOOLS.items():
+                await printer.play(
+                    printer.hardware.remove(unit, slot)
+                    if number % 2
+                    else printer.hardware.insert(unit, slot, spool),
+                    speed=10,
+                )
+            # Some are told by now, some are being written, some still wait.
+            assert await wait_until(lambda told=before: len(heard) > told, 20)
+            await asyncio.sleep(random.uniform(0, 0.5))
+            await home_assistant.kill()
+            await home_assistant.start()
+            await until_shown(home_assistant.client, printer.hardware, 40)
+
+    ids = stored(home_assistant)
+    assert set(Counter(ids).values()) == {1}
+    assert {event["event_id"] for event in heard} <= set(ids)
+    # Every change of every round is there, told before the kill or found after it.
+    assert len(ids) == ROUNDS * len(SPOOLS)
