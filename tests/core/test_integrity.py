@@ -365,3 +365,26 @@ def test_a_version_that_only_the_journal_knows_is_refused(tmp_path: Path) -> Non
     with pytest.raises(problems.NewerStoreError):
         migrate(db, tmp_path / "x.db", ())
     db.close()
+
+
+async def test_a_row_that_lost_a_part_is_not_salvaged(path: Path) -> None:
+    """An event without its context is none, and would make history unreadable."""
+    before = await filled(path, 20)
+
+    def damage() -> None:
+        with sqlite3.connect(path) as db:
+            db.execute(
+                "UPDATE slot_events SET context_id = 99999 WHERE event_type != 3"
+                " AND id IN (SELECT id FROM slot_events ORDER BY id DESC LIMIT 5)"
+            )
+        db.close()
+
+    await asyncio.to_thread(damage)
+    kept: list[str] = []
+    cursor: int | None = None
+    while True:
+        found = await asyncio.to_thread(read_damaged, path, cursor)
+        kept += [event["event_id"] for event in found.events]
+        if (cursor := found.cursor) is None:
+            break
+    assert len(kept) == len(before) - 5

@@ -8,7 +8,8 @@ from pathlib import Path
 import sqlite3
 from typing import Any, Final
 
-from ..events import Identifiers
+from ..events import Identifiers, parse_event
+from .event_rows import decode_event
 from .packing import rows, unpack_id
 from .problems import DATABASE_ERRORS
 from .spools import find_or_make_spool
@@ -139,7 +140,7 @@ def read_damaged(old: Path, cursor: int | None) -> Salvaged:
         events = [
             dict(row) | {"identity": identities[row["printer_id"]]}
             for row in found
-            if row["printer_id"] in identities
+            if row["printer_id"] in identities and _makes_sense(row)
         ]
         result = Salvaged(events, cursor=after)
         if events:
@@ -162,6 +163,15 @@ def write_salvaged(db: sqlite3.Connection, salvaged: Salvaged) -> int:
             _write(db, event, about)
             written += 1
     return written
+
+
+def _makes_sense(row: sqlite3.Row) -> bool:
+    """Whether a row is still an event: damage can leave anything in it."""
+    try:
+        parse_event(decode_event(row))
+    except Exception:  # noqa: BLE001 - and anything is what is caught
+        return False
+    return True
 
 
 def _write(db: sqlite3.Connection, event: dict[str, Any], about: list[_About]) -> None:
