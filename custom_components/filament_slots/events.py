@@ -137,6 +137,10 @@ class Filament(_Strict):
         """Return the JSON-compatible form, without the keys that are not known."""
         return self.model_dump(mode="json", exclude_none=True)
 
+    def as_json(self) -> str:
+        """Return the same as JSON text."""
+        return self.model_dump_json(exclude_none=True)
+
 
 class SlotContext(_Strict):
     """Where it happened: a slot of a unit, or a direct slot of the printer."""

@@ -277,8 +277,10 @@ class _Draft:
         else:
             unit = before = self._units[key]
             told["ams_unit_no"] = number
-            if any(getattr(before, name) != value for name, value in told.items()):
-                unit = replace(before, **told)
+            for name, value in told.items():
+                if getattr(before, name) != value:
+                    unit = replace(before, **told)
+                    break
             if before.ams_unit_no != number:
                 self._leave(before)
         if unit.online is not False or number not in self._holders:

@@ -16,6 +16,7 @@ from .assignments import Assignment
 from .expectations import Assigned, Expectation, Expectations
 from .history import EventFilter, read_events
 from .jobs import Job, StoreClosedError
+from .lanes import MAX_BATCH
 from .ledger import Known, Ledger
 from .printers import (
     Registration,
@@ -38,7 +39,8 @@ from .store import Store
 _LOGGER = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 100_000
-_WINDOW = 256
+# While one batch is written the next one gets ready.
+_WINDOW = 2 * MAX_BATCH
 
 type Subscriber = Callable[[dict[str, Any], PrinterSlots], None]
 

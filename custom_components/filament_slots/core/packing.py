@@ -14,6 +14,7 @@ _ULID: Final = re.compile("[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _HEX: Final = re.compile("([0-9A-F]{2})+")
 _ULID_BYTES: Final = 16
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @lru_cache(maxsize=1024)
@@ -37,7 +38,7 @@ def unpack_id(packed: str | bytes | None) -> str | None:
 
 def pack_time(at: datetime | None) -> int | None:
     """Return a time as microseconds since 1970."""
-    return None if at is None else (at - EPOCH) // timedelta(microseconds=1)
+    return None if at is None else (at - EPOCH) // _MICROSECOND
 
 
 def unpack_time(packed: int | None) -> datetime | None:

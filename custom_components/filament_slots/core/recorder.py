@@ -4,7 +4,14 @@ from collections.abc import Sequence
 import sqlite3
 from typing import Any, Final
 
-from ..events import AmsStateEvent, EventType, Identifiers, SpoolEvent, StoredSlot
+from ..events import (
+    NO_IDENTIFIERS,
+    AmsStateEvent,
+    EventType,
+    Identifiers,
+    SpoolEvent,
+    StoredSlot,
+)
 from .ams_slots import EventRow, PrinterSlots, Row, SlotKey, SlotRow, UnitRow
 from .event_rows import (
     CONTEXT_META,
@@ -144,6 +151,7 @@ class Recorder:
         changes: Sequence[Row],
     ) -> None:
         """Write what one event changed; `slots` are those after it."""
+        told_by_event = False
         for row in changes:
             match row:
                 case UnitRow(unit, holds_number):
@@ -156,7 +164,8 @@ class Recorder:
                     self._put_slot(db, printer_id, slot)
                 case EventRow():
                     self.put_event(db, slots.sequence, row)
-        if not any(isinstance(row, EventRow) for row in changes):
+                    told_by_event = True
+        if not told_by_event:
             put_progress(db, printer_id, slots)
 
     def _put_slot(
@@ -176,7 +185,6 @@ class Recorder:
             ).fetchone()
             self._slot_ids[place] = slot_id
             self._labels[slot_id] = slot.label
-        filament = slot.filament and slot.filament.as_dict()
         db.execute(
             _PUT_ASSIGNMENT,
             {
@@ -188,7 +196,7 @@ class Recorder:
                 "vendor_tag": slot.identifiers.vendor_tag,
                 "assigned_external_id": slot.assigned_external_id,
                 "assigned_label": slot.assigned_label,
-                "filament": pack_json(filament) if filament else None,
+                "filament": slot.filament and slot.filament.as_json(),
                 "unknown_reported": slot.unknown_reported,
                 "inserted_at": pack_time(slot.inserted_at),
                 "updated_at": pack_time(slot.updated_at),
@@ -217,50 +225,59 @@ class Recorder:
         for key, identifiers in row.spools.items():
             slot_id = self._slot_id(db, event.printer_id, key)
             spool_ids[slot_id] = self._put_spool(db, slot_id, identifiers, moves=moves)
-        values: dict[str, Any] = {
-            "place": place,
-            "event_id": pack_id(event.event_id),
-            "printer_id": event.printer_id,
-            "sequence": sequence,
-            "event_type": TYPE_NUMBERS[event.event_type],
-            "event_at": pack_time(event.event_at),
-            "spool_id": None,
-            "rfid_uid": None,
-            "vendor_tag": None,
-            "correlation_id": None,
-            "context_id": None,
-            "filament_id": None,
-        }
         meta = dict(event.meta or {})
+        correlation_id = None
         if isinstance(meta.get("correlation_id"), str):
-            values["correlation_id"] = pack_id(meta.pop("correlation_id"))
+            correlation_id = pack_id(meta.pop("correlation_id"))
         match event:
             case SpoolEvent():
-                context = {
-                    "slot": vars(event.slot),
-                    "meta": {key: meta.pop(key) for key in CONTEXT_META if key in meta},
-                }
-                values["context_id"] = self._fragment_id(db, context)
-                if meta.get("filament") is not None:
-                    values["filament_id"] = self._fragment_id(db, meta.pop("filament"))
-                if (said := event.identifiers) is not None:
-                    (spool_id,) = spool_ids.values()
-                    values["spool_id"] = spool_id if said.external_id else None
-                    values["rfid_uid"] = pack_id(said.rfid_uid)
-                    values["vendor_tag"] = said.vendor_tag
-                values["body"] = pack_json(meta) if meta else None
+                (spool_id,) = spool_ids.values()
+                told = self._spool_columns(db, event, meta, spool_id)
             case AmsStateEvent():
-                body = standard_event(event) | {"meta": meta}
-                for unit in body["ams_units"]:
-                    for key in unit.keys() - HISTORIC_UNIT_KEYS:
-                        del unit[key]
-                values["body"] = pack_json({key: body[key] for key in STATE_KEYS})
-        event_row = db.execute(_PUT_EVENT, values).lastrowid
+                told = _state_columns(event, meta)
+        event_row = db.execute(
+            _PUT_EVENT,
+            {
+                "place": place,
+                "event_id": pack_id(event.event_id),
+                "printer_id": event.printer_id,
+                "sequence": sequence,
+                "event_type": TYPE_NUMBERS[event.event_type],
+                "event_at": pack_time(event.event_at),
+                "correlation_id": correlation_id,
+                **told,
+            },
+        ).lastrowid
         for slot_id, spool_id in spool_ids.items():
             db.execute(
                 _PUT_EVENT_SLOT,
                 {"slot_id": slot_id, "event": event_row, "spool_id": spool_id},
             )
+
+    def _spool_columns(
+        self,
+        db: sqlite3.Connection,
+        event: SpoolEvent,
+        meta: dict[str, Any],
+        spool_id: int | None,
+    ) -> dict[str, Any]:
+        """Return the columns of a spool event; what repeats is taken out of its meta."""
+        context = {
+            "slot": vars(event.slot),
+            "meta": {key: meta.pop(key) for key in CONTEXT_META if key in meta},
+        }
+        filament_id = None
+        if meta.get("filament") is not None:
+            filament_id = self._fragment_id(db, meta.pop("filament"))
+        said = event.identifiers or NO_IDENTIFIERS
+        return {
+            "context_id": self._fragment_id(db, context),
+            "filament_id": filament_id,
+            "spool_id": spool_id if said.external_id else None,
+            "rfid_uid": pack_id(said.rfid_uid),
+            "vendor_tag": said.vendor_tag,
+            "body": pack_json(meta) if meta else None,
+        }
 
     def _put_spool(
         self,
@@ -323,6 +340,22 @@ class Recorder:
                 _PUT_FRAGMENT, {"json": text}
             ).fetchone()
         return self._fragment_ids[text]
+
+
+def _state_columns(event: AmsStateEvent, meta: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of an `ams_state`: what is of the moment is no history."""
+    body = standard_event(event) | {"meta": meta}
+    for unit in body["ams_units"]:
+        for key in unit.keys() - HISTORIC_UNIT_KEYS:
+            del unit[key]
+    return {
+        "context_id": None,
+        "filament_id": None,
+        "spool_id": None,
+        "rfid_uid": None,
+        "vendor_tag": None,
+        "body": pack_json({key: body[key] for key in STATE_KEYS}),
+    }
 
 
 def whole_state(slots: PrinterSlots) -> tuple[Row, ...]:

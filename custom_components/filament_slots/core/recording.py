@@ -56,14 +56,9 @@ class Recording:
         finished: Callable[[Recording], None],
     ) -> None:
         """Take the event; what only the core may say is taken out of it."""
-        meta = {
-            key: value
-            for key, value in (event.meta or {}).items()
-            if key not in _CORE_META
-        }
         self.outcome = Outcome.UNCHANGED
         self._id = event.event_id or ulid_now()
-        self._said = event.model_copy(update={"event_id": self._id, "meta": meta})
+        self._said = _own(event, self._id)
         self._event = self._said
         self._ledger = ledger
         self._recorder = recorder
@@ -246,6 +241,15 @@ class Refusal:
     def finish(self) -> None:
         """Say that it is over."""
         self._finished(self)
+
+
+def _own(event: StandardEvent, event_id: str) -> StandardEvent:
+    """Return the event with its id, without what only the core may say."""
+    meta = event.meta or {}
+    if event.event_id is not None and _CORE_META.isdisjoint(meta):
+        return event
+    said = {key: value for key, value in meta.items() if key not in _CORE_META}
+    return event.model_copy(update={"event_id": event_id, "meta": said})
 
 
 def _whole(slots: PrinterSlots, rows: Sequence[Row]) -> tuple[Row, ...]:
