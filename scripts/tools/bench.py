@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import logging
 import operator
 
-from . import bench_dashboard, bench_decode, bench_house, bench_moonraker, bench_store
+from . import (
+    bench_dashboard,
+    bench_decode,
+    bench_house,
+    bench_moonraker,
+    bench_running,
+    bench_store,
+)
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,25 @@ def _moonraker() -> Iterator[str]:
     yield Bar("… for an update, connection and all", "µs").row(minute["per_message_us"])
 
 
+def _running() -> Iterator[str]:
+    yield Bar(
+        "A bare event loop that reads 8 kB ten times a second, CPU each", "ms"
+    ).row(asyncio.run(bench_running.bare()))
+    for reports, what, bar in (("delta", "small", 0.15), ("full", "full", 0.3)):
+        running = asyncio.run(bench_running.running(reports))
+        yield Bar(
+            f"A {what} Bambu report to a running Home Assistant, CPU all in",
+            "ms",
+            "≤",
+            bar,
+        ).row(running["report_ms"])
+        yield Bar(f"… of {running['entities']} entities written", "", "≤", 0).row(
+            running["written"]
+        )
+        yield Bar("… rows in the recorder", "", "≤", 0).row(running["rows"])
+        yield Bar("… commits of the store", "", "≤", 0).row(running["commits"])
+
+
 def _house() -> Iterator[str]:
     for reports, what in (("delta", "small"), ("full", "full")):
         house = asyncio.run(bench_house.house(reports))
@@ -148,6 +174,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "decode": _decode,
     "moonraker": _moonraker,
     "house": _house,
+    "running": _running,
     "store": _store,
     "history": _history,
     "dashboard": _dashboard,

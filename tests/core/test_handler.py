@@ -12,7 +12,7 @@ from unittest.mock import patch
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
-from custom_components.filament_slots.core import handler as handler_module, recording
+from custom_components.filament_slots.core import printer_queue, recording
 from custom_components.filament_slots.core.ams_slots import PrinterSlots
 from custom_components.filament_slots.core.handler import EventHandler
 from custom_components.filament_slots.core.history import (
@@ -567,8 +567,8 @@ async def test_when_too_many_wait_pictures_are_dropped_first(
 ) -> None:
     """And where there is none, the newest."""
     with (
-        patch.object(handler_module, "QUEUE_LIMIT", 2),
-        patch.object(handler_module, "_WINDOW", 1),
+        patch.object(printer_queue, "QUEUE_LIMIT", 2),
+        patch.object(printer_queue, "WINDOW", 1),
     ):
         waiting = [
             asyncio.create_task(handler.handle_printer_event(event))

@@ -113,8 +113,8 @@ async def test_an_event_for_which_there_was_no_room_is_replayed_as_the_latest(
 ) -> None:
     """It never got as far as the slots, and must not change them now."""
     with (
-        patch("custom_components.filament_slots.core.handler.QUEUE_LIMIT", 2),
-        patch("custom_components.filament_slots.core.handler._WINDOW", 1),
+        patch("custom_components.filament_slots.core.printer_queue.QUEUE_LIMIT", 2),
+        patch("custom_components.filament_slots.core.printer_queue.WINDOW", 1),
     ):
         outcomes = await asyncio.gather(
             *(
@@ -141,7 +141,7 @@ async def test_history_is_told_again_to_listeners_only(
     slots = handler.slots(1)
     at = datetime(2026, 1, 1, tzinfo=UTC)
     wanted = EventFilter(since=at.replace(second=1), until=at.replace(second=4))
-    with patch("custom_components.filament_slots.core.handler._WINDOW", 2):
+    with patch("custom_components.filament_slots.core.handler._REPLAY_PAGE", 2):
         assert await handler.replay_events(wanted) == 3
     assert told.ids == ["E1", "E2", "E3"]
     assert all(event["meta"]["replay"] is True for event in told.events)

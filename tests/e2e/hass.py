@@ -105,6 +105,12 @@ class HomeAssistant:
         """End the process at once, with no chance to save anything."""
         await self._end(signal.SIGKILL)
 
+    @property
+    def pid(self) -> int:
+        """Return the number of the process, which must be running."""
+        assert self._process is not None
+        return self._process.pid
+
     def log(self) -> str:
         """Return everything the process wrote, over all its starts."""
         return self.log_file.read_text(errors="replace")

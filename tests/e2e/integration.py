@@ -33,7 +33,11 @@ async def add_printer(client: Client, printer: BambuPrinter | KlipperPrinter) ->
 
     Raises HomeAssistantError with what the dialog said.
     """
-    driver_key, fields = _filled_in(printer)
+    return await add_entry(client, *_filled_in(printer))
+
+
+async def add_entry(client: Client, driver_key: str, fields: dict[str, Any]) -> str:
+    """Do the same with what is to be filled in."""
     step = await client.post("config/config_entries/flow", {"handler": DOMAIN})
     dialog = f"config/config_entries/flow/{step['flow_id']}"
     if step.get("step_id") == "user":

@@ -3,21 +3,21 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 import logging
 import sqlite3
 from typing import Any
 
-from ..events import EventType, InvalidEventError, StandardEvent, parse_event
+from ..events import InvalidEventError, StandardEvent, parse_event
 from .ams_slots import PrinterSlots, SlotKey
 from .assignments import Assignment
 from .expectations import Assigned, Expectation, Expectations
 from .history import EventFilter, read_events
 from .jobs import Job, StoreClosedError
-from .lanes import MAX_BATCH
 from .ledger import Known, Ledger
+from .printer_queue import PrinterQueue, Waiting
 from .printers import (
     Registration,
     deactivate,
@@ -38,23 +38,15 @@ from .store import Store
 
 _LOGGER = logging.getLogger(__name__)
 
-QUEUE_LIMIT = 100_000
-# While one batch is written the next one gets ready.
-_WINDOW = 2 * MAX_BATCH
+_REPLAY_PAGE = 256
 
 type Subscriber = Callable[[dict[str, Any], PrinterSlots], None]
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """An event that is not with the writer yet, and who wants to hear of it."""
-
-    event: Mapping[str, Any]
-    outcome: asyncio.Future[Outcome] | None
-
-
 class _Printer:
     """One printer's queue, slots and subscribers; on the event loop."""
+
+    queue: PrinterQueue
 
     def __init__(
         self,
@@ -66,11 +58,7 @@ class _Printer:
         self.known = known
         self.ledger = Ledger(printer_id, Known(slots))
         self.slots = slots
-        self.queue: deque[_Waiting] = deque()
-        self.in_flight = 0
         self.subscribers: list[Subscriber] = []
-        self.idle = asyncio.Event()
-        self.idle.set()
 
 
 class EventHandler:
@@ -94,7 +82,7 @@ class EventHandler:
         self._expectations = Expectations()
         self._printers: dict[int, _Printer] = {}
         # Events that name no known printer wait here to be rejected.
-        self._strangers = _Printer(0, PrinterSlots())
+        self._strangers = self._with_queue(_Printer(0, PrinterSlots()))
 
     async def register_printer(
         self, identity: str, name: str, driver_key: str, entry_id: str | None
@@ -108,7 +96,9 @@ class EventHandler:
         if printer_id in self._printers:
             self._printers[printer_id].known = known
         else:
-            self._printers[printer_id] = _Printer(printer_id, slots, known)
+            self._printers[printer_id] = self._with_queue(
+                _Printer(printer_id, slots, known)
+            )
         return printer_id
 
     async def deactivate(self, printer_id: int) -> None:
@@ -166,7 +156,7 @@ class EventHandler:
         Never raises for an event. Rejected and failed ones are in `failed_events`.
         """
         outcome: asyncio.Future[Outcome] = self._loop.create_future()
-        self._enqueue(_Waiting(event, outcome))
+        self._enqueue(Waiting(event, outcome))
         return await outcome
 
     def expect(self, expectation: Expectation) -> None:
@@ -274,7 +264,11 @@ class EventHandler:
         told, cursor = 0, None
         while True:
             page = await read_events(
-                self._store, wanted, limit=_WINDOW, cursor=cursor, newest_first=False
+                self._store,
+                wanted,
+                limit=_REPLAY_PAGE,
+                cursor=cursor,
+                newest_first=False,
             )
             for event in page.events:
                 if (printer := self._printers.get(event["printer_id"])) is not None:
@@ -301,8 +295,7 @@ class EventHandler:
         counters, state = self._store.counters, self._store.state
         at = counters.last_commit_at
         queued = sum(
-            len(one.queue) + one.in_flight
-            for one in (*self._printers.values(), self._strangers)
+            one.queue.depth for one in (*self._printers.values(), self._strangers)
         )
         return {
             "queue_depth": queued,
@@ -325,9 +318,9 @@ class EventHandler:
         await asyncio.sleep(0)
         if printer_id is None:
             for printer in (*self._printers.values(), self._strangers):
-                await printer.idle.wait()
+                await printer.queue.idle.wait()
         elif printer_id in self._printers:
-            await self._printers[printer_id].idle.wait()
+            await self._printers[printer_id].queue.idle.wait()
 
     async def close(self) -> None:
         """Wait for every event, and keep the ids of those that changed nothing."""
@@ -344,7 +337,7 @@ class EventHandler:
         # First, as another thread may put something in at any moment.
         self._called = False
         while self._inbox:
-            self._enqueue(_Waiting(self._inbox.popleft(), None))
+            self._enqueue(Waiting(self._inbox.popleft()))
 
     async def _note(self, work: Callable[[sqlite3.Connection], None]) -> None:
         try:
@@ -361,14 +354,14 @@ class EventHandler:
             slots = printer.ledger.known.slots
             self._recorder.record(db, printer_id, slots, whole_state(slots))
 
-    def _enqueue(self, waiting: _Waiting) -> None:
-        printer = self._printer_of(waiting.event)
-        printer.idle.clear()
-        if len(printer.queue) < QUEUE_LIMIT:
-            printer.queue.append(waiting)
-        else:
-            self._make_room(printer, waiting)
-        self._pump(printer)
+    def _with_queue(self, printer: _Printer) -> _Printer:
+        printer.queue = PrinterQueue(
+            partial(self._hand_over, printer), partial(self._refuse_for_room, printer)
+        )
+        return printer
+
+    def _enqueue(self, waiting: Waiting) -> None:
+        self._printer_of(waiting.event).queue.put(waiting)
 
     def _printer_of(self, event: object) -> _Printer:
         number = event.get("printer_id") if isinstance(event, Mapping) else None
@@ -377,40 +370,25 @@ class EventHandler:
             return self._strangers
         return self._printers.get(number, self._strangers)
 
-    def _make_room(self, printer: _Printer, newest: _Waiting) -> None:
-        """Refuse the oldest `ams_state`, as a later one says it all again."""
-        printer.queue.append(newest)
-        for waiting in printer.queue:
-            if isinstance(waiting.event, Mapping) and (
-                waiting.event.get("event_type") == EventType.AMS_STATE
-            ):
-                break
-        else:
-            waiting = newest
-        printer.queue.remove(waiting)
-        printer.in_flight += 1
+    def _hand_over(self, printer: _Printer, waiting: Waiting) -> None:
+        """Give an event to the writer, as a refusal where it is none."""
+        try:
+            event = parse_event(waiting.event)
+        except InvalidEventError as err:
+            _LOGGER.debug("Rejected an event: %s", err)
+            self._refuse(printer, waiting, Outcome.REJECTED, str(err))
+            return
+        if printer is self._strangers:
+            reason = "printer_id: no such printer"
+            self._refuse(printer, waiting, Outcome.REJECTED, reason)
+            return
+        self._submit(printer, waiting, self._recording(printer, waiting, event))
+
+    def _refuse_for_room(self, printer: _Printer, waiting: Waiting) -> None:
         self._refuse(printer, waiting, Outcome.FAILED, "too many events are waiting")
 
-    def _pump(self, printer: _Printer) -> None:
-        """Hand waiting events to the writer, a window at a time."""
-        while printer.queue and printer.in_flight < _WINDOW:
-            waiting = printer.queue.popleft()
-            printer.in_flight += 1
-            try:
-                event = parse_event(waiting.event)
-            except InvalidEventError as err:
-                _LOGGER.debug("Rejected an event: %s", err)
-                self._refuse(printer, waiting, Outcome.REJECTED, str(err))
-                continue
-            if printer is self._strangers:
-                self._refuse(
-                    printer, waiting, Outcome.REJECTED, "printer_id: no such printer"
-                )
-                continue
-            self._submit(printer, waiting, self._recording(printer, waiting, event))
-
     def _recording(
-        self, printer: _Printer, waiting: _Waiting, event: StandardEvent
+        self, printer: _Printer, waiting: Waiting, event: StandardEvent
     ) -> Recording:
         def finished(recording: Recording) -> None:
             if recording.outcome in (Outcome.STORED, Outcome.FAILED):
@@ -422,7 +400,7 @@ class EventHandler:
         )
 
     def _refuse(
-        self, printer: _Printer, waiting: _Waiting, outcome: Outcome, reason: str
+        self, printer: _Printer, waiting: Waiting, outcome: Outcome, reason: str
     ) -> None:
         printer_id = printer.ledger.printer_id or None
         refusal = Refusal(
@@ -434,7 +412,7 @@ class EventHandler:
         )
         self._submit(printer, waiting, refusal)
 
-    def _submit(self, printer: _Printer, waiting: _Waiting, job: Job) -> None:
+    def _submit(self, printer: _Printer, waiting: Waiting, job: Job) -> None:
         try:
             self._store.submit(job)
         except StoreClosedError:
@@ -452,17 +430,14 @@ class EventHandler:
             except Exception:
                 _LOGGER.exception("A listener failed on an event")
 
-    def _settle(self, printer: _Printer, waiting: _Waiting, outcome: Outcome) -> None:
+    def _settle(self, printer: _Printer, waiting: Waiting, outcome: Outcome) -> None:
         """Answer whoever waits, and go on with the queue."""
         self._counts[outcome] += 1
         if outcome is Outcome.FAILED and self._store.state.problem is None:
             self.failures_changed()
         if waiting.outcome is not None and not waiting.outcome.done():
             waiting.outcome.set_result(outcome)
-        printer.in_flight -= 1
-        self._pump(printer)
-        if not printer.in_flight:
-            printer.idle.set()
+        printer.queue.settled()
 
 
 def _seen(slots: PrinterSlots, at: datetime) -> PrinterSlots:

@@ -1,0 +1,82 @@
+"""One printer's events on their way to the writer: in their order, so many at a time."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..events import EventType
+from .lanes import MAX_BATCH
+from .recording import Outcome
+
+QUEUE_LIMIT: Final = 100_000
+# While one batch is written the next one gets ready.
+WINDOW: Final = 2 * MAX_BATCH
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """An event, and who wants to hear what became of it."""
+
+    event: Mapping[str, Any]
+    outcome: asyncio.Future[Outcome] | None = None
+
+
+class PrinterQueue:
+    """Keeps what the writer has no room for yet; on the event loop.
+
+    hand_over: gives an event to the writer. refuse: gives it one for which there is no
+    room. Each is answered by `settled`, later.
+    idle: set while everything that came has been settled.
+    """
+
+    def __init__(
+        self,
+        hand_over: Callable[[Waiting], None],
+        refuse: Callable[[Waiting], None],
+    ) -> None:
+        """Begin empty."""
+        self._hand_over = hand_over
+        self._refuse = refuse
+        self._waiting: deque[Waiting] = deque()
+        self._in_flight = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+    @property
+    def depth(self) -> int:
+        """How many have not been settled."""
+        return len(self._waiting) + self._in_flight
+
+    def put(self, waiting: Waiting) -> None:
+        """Queue an event; of too many, one is refused."""
+        self.idle.clear()
+        self._waiting.append(waiting)
+        if len(self._waiting) > QUEUE_LIMIT:
+            self._make_room()
+        self._fill_window()
+
+    def settled(self) -> None:
+        """Go on: one that was handed over or refused is over."""
+        self._in_flight -= 1
+        self._fill_window()
+        if not self._in_flight:
+            self.idle.set()
+
+    def _fill_window(self) -> None:
+        while self._waiting and self._in_flight < WINDOW:
+            self._in_flight += 1
+            self._hand_over(self._waiting.popleft())
+
+    def _make_room(self) -> None:
+        """Refuse the oldest `ams_state`, as a later one says it all again; or the newest."""
+        refused = next(filter(_is_picture, self._waiting), self._waiting[-1])
+        self._waiting.remove(refused)
+        self._in_flight += 1
+        self._refuse(refused)
+
+
+def _is_picture(waiting: Waiting) -> bool:
+    event = waiting.event
+    return isinstance(event, Mapping) and event.get("event_type") == EventType.AMS_STATE

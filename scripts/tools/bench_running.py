@@ -1,0 +1,184 @@
+"""What a report that changes no slot costs a running Home Assistant, all in."""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+import socket
+import sqlite3
+from statistics import median
+import sys
+import tempfile
+from time import clock_gettime, process_time
+
+import orjson
+
+from tests.e2e.client import Client
+from tests.e2e.hass import HomeAssistant
+from tests.e2e.integration import DOMAIN, add_entry, slots
+from tests.printers.bambu import HOST, BambuPrinter
+from tests.printers.bambu_hardware import VirtualBambu
+from tests.printers.bambu_models import X1C, Kind, bambu_spool
+
+from .bench_rig import elsewhere, paced, say, told_to_talk
+
+_SERIAL = "00M09A000000001"
+_RATE = 10.0
+_REPORTS = 200
+_SECONDS = _REPORTS / _RATE
+_ROUNDS = 3
+# A printer that is silent for longer counts as gone.
+_SELDOM = 5.0
+_LARGE = 8192
+# Home Assistant tidies up for a while after it has started.
+_SETTLED = 45.0
+
+
+async def running(reports: str) -> dict[str, float]:
+    """Return what each of ten reports a second costs, and what was written for them.
+
+    reports: `delta` or `full`. report_ms: of CPU, of the whole process, beyond what
+    it uses while the printer says little (idle_ms_per_s). entities: of ours; written:
+    how many of them were, changed or not. rows: of the recorder. commits: 0 where
+    our store was not written.
+    """
+    with tempfile.TemporaryDirectory(prefix="filament-slots-") as name:
+        folder = Path(name)
+        async with (
+            elsewhere(__name__, reports) as printers,
+            HomeAssistant(folder) as home_assistant,
+        ):
+            client = home_assistant.client
+            await add_entry(client, "bambulab_mqtt", printers.told)
+            while not await slots(client, _SERIAL):
+                await asyncio.sleep(0.2)
+            await asyncio.sleep(_SETTLED)
+            with (
+                closing(_read_only(folder / "home-assistant_v2.db")) as recorder,
+                closing(
+                    _read_only(folder / ".storage" / DOMAIN / f"{DOMAIN}.db")
+                ) as store,
+            ):
+                reported = await _reported(client)
+                rows, version = _rows(recorder, reported), _version(store)
+                idle, busy = [], []
+                for _ in range(_ROUNDS):
+                    idle.append(await _cpu_seconds(home_assistant.pid))
+                    await printers.talk()
+                    busy.append(await _cpu_seconds(home_assistant.pid))
+                rows = _rows(recorder, reported) - rows
+                version = _version(store) - version
+            now = await _reported(client)
+    more = _REPORTS - _SECONDS / _SELDOM
+    return {
+        "report_ms": (median(busy) - median(idle)) / more * 1000,
+        "idle_ms_per_s": median(idle) / _SECONDS * 1000,
+        "entities": len(reported),
+        "written": sum(now[name] != at for name, at in reported.items()),
+        "rows": rows,
+        "commits": version,
+    }
+
+
+async def _cpu_seconds(pid: int) -> float:
+    """Return what a process works in the time of a round."""
+    # The clock of another process, as clock_getcpuclockid(3) numbers it.
+    clock = (~pid << 3) | 2
+    began = clock_gettime(clock)
+    await asyncio.sleep(_SECONDS)
+    return clock_gettime(clock) - began
+
+
+async def _reported(client: Client) -> dict[str, str]:
+    """Return when each of our entities was written last, whether it changed or not."""
+    ours = {
+        entity["entity_id"]
+        for entity in await client.call("config/entity_registry/list")
+        if entity["platform"] == DOMAIN
+    }
+    states = await client.states()
+    return {name: states[name]["last_reported"] for name in ours & states.keys()}
+
+
+def _rows(recorder: sqlite3.Connection, entities: Iterable[str]) -> int:
+    """Count what the recorder has of entities."""
+    (rows,) = recorder.execute(
+        "SELECT count(*) FROM states JOIN states_meta USING (metadata_id)"
+        " WHERE states_meta.entity_id IN (SELECT value FROM json_each(?))",
+        (orjson.dumps([*entities]).decode(),),
+    ).fetchone()
+    return int(rows)
+
+
+def _version(store: sqlite3.Connection) -> int:
+    """Return a number that every commit of another connection changes."""
+    (version,) = store.execute("PRAGMA data_version").fetchone()
+    return int(version)
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+
+
+async def bare() -> float:
+    """Return what it costs an event loop that does nothing else to read ten a second.
+
+    In ms of CPU for each, without TLS: what no integration can be below.
+    """
+    with socket.create_server((HOST, 0)) as server:
+        port = server.getsockname()[1]
+        async with elsewhere(__name__, "bare", str(port)) as printer:
+            reader, _ = server.accept()
+            with reader:
+                reader.setblocking(False)
+                loop = asyncio.get_running_loop()
+                loop.add_reader(reader, lambda: reader.recv(_LARGE))
+                await printer.talk()
+                worked = process_time()
+                await asyncio.sleep(_SECONDS)
+                worked = process_time() - worked
+                loop.remove_reader(reader)
+    return worked / _REPORTS * 1000
+
+
+async def _talk(reports: str) -> None:
+    """Be a printer that says little, but for a round of reports when it is told to."""
+    hardware = VirtualBambu(X1C, _SERIAL)
+    for unit in range(2):
+        hardware.add_unit(
+            Kind.PRO, unit, *(bambu_spool(unit * 4 + tray) for tray in range(4))
+        )
+    async with BambuPrinter(hardware) as printer:
+
+        def report() -> None:
+            printer.publish(
+                hardware.report_full() if reports == "full" else hardware.chatter()
+            )
+
+        asked = ("host", "port", "serial", "access_code")
+        say({key: printer.config[key] for key in asked})
+        while True:
+            told = asyncio.create_task(told_to_talk())
+            while not told.done():
+                report()
+                await asyncio.wait({told}, timeout=_SELDOM)
+            async for _ in paced(_REPORTS, _RATE):
+                report()
+
+
+async def _send(port: int) -> None:
+    """Send as many bytes as a report has, over and over."""
+    with socket.create_connection((HOST, port)) as connection:
+        say(None)
+        await told_to_talk()
+        async for _ in paced(_REPORTS, _RATE):
+            connection.sendall(bytes(_LARGE))
+        await asyncio.sleep(_SECONDS)
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["bare", port]:
+            asyncio.run(_send(int(port)))
+        case [kind]:
+            asyncio.run(_talk(kind))
