@@ -29,6 +29,8 @@ from custom_components.filament_slots.core.transactions import BEGIN
 from custom_components.filament_slots.events import EventType
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
+# On the average: far more than a printer tells, so that a range of time holds many.
+_BETWEEN_EVENTS = timedelta(seconds=15)
 _FILAMENTS = [
     {
         "name": f"Bambu {material} {finish}",
@@ -60,9 +62,7 @@ def slot_events(
     inside: dict[tuple[int, int], int] = {}
     at = _START
     for _ in range(count):
-        at += timedelta(
-            seconds=chance.randrange(1, 30), microseconds=chance.randrange(10**6)
-        )
+        at += chance.uniform(0, 2) * _BETWEEN_EVENTS
         place = (chance.randrange(1, 5), chance.randrange(1, 5))
         spool = inside.pop(place, None)
         kind = "spool_removed" if spool is not None else "spool_inserted"
@@ -146,9 +146,14 @@ async def latency(rate: int = 1000, seconds: float = 5) -> dict[str, float]:
 
 
 async def history(count: int = 1_000_000, pages: int = 20) -> dict[str, float]:
-    """Bytes an event, and milliseconds for a page (100 events) of each kind."""
+    """Bytes an event, and milliseconds for a page (100 events) of each kind.
+
+    memory_mb: more than before, at the most. purge_*: of the older half, in seconds,
+    and how long a write waited meanwhile.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "history.db"
+        memory = _memory_mb()
         store, handler, printer_id = await _open(path)
         for chunk in batched(slot_events(printer_id, count), 10_000):
             for event in chunk:
@@ -160,7 +165,7 @@ async def history(count: int = 1_000_000, pages: int = 20) -> dict[str, float]:
         await store.close()
         result = {"bytes_per_event": path.stat().st_size / count}
         db = sqlite3.connect(path)
-        middle = _START + timedelta(seconds=count * 15 // 2)
+        middle = _START + count * _BETWEEN_EVENTS / 2
         filters = {
             "first": (EventFilter(), None),
             "deep": (EventFilter(printer_id=printer_id), count // 2),
@@ -173,7 +178,7 @@ async def history(count: int = 1_000_000, pages: int = 20) -> dict[str, float]:
             ),
             "spool": (EventFilter(external_id=external_id), None),
             "day": (EventFilter(since=middle, until=middle + timedelta(days=1)), None),
-            "printer_week": (
+            "week": (
                 EventFilter(
                     printer_id=printer_id,
                     since=middle,
@@ -181,6 +186,7 @@ async def history(count: int = 1_000_000, pages: int = 20) -> dict[str, float]:
                 ),
                 None,
             ),
+            "all_of_time": (EventFilter(since=_START), None),
         }
         for name, (wanted, cursor) in filters.items():
             query, parameters = events_query(
@@ -193,7 +199,7 @@ async def history(count: int = 1_000_000, pages: int = 20) -> dict[str, float]:
                 took.append(time.perf_counter() - begin)
             result[f"{name}_page_ms"] = sorted(took)[pages // 2] * 1000
         db.close()
-        result["memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        result["memory_mb"] = _memory_mb() - memory
         result |= await _purge(path, middle)
     return result
 
@@ -212,8 +218,8 @@ async def _purge(path: Path, middle: datetime) -> dict[str, float]:
 
     writing = asyncio.create_task(write())
     begin = time.perf_counter()
-    keep = Keep(timedelta(days=1), timedelta(days=1))
-    purged = await handler.purge(middle + timedelta(days=1), {printer_id: keep})
+    keep = Keep(timedelta(0), timedelta(0))
+    purged = await handler.purge(middle, {printer_id: keep})
     took = time.perf_counter() - begin
     writing.cancel()
     await asyncio.gather(writing, return_exceptions=True)
@@ -228,6 +234,11 @@ async def _purge(path: Path, middle: datetime) -> dict[str, float]:
         "purge_write_max_ms": waited[-1],
         "purged_file_mb": purged.database_bytes / 1024 / 1024,
     }
+
+
+def _memory_mb() -> float:
+    """Return the most memory this process ever had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 async def _open(path: Path) -> tuple[Store, EventHandler, int]:

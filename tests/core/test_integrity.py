@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 import shutil
 import sqlite3
@@ -263,6 +264,9 @@ async def test_a_file_of_every_earlier_version_becomes_one_of_today(
         "spool_removed",
     ]
     assert page.events[3]["identifiers"]["rfid_uid"] == "A123456789ABCDEF"
+    at = datetime.fromisoformat(page.events[1]["event_at"])
+    since = await read_events(store, EventFilter(since=at), newest_first=False)
+    assert since.events == page.events[1:]
     assert page.events[1]["meta"]["filament"] == {"material": "PLA"}
     slots = handler.slots(1)
     assert slots.sequence == 4

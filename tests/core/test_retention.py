@@ -62,6 +62,7 @@ async def test_history_is_kept_as_long_as_its_kind_says(
     assert await count(store, "event_slots") == 4
     # Nothing is left over, and what is needed again is there again.
     assert await count(store, "fragments") <= 8
+    assert await count(store, "calendar") == 3
     await handler.handle_printer_event(events[0] | {"event_id": "AGAIN"})
     assert (await stored(store))[-1] == "AGAIN"
 

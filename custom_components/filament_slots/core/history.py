@@ -13,7 +13,7 @@ from typing import Any, Final
 from ..events import EventType
 from .ams_slots import SlotKey
 from .event_rows import TYPE_NUMBERS, decode_event
-from .packing import pack_id, pack_time, rows, unpack_time
+from .packing import DAY, pack_id, pack_time, rows, unpack_time
 from .recorder import FIND_SLOT
 from .store import Store
 
@@ -35,6 +35,10 @@ _PAGE: Final = """
 _OF_REPLAY: Final = frozenset({"place", "sequence", "about"})
 _UNIT: Final = "SELECT id FROM ams_units WHERE printer_id = :printer_id AND key = :unit"
 _SPOOL: Final = "SELECT id FROM spools WHERE external_id = :external_id"
+# All events of these days are between the two; those of other days only where a clock
+# was wrong, or something was learnt late.
+_FIRST: Final = "(SELECT min(first_event) FROM calendar WHERE {days})"
+_LAST: Final = "(SELECT max(last_event) FROM calendar WHERE {days})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +146,11 @@ def events_query(
     key = "about.event" if by_slot else "e.id"
     parameters = {"limit": limit + 1, "cursor": cursor} | _parameters(wanted)
     conditions = _conditions(wanted, by_slot=by_slot)
-    if cursor is not None:
-        conditions.append(f"{key} {'<' if newest_first else '>'} :cursor")
+    first, last = _range(wanted, cursor, newest_first=newest_first)
+    if first:
+        conditions.append(f"{key} >= {first}")
+    if last:
+        conditions.append(f"{key} <= {last}")
     query = _PAGE.format(
         key=key,
         # One ams_state may be about several slots of a unit.
@@ -155,14 +162,35 @@ def events_query(
     return query, parameters
 
 
+def _range(
+    wanted: EventFilter, cursor: int | None, *, newest_first: bool
+) -> tuple[str, str]:
+    """Return between which rows to look; the order of the rows is that of the page.
+
+    One condition each, as SQLite seeks by one only.
+    """
+    days = []
+    if wanted.since:
+        days.append("day >= :since / :day")
+    if wanted.until:
+        days.append("day <= :until / :day")
+    first = last = ""
+    if days:
+        first = _FIRST.format(days=" AND ".join(days))
+        last = _LAST.format(days=" AND ".join(days))
+    if cursor is not None and newest_first:
+        last = f"min({last}, :cursor - 1)" if last else ":cursor - 1"
+    elif cursor is not None:
+        first = f"max({first}, :cursor + 1)" if first else ":cursor + 1"
+    return first, last
+
+
 def _index(wanted: EventFilter) -> str:
     """Choose the index: SQLite can't know how many rows a filter leaves."""
     if wanted.correlation_id is not None:
         return "INDEXED BY slot_events_by_correlation"
     names = [] if wanted.printer_id is None else ["printer"]
-    if wanted.since or wanted.until:
-        names.append("time")
-    elif len(wanted.event_types) == 1:
+    if len(wanted.event_types) == 1:
         names.append("type")
     return f"INDEXED BY slot_events_by_{'_'.join(names)}" if names else "NOT INDEXED"
 
@@ -203,6 +231,7 @@ def _parameters(wanted: EventFilter) -> dict[str, Any]:
         "correlation_id": pack_id(wanted.correlation_id),
         "since": pack_time(wanted.since),
         "until": pack_time(wanted.until),
+        "day": DAY,
     }
 
 

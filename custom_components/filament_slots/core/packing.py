@@ -15,6 +15,8 @@ _HEX: Final = re.compile("([0-9A-F]{2})+")
 _ULID_BYTES: Final = 16
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+# In packed time; what a day of the calendar is.
+DAY: Final = timedelta(days=1) // _MICROSECOND
 
 
 @lru_cache(maxsize=1024)

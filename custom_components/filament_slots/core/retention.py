@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..events import EventType
 from .event_rows import TYPE_NUMBERS
-from .packing import pack_json, pack_time
+from .packing import DAY, pack_json, pack_time
 from .store import Store
 
 # A step takes about as long; what is written meanwhile waits no longer.
@@ -25,14 +25,15 @@ _SHRINK_TO: Final = 0.95
 
 # What is not the last event of any slot never will be.
 _TOO_OLD: Final = """
-    SELECT id FROM slot_events INDEXED BY slot_events_by_printer_time
-    WHERE printer_id = :printer_id AND event_at < :newest
+    SELECT id FROM slot_events INDEXED BY slot_events_by_printer
+    WHERE printer_id = :printer_id AND id > :after
+        AND id <= (SELECT max(last_event) FROM calendar WHERE day <= :newest / :day)
         AND event_at < iif(event_type = :snapshot, :snapshots, :events)
         AND id NOT IN (
             SELECT ifnull((SELECT max(event) FROM event_slots WHERE slot_id = slots.id), 0)
             FROM slots
         )
-    LIMIT :limit
+    ORDER BY id LIMIT :limit
 """
 _OLDEST: Final = """
     SELECT id FROM slot_events NOT INDEXED
@@ -53,6 +54,12 @@ _FORGET_ABOUT: Final = """
     )
     AND event BETWEEN :first AND :last
     AND event IN (SELECT value FROM json_each(:ids))
+"""
+_FORGET_DAYS: Final = """
+    DELETE FROM calendar
+    WHERE NOT EXISTS (
+        SELECT 1 FROM slot_events WHERE id BETWEEN first_event AND last_event
+    )
 """
 _UNUSED_FRAGMENTS: Final = """
     SELECT id FROM fragments
@@ -98,6 +105,7 @@ async def purge(
         await purge.oldest(max_bytes)
     if purge.deleted:
         await purge.unused_fragments(forget)
+        await store.write(lambda db: db.execute(_FORGET_DAYS))
     await purge.give_space_back()
     return Purged(purge.deleted, await store.read(_size))
 
@@ -125,9 +133,12 @@ class _Purge:
             "events": events,
             "snapshots": snapshots,
             "newest": max(events, snapshots),
+            "day": DAY,
         }
-        while ids := await self._find(_TOO_OLD, limits):
+        after = 0
+        while ids := await self._find(_TOO_OLD, limits | {"after": after}):
             await self._delete(ids)
+            after = ids[-1]
 
     async def oldest(self, max_bytes: int) -> None:
         """Delete the oldest events of all printers while the file is too large."""
@@ -187,7 +198,7 @@ class _Purge:
                 query, parameters | {"limit": _FOUND_AT_ONCE}
             ).fetchall()
         )
-        return sorted(number for (number,) in found)
+        return [number for (number,) in found]
 
     async def _delete(self, ids: list[int], down_to: int | None = None) -> bool:
         """Delete events, step by step; return whether the file has become so small."""

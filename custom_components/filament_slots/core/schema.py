@@ -192,8 +192,29 @@ CREATE TABLE audit (
 CREATE INDEX audit_by_time ON audit (at);
 """
 
+_VERSION_3 = """
+-- Where in history a day may be found: events are numbered as they come, which is
+-- nearly by time. A range of time so is a range of rows, in any index.
+CREATE TABLE calendar (
+    day INTEGER PRIMARY KEY,
+    first_event INTEGER NOT NULL,
+    last_event INTEGER NOT NULL
+) STRICT;
+INSERT INTO calendar
+    SELECT event_at / 86400000000, min(id), max(id) FROM slot_events GROUP BY 1;
+CREATE TRIGGER slot_events_into_calendar AFTER INSERT ON slot_events BEGIN
+    INSERT INTO calendar (day, first_event, last_event)
+    VALUES (new.event_at / 86400000000, new.id, new.id)
+    ON CONFLICT (day) DO UPDATE SET
+        first_event = min(first_event, excluded.first_event),
+        last_event = max(last_event, excluded.last_event);
+END;
+DROP INDEX slot_events_by_time;
+DROP INDEX slot_events_by_printer_time;
+"""
+
 # Never changed once released; the next version is one more.
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 
 
 def migrate(
