@@ -57,6 +57,7 @@ class Full(Illness):
     """There is no space left, not for one page."""
 
     def fall(self) -> None:
+        self.db.execute("PRAGMA incremental_vacuum").fetchall()
         self.db.execute("PRAGMA max_page_count = 1").fetchall()
 
     def mend(self) -> None:
