@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-import socket
 import sqlite3
 from statistics import median
 import sys
@@ -13,10 +12,14 @@ from time import clock_gettime, process_time
 
 import orjson
 
+from custom_components.filament_slots.drivers.bambulab_mqtt.config import Config
+from custom_components.filament_slots.drivers.bambulab_mqtt.driver import Driver
+from custom_components.filament_slots.drivers.bambulab_mqtt.session import open_session
+from tests.drivers.services import Surroundings
 from tests.e2e.client import Client
 from tests.e2e.hass import HomeAssistant
 from tests.e2e.integration import DOMAIN, add_entry, slots
-from tests.printers.bambu import HOST, BambuPrinter
+from tests.printers.bambu import BambuPrinter
 from tests.printers.bambu_hardware import VirtualBambu
 from tests.printers.bambu_models import X1C, Kind, bambu_spool
 
@@ -29,7 +32,6 @@ _SECONDS = _REPORTS / _RATE
 _ROUNDS = 3
 # A printer that is silent for longer counts as gone.
 _SELDOM = 5.0
-_LARGE = 8192
 # Home Assistant tidies up for a while after it has started.
 _SETTLED = 45.0
 
@@ -120,24 +122,23 @@ def _read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
 
 
-async def bare() -> float:
-    """Return what it costs an event loop that does nothing else to read ten a second.
+async def reading(reports: str) -> float:
+    """Return what it costs only to read such reports off a printer's connection.
 
-    In ms of CPU for each, without TLS: what no integration can be below.
+    In ms of CPU for each, in a process that does nothing else and throws them away:
+    asyncio's, TLS's, paho's and aiomqtt's part.
     """
-    with socket.create_server((HOST, 0)) as server:
-        port = server.getsockname()[1]
-        async with elsewhere(__name__, "bare", str(port)) as printer:
-            reader, _ = server.accept()
-            with reader:
-                reader.setblocking(False)
-                loop = asyncio.get_running_loop()
-                loop.add_reader(reader, lambda: reader.recv(_LARGE))
-                await printer.talk()
-                worked = process_time()
-                await asyncio.sleep(_SECONDS)
-                worked = process_time() - worked
-                loop.remove_reader(reader)
+    async with elsewhere(__name__, reports) as printers:
+        services = Surroundings().services
+        found = await Driver.probe(printers.told, services)
+        config = Config.model_validate(printers.told | found.config)
+        async with open_session(config, services, lambda report: None) as session:
+            await session.subscribe()
+            await asyncio.sleep(_SELDOM)
+            await printers.talk()
+            worked = process_time()
+            await asyncio.sleep(_SECONDS)
+            worked = process_time() - worked
     return worked / _REPORTS * 1000
 
 
@@ -166,19 +167,5 @@ async def _talk(reports: str) -> None:
                 report()
 
 
-async def _send(port: int) -> None:
-    """Send as many bytes as a report has, over and over."""
-    with socket.create_connection((HOST, port)) as connection:
-        say(None)
-        await told_to_talk()
-        async for _ in paced(_REPORTS, _RATE):
-            connection.sendall(bytes(_LARGE))
-        await asyncio.sleep(_SECONDS)
-
-
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["bare", port]:
-            asyncio.run(_send(int(port)))
-        case [kind]:
-            asyncio.run(_talk(kind))
+    asyncio.run(_talk(sys.argv[1]))
