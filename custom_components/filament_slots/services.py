@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 import re
 import sqlite3
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.device_registry import AnyDeviceEntry
 from homeassistant.helpers.service import async_get_device_and_config_entry
@@ -25,6 +24,7 @@ from .core.expectations import Assigned, Expectation
 from .core.history import EventFilter, read_events
 from .core.jobs import StoreClosedError
 from .devices import UnitKey
+from .errors import failure, invalid
 from .events import MAX_LABEL, EventType, SlotStatus, iso_utc
 from .pictures import Json, printer_device_id, slot_pictures
 from .shared import SharedCore, async_shared_core
@@ -170,7 +170,7 @@ async def _async_get_events(call: ServiceCall) -> Json:
             newest_first=asked["order"] == "newest",
         )
     except (sqlite3.Error, OSError, StoreClosedError) as err:
-        raise _failure("history_unavailable") from err
+        raise failure("history_unavailable") from err
     entry_ids = {
         entry.runtime_data.printer_id: entry.entry_id for entry in _loaded(hass)
     }
@@ -193,7 +193,7 @@ async def _async_refresh(call: ServiceCall) -> Json:
     entries = _printers(call)
     for entry in entries:
         if not entry.runtime_data.connected:
-            raise _failure("not_connected", printer=entry.title)
+            raise failure("not_connected", printer=entry.title)
     asked = call.hass.data.setdefault(_REFRESHED, {})
     answers = []
     for entry in entries:
@@ -219,15 +219,15 @@ async def _async_assign_spool(call: ServiceCall) -> Json:
     assigned = _assigned(call)
     place = _place(hass, call.data[ATTR_DEVICE_ID])
     if place.slot is None:
-        raise _invalid("not_a_slot", device=place.name)
+        raise invalid("not_a_slot", device=place.name)
     try:
         await _core(hass).handler.assign(
             place.coordinator.printer_id, place.slot, assigned
         )
     except AssignmentRefusedError as err:
-        raise _invalid(err.reason, slot=place.name) from err
+        raise invalid(err.reason, slot=place.name) from err
     except (sqlite3.Error, OSError, StoreClosedError) as err:
-        raise _failure("not_saved") from err
+        raise failure("not_saved") from err
     (slot,) = _slots(hass, place)
     return {"slot": slot}
 
@@ -246,7 +246,7 @@ async def _async_expect_spool(call: ServiceCall) -> Json:
     if ATTR_DEVICE_ID in call.data:
         place = _place(hass, call.data[ATTR_DEVICE_ID])
         if place.slot is not None or place.unit is not None:
-            raise _invalid("not_a_printer", device=place.name)
+            raise invalid("not_a_printer", device=place.name)
         printer_id = place.coordinator.printer_id
     now = dt_util.utcnow()
     expectation = Expectation(
@@ -265,7 +265,7 @@ def _assigned(call: ServiceCall) -> Assigned | None:
     if external_id is not None:
         return Assigned(external_id=external_id, label=label)
     if label is not None:
-        raise _invalid("label_without_spool")
+        raise invalid("label_without_spool")
     return None
 
 
@@ -309,9 +309,7 @@ def _place(hass: HomeAssistant, device_id: str) -> _Place:
             return _Place(entry, device, unit=unit)
     if device_id == printer_device_id(hass, entry):
         return _Place(entry, device)
-    raise _invalid(
-        "device_gone", device=device.name_by_user or device.name or device_id
-    )
+    raise invalid("device_gone", device=device.name_by_user or device.name or device_id)
 
 
 def _printers(call: ServiceCall) -> list[FilamentSlotsConfigEntry]:
@@ -376,23 +374,5 @@ def _loaded(hass: HomeAssistant) -> list[FilamentSlotsConfigEntry]:
 def _core(hass: HomeAssistant) -> SharedCore:
     """Return the core, which is open as long as an entry is loaded."""
     if not _loaded(hass):
-        raise _invalid("no_printer_loaded")
+        raise invalid("no_printer_loaded")
     return async_shared_core(hass)
-
-
-def _invalid(key: str, **placeholders: str) -> ServiceValidationError:
-    """Return the error for something that the caller has to put right."""
-    return ServiceValidationError(
-        translation_domain=DOMAIN,
-        translation_key=key,
-        translation_placeholders=placeholders,
-    )
-
-
-def _failure(key: str, **placeholders: Any) -> HomeAssistantError:
-    """Return the error for something that did not work."""
-    return HomeAssistantError(
-        translation_domain=DOMAIN,
-        translation_key=key,
-        translation_placeholders=placeholders,
-    )

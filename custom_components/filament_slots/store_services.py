@@ -9,7 +9,6 @@ import sqlite3
 from typing import Any, Final
 
 from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_register_admin_service
 from homeassistant.util import dt as dt_util
@@ -20,6 +19,7 @@ from .core.export import Format, export_events
 from .core.handler import EventHandler
 from .core.history import EventFilter
 from .core.jobs import StoreClosedError
+from .errors import failure, invalid
 from .events import iso_utc
 from .shared import SharedCore, async_shared_core
 from .store_upkeep import async_purge
@@ -115,7 +115,7 @@ async def _async_purge(call: ServiceCall) -> Answer:
             keep_days=call.data.get("keep_days"),
         )
     except (sqlite3.Error, OSError, StoreClosedError) as err:
-        raise _failure("not_saved") from err
+        raise failure("not_saved") from err
     return asdict(purged)
 
 
@@ -125,7 +125,7 @@ async def _async_replay_failed(call: ServiceCall) -> Answer:
     try:
         return asdict(await handler.replay_failed(call.data["batch_size"]))
     except (sqlite3.Error, OSError, StoreClosedError) as err:
-        raise _failure("not_saved") from err
+        raise failure("not_saved") from err
 
 
 async def _async_replay_events(call: ServiceCall) -> Answer:
@@ -135,7 +135,7 @@ async def _async_replay_events(call: ServiceCall) -> Answer:
         wanted = await _wanted(call, core.handler)
         return {"events": await core.handler.replay_events(wanted)}
     except (sqlite3.Error, OSError, StoreClosedError) as err:
-        raise _failure("history_unavailable") from err
+        raise failure("history_unavailable") from err
 
 
 async def _async_export(call: ServiceCall) -> Answer:
@@ -144,7 +144,7 @@ async def _async_export(call: ServiceCall) -> Answer:
     core = _core(hass)
     path = call.data["path"]
     if not await hass.async_add_executor_job(hass.config.is_allowed_path, path):
-        raise _invalid("path_not_allowed", path=path)
+        raise invalid("path_not_allowed", path=path)
     try:
         wanted = await _wanted(call, core.handler)
         events = await export_events(
@@ -155,11 +155,11 @@ async def _async_export(call: ServiceCall) -> Answer:
             hass.async_add_executor_job,
         )
     except OSError as err:
-        raise _failure(
+        raise failure(
             "not_exported", path=path, reason=err.strerror or str(err)
         ) from err
     except (sqlite3.Error, StoreClosedError) as err:
-        raise _failure("history_unavailable") from err
+        raise failure("history_unavailable") from err
     return {"path": path, "events": events}
 
 
@@ -184,7 +184,7 @@ def _entry_id(call: ServiceCall) -> str | None:
     if entry_id is not None:
         loaded = call.hass.config_entries.async_loaded_entries(DOMAIN)
         if entry_id not in {entry.entry_id for entry in loaded}:
-            raise _invalid("not_loaded")
+            raise invalid("not_loaded")
     return entry_id
 
 
@@ -192,7 +192,7 @@ def _core(hass: HomeAssistant) -> SharedCore:
     """Return the core, which is open as long as an entry is loaded."""
     core = async_shared_core(hass)
     if not core.is_open:
-        raise _invalid("no_printer_loaded")
+        raise invalid("no_printer_loaded")
     return core
 
 
@@ -208,19 +208,3 @@ def _plain(value: Any) -> Any:
         case list() | tuple():
             return [_plain(each) for each in value]
     return str(value)
-
-
-def _invalid(key: str, **placeholders: str) -> ServiceValidationError:
-    return ServiceValidationError(
-        translation_domain=DOMAIN,
-        translation_key=key,
-        translation_placeholders=placeholders,
-    )
-
-
-def _failure(key: str, **placeholders: str) -> HomeAssistantError:
-    return HomeAssistantError(
-        translation_domain=DOMAIN,
-        translation_key=key,
-        translation_placeholders=placeholders,
-    )
