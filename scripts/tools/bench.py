@@ -82,7 +82,8 @@ def _history() -> Iterator[str]:
     yield Bar(f"The slowest page of history ({slowest})", "ms", "<", 10).row(
         history[slowest]
     )
-    yield Bar("Memory with a million stored", "MB").row(history["memory_mb"])
+    yield Bar("Opening and checking the file", "ms").row(history["open_ms"])
+    yield Bar("Memory, more than before", "MB").row(history["memory_mb"])
     yield Bar("Events purged while others were written", "").row(history["purged"])
     yield Bar("… it took", "s").row(history["purge_s"])
     yield Bar("… a write waited, p99", "ms", "<", 50).row(history["purge_write_p99_ms"])

@@ -200,8 +200,19 @@ async def history(count: int = 1_000_000, pages: int = 20) -> dict[str, float]:
             result[f"{name}_page_ms"] = sorted(took)[pages // 2] * 1000
         db.close()
         result["memory_mb"] = _memory_mb() - memory
+        result["open_ms"] = await _reopen(path)
         result |= await _purge(path, middle)
     return result
+
+
+async def _reopen(path: Path) -> float:
+    """Return how many milliseconds it takes to check and open the file."""
+    store = Store(path)
+    began = time.perf_counter()
+    await store.open()
+    took = time.perf_counter() - began
+    await store.close()
+    return took * 1000
 
 
 async def _purge(path: Path, middle: datetime) -> dict[str, float]:
