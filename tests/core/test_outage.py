@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
+import errno
 from pathlib import Path
 import shutil
 import sqlite3
@@ -12,6 +14,7 @@ from unittest.mock import patch
 import pytest
 
 from custom_components.filament_slots.core import recording, writer
+from custom_components.filament_slots.core.expectations import Assigned
 from custom_components.filament_slots.core.handler import EventHandler
 from custom_components.filament_slots.core.history import EventFilter, read_events
 from custom_components.filament_slots.core.problems import StoreState
@@ -275,6 +278,48 @@ async def test_a_commit_that_worked_but_was_reported_as_failed_is_told_once(
     assert told.ids == ["E"]
     assert await stored(store) == ["E"]
     assert handler.slots(1).slots["u1", 1].present
+
+
+@contextmanager
+def misreported() -> Iterator[None]:
+    """Let the file look unreachable just after the next commit, which worked."""
+    check, broken = writer.check_present, [OSError(errno.EIO, "stale handle")]
+
+    def lie(*args: Any) -> int:
+        if broken:
+            raise broken.pop()
+        return check(*args)
+
+    with patch.object(writer, "check_present", lie):
+        yield
+
+
+async def test_an_event_whose_file_could_not_be_looked_at_counts_once(
+    handler: EventHandler, store: Store
+) -> None:
+    """It was committed before: its slots must not follow it a second time."""
+    told = Told(handler)
+    event = inserted(1, 1, event_id="E")
+    with misreported():
+        assert await handler.handle_printer_event(event) is Outcome.STORED
+    assert await stored(store) == told.ids == ["E"]
+    assert handler.slots(1).sequence == 1
+
+
+async def test_an_assignment_whose_commit_was_misreported_is_told_and_there_once(
+    handler: EventHandler, store: Store
+) -> None:
+    """The person's word is in history once, and everybody heard it."""
+    await handler.handle_printer_event(inserted(1, 1, event_id="E"))
+    told = Told(handler)
+    with misreported():
+        await handler.assign(1, ("u1", 1), Assigned(external_id="spoolman:12"))
+    assert len(told.ids) == 1
+    assert await stored(store) == ["E", *told.ids]
+    assert handler.slots(1).sequence == 2
+    again = EventHandler(store)
+    await register(again)
+    assert again.slots(1).slots == handler.slots(1).slots
 
 
 async def test_a_deleted_file_is_noticed_and_begun_anew(
