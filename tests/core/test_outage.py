@@ -410,6 +410,22 @@ async def test_a_late_event_whose_commit_was_misreported_is_there_once(
     assert await stored(store) == ["E"]
 
 
+async def test_an_event_told_while_the_database_was_away_is_never_news_again(
+    handler: EventHandler, store: Store, path: Path
+) -> None:
+    """Not even a picture that made no history, and is no longer true."""
+    await handler.handle_printer_event(state(unit(1, slot(1, True))))
+    warm = state(unit(1, temperature_c=30), event_id="WARM")
+    ill = Locked(store, path)
+    ill.fall()
+    await handler.handle_printer_event(warm)
+    ill.mend()
+    await until_well(store)
+    await handler.handle_printer_event(state(unit(1, temperature_c=20)))
+    assert await handler.handle_printer_event(warm) is Outcome.DUPLICATE
+    assert handler.slots(1).units["u1"].temperature_c == 20
+
+
 async def test_a_failure_that_cannot_be_kept_either_is_told_all_the_same(
     handler: EventHandler, store: Store
 ) -> None:

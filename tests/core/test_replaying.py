@@ -96,6 +96,21 @@ async def test_a_replayed_event_takes_its_place_and_touches_nothing_newer(
     assert (await stored(store))[-1] == "F"
 
 
+async def test_an_event_that_failed_is_not_told_again_when_it_comes_again(
+    handler: EventHandler, store: Store, poison: set[str]
+) -> None:
+    """Everybody heard of it; only its replay is missing."""
+    told = Told(handler)
+    poison |= {"A"}
+    event = inserted(1, 1, tag="A", event_id="A")
+    assert await handler.handle_printer_event(event) is Outcome.FAILED
+    poison.clear()
+    assert await handler.handle_printer_event(event) is Outcome.DUPLICATE
+    assert told.ids == ["A"]
+    assert await handler.replay_failed(10) == Replayed(1, 0, 0)
+    assert await stored(store) == ["A"]
+
+
 async def test_an_event_that_is_in_history_already_is_only_cleared(
     handler: EventHandler, store: Store, poison: set[str]
 ) -> None:

@@ -12,6 +12,7 @@ from .ams_slots import EventRow, Row, SlotKey
 from .event_rows import standard_event
 from .jobs import Failure
 from .packing import pack_json, pack_time
+from .seen_events import remember
 
 # A driver gone mad must not fill the disk.
 KEPT: Final = {"rejected": 1_000, "failed": 10_000}
@@ -80,7 +81,12 @@ def keep_failed_event(
     sequence: int,
     failure: Failure,
 ) -> None:
-    """Keep an event that was worked into the slots and could not be written."""
+    """Keep an event that was worked into the slots and could not be written.
+
+    Everybody has heard of it: told again, it is no news.
+    """
+    assert event.event_id is not None
+    remember(db, [event.event_id])
     history = next((row for row in rows if isinstance(row, EventRow)), None)
     put_failed_event(
         db,
