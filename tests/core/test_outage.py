@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 import errno
 from pathlib import Path
 import shutil
@@ -14,7 +15,7 @@ from unittest.mock import patch
 import pytest
 
 from custom_components.filament_slots.core import recording, writer
-from custom_components.filament_slots.core.expectations import Assigned
+from custom_components.filament_slots.core.expectations import Assigned, Expectation
 from custom_components.filament_slots.core.handler import EventHandler
 from custom_components.filament_slots.core.history import EventFilter, read_events
 from custom_components.filament_slots.core.problems import StoreState
@@ -320,6 +321,54 @@ async def test_an_assignment_whose_commit_was_misreported_is_told_and_there_once
     again = EventHandler(store)
     await register(again)
     assert again.slots(1).slots == handler.slots(1).slots
+
+
+async def test_an_event_whose_commit_was_misreported_is_told_as_it_was_written(
+    handler: EventHandler, store: Store
+) -> None:
+    """With where the spool was before, and without what a person said since."""
+    await handler.handle_printer_event(inserted(1, 1, tag="A"))
+    told = Told(handler)
+
+    def lie(*args: Any) -> int:
+        healthy.start()
+        handler.expect(
+            Expectation(
+                printer_id=1,
+                assigned=Assigned(external_id="spoolman:12"),
+                since=datetime(2026, 1, 1, tzinfo=UTC),
+                until=datetime(2026, 1, 2, tzinfo=UTC),
+            )
+        )
+        raise OSError(errno.EIO, "stale handle")
+
+    healthy = patch.object(writer, "check_present", writer.check_present)
+    for event in (inserted(1, 2), inserted(1, 3, tag="A")):
+        with patch.object(writer, "check_present", lie):
+            await handler.handle_printer_event(event)
+            healthy.stop()
+    page = await read_events(store, EventFilter(), limit=2)
+    assert list(page.events) == told.events[::-1]
+    assert "assigned" not in told.events[0]["meta"]
+    assert told.events[1]["meta"]["previous_slot"]["slot_no"] == 1
+
+
+async def test_a_refused_assignment_whose_commit_worked_is_taken_back(
+    handler: EventHandler, store: Store
+) -> None:
+    """What the person was told counts: the file says the same after the next event."""
+    await handler.handle_printer_event(inserted(1, 1, event_id="E"))
+    with (
+        patch.object(writer, "check_present", side_effect=OSError(errno.EIO, "gone")),
+        pytest.raises(OSError, match="gone"),
+    ):
+        await handler.assign(1, ("u1", 1), Assigned(external_id="spoolman:12"))
+    await until_well(store)
+    await handler.handle_printer_event(inserted(1, 2))
+    again = EventHandler(store)
+    await register(again)
+    assert again.slots(1).slots == handler.slots(1).slots
+    assert again.slots(1).slots["u1", 1].assigned_external_id is None
 
 
 async def test_a_deleted_file_is_noticed_and_begun_anew(

@@ -124,6 +124,8 @@ class Assignment:
     def give_up(self, db: sqlite3.Connection | None, failure: Failure) -> None:
         """Keep the error for whoever asked: what is not stored is not assigned."""
         self.error = failure.error
+        # A commit that was reported as failed may have worked all the same.
+        self._ledger.stale = True
 
     def finish(self) -> None:
         """Say that it is over."""

@@ -64,7 +64,7 @@ class Recording:
         self._recorder = recorder
         self._before = ledger.known
         self._was_stale = False
-        self._ran = False
+        self._written: StandardEvent | None = None
         self._expectations = expectations
         self._fulfilled: Expectation | None = None
         self._finished = finished
@@ -97,10 +97,13 @@ class Recording:
             return
         if is_known(db, self._id):
             # A commit that was reported as failed may have worked all the same.
-            self.outcome = Outcome.STORED if self._ran else Outcome.DUPLICATE
-            if self._ran:
-                self.slots, rows = apply(known.slots, self._recognised())
-                self._event = _told(self._said, rows)
+            self.outcome = Outcome.DUPLICATE
+            if (event := self._written) is not None:
+                self.outcome = Outcome.STORED
+                if "assigned" in (event.meta or {}):
+                    self._fulfilled = self._expectations.take(event)
+                self.slots, rows = apply(known.slots, event)
+                self._event = _told(event, rows)
                 ledger.known = Known(self.slots, known.silent)
             return
         event = self._recognised()
@@ -119,7 +122,7 @@ class Recording:
         self._event = _told(event, rows)
         if rows:
             self.outcome = Outcome.STORED
-            self._ran = True
+            self._written = event
             if ledger.stale:
                 rows = _whole(self.slots, rows)
                 ledger.stale = False
