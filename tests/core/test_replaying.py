@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
-from custom_components.filament_slots.core import jobs
+from custom_components.filament_slots.core import jobs, recording, replay
 from custom_components.filament_slots.core.handler import EventHandler
 from custom_components.filament_slots.core.history import EventFilter, read_events
 from custom_components.filament_slots.core.recorder import Recorder
@@ -148,6 +148,19 @@ async def test_what_comes_back_to_history_waits_for_the_end_of_a_purge(
     page = await read_events(store, EventFilter(), newest_first=False)
     assert [event["event_id"] for event in page.events] == ["B", "C"]
     assert page.events[0]["meta"]["filament"] == {"material": "PLA"}
+
+
+async def test_an_event_the_slots_could_not_take_in_is_replayed_as_the_latest(
+    handler: EventHandler, store: Store
+) -> None:
+    """What it changes is found out then; until that works it stays with the failed."""
+    with patch.object(recording, "apply", side_effect=RuntimeError):
+        await handler.handle_printer_event(inserted(1, 1, event_id="A"))
+    await handler.handle_printer_event(inserted(1, 1, event_id="B"))
+    with patch.object(replay, "apply", side_effect=RuntimeError):
+        assert await handler.replay_failed(10) == Replayed(0, 1, 1)
+    assert await handler.replay_failed(10) == Replayed(1, 0, 0)
+    assert await stored(store) == ["B", "A"]
 
 
 async def test_an_event_for_which_there_was_no_room_is_replayed_as_the_latest(

@@ -1,6 +1,6 @@
 """Events that were not taken, or not stored: kept with the reason."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 import sqlite3
 from typing import Final
@@ -81,7 +81,7 @@ def keep_failed_event(
     sequence: int,
     failure: Failure,
 ) -> None:
-    """Keep an event that was worked into the slots and could not be written.
+    """Keep an event that could not be written; it has a place where it changed something.
 
     Everybody has heard of it: told again, it is no news.
     """
@@ -97,13 +97,14 @@ def keep_failed_event(
         first_at=failure.first_at,
         last_at=failure.last_at,
         payload=pack_json(standard_event(history.event if history else event)),
-        sequence=sequence,
-        about=pack_json(
-            [
-                [*key, identifiers.model_dump()]
-                for key, identifiers in (history.spools if history else {}).items()
-            ]
-        ),
+        sequence=sequence if rows else None,
+        about=_pack_about(history.spools if history else {}) if rows else None,
+    )
+
+
+def _pack_about(spools: Mapping[SlotKey, Identifiers]) -> str:
+    return pack_json(
+        [[*key, identifiers.model_dump()] for key, identifiers in spools.items()]
     )
 
 
