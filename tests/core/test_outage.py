@@ -15,9 +15,11 @@ from unittest.mock import patch
 import pytest
 
 from custom_components.filament_slots.core import recording, writer
+from custom_components.filament_slots.core.ams_slots import PrinterSlots
 from custom_components.filament_slots.core.expectations import Assigned, Expectation
 from custom_components.filament_slots.core.handler import EventHandler
 from custom_components.filament_slots.core.history import EventFilter, read_events
+from custom_components.filament_slots.core.ledger import MAX_RECENT, Known, Ledger
 from custom_components.filament_slots.core.problems import StoreState
 from custom_components.filament_slots.core.recorder import Recorder
 from custom_components.filament_slots.core.recording import Outcome
@@ -473,6 +475,30 @@ async def test_an_event_told_while_the_database_was_away_is_never_news_again(
     await handler.handle_printer_event(state(unit(1, temperature_c=20)))
     assert await handler.handle_printer_event(warm) is Outcome.DUPLICATE
     assert handler.slots(1).units["u1"].temperature_c == 20
+
+
+async def test_an_event_seen_before_is_no_news_while_the_file_cannot_be_asked(
+    handler: EventHandler, store: Store, path: Path
+) -> None:
+    """The latest are remembered, and of them only so many."""
+    told = Told(handler)
+    events = [inserted(1, 1, event_id="A"), removed(1, 1, event_id="B")]
+    for event in events:
+        await handler.handle_printer_event(event)
+    ill = Locked(store, path)
+    ill.fall()
+    for event in (*events, inserted(1, 2, event_id="C"), inserted(1, 2, event_id="C")):
+        await handler.handle_printer_event(event)
+    ill.mend()
+    await until_well(store)
+    assert told.ids == await stored(store) == ["A", "B", "C"]
+    assert told.unsaved == ["C"]
+    assert not handler.slots(1).slots["u1", 1].present
+    ledger = Ledger(1, Known(PrinterSlots()))
+    for number in range(MAX_RECENT + 1):
+        ledger.note(str(number))
+    assert len(ledger.recent) == MAX_RECENT
+    assert "0" not in ledger.recent
 
 
 async def test_a_failure_that_cannot_be_kept_either_is_told_all_the_same(
