@@ -7,15 +7,20 @@ from pathlib import Path
 import sqlite3
 from unittest.mock import patch
 
+from homeassistant.auth.models import User
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.core import jobs, writer
+from custom_components.filament_slots.core.audit import read_audit
+from custom_components.filament_slots.core.handler import EventHandler
 from custom_components.filament_slots.core.problems import Problem, StoreState
 from custom_components.filament_slots.core.recorder import Recorder
 from custom_components.filament_slots.core.schema import MIGRATIONS
@@ -54,6 +59,19 @@ async def until(hass: HomeAssistant, wanted: set[str]) -> None:
     async with asyncio.timeout(10):
         while issues(hass) != wanted:
             await asyncio.sleep(0.02)
+
+
+async def fixed_over_http(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, issue_id: str
+) -> None:
+    """Go through the fix flow of an issue as the frontend does."""
+    assert await async_setup_component(hass, "repairs", {})
+    client = await hass_client()
+    flows = "/api/repairs/issues/fix"
+    asked = await client.post(flows, json={"handler": DOMAIN, "issue_id": issue_id})
+    flow_id = (await asked.json())["flow_id"]
+    answer = await client.post(f"{flows}/{flow_id}", json={})
+    assert (await answer.json())["type"] == "create_entry"
 
 
 async def fix(hass: HomeAssistant, issue_id: str) -> FlowResultType:
@@ -140,6 +158,28 @@ async def test_events_that_failed_can_be_replayed(hass: HomeAssistant) -> None:
     assert issue.translation_placeholders == {"count": "1"}
     assert await fix(hass, "events_failed") is FlowResultType.CREATE_ENTRY
     await until(hass, set())
+
+
+async def test_who_went_through_a_repair_and_what_came_of_it_is_kept(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    hass_admin_user: User,
+) -> None:
+    """As of every other action; an attempt that came to nothing, too."""
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    with patch.object(Recorder, "put_event", side_effect=sqlite3.IntegrityError):
+        await async_deliver(hass, entry, spool_event("spool_inserted", 1))
+    await until(hass, {"events_failed"})
+    with patch.object(EventHandler, "replay_failed", side_effect=sqlite3.Error):
+        assert await fix(hass, "events_failed") is FlowResultType.FORM
+    await fixed_over_http(hass, hass_client, "events_failed")
+    replayed, attempt = await read_audit(async_shared_core(hass).store)
+    assert (attempt.user_id, attempt.result) == (None, {"error": "store_unavailable"})
+    assert replayed.user_id == hass_admin_user.id
+    assert replayed.action == "replay_failed"
+    assert replayed.details == {"issue_id": "events_failed"}
+    assert replayed.result == {"replayed": 1, "failed": 0, "remaining": 0}
 
 
 async def test_a_store_that_cannot_be_opened_is_named(hass: HomeAssistant) -> None:

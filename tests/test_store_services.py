@@ -111,6 +111,9 @@ async def test_the_options_say_how_long_history_is_kept(
             async_fire_time_changed(hass, night)
             await hass.async_block_till_done(wait_background_tasks=True)
     assert await stored(hass) == ["ams_state", "spool_inserted", "spool_inserted"]
+    [purged] = await read_audit(async_shared_core(hass).store)
+    assert (purged.user_id, purged.action) == (None, "purge")
+    assert purged.result["events"] == 1
 
 
 async def test_history_is_told_again_on_the_bus_alone(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import datetime
 import logging
 from pathlib import Path
@@ -155,7 +156,7 @@ class SharedCore:
         except (sqlite3.Error, OSError, StoreClosedError) as err:
             _LOGGER.warning("The history could not be purged: %s", err)
         else:
-            _LOGGER.debug("%d events were purged", purged.events)
+            await self.async_audit(None, "purge", {}, asdict(purged))
 
     @callback
     def _state_changed(self, state: StoreState) -> None:

@@ -392,3 +392,34 @@ async def test_a_row_that_lost_a_part_is_not_salvaged(path: Path) -> None:
         if (cursor := found.cursor) is None:
             break
     assert len(kept) == len(before) - 5
+
+
+async def test_a_letter_that_went_bad_hides_nothing_but_its_own_event(
+    handler: EventHandler, store: Store
+) -> None:
+    """The check of the file does not notice it: nothing is set aside."""
+    meta = {"filament": {"material": "PLA"}}
+    for number in range(3):
+        event = inserted(1, number + 1, event_id=f"E{number}", meta={"n": number})
+        await handler.handle_printer_event(event)
+    await handler.handle_printer_event(inserted(1, 4, event_id="E3", meta=meta))
+
+    def spoil(db: sqlite3.Connection) -> None:
+        bad_text = "CAST(CAST(replace({0}, '{{', '{1}') AS BLOB) || x'FF' AS TEXT)"
+        for table, column in (
+            ("slot_events", "body"),
+            ("slot_assignments", "filament"),
+        ):
+            bad = bad_text.format(column, "[")
+            where = "id = 2" if table == "slot_events" else "filament IS NOT NULL"
+            db.execute(f"UPDATE {table} SET {column} = {bad} WHERE {where}")  # noqa: S608
+        db.execute("UPDATE ams_units SET label = CAST(x'41FF' AS TEXT)")
+
+    await store.write(spoil)
+    page = await read_events(store, EventFilter(), newest_first=False)
+    assert [event["event_id"] for event in page.events] == ["E0", "E2", "E3"]
+    again = EventHandler(store)
+    assert await register(again) == 1
+    assert again.slots(1).units["u1"].label == "A\ufffd"
+    assert again.slots(1).slots["u1", 4].filament is None
+    assert again.slots(1).slots["u1", 4].present

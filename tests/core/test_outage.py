@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+import errno
 from pathlib import Path
 import shutil
 import sqlite3
@@ -12,8 +15,11 @@ from unittest.mock import patch
 import pytest
 
 from custom_components.filament_slots.core import recording, writer
+from custom_components.filament_slots.core.ams_slots import PrinterSlots
+from custom_components.filament_slots.core.expectations import Assigned, Expectation
 from custom_components.filament_slots.core.handler import EventHandler
 from custom_components.filament_slots.core.history import EventFilter, read_events
+from custom_components.filament_slots.core.ledger import MAX_RECENT, Known, Ledger
 from custom_components.filament_slots.core.problems import StoreState
 from custom_components.filament_slots.core.recorder import Recorder
 from custom_components.filament_slots.core.recording import Outcome
@@ -277,6 +283,96 @@ async def test_a_commit_that_worked_but_was_reported_as_failed_is_told_once(
     assert handler.slots(1).slots["u1", 1].present
 
 
+@contextmanager
+def misreported() -> Iterator[None]:
+    """Let the file look unreachable just after the next commit, which worked."""
+    check, broken = writer.check_present, [OSError(errno.EIO, "stale handle")]
+
+    def lie(*args: Any) -> int:
+        if broken:
+            raise broken.pop()
+        return check(*args)
+
+    with patch.object(writer, "check_present", lie):
+        yield
+
+
+async def test_an_event_whose_file_could_not_be_looked_at_counts_once(
+    handler: EventHandler, store: Store
+) -> None:
+    """It was committed before: its slots must not follow it a second time."""
+    told = Told(handler)
+    event = inserted(1, 1, event_id="E")
+    with misreported():
+        assert await handler.handle_printer_event(event) is Outcome.STORED
+    assert await stored(store) == told.ids == ["E"]
+    assert handler.slots(1).sequence == 1
+
+
+async def test_an_assignment_whose_commit_was_misreported_is_told_and_there_once(
+    handler: EventHandler, store: Store
+) -> None:
+    """The person's word is in history once, and everybody heard it."""
+    await handler.handle_printer_event(inserted(1, 1, event_id="E"))
+    told = Told(handler)
+    with misreported():
+        await handler.assign(1, ("u1", 1), Assigned(external_id="spoolman:12"))
+    assert len(told.ids) == 1
+    assert await stored(store) == ["E", *told.ids]
+    assert handler.slots(1).sequence == 2
+    again = EventHandler(store)
+    await register(again)
+    assert again.slots(1).slots == handler.slots(1).slots
+
+
+async def test_an_event_whose_commit_was_misreported_is_told_as_it_was_written(
+    handler: EventHandler, store: Store
+) -> None:
+    """With where the spool was before, and without what a person said since."""
+    await handler.handle_printer_event(inserted(1, 1, tag="A"))
+    told = Told(handler)
+
+    def lie(*args: Any) -> int:
+        healthy.start()
+        handler.expect(
+            Expectation(
+                printer_id=1,
+                assigned=Assigned(external_id="spoolman:12"),
+                since=datetime(2026, 1, 1, tzinfo=UTC),
+                until=datetime(2026, 1, 2, tzinfo=UTC),
+            )
+        )
+        raise OSError(errno.EIO, "stale handle")
+
+    healthy = patch.object(writer, "check_present", writer.check_present)
+    for event in (inserted(1, 2), inserted(1, 3, tag="A")):
+        with patch.object(writer, "check_present", lie):
+            await handler.handle_printer_event(event)
+            healthy.stop()
+    page = await read_events(store, EventFilter(), limit=2)
+    assert list(page.events) == told.events[::-1]
+    assert "assigned" not in told.events[0]["meta"]
+    assert told.events[1]["meta"]["previous_slot"]["slot_no"] == 1
+
+
+async def test_a_refused_assignment_whose_commit_worked_is_taken_back(
+    handler: EventHandler, store: Store
+) -> None:
+    """What the person was told counts: the file says the same after the next event."""
+    await handler.handle_printer_event(inserted(1, 1, event_id="E"))
+    with (
+        patch.object(writer, "check_present", side_effect=OSError(errno.EIO, "gone")),
+        pytest.raises(OSError, match="gone"),
+    ):
+        await handler.assign(1, ("u1", 1), Assigned(external_id="spoolman:12"))
+    await until_well(store)
+    await handler.handle_printer_event(inserted(1, 2))
+    again = EventHandler(store)
+    await register(again)
+    assert again.slots(1).slots == handler.slots(1).slots
+    assert again.slots(1).slots["u1", 1].assigned_external_id is None
+
+
 async def test_a_deleted_file_is_noticed_and_begun_anew(
     handler: EventHandler, store: Store, path: Path
 ) -> None:
@@ -363,6 +459,46 @@ async def test_a_late_event_whose_commit_was_misreported_is_there_once(
         ill.mend()
         await until_well(store)
     assert await stored(store) == ["E"]
+
+
+async def test_an_event_told_while_the_database_was_away_is_never_news_again(
+    handler: EventHandler, store: Store, path: Path
+) -> None:
+    """Not even a picture that made no history, and is no longer true."""
+    await handler.handle_printer_event(state(unit(1, slot(1, True))))
+    warm = state(unit(1, temperature_c=30), event_id="WARM")
+    ill = Locked(store, path)
+    ill.fall()
+    await handler.handle_printer_event(warm)
+    ill.mend()
+    await until_well(store)
+    await handler.handle_printer_event(state(unit(1, temperature_c=20)))
+    assert await handler.handle_printer_event(warm) is Outcome.DUPLICATE
+    assert handler.slots(1).units["u1"].temperature_c == 20
+
+
+async def test_an_event_seen_before_is_no_news_while_the_file_cannot_be_asked(
+    handler: EventHandler, store: Store, path: Path
+) -> None:
+    """The latest are remembered, and of them only so many."""
+    told = Told(handler)
+    events = [inserted(1, 1, event_id="A"), removed(1, 1, event_id="B")]
+    for event in events:
+        await handler.handle_printer_event(event)
+    ill = Locked(store, path)
+    ill.fall()
+    for event in (*events, inserted(1, 2, event_id="C"), inserted(1, 2, event_id="C")):
+        await handler.handle_printer_event(event)
+    ill.mend()
+    await until_well(store)
+    assert told.ids == await stored(store) == ["A", "B", "C"]
+    assert told.unsaved == ["C"]
+    assert not handler.slots(1).slots["u1", 1].present
+    ledger = Ledger(1, Known(PrinterSlots()))
+    for number in range(MAX_RECENT + 1):
+        ledger.note(str(number))
+    assert len(ledger.recent) == MAX_RECENT
+    assert "0" not in ledger.recent
 
 
 async def test_a_failure_that_cannot_be_kept_either_is_told_all_the_same(

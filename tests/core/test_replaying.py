@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 import json
 import sqlite3
 from typing import Any
@@ -10,12 +10,13 @@ from unittest.mock import patch
 
 import pytest
 
-from custom_components.filament_slots.core import jobs
+from custom_components.filament_slots.core import jobs, recording, replay
 from custom_components.filament_slots.core.handler import EventHandler
 from custom_components.filament_slots.core.history import EventFilter, read_events
 from custom_components.filament_slots.core.recorder import Recorder
 from custom_components.filament_slots.core.recording import Outcome
 from custom_components.filament_slots.core.replay import Replayed
+from custom_components.filament_slots.core.retention import Keep
 from custom_components.filament_slots.core.store import Store
 
 from .conftest import count, inserted, register, removed, slot, state, unit
@@ -96,6 +97,21 @@ async def test_a_replayed_event_takes_its_place_and_touches_nothing_newer(
     assert (await stored(store))[-1] == "F"
 
 
+async def test_an_event_that_failed_is_not_told_again_when_it_comes_again(
+    handler: EventHandler, store: Store, poison: set[str]
+) -> None:
+    """Everybody heard of it; only its replay is missing."""
+    told = Told(handler)
+    poison |= {"A"}
+    event = inserted(1, 1, tag="A", event_id="A")
+    assert await handler.handle_printer_event(event) is Outcome.FAILED
+    poison.clear()
+    assert await handler.handle_printer_event(event) is Outcome.DUPLICATE
+    assert told.ids == ["A"]
+    assert await handler.replay_failed(10) == Replayed(1, 0, 0)
+    assert await stored(store) == ["A"]
+
+
 async def test_an_event_that_is_in_history_already_is_only_cleared(
     handler: EventHandler, store: Store, poison: set[str]
 ) -> None:
@@ -106,6 +122,45 @@ async def test_an_event_that_is_in_history_already_is_only_cleared(
     await handler.handle_printer_event(inserted(1, 1, event_id="A"))
     assert await handler.replay_failed(10) == Replayed(1, 0, 0)
     assert await stored(store) == ["A"]
+
+
+async def test_what_comes_back_to_history_waits_for_the_end_of_a_purge(
+    handler: EventHandler, store: Store, poison: set[str]
+) -> None:
+    """The purge may just be about to delete what it needs, as nothing else did."""
+    poison |= {"B"}
+    meta = {"filament": {"material": "PLA"}}
+    for event in (
+        inserted(1, 1, event_id="A", meta=meta),
+        inserted(1, 1, event_id="B", meta=meta),
+        removed(1, 1, event_id="C"),
+    ):
+        await handler.handle_printer_event(event)
+    poison.clear()
+    over: list[str] = []
+    nothing = Keep(timedelta(0), timedelta(0))
+    purging = asyncio.create_task(handler.purge(datetime.now(UTC), {1: nothing}))
+    replaying = asyncio.create_task(handler.replay_failed(10))
+    purging.add_done_callback(lambda _: over.append("purge"))
+    replaying.add_done_callback(lambda _: over.append("replay"))
+    await asyncio.gather(purging, replaying)
+    assert over == ["purge", "replay"]
+    page = await read_events(store, EventFilter(), newest_first=False)
+    assert [event["event_id"] for event in page.events] == ["B", "C"]
+    assert page.events[0]["meta"]["filament"] == {"material": "PLA"}
+
+
+async def test_an_event_the_slots_could_not_take_in_is_replayed_as_the_latest(
+    handler: EventHandler, store: Store
+) -> None:
+    """What it changes is found out then; until that works it stays with the failed."""
+    with patch.object(recording, "apply", side_effect=RuntimeError):
+        await handler.handle_printer_event(inserted(1, 1, event_id="A"))
+    await handler.handle_printer_event(inserted(1, 1, event_id="B"))
+    with patch.object(replay, "apply", side_effect=RuntimeError):
+        assert await handler.replay_failed(10) == Replayed(0, 1, 1)
+    assert await handler.replay_failed(10) == Replayed(1, 0, 0)
+    assert await stored(store) == ["B", "A"]
 
 
 async def test_an_event_for_which_there_was_no_room_is_replayed_as_the_latest(

@@ -106,6 +106,24 @@ async def test_a_store_that_is_too_large_loses_its_oldest_and_becomes_smaller(
     assert (await handler.purge(NOW, {}, max_bytes=size)).events == 0
 
 
+async def test_refused_events_go_before_history_does(
+    handler: EventHandler, store: Store
+) -> None:
+    """What a driver gone mad sends must not cost years of history."""
+    for number in range(8):
+        handler.put(inserted(1, number % 4 + 1, event_id=f"E{number}"))
+    for _ in range(120):
+        handler.put({"printer_id": 1, "junk": "x" * 20_000})
+    await handler.drain()
+
+    purged = await handler.purge(NOW, {}, max_bytes=1_000_000)
+
+    assert purged.events == 0
+    assert purged.database_bytes <= 1_000_000
+    assert len(await stored(store)) == 8
+    assert 0 < await count(store, "failed_events") < 120
+
+
 async def test_what_cannot_go_stays_even_if_the_store_is_too_large(
     handler: EventHandler, store: Store
 ) -> None:

@@ -24,6 +24,7 @@ from .jobs import Failure
 from .ledger import Known, Ledger
 from .printers import put_progress
 from .recorder import Recorder, whole_state
+from .seen_events import is_known
 
 
 class Refused(StrEnum):
@@ -69,6 +70,7 @@ class Assignment:
         self._assigned = assigned
         self._finished = finished
         self._at = datetime.now(UTC)
+        self._id = ulid_now()
         self._before = ledger.known
         self.slots: PrinterSlots = ledger.known.slots
         self.event: dict[str, Any] | None = None
@@ -103,10 +105,13 @@ class Assignment:
         spool = self._assigned.identifiers if self._assigned else NO_IDENTIFIERS
         printer_id = self._ledger.printer_id
         history = EventRow(event, {self._key: spool})
-        # All slots, as the file may be behind; a person does not do this often.
-        self._recorder.record(db, printer_id, slots, (*whole_state(slots), history))
-        # A person spoke, and not the printer: it was last seen when it was.
-        put_progress(db, printer_id, slots)
+        # A commit that was reported as failed may have worked all the same.
+        if not is_known(db, self._id):
+            # All slots, as the file may be behind; a person does not do this often.
+            rows = (*whole_state(slots), history)
+            self._recorder.record(db, printer_id, slots, rows)
+            # A person spoke, and not the printer: it was last seen when it was.
+            put_progress(db, printer_id, slots)
         self._ledger.known = Known(slots, known.silent)
         self.event = standard_event(event)
 
@@ -119,6 +124,8 @@ class Assignment:
     def give_up(self, db: sqlite3.Connection | None, failure: Failure) -> None:
         """Keep the error for whoever asked: what is not stored is not assigned."""
         self.error = failure.error
+        # A commit that was reported as failed may have worked all the same.
+        self._ledger.stale = True
 
     def finish(self) -> None:
         """Say that it is over."""
@@ -149,7 +156,7 @@ class Assignment:
             event_type=EventType.AMS_STATE,
             event_at=self._at,
             printer_id=self._ledger.printer_id,
-            event_id=ulid_now(),
+            event_id=self._id,
             meta={"assigned": self._assigned and self._assigned.as_meta()},
             **pictures,
         )

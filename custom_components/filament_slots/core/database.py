@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 import logging
 from pathlib import Path
 import sqlite3
@@ -62,10 +63,16 @@ def open_database(path: Path) -> Opened:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a connection in autocommit mode; it is used by one thread at a time."""
-    return sqlite3.connect(
+    """Open a connection in autocommit mode; it is used by one thread at a time.
+
+    Text that a failing card has changed is read as far as it is text: the check of the
+    file does not look into it, and one letter must not hide the rows around it.
+    """
+    db = sqlite3.connect(
         path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
+    db.text_factory = partial(str, encoding="utf-8", errors="replace")
+    return db
 
 
 def check_present(path: Path, inode: int) -> int:

@@ -1,6 +1,6 @@
 """Events that were not taken, or not stored: kept with the reason."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 import sqlite3
 from typing import Final
@@ -12,6 +12,7 @@ from .ams_slots import EventRow, Row, SlotKey
 from .event_rows import standard_event
 from .jobs import Failure
 from .packing import pack_json, pack_time
+from .seen_events import remember
 
 # A driver gone mad must not fill the disk.
 KEPT: Final = {"rejected": 1_000, "failed": 10_000}
@@ -80,7 +81,12 @@ def keep_failed_event(
     sequence: int,
     failure: Failure,
 ) -> None:
-    """Keep an event that was worked into the slots and could not be written."""
+    """Keep an event that could not be written; it has a place where it changed something.
+
+    Everybody has heard of it: told again, it is no news.
+    """
+    assert event.event_id is not None
+    remember(db, [event.event_id])
     history = next((row for row in rows if isinstance(row, EventRow)), None)
     put_failed_event(
         db,
@@ -91,13 +97,14 @@ def keep_failed_event(
         first_at=failure.first_at,
         last_at=failure.last_at,
         payload=pack_json(standard_event(history.event if history else event)),
-        sequence=sequence,
-        about=pack_json(
-            [
-                [*key, identifiers.model_dump()]
-                for key, identifiers in (history.spools if history else {}).items()
-            ]
-        ),
+        sequence=sequence if rows else None,
+        about=_pack_about(history.spools if history else {}) if rows else None,
+    )
+
+
+def _pack_about(spools: Mapping[SlotKey, Identifiers]) -> str:
+    return pack_json(
+        [[*key, identifiers.model_dump()] for key, identifiers in spools.items()]
     )
 
 

@@ -80,6 +80,8 @@ class EventHandler:
         # Called when the number of failed events may be another one.
         self.failures_changed: Callable[[], None] = lambda: None
         self._expectations = Expectations()
+        # A purge looks for what no event needs: none must come back meanwhile.
+        self._past = asyncio.Lock()
         self._printers: dict[int, _Printer] = {}
         # Events that name no known printer wait here to be rejected.
         self._strangers = self._with_queue(_Printer(0, PrinterSlots()))
@@ -213,10 +215,11 @@ class EventHandler:
         or StoreClosedError where nothing can be written.
         """
         ledgers = {number: one.ledger for number, one in self._printers.items()}
-        replayed = await self._store.write(
-            lambda db: replay_failed(db, self._recorder, ledgers, batch_size),
-            self._recorder.forget,
-        )
+        async with self._past:
+            replayed = await self._store.write(
+                lambda db: replay_failed(db, self._recorder, ledgers, batch_size),
+                self._recorder.forget,
+            )
         self.failures_changed()
         return replayed
 
@@ -224,7 +227,8 @@ class EventHandler:
         self, now: datetime, keep: Mapping[int, Keep], max_bytes: int | None = None
     ) -> Purged:
         """Delete history that is too old, see `retention.purge`."""
-        return await purge(self._store, now, keep, max_bytes, self._recorder.forget)
+        async with self._past:
+            return await purge(self._store, now, keep, max_bytes, self._recorder.forget)
 
     async def printer_entries(self) -> dict[int, str | None]:
         """Return the entry of every printer there is history of; None: removed."""
@@ -246,9 +250,10 @@ class EventHandler:
                 except DATABASE_ERRORS as err:
                     _LOGGER.warning("%s cannot be read at all: %s", file.name, err)
                     break
-                events += await self._store.write(
-                    partial(write_salvaged, salvaged=found)
-                )
+                async with self._past:
+                    events += await self._store.write(
+                        partial(write_salvaged, salvaged=found)
+                    )
                 if (cursor := found.cursor) is None:
                     break
             await self._store.rename(file, file.name.replace("damaged", "salvaged"))

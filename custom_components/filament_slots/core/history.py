@@ -4,9 +4,11 @@ The printer's sequence is the order of history. Rows are written in that order, 
 the row's number stands for it and orders the events of several printers, too.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 import json
+import logging
 import sqlite3
 from typing import Any, Final
 
@@ -16,6 +18,8 @@ from .event_rows import TYPE_NUMBERS, decode_event
 from .packing import DAY, pack_id, pack_time, rows, unpack_time
 from .recorder import FIND_SLOT
 from .store import Store
+
+_LOGGER = logging.getLogger(__name__)
 
 _PAGE: Final = """
     WITH page AS (
@@ -90,7 +94,7 @@ async def read_events(
     cursor: int | None = None,
     newest_first: bool = True,
 ) -> Page:
-    """Return a page of events.
+    """Return a page of events; one that a failing card has made unreadable is left out.
 
     Raises ValueError for a unit or slot without its printer, sqlite3.Error where the
     file cannot be read.
@@ -100,7 +104,7 @@ async def read_events(
     )
     found = await store.read(lambda db: rows(db, query, parameters))
     return Page(
-        tuple(decode_event(row) for row in found[:limit]),
+        tuple(_readable(found[:limit])),
         found[limit - 1]["id"] if len(found) > limit else None,
     )
 
@@ -183,6 +187,14 @@ def _range(
     elif cursor is not None:
         first = f"max({first}, :cursor + 1)" if first else ":cursor + 1"
     return first, last
+
+
+def _readable(found: Iterable[sqlite3.Row]) -> Iterator[dict[str, Any]]:
+    for row in found:
+        try:
+            yield decode_event(row)
+        except ValueError, TypeError, KeyError:
+            _LOGGER.debug("Event %d of history cannot be read", row["id"])
 
 
 def _index(wanted: EventFilter) -> str:

@@ -9,7 +9,7 @@ from .failed_events import keep_failed_event
 from .jobs import Failure
 from .ledger import Ledger
 from .recorder import Recorder, whole_state
-from .seen_events import is_known
+from .seen_events import is_known, remember
 
 
 class LateRecording:
@@ -57,6 +57,8 @@ class LateRecording:
             self._recorder.record(db, self._ledger.printer_id, now, whole_state(now))
             rows = [row for row in rows if isinstance(row, EventRow)]
         self._recorder.record(db, self._ledger.printer_id, self._slots, rows)
+        if not any(isinstance(row, EventRow) for row in self._rows):
+            remember(db, [self._id])
         self._ledger.late.discard(self._id)
 
     def undo(self) -> None:

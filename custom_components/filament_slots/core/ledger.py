@@ -1,8 +1,11 @@
 """What the writer knows of a printer."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from .ams_slots import PrinterSlots
+
+MAX_RECENT: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +26,17 @@ class Ledger:
 
     stale: the file is behind with the slots: all of them have to be written.
     late: ids of events that are known and wait for the database.
+    recent: ids of the latest events, for when the file cannot be asked.
     """
 
     printer_id: int
     known: Known
     stale: bool = False
     late: set[str] = field(default_factory=set)
+    recent: dict[str, None] = field(default_factory=dict)
+
+    def note(self, event_id: str) -> None:
+        """Know an event, in place of the oldest."""
+        self.recent[event_id] = None
+        if len(self.recent) > MAX_RECENT:
+            del self.recent[next(iter(self.recent))]

@@ -5,6 +5,8 @@ from datetime import datetime
 import sqlite3
 from typing import Final
 
+from pydantic import ValidationError
+
 from ..events import Filament, Identifiers, StoredSlot, StoredUnit
 from .ams_slots import PrinterSlots, SlotKey
 from .packing import pack_time, rows, unpack_bool, unpack_time
@@ -139,11 +141,7 @@ def load_slots(db: sqlite3.Connection, printer_id: int) -> PrinterSlots:
             ),
             assigned_external_id=row["assigned_external_id"],
             assigned_label=row["assigned_label"],
-            filament=(
-                Filament.model_validate_json(row["filament"])
-                if row["filament"]
-                else None
-            ),
+            filament=_filament(row["filament"]),
             unknown_reported=bool(row["unknown_reported"]),
             inserted_at=unpack_time(row["inserted_at"]),
             updated_at=unpack_time(row["updated_at"]),
@@ -158,6 +156,16 @@ def load_slots(db: sqlite3.Connection, printer_id: int) -> PrinterSlots:
         sequence=progress["sequence"],
         last_seen=unpack_time(progress["last_seen_at"]),
     )
+
+
+def _filament(text: str | None) -> Filament | None:
+    """Return what is kept; nothing where a failing card has made nonsense of it."""
+    if text is None:
+        return None
+    try:
+        return Filament.model_validate_json(text)
+    except ValidationError:
+        return None
 
 
 def put_progress(db: sqlite3.Connection, printer_id: int, slots: PrinterSlots) -> None:

@@ -64,7 +64,7 @@ class Recording:
         self._recorder = recorder
         self._before = ledger.known
         self._was_stale = False
-        self._ran = False
+        self._written: StandardEvent | None = None
         self._expectations = expectations
         self._fulfilled: Expectation | None = None
         self._finished = finished
@@ -97,11 +97,15 @@ class Recording:
             return
         if is_known(db, self._id):
             # A commit that was reported as failed may have worked all the same.
-            self.outcome = Outcome.STORED if self._ran else Outcome.DUPLICATE
-            if self._ran:
-                self.slots, rows = apply(known.slots, self._recognised())
-                self._event = _told(self._said, rows)
+            self.outcome = Outcome.DUPLICATE
+            if (event := self._written) is not None:
+                self.outcome = Outcome.STORED
+                if "assigned" in (event.meta or {}):
+                    self._fulfilled = self._expectations.take(event)
+                self.slots, rows = apply(known.slots, event)
+                self._event = _told(event, rows)
                 ledger.known = Known(self.slots, known.silent)
+                ledger.note(self._id)
             return
         event = self._recognised()
         identifiers = (
@@ -119,7 +123,7 @@ class Recording:
         self._event = _told(event, rows)
         if rows:
             self.outcome = Outcome.STORED
-            self._ran = True
+            self._written = event
             if ledger.stale:
                 rows = _whole(self.slots, rows)
                 ledger.stale = False
@@ -133,11 +137,14 @@ class Recording:
             remember(db, silent)
             silent = ()
         ledger.known = Known(self.slots, silent)
+        ledger.note(self._id)
 
     def undo(self) -> None:
         """Go back to what was known before the last run."""
         self._ledger.known = self._before
         self._ledger.stale = self._was_stale
+        if self.outcome is not Outcome.DUPLICATE:
+            self._ledger.recent.pop(self._id, None)
         self._recorder.forget()
         if self._fulfilled is not None:
             self._expectations.give_back(self._fulfilled)
@@ -150,8 +157,8 @@ class Recording:
 
         The event is kept with the failed ones; where the database is away it waits for it.
         """
-        known = self._ledger.known
-        if self._id in known.silent or self._id in self._ledger.late:
+        ledger, known = self._ledger, self._ledger.known
+        if self._id in ledger.recent or self._id in ledger.late:
             self.outcome = Outcome.DUPLICATE
             return None
         event = self._recognised()
@@ -165,15 +172,17 @@ class Recording:
                 # It changes nothing: there is nothing to write, and nothing to tell.
                 self.outcome = Outcome.UNCHANGED
                 silent = (*known.silent, self._id)[-MAX_SILENT:]
-                self._ledger.known = Known(self.slots, silent)
+                ledger.known = Known(self.slots, silent)
+                ledger.note(self._id)
                 return None
         self.outcome = Outcome.FAILED
         told = _told(event, rows)
         self._event = _with_meta(told, "persisted", False)
-        self._ledger.known = Known(self.slots, known.silent)
+        ledger.known = Known(self.slots, known.silent)
+        ledger.note(self._id)
         if db is None:
-            return LateRecording(self._ledger, self._recorder, told, self.slots, rows)
-        self._ledger.stale = True
+            return LateRecording(ledger, self._recorder, told, self.slots, rows)
+        ledger.stale = True
         keep_failed_event(db, told, rows, self.slots.sequence, failure)
         return None
 

@@ -14,7 +14,7 @@ from .failed_events import unpack_about
 from .ledger import Ledger
 from .packing import pack_time, rows
 from .recorder import Recorder, whole_state
-from .seen_events import is_known
+from .seen_events import is_in_history
 
 _FAILED: Final = """
     SELECT id, printer_id, payload, sequence, about, place FROM failed_events
@@ -87,7 +87,7 @@ def _replay(
     row: sqlite3.Row,
 ) -> None:
     event = _marked(parse_event(orjson.loads(row["payload"])))
-    if is_known(db, event.event_id):
+    if is_in_history(db, event.event_id):
         return
     if row["about"] is not None:
         about = unpack_about(row["about"])

@@ -43,6 +43,11 @@ _OLDEST: Final = """
     )
     ORDER BY id LIMIT :limit
 """
+_FORGET_REFUSED: Final = """
+    DELETE FROM failed_events WHERE id IN (
+        SELECT id FROM failed_events WHERE outcome = 'rejected' ORDER BY id LIMIT :limit
+    )
+"""
 _FORGET_ABOUT: Final = """
     DELETE FROM event_slots
     WHERE slot_id IN (
@@ -141,11 +146,18 @@ class _Purge:
             after = ids[-1]
 
     async def oldest(self, max_bytes: int) -> None:
-        """Delete the oldest events of all printers while the file is too large."""
+        """Delete the oldest events of all printers while the file is too large.
+
+        What was refused goes first: it is no history, and nobody can replay it.
+        """
         if await self._store.read(_used) <= max_bytes:
             return
+        down_to = int(max_bytes * _SHRINK_TO)
+        while await self._store.write(_forget_refused):
+            if await self._store.read(_used) <= down_to:
+                return
         while ids := await self._find(_OLDEST, {}):
-            if await self._delete(ids, int(max_bytes * _SHRINK_TO)):
+            if await self._delete(ids, down_to):
                 return
 
     async def unused_fragments(self, forget: Any) -> None:
@@ -222,6 +234,11 @@ def _delete(db: sqlite3.Connection, ids: list[int]) -> float:
         "DELETE FROM slot_events WHERE id IN (SELECT value FROM json_each(:ids))", some
     )
     return time.perf_counter() - began
+
+
+def _forget_refused(db: sqlite3.Connection) -> int:
+    """Delete some refused events, the oldest; return how many."""
+    return db.execute(_FORGET_REFUSED, {"limit": _FIRST_STEP}).rowcount
 
 
 def _size(db: sqlite3.Connection) -> int:

@@ -16,13 +16,19 @@ _IS_KNOWN: Final = """
 """
 
 
+def is_in_history(db: sqlite3.Connection, event_id: str | None) -> bool:
+    """Return whether an event of this id has a row in history."""
+    query = "SELECT 1 FROM slot_events WHERE event_id = :id"
+    return db.execute(query, {"id": pack_id(event_id)}).fetchone() is not None
+
+
 def is_known(db: sqlite3.Connection, event_id: str | None) -> bool:
     """Return whether an event of this id has been taken before."""
     return db.execute(_IS_KNOWN, {"id": pack_id(event_id)}).fetchone() is not None
 
 
 def remember(db: sqlite3.Connection, event_ids: Iterable[str]) -> None:
-    """Keep the ids of events that made no history; forget the oldest."""
+    """Keep the ids of events that are not in history; forget the oldest."""
     db.executemany(
         "INSERT INTO seen_events (event_id) VALUES (:id) ON CONFLICT DO NOTHING",
         [{"id": pack_id(event_id)} for event_id in event_ids],

@@ -207,8 +207,8 @@ class Writer:
         done, left = run_all(self._file.db, batch)
         try:
             self.counters.database_bytes = check_present(self._path, self._file.inode)
-        except sqlite3.Error:
-            # It is committed, but into a file that nobody will find again.
+        except DATABASE_ERRORS:
+            # It is committed, but perhaps into a file that nobody will find again.
             for attempt in reversed(done):
                 attempt.job.undo()
             raise
