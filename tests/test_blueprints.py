@@ -389,6 +389,29 @@ async def test_a_spool_with_a_tag_is_found_by_the_field_that_holds_it(
     assert _moves(patched) == [("8", "X1C AMS A, Slot A3")]
 
 
+async def test_a_spool_is_not_taken_for_one_whose_tag_holds_its_name(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    automate: Automate,
+    patched: list[ServiceCall],
+) -> None:
+    spoolman = MockConfigEntry(domain="spoolman", title="spoolman")
+    spoolman.add_to_hass(hass)
+    sensor = er.async_get(hass).async_get_or_create(
+        "sensor", "spoolman", "spool_7", config_entry=spoolman
+    )
+    hass.states.async_set(sensor.entity_id, "500", {"id": 7, "extra_tag": '"FEDCBA"'})
+    await automate("move_spool_in_spoolman", filament_sensors=FILAMENTS)
+
+    for number, identity in ((3, "name:FED"), (4, "tag:fedcba")):
+        named = {**TAG, "rfid_uid": None, "external_id": identity, "vendor_tag": None}
+        await async_deliver(
+            hass, entry, spool_event("spool_inserted", number, identifiers=named)
+        )
+
+    assert _moves(patched) == [("7", "X1C AMS A, Slot A4")]
+
+
 # Which spool is it?
 
 

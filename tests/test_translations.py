@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 import json
 from pathlib import Path
+import re
 from typing import Any
 
 import pytest
@@ -79,6 +80,18 @@ def test_all_languages_have_the_same_texts_with_the_same_placeholders() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_text_is_empty(language: str) -> None:
     assert all(text.strip() for _, text in _paths(_texts(language)))
+
+
+def test_german_calls_things_as_home_assistant_does() -> None:
+    others = re.compile(
+        r"Automatisierung|Sicherung|Trigger|Slot|\bTag\b|Löst aus|[Ss]ende ab"
+    )
+
+    assert not [
+        (path, text)
+        for path, text in _paths(_texts("de"))
+        if others.search(text.replace("Filament Slots", ""))
+    ]
 
 
 def _fixable() -> dict[str, Any]:

@@ -80,7 +80,7 @@ async def test_the_card_is_there_at_once_and_follows_what_happens(
         assert clock() - heard[-1] < 1
 
         await printer.play(hardware.start_print(1, 1))
-        await page.wait("textOf(deep('.bay.active')).includes('Feeding')")
+        await page.wait("textOf(deep('.bay.active')).includes('In use')")
         # A unit that feeds a print reads no tags.
         await printer.play(hardware.end_print())
         await page.wait("!deep('.bay.active')")
