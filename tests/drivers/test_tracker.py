@@ -757,6 +757,21 @@ def test_tags_read_one_by_one_after_a_power_up_change_nothing(rig: Rig) -> None:
     assert rig.heard() == []
 
 
+def test_a_read_that_a_power_cut_broke_off_has_not_ended_without_a_tag(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.outage()
+    rig.slot(identifiers=NO_IDENTIFIERS, read_done=False, reading=True)
+    rig.wait(2)
+    rig.events.clear()
+    rig.outage()
+    rig.slot(reading=False)
+    rig.wait(900)
+    assert rig.heard() == []
+
+
 def test_what_still_waited_when_the_connection_broke_is_compared_after_it(
     rig: Rig,
 ) -> None:

@@ -88,7 +88,8 @@ class SlotWatch:
         elif gap.drying:
             self.gap = Gap(since=self.gap.since, drying=True)
         if self._seen is not None and not self._seen.identifiers.known:
-            self._nameless = self._seen
+            # Of a read that is going on nobody will see the end.
+            self._nameless = replace(self._seen, reading=False)
         self._seen = None
         self._inlet_since = None
         self._arrival = None
