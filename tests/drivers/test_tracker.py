@@ -600,6 +600,36 @@ def test_a_spool_without_a_tag_after_a_short_absence_is_an_exchange(rig: Rig) ->
     ]
 
 
+def test_a_read_that_ended_as_the_spool_was_pulled_says_nothing_of_the_next(
+    rig: Rig,
+) -> None:
+    rig.put_unread(reading=True)
+    rig.wait(1)
+    rig.slot(present=False, reading=False)
+    rig.wait(3)
+    rig.put_unread(reading=False)
+    rig.wait(4)
+    assert rig.heard() == []
+    rig.slot(reading=True)
+    rig.wait(5)
+    rig.slot(reading=False, read_done=True, identifiers=RED)
+    rig.wait(900)
+    assert rig.heard() == [("inserted", 1, "RED")]
+
+
+def test_a_known_spool_pulled_while_it_was_read_again_is_held(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.slot(identifiers=NO_IDENTIFIERS, read_done=False, reading=True)
+    rig.wait(2)
+    rig.events.clear()
+    rig.slot(present=False, reading=False)
+    rig.wait(3)
+    rig.slot(present=True)
+    rig.wait(900)
+    assert rig.heard() == []
+
+
 def test_an_unread_spool_after_a_short_absence_is_held_for_the_same(rig: Rig) -> None:
     rig.put(RED)
     rig.wait(10)

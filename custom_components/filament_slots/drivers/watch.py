@@ -123,7 +123,7 @@ class SlotWatch:
         if self.gap is not None:
             self._compare(slot, present, moment)
         elif present:
-            self._see_present(slot, before, moment)
+            self._see_present(moment)
         else:
             self._see_absent(slot, before, unit, moment)
 
@@ -169,8 +169,8 @@ class SlotWatch:
         return present and (self.gap is None or self.present is None)
 
     def _note_read(self, before: Slot | None, slot: Slot, moment: Moment) -> None:
-        """Remember when a read of this slot ended; a new read forgets the last one."""
-        if slot.reading:
+        """Remember when a read of what is there ended; a new read forgets the last one."""
+        if slot.reading or slot.present is False:
             self._read_ended = None
         elif (before and before.reading) or (
             slot.read_done and not (before and before.read_done)
@@ -198,15 +198,13 @@ class SlotWatch:
             self._lingering = slot.identifiers
             self._departure = _Edge(moment=moment, gap=gap)
 
-    def _see_present(self, slot: Slot, before: Slot | None, moment: Moment) -> None:
+    def _see_present(self, moment: Moment) -> None:
         if self._departure is not None:
             left, self._departure = self._departure, None
-            self._forget_earlier_read(before, slot)
             if self.present and self.identifiers.known:
                 gap = left.gap or (self._doubt.gap if self._doubt else None)
                 self._doubt = _Doubt(gap=gap, left=left.moment, came=moment)
         elif not self.present and self._arrival is None:
-            self._forget_earlier_read(before, slot)
             self._arrival = _Edge(moment=moment, gap=None)
 
     def _see_absent(
@@ -223,11 +221,6 @@ class SlotWatch:
                 gap=None,
                 runout=fed and unit.printing,
             )
-
-    def _forget_earlier_read(self, before: Slot | None, slot: Slot) -> None:
-        """Drop a read that was over before the spool came: it says nothing about it."""
-        if before and before.read_done and slot.read_done:
-            self._read_ended = None
 
     def _settled(self, arrival: _Edge, moment: Moment) -> bool:
         held = moment.seconds - arrival.moment.seconds
