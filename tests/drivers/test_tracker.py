@@ -987,6 +987,27 @@ def test_a_spool_put_into_a_drying_unit_is_an_insertion(rig: Rig) -> None:
     assert rig.heard() == [("inserted", 1, "RED")]
 
 
+def test_a_spool_named_only_after_drying_pulled_it_back_is_held_like_the_others(
+    rig: Rig,
+) -> None:
+    rig.put_unread(reading=True)
+    rig.wait(5)
+    with rig.at_once():
+        rig.unit(drying=True)
+        rig.slot(present=None)
+    rig.wait(5)
+    rig.slot(identifiers=RED, reading=False, read_done=True)
+    rig.wait(3600)
+    assert rig.heard() == [("inserted", 1, "RED")]
+    with rig.at_once():
+        rig.unit(drying=False)
+        rig.slot(present=False)
+    rig.wait(500)
+    rig.slot(present=True)
+    rig.wait(3600)
+    assert rig.heard() == []
+
+
 def test_a_drying_unit_is_not_compared_after_a_gap(rig: Rig) -> None:
     rig.put(RED)
     rig.wait(10)

@@ -298,6 +298,9 @@ class SlotWatch:
         filament = None if leftover else slot.filament
         happenings = [self._insert(arrival, identifiers, filament)]
         unknown, due = self._judge_unknown(slot, unit, moment)
+        if unit.drying:
+            # Its filament is pulled back next, as that of all others was.
+            self.gap = Gap(since=moment.at, drying=True)
         return happenings + unknown, due
 
     def _wait_for_identity(
