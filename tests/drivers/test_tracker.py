@@ -802,6 +802,28 @@ def test_a_read_that_a_power_cut_broke_off_has_not_ended_without_a_tag(
     assert rig.heard() == []
 
 
+def test_an_exchange_the_connection_broke_in_upon_is_told_late(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.take()
+    rig.wait(3)
+    rig.put_unread(reading=True)
+    rig.wait(5)
+    rig.slot(reading=False, read_done=True)
+    rig.wait(1)
+    rig.outage(10)
+    rig.say()
+    rig.wait(5)
+    told = rig.spool_events()
+    assert [event["event_type"] for event in told] == [
+        "spool_removed",
+        "spool_inserted",
+        "unknown_spool_detected",
+    ]
+    assert all(event["meta"]["detected_late"] for event in told)
+
+
 def test_what_still_waited_when_the_connection_broke_is_compared_after_it(
     rig: Rig,
 ) -> None:

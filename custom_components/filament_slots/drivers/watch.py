@@ -87,7 +87,8 @@ class SlotWatch:
             self.gap = gap
         elif gap.drying:
             self.gap = Gap(since=self.gap.since, drying=True)
-        if self._seen is not None and not self._seen.identifiers.known:
+        weighed = self._doubt is not None and self._read_ended is not None
+        if self._seen is not None and not self._seen.identifiers.known and not weighed:
             # Of a read that is going on nobody will see the end.
             self._nameless = replace(self._seen, reading=False)
         self._seen = None
