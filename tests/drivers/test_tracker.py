@@ -1030,6 +1030,18 @@ def test_a_spool_named_only_after_drying_pulled_it_back_is_held_like_the_others(
     assert rig.heard() == []
 
 
+def test_a_spool_is_not_unknown_before_it_is_inserted(rig: Rig) -> None:
+    rig.unit(drying=True)
+    rig.outage()
+    rig.put_unread(reading=True)
+    rig.wait(5)
+    rig.slot(reading=False, read_done=True)
+    rig.wait(600)
+    rig.unit(drying=False)
+    rig.wait(900)
+    assert rig.told_at() == [("inserted", 705.0), ("unknown_spool_detected", 705.0)]
+
+
 def test_a_drying_unit_is_not_compared_after_a_gap(rig: Rig) -> None:
     rig.put(RED)
     rig.wait(10)

@@ -449,12 +449,17 @@ class SlotWatch:
         return [
             Happening(
                 event_type=EventType.UNKNOWN_SPOOL_DETECTED,
-                moment=replace(arrived.moment, at=certain.at) if arrived else certain,
+                moment=_not_before(certain, arrived.moment) if arrived else certain,
                 identifiers=NO_IDENTIFIERS,
                 gap=arrived.gap if arrived else None,
                 filament=self.filament,
             )
         ], NEVER
+
+
+def _not_before(certain: Moment, inserted: Moment) -> Moment:
+    """Return the moment, of the insertion's message; its tag may be read before it counts."""
+    return replace(inserted, at=max(certain.at, inserted.at))
 
 
 def _tag(identifiers: Identifiers, slot: Slot) -> Identifiers:
