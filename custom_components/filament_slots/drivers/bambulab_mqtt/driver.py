@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+import json
 import logging
 import math
 from typing import Any, ClassVar, override
-
-import orjson
 
 from ..base import (
     Driver as BaseDriver,
@@ -89,7 +88,8 @@ class Driver(BaseDriver):
     @override
     def frame_decoder(cls) -> Callable[[Mapping[str, Any]], Snapshot | None]:
         decoder = ReportDecoder(logging.getLogger(__name__))
-        return lambda frame: decoder.feed(orjson.dumps(frame.get("payload")))
+        # A capture that went through an editor may hold what orjson does not write.
+        return lambda frame: decoder.feed(json.dumps(frame.get("payload")))
 
     @classmethod
     @override
