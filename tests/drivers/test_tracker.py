@@ -600,6 +600,36 @@ def test_a_spool_without_a_tag_after_a_short_absence_is_an_exchange(rig: Rig) ->
     ]
 
 
+def test_a_read_that_ended_as_the_spool_was_pulled_says_nothing_of_the_next(
+    rig: Rig,
+) -> None:
+    rig.put_unread(reading=True)
+    rig.wait(1)
+    rig.slot(present=False, reading=False)
+    rig.wait(3)
+    rig.put_unread(reading=False)
+    rig.wait(4)
+    assert rig.heard() == []
+    rig.slot(reading=True)
+    rig.wait(5)
+    rig.slot(reading=False, read_done=True, identifiers=RED)
+    rig.wait(900)
+    assert rig.heard() == [("inserted", 1, "RED")]
+
+
+def test_a_known_spool_pulled_while_it_was_read_again_is_held(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.slot(identifiers=NO_IDENTIFIERS, read_done=False, reading=True)
+    rig.wait(2)
+    rig.events.clear()
+    rig.slot(present=False, reading=False)
+    rig.wait(3)
+    rig.slot(present=True)
+    rig.wait(900)
+    assert rig.heard() == []
+
+
 def test_an_unread_spool_after_a_short_absence_is_held_for_the_same(rig: Rig) -> None:
     rig.put(RED)
     rig.wait(10)
@@ -755,6 +785,43 @@ def test_tags_read_one_by_one_after_a_power_up_change_nothing(rig: Rig) -> None:
     rig.slot(2, identifiers=BLUE, read_done=True, reading=False)
     rig.wait(900)
     assert rig.heard() == []
+
+
+def test_a_read_that_a_power_cut_broke_off_has_not_ended_without_a_tag(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.outage()
+    rig.slot(identifiers=NO_IDENTIFIERS, read_done=False, reading=True)
+    rig.wait(2)
+    rig.events.clear()
+    rig.outage()
+    rig.slot(reading=False)
+    rig.wait(900)
+    assert rig.heard() == []
+
+
+def test_an_exchange_the_connection_broke_in_upon_is_told_late(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.take()
+    rig.wait(3)
+    rig.put_unread(reading=True)
+    rig.wait(5)
+    rig.slot(reading=False, read_done=True)
+    rig.wait(1)
+    rig.outage(10)
+    rig.say()
+    rig.wait(5)
+    told = rig.spool_events()
+    assert [event["event_type"] for event in told] == [
+        "spool_removed",
+        "spool_inserted",
+        "unknown_spool_detected",
+    ]
+    assert all(event["meta"]["detected_late"] for event in told)
 
 
 def test_what_still_waited_when_the_connection_broke_is_compared_after_it(
@@ -940,6 +1007,39 @@ def test_a_spool_put_into_a_drying_unit_is_an_insertion(rig: Rig) -> None:
     rig.put(RED)
     rig.wait(3)
     assert rig.heard() == [("inserted", 1, "RED")]
+
+
+def test_a_spool_named_only_after_drying_pulled_it_back_is_held_like_the_others(
+    rig: Rig,
+) -> None:
+    rig.put_unread(reading=True)
+    rig.wait(5)
+    with rig.at_once():
+        rig.unit(drying=True)
+        rig.slot(present=None)
+    rig.wait(5)
+    rig.slot(identifiers=RED, reading=False, read_done=True)
+    rig.wait(3600)
+    assert rig.heard() == [("inserted", 1, "RED")]
+    with rig.at_once():
+        rig.unit(drying=False)
+        rig.slot(present=False)
+    rig.wait(500)
+    rig.slot(present=True)
+    rig.wait(3600)
+    assert rig.heard() == []
+
+
+def test_a_spool_is_not_unknown_before_it_is_inserted(rig: Rig) -> None:
+    rig.unit(drying=True)
+    rig.outage()
+    rig.put_unread(reading=True)
+    rig.wait(5)
+    rig.slot(reading=False, read_done=True)
+    rig.wait(600)
+    rig.unit(drying=False)
+    rig.wait(900)
+    assert rig.told_at() == [("inserted", 705.0), ("unknown_spool_detected", 705.0)]
 
 
 def test_a_drying_unit_is_not_compared_after_a_gap(rig: Rig) -> None:

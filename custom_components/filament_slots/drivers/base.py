@@ -63,6 +63,22 @@ class ErrorCode(StrEnum):
     UNKNOWN = "unknown"
 
 
+@dataclass(slots=True)
+class Counters:
+    """What went over the connection since the driver was started.
+
+    ignored: messages, and parts of messages, that say nothing a decoder knows.
+    decode_errors: messages that could not be read at all.
+    """
+
+    messages: int = 0
+    bytes: int = 0
+    ignored: int = 0
+    decode_errors: int = 0
+    events: int = 0
+    reconnects: int = 0
+
+
 class DriverError(Exception):
     """A failure with a code; `detail` is for the log and holds no secret."""
 

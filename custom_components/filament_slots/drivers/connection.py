@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 import logging
 from typing import Any
 
-from .base import DriverError, DriverServices, DriverStatus, ErrorCode
+from .base import Counters, DriverError, DriverServices, DriverStatus, ErrorCode
 from .capture import Recorder
 from .standing import Standing
 
@@ -18,18 +18,6 @@ _EARLY_CLOSES_BELIEVED_AT = 3
 # A session that ends this soon never was one: the printer took the connection
 # only to close it.
 _EARLY_SECONDS = 15.0
-
-
-@dataclass(slots=True)
-class Counters:
-    """What went over the connection since the driver was started."""
-
-    messages: int = 0
-    bytes: int = 0
-    ignored: int = 0
-    decode_errors: int = 0
-    events: int = 0
-    reconnects: int = 0
 
 
 class Connection:

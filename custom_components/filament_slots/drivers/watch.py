@@ -87,8 +87,10 @@ class SlotWatch:
             self.gap = gap
         elif gap.drying:
             self.gap = Gap(since=self.gap.since, drying=True)
-        if self._seen is not None and not self._seen.identifiers.known:
-            self._nameless = self._seen
+        weighed = self._doubt is not None and self._read_ended is not None
+        if self._seen is not None and not self._seen.identifiers.known and not weighed:
+            # Of a read that is going on nobody will see the end.
+            self._nameless = replace(self._seen, reading=False)
         self._seen = None
         self._inlet_since = None
         self._arrival = None
@@ -122,7 +124,7 @@ class SlotWatch:
         if self.gap is not None:
             self._compare(slot, present, moment)
         elif present:
-            self._see_present(slot, before, moment)
+            self._see_present(moment)
         else:
             self._see_absent(slot, before, unit, moment)
 
@@ -168,8 +170,8 @@ class SlotWatch:
         return present and (self.gap is None or self.present is None)
 
     def _note_read(self, before: Slot | None, slot: Slot, moment: Moment) -> None:
-        """Remember when a read of this slot ended; a new read forgets the last one."""
-        if slot.reading:
+        """Remember when a read of what is there ended; a new read forgets the last one."""
+        if slot.reading or slot.present is False:
             self._read_ended = None
         elif (before and before.reading) or (
             slot.read_done and not (before and before.read_done)
@@ -197,15 +199,13 @@ class SlotWatch:
             self._lingering = slot.identifiers
             self._departure = _Edge(moment=moment, gap=gap)
 
-    def _see_present(self, slot: Slot, before: Slot | None, moment: Moment) -> None:
+    def _see_present(self, moment: Moment) -> None:
         if self._departure is not None:
             left, self._departure = self._departure, None
-            self._forget_earlier_read(before, slot)
             if self.present and self.identifiers.known:
                 gap = left.gap or (self._doubt.gap if self._doubt else None)
                 self._doubt = _Doubt(gap=gap, left=left.moment, came=moment)
         elif not self.present and self._arrival is None:
-            self._forget_earlier_read(before, slot)
             self._arrival = _Edge(moment=moment, gap=None)
 
     def _see_absent(
@@ -222,11 +222,6 @@ class SlotWatch:
                 gap=None,
                 runout=fed and unit.printing,
             )
-
-    def _forget_earlier_read(self, before: Slot | None, slot: Slot) -> None:
-        """Drop a read that was over before the spool came: it says nothing about it."""
-        if before and before.read_done and slot.read_done:
-            self._read_ended = None
 
     def _settled(self, arrival: _Edge, moment: Moment) -> bool:
         held = moment.seconds - arrival.moment.seconds
@@ -304,6 +299,9 @@ class SlotWatch:
         filament = None if leftover else slot.filament
         happenings = [self._insert(arrival, identifiers, filament)]
         unknown, due = self._judge_unknown(slot, unit, moment)
+        if unit.drying:
+            # Its filament is pulled back next, as that of all others was.
+            self.gap = Gap(since=moment.at, drying=True)
         return happenings + unknown, due
 
     def _wait_for_identity(
@@ -451,12 +449,17 @@ class SlotWatch:
         return [
             Happening(
                 event_type=EventType.UNKNOWN_SPOOL_DETECTED,
-                moment=replace(arrived.moment, at=certain.at) if arrived else certain,
+                moment=_not_before(certain, arrived.moment) if arrived else certain,
                 identifiers=NO_IDENTIFIERS,
                 gap=arrived.gap if arrived else None,
                 filament=self.filament,
             )
         ], NEVER
+
+
+def _not_before(certain: Moment, inserted: Moment) -> Moment:
+    """Return the moment, of the insertion's message; its tag may be read before it counts."""
+    return replace(inserted, at=max(certain.at, inserted.at))
 
 
 def _tag(identifiers: Identifiers, slot: Slot) -> Identifiers:

@@ -67,6 +67,19 @@ def test_a_device_of_the_wrong_type_is_kept_for_the_decoder_to_refuse() -> None:
     assert as_frame({"print": {"device": 1}}) == {"payload": {"print": {"device": 1}}}
 
 
+@pytest.mark.parametrize("value", [2**70, float("nan"), "\ud800"])
+def test_a_frame_with_a_value_no_printer_sends_does_not_end_a_replay(
+    value: object,
+) -> None:
+    decode = Driver.frame_decoder()
+    report = p1s().report_full()
+    report["print"]["ams"]["tray_now"] = value
+
+    pictures = [decode({"payload": said}) for said in (report, p1s().report_full())]
+
+    assert any(pictures)
+
+
 @pytest.mark.parametrize("build", [x1c, p1s, a2l, h2d])
 def test_a_frame_is_decoded_as_the_message_was(build: object) -> None:
     printer = build()  # type: ignore[operator]

@@ -1,5 +1,7 @@
 """Full and partial reports become one picture (bambu.md 2)."""
 
+from dataclasses import replace
+
 import pytest
 
 from custom_components.filament_slots.events import NO_IDENTIFIERS
@@ -215,7 +217,7 @@ def test_a_printer_that_sends_no_units_is_complete_with_its_holder(
     assert see(report(**holder)).complete
 
 
-def test_the_shutdown_frame_changes_nothing() -> None:
+def test_the_shutdown_frame_changes_nothing_but_ends_all_conclusions() -> None:
     listener = decoder()
     start = full(unit(0, *four(1)), unit(1, *four(2)), exist="ff")
     before = feed(listener, start)
@@ -229,10 +231,10 @@ def test_the_shutdown_frame_changes_nothing() -> None:
             "version": 0,
         }
     )
-    assert feed(listener, shutdown) is None
-    assert listener.snapshot is before
+    assert before is not None
+    assert feed(listener, shutdown) == replace(before, frozen=True)
     assert listener.contradiction
-    assert feed(listener, start) is None
+    assert feed(listener, start) == before
     assert not listener.contradiction
 
 

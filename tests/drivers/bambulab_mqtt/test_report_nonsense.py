@@ -63,7 +63,6 @@ def test_a_message_that_cannot_be_read_is_counted_and_changes_nothing(
     assert listener.feed(payload) is None
     assert listener.snapshot is before
     assert listener.counters.decode_errors == 1
-    assert listener.counters.messages == 2
 
 
 @pytest.mark.parametrize(

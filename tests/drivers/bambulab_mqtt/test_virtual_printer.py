@@ -85,6 +85,16 @@ def test_a_scenario_makes_the_events_that_stand_beside_it(scenario: Scenario) ->
         assert watcher.told() == list(act.expects), act.title
 
 
+def test_a_switch_that_dies_a_moment_before_its_printer_takes_no_spool_along() -> None:
+    hardware = x1c()
+    watcher = Watcher(hardware)
+    _, dying = next(hardware.flicker(1, 1))
+    watcher.take(dying)
+    watcher.take(hardware.report_shutdown())
+    watcher.clock.tick(60)
+    assert watcher.told() == []
+
+
 def test_a_report_of_a_change_holds_only_what_changed_on_small_boards() -> None:
     hardware = SCENARIOS["p1s"].build()
     hardware.report_full()

@@ -12,8 +12,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 import pytest
 
-from custom_components.filament_slots.drivers.base import DriverError, ErrorCode
-from custom_components.filament_slots.drivers.connection import Counters
+from custom_components.filament_slots.drivers.base import (
+    Counters,
+    DriverError,
+    ErrorCode,
+)
 from custom_components.filament_slots.drivers.moonraker_filament import jsonrpc
 from custom_components.filament_slots.drivers.moonraker_filament.config import Config
 from custom_components.filament_slots.drivers.moonraker_filament.jsonrpc import (

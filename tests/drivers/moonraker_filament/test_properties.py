@@ -10,8 +10,11 @@ from hypothesis import given, strategies as st
 import orjson
 import pytest
 
-from custom_components.filament_slots.drivers.base import DriverError, ErrorCode
-from custom_components.filament_slots.drivers.connection import Counters
+from custom_components.filament_slots.drivers.base import (
+    Counters,
+    DriverError,
+    ErrorCode,
+)
 from custom_components.filament_slots.drivers.moonraker_filament.jsonrpc import JsonRpc
 from custom_components.filament_slots.drivers.moonraker_filament.url import (
     websocket_url,

@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+import json
 import logging
 import math
 from typing import Any, ClassVar, override
-
-import orjson
 
 from ..base import (
     Driver as BaseDriver,
@@ -17,9 +16,9 @@ from ..base import (
     EventEmitter,
     ProbeResult,
 )
-from ..connection import Connection, race
+from ..connection import race
+from ..link import Link
 from ..snapshot import Snapshot
-from ..tracker import SlotTracker
 from .capture import ABOUT, as_frame
 from .config import Config
 from .report import ReportDecoder
@@ -51,18 +50,11 @@ class Driver(BaseDriver):
         self._config = Config.model_validate(config)
         self._services = services
         self._clock = services.clock
-        self._emitter = emitter
-        self._tracker = SlotTracker(
-            printer_id,
-            EventEmitter(self._emit),
-            services.clock,
-            services.stored,
-            services.last_seen,
-            services.timings or self.timings,
-        )
-        self._connection = Connection(
-            self.driver_key,
+        self._link = Link(
+            self,
             self._session,
+            printer_id,
+            emitter,
             services,
             silence=_SILENCE,
             first_word=_FIRST_WORD,
@@ -72,16 +64,15 @@ class Driver(BaseDriver):
 
     @override
     async def start(self) -> None:
-        self._connection.start()
+        self._link.start()
 
     @override
     async def stop(self) -> None:
-        await self._connection.stop()
-        self._tracker.stop()
+        await self._link.stop()
 
     @override
     def health(self) -> dict[str, Any]:
-        return self._connection.health()
+        return self._link.health()
 
     @override
     async def sync_state(self) -> None:
@@ -91,13 +82,14 @@ class Driver(BaseDriver):
 
     @override
     def capture(self) -> dict[str, Any]:
-        return self._connection.recorder.capture(self.driver_key, ABOUT, as_frame)
+        return self._link.capture(ABOUT, as_frame)
 
     @classmethod
     @override
     def frame_decoder(cls) -> Callable[[Mapping[str, Any]], Snapshot | None]:
         decoder = ReportDecoder(logging.getLogger(__name__))
-        return lambda frame: decoder.feed(orjson.dumps(frame.get("payload")))
+        # A capture that went through an editor may hold what orjson does not write.
+        return lambda frame: decoder.feed(json.dumps(frame.get("payload")))
 
     @classmethod
     @override
@@ -130,38 +122,30 @@ class Driver(BaseDriver):
         )
 
     async def _session(self) -> None:
-        decoder = ReportDecoder(self._services.log)
+        connection = self._link.connection
+        decoder = ReportDecoder(self._services.log, connection.counters)
         requests = Requests(decoder)
 
         def take(report: bytes) -> None:
-            self._connection.heard(report)
+            connection.heard(report)
             self._take(decoder, report)
 
         async with open_session(self._config, self._services, take) as session:
-            self._connection.connected()
-            self._requests = requests
-            try:
-                await session.subscribe()
-                await race(session.ended(), self._keep_asking(session, requests))
-            finally:
-                self._requests = None
-                self._tracker.disconnected()
+            with self._link.up():
+                self._requests = requests
+                try:
+                    await session.subscribe()
+                    await race(session.ended(), self._keep_asking(session, requests))
+                finally:
+                    self._requests = None
 
     def _take(self, decoder: ReportDecoder, report: bytes) -> None:
-        told, taken = self._connection.counters, decoder.counters
-        ignored, errors = taken.ignored, taken.decode_errors
         snapshot = decoder.feed(report)
-        told.ignored += taken.ignored - ignored
-        told.decode_errors += taken.decode_errors - errors
-        self._connection.versions = decoder.versions
+        self._link.connection.versions = decoder.versions
         if snapshot is not None or decoder.contradiction:
             self._ask.set()
-        if snapshot is None:
-            return
-        self._connection.recorder.keep()
-        self._tracker.observe(snapshot)
-        if snapshot.complete:
-            self._connection.proved()
+        if snapshot is not None:
+            self._link.show(snapshot)
 
     async def _keep_asking(self, session: Session, requests: Requests) -> None:
         for request in requests.opening(self._clock.monotonic()):
@@ -182,10 +166,6 @@ class Driver(BaseDriver):
             await self._ask.wait()
         finally:
             timer.cancel()
-
-    def _emit(self, event: dict[str, Any]) -> None:
-        self._connection.counters.events += 1
-        self._emitter.emit(event)
 
 
 async def _introduced(decoder: ReportDecoder, heard: asyncio.Event) -> None:

@@ -91,14 +91,14 @@ def _merge_ams(
     no_units_at_all = listed == [] and msg != 1
     if told.get("unit_bits") == 0 and merged.units and not no_units_at_all:
         # A printer that goes down says that everything is gone (P1).
-        return _with(merged, doubtful=True)
+        return _with(merged, doubtful=True, going_down=True)
     after = _with(merged, lists_units=True, **told)
     if listed is not None:
         units = _merge_units(after, listed, msg == 0, ignore)
         after = _with(after, units=units, complete=True)
     after = _with(after, units=_connected_units(after))
     if msg == 0 or (listed is not None and "exist_bits" in told):
-        return _with(after, doubtful=False)
+        return _with(after, doubtful=False, going_down=False)
     if _contradicts(merged, after, told):
         return _with(after, doubtful=True)
     return after

@@ -59,6 +59,7 @@ class Merged:
 
     complete: units were listed, or the printer lists none and told of its holders.
     doubtful: the parts contradict each other; a full report would tell.
+    going_down: it said that everything is gone, so that all else is left over.
     snow: what each extruder holds, `unit id << 8 | tray` (bambu.md 3.6).
     holder: the external holder of printers that have one (vt_tray).
     holders: the external holders by id (vir_slot); they outrank `holder`.
@@ -66,6 +67,7 @@ class Merged:
 
     complete: bool = False
     doubtful: bool = False
+    going_down: bool = False
     lists_units: bool = False
     unit_bits: int | None = None
     exist_bits: int | None = None

@@ -1,12 +1,12 @@
 """From the bytes a printer publishes to the snapshot of what is true."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 import logging
 from typing import Any, Final
 
 import orjson
 
+from ..base import Counters
 from ..snapshot import Snapshot
 from .merge import KEYS, merge
 from .merged import Merged
@@ -19,34 +19,22 @@ _BYTES_MAX: Final = 1024 * 1024
 _MISSING: Final = object()
 
 
-@dataclass(slots=True)
-class Counters:
-    """What went through the decoder.
-
-    ignored: messages, and parts of messages, that say nothing a decoder knows.
-    decode_errors: messages that could not be read at all.
-    """
-
-    messages: int = 0
-    bytes: int = 0
-    ignored: int = 0
-    decode_errors: int = 0
-
-
 class ReportDecoder:
     """Merges the messages of one connection; a new connection takes a new decoder.
 
     To be read only:
-    counters: what went through it.
+    counters: what of it made no sense.
     snapshot: the newest one, None before the first.
     needs_versions: a unit is there whose serial only get_version can confirm.
     """
 
     def __init__(
-        self, log: logging.Logger | logging.LoggerAdapter[logging.Logger]
+        self,
+        log: logging.Logger | logging.LoggerAdapter[logging.Logger],
+        counters: Counters | None = None,
     ) -> None:
         """Start knowing nothing; `log` gets a debug line for each kind of nonsense."""
-        self.counters = Counters()
+        self.counters = counters or Counters()
         self.snapshot: Snapshot | None = None
         self.needs_versions = False
         self._log = log
@@ -81,8 +69,6 @@ class ReportDecoder:
 
         Never raises: what makes no sense is counted and changes nothing.
         """
-        self.counters.messages += 1
-        self.counters.bytes += len(payload)
         message = self._parse(payload)
         if message is None:
             return None

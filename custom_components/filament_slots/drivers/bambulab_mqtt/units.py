@@ -53,6 +53,7 @@ def picture(
         )
     return Snapshot(
         complete=merged.complete,
+        frozen=merged.going_down,
         printing=printing,
         reading_enabled=merged.reads_on_insert,
         units=tuple(units),

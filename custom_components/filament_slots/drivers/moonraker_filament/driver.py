@@ -5,11 +5,17 @@ from typing import Any, ClassVar, override
 
 import aiohttp
 
-from ..base import Driver as BaseDriver, DriverServices, EventEmitter, ProbeResult
-from ..connection import Connection, Counters, race
+from ..base import (
+    Counters,
+    Driver as BaseDriver,
+    DriverServices,
+    EventEmitter,
+    ProbeResult,
+)
+from ..connection import race
+from ..link import Link
 from ..snapshot import Snapshot
 from ..timings import Timings
-from ..tracker import SlotTracker
 from .capture import ABOUT, as_frame
 from .config import Config
 from .identity import introduce
@@ -35,16 +41,7 @@ class Driver(BaseDriver):
         """Take what the driver needs; raises pydantic.ValidationError."""
         self._config = Config.model_validate(config)
         self._services = services
-        self._emitter = emitter
-        self._tracker = SlotTracker(
-            printer_id,
-            EventEmitter(self._emit),
-            services.clock,
-            services.stored,
-            services.last_seen,
-            services.timings or self.timings,
-        )
-        self._connection = Connection(self.driver_key, self._run_session, services)
+        self._link = Link(self, self._run_session, printer_id, emitter, services)
         # Bare sensors keep their numbers from one session to the next.
         self._numbers = {
             slot.label: slot.slot_no
@@ -55,16 +52,15 @@ class Driver(BaseDriver):
 
     @override
     async def start(self) -> None:
-        self._connection.start()
+        self._link.start()
 
     @override
     async def stop(self) -> None:
-        await self._connection.stop()
-        self._tracker.stop()
+        await self._link.stop()
 
     @override
     def health(self) -> dict[str, Any]:
-        return self._connection.health()
+        return self._link.health()
 
     @override
     async def sync_state(self) -> None:
@@ -73,7 +69,7 @@ class Driver(BaseDriver):
 
     @override
     def capture(self) -> dict[str, Any]:
-        return self._connection.recorder.capture(self.driver_key, ABOUT, as_frame)
+        return self._link.capture(ABOUT, as_frame)
 
     @classmethod
     @override
@@ -98,30 +94,24 @@ class Driver(BaseDriver):
         return found[0]
 
     async def _run_session(self) -> None:
-        session = Session(
-            MoonrakerDecoder(self._services.log, self._numbers),
-            self._tracker,
-            self._connection,
-            self._services.clock,
+        connection = self._link.connection
+        decoder = MoonrakerDecoder(
+            self._services.log, self._numbers, connection.counters
         )
+        session = Session(decoder, self._link, self._services.clock)
         async with open_rpc(
             self._config,
             _http(self._services),
             session.take,
-            self._connection.heard,
-            self._connection.counters,
+            connection.heard,
+            connection.counters,
         ) as rpc:
-            self._connection.connected()
-            self._session = session
-            try:
-                await race(rpc.listen(), session.run(rpc, self._config.instance_id))
-            finally:
-                self._session = None
-                self._tracker.disconnected()
-
-    def _emit(self, event: dict[str, Any]) -> None:
-        self._connection.counters.events += 1
-        self._emitter.emit(event)
+            with self._link.up():
+                self._session = session
+                try:
+                    await race(rpc.listen(), session.run(rpc, self._config.instance_id))
+                finally:
+                    self._session = None
 
 
 def _http(services: DriverServices) -> aiohttp.ClientSession:

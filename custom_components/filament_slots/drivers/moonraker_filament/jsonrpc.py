@@ -11,8 +11,7 @@ from typing import Any, Final
 import aiohttp
 import orjson
 
-from ..base import DriverError, ErrorCode
-from ..connection import Counters
+from ..base import Counters, DriverError, ErrorCode
 from .config import Config
 
 type Frame = dict[str, Any]

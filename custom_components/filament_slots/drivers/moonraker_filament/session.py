@@ -7,8 +7,7 @@ import asyncio
 from typing import Final
 
 from ..base import Clock, DriverError, ErrorCode
-from ..connection import Connection
-from ..tracker import SlotTracker
+from ..link import Link
 from .identity import greet, read_instance_id
 from .jsonrpc import Frame, JsonRpc, Refusal, RpcError
 from .state import Ask, MoonrakerDecoder
@@ -41,14 +40,12 @@ class Session:
     def __init__(
         self,
         decoder: MoonrakerDecoder,
-        tracker: SlotTracker,
-        connection: Connection,
+        link: Link,
         clock: Clock,
     ) -> None:
         """Be ready to take what arrives; nothing is asked before run()."""
         self._decoder = decoder
-        self._tracker = tracker
-        self._connection = connection
+        self._link = link
         self._clock = clock
         self._news = asyncio.Event()
         self._asked: Ask | None = None
@@ -60,15 +57,10 @@ class Session:
 
     def take(self, message: Frame) -> None:
         """Take in a notification, or an answer."""
-        told, taken = self._connection.counters, self._decoder.counters
-        ignored, errors = taken.ignored, taken.decode_errors
         snapshot = self._decoder.feed(message)
-        told.ignored += taken.ignored - ignored
-        told.decode_errors += taken.decode_errors - errors
         if snapshot is not None:
-            self._connection.recorder.keep()
-            self._tracker.observe(snapshot)
-            self._show()
+            self._tell_standing()
+            self._link.show(snapshot)
         if self._decoder.ask != self._asked:
             self._news.set()
 
@@ -85,7 +77,7 @@ class Session:
         await self._introduce(rpc, instance_id)
         while True:
             self._news.clear()
-            self._show()
+            self._tell_standing()
             ask = self._asked = self._decoder.ask
             if self._refresh and ask is None:
                 self._refresh = False
@@ -146,22 +138,20 @@ class Session:
         snapshot = self._decoder.snapshot
         return snapshot is not None and not snapshot.frozen
 
-    def _show(self) -> None:
-        """Tell the connection how the printer stands."""
+    def _tell_standing(self) -> None:
+        """Tell the connection who the printer is, or why it is not ready."""
+        connection = self._link.connection
         if self._live:
             self._unready_since = None
             self._trouble = None
-            self._connection.versions = self._versions | {
-                "system": self._decoder.system
-            }
-            self._connection.proved()
+            connection.versions = self._versions | {"system": self._decoder.system}
             return
         if self._unready_since is None:
             self._unready_since = self._clock.monotonic()
         trouble = self._find_trouble(self._clock.monotonic() - self._unready_since)
         if trouble is None or trouble is not self._trouble:
             self._trouble = trouble
-            self._connection.waiting(
+            connection.waiting(
                 DriverError(trouble, "Klippy is not ready") if trouble else None
             )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import logging
 from typing import Any, Final
 
+from ..base import Counters
 from ..snapshot import Snapshot
 from ..timings import Timings
 from .systems import Around, Found, System, choose
@@ -34,18 +35,6 @@ class Ask:
 
     method: str
     params: Mapping[str, Any] | None = None
-
-
-@dataclass(slots=True)
-class Counters:
-    """What went through the decoder.
-
-    ignored: messages, and parts of messages, that say nothing a decoder knows.
-    decode_errors: messages that could not be read at all.
-    """
-
-    ignored: int = 0
-    decode_errors: int = 0
 
 
 @dataclass(slots=True)
@@ -109,7 +98,7 @@ class MoonrakerDecoder:
     """Merges what one connection brings; a new connection takes a new decoder.
 
     To be read only:
-    counters: what went through it.
+    counters: what of it made no sense.
     snapshot: the newest one, None before the first that is complete.
     """
 
@@ -117,13 +106,14 @@ class MoonrakerDecoder:
         self,
         log: logging.Logger | logging.LoggerAdapter[logging.Logger],
         numbers: dict[str, int] | None = None,
+        counters: Counters | None = None,
     ) -> None:
         """Start knowing nothing; `log` gets a debug line for each kind of nonsense.
 
         numbers: the slot numbers of bare sensors by name (the labels of stored direct
         slots); it is added to, so that the next connection is given the same.
         """
-        self.counters = Counters()
+        self.counters = counters or Counters()
         self.snapshot: Snapshot | None = None
         self._log = log
         self._logged: set[str] = set()
