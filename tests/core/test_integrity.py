@@ -267,6 +267,20 @@ async def test_of_damaged_files_only_the_last_few_are_kept(path: Path) -> None:
     assert len(list(path.parent.glob("*.damaged-*.db-wal"))) <= 3
 
 
+async def test_of_salvaged_files_only_the_last_few_are_kept(path: Path) -> None:
+    """They have told what they could; the user may still want to look at them."""
+    for _ in range(5):
+        path.parent.mkdir(exist_ok=True)
+        await asyncio.to_thread(garbage, path)
+        store = Store(path)
+        await store.open()
+        await EventHandler(store).salvage(asyncio.to_thread)
+        await store.close()
+        assert not list(path.parent.glob("*.damaged-*"))
+    # The last was renamed after the others were counted.
+    assert len(list(path.parent.glob("*.salvaged-*.db"))) == 4
+
+
 async def test_a_damaged_file_that_cannot_be_read_at_all_says_so(
     tmp_path: Path,
 ) -> None:
