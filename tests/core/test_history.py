@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 import itertools
 import re
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from custom_components.filament_slots.core import history
 from custom_components.filament_slots.core.handler import EventHandler
 from custom_components.filament_slots.core.history import (
     EventFilter,
@@ -14,6 +16,7 @@ from custom_components.filament_slots.core.history import (
     last_event,
     read_events,
 )
+from custom_components.filament_slots.core.packing import rows
 from custom_components.filament_slots.core.store import Store
 from custom_components.filament_slots.events import EventType
 
@@ -222,3 +225,29 @@ async def test_every_query_uses_an_index(filled: Store) -> None:
             )
         if by_slot or not (one.since or one.until):
             assert not [step for step in plan if "TEMP B-TREE" in step], (one, plan)
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"printer_id": 1}, {"event_types": frozenset({EventType.SPOOL_REMOVED})}],
+)
+async def test_a_page_of_a_long_time_is_read_without_sorting_all_of_it(
+    filled: Store, more: dict[str, Any], newest_first: bool
+) -> None:
+    """It holds the same as if it were; an event that came late included."""
+    time = {"since": at(2)} if newest_first else {"until": at(3)}
+    wanted = EventFilter(**time, **more)
+    found = await ids(filled, wanted, newest_first=newest_first)
+    queries: list[str] = []
+    with (
+        patch.object(history, "_LONG", 2),
+        patch.object(
+            history,
+            "rows",
+            lambda db, query, given: queries.append(query) or rows(db, query, given),
+        ),
+    ):
+        assert await ids(filled, wanted, newest_first=newest_first) == found
+    assert "H" in found
+    assert "_time" not in queries[0]

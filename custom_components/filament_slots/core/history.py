@@ -35,6 +35,13 @@ _PAGE: Final = """
     LEFT JOIN fragments AS filament ON filament.id = e.filament_id
     ORDER BY page.id {order}
 """
+_COUNT: Final = """
+    SELECT count(*) FROM (
+        SELECT 1 FROM slot_events AS e {index} WHERE {conditions} LIMIT {limit}
+    )
+"""
+# Sorted in a millisecond or two.
+_LONG: Final = 2_000
 # Columns of a failed event that only its replay needs.
 _OF_REPLAY: Final = frozenset({"place", "sequence", "about"})
 _UNIT: Final = "SELECT id FROM ams_units WHERE printer_id = :printer_id AND key = :unit"
@@ -95,10 +102,18 @@ async def read_events(
     Raises ValueError for a unit or slot without its printer, sqlite3.Error where the
     file cannot be read.
     """
-    query, parameters = events_query(
-        wanted, limit=limit, cursor=cursor, newest_first=newest_first
-    )
-    found = await store.read(lambda db: rows(db, query, parameters))
+
+    def read(db: sqlite3.Connection) -> list[sqlite3.Row]:
+        query, parameters = events_query(
+            wanted,
+            limit=limit,
+            cursor=cursor,
+            newest_first=newest_first,
+            in_order=_is_long(db, wanted, newest_first=newest_first),
+        )
+        return rows(db, query, parameters)
+
+    found = await store.read(read)
     return Page(
         tuple(_readable(found[:limit])),
         found[limit - 1]["id"] if len(found) > limit else None,
@@ -129,10 +144,16 @@ async def read_failed_events(
 
 
 def events_query(
-    wanted: EventFilter, *, limit: int, cursor: int | None, newest_first: bool
+    wanted: EventFilter,
+    *,
+    limit: int,
+    cursor: int | None,
+    newest_first: bool,
+    in_order: bool = False,
 ) -> tuple[str, dict[str, Any]]:
     """Return the query of a page and one event more, with its parameters.
 
+    in_order: go through history instead of sorting what a range of time holds.
     Raises ValueError for a unit or slot without its printer.
     """
     if (wanted.unit or wanted.slot) and wanted.printer_id is None:
@@ -141,7 +162,7 @@ def events_query(
     source = (
         "event_slots AS about CROSS JOIN slot_events AS e ON e.id = about.event"
         if by_slot
-        else f"slot_events AS e {_index(wanted)}"
+        else f"slot_events AS e {_index(wanted, in_order=in_order)}"
     )
     key = "about.event" if by_slot else "e.id"
     parameters = {"limit": limit + 1, "cursor": cursor} | _parameters(wanted)
@@ -167,12 +188,33 @@ def _readable(found: Iterable[sqlite3.Row]) -> Iterator[dict[str, Any]]:
             _LOGGER.debug("Event %d of history cannot be read", row["id"])
 
 
-def _index(wanted: EventFilter) -> str:
+def _is_long(
+    db: sqlite3.Connection, wanted: EventFilter, *, newest_first: bool
+) -> bool:
+    """Whether a range of time, open where the page begins, holds very many events."""
+    end, begin = wanted.since, wanted.until
+    if not newest_first:
+        end, begin = begin, end
+    if end is None or begin is not None or wanted.correlation_id is not None:
+        return False
+    alone = EventFilter(
+        printer_id=wanted.printer_id, since=wanted.since, until=wanted.until
+    )
+    query = _COUNT.format(
+        index=_index(alone),
+        conditions=" AND ".join(_conditions(alone, by_slot=False)),
+        limit=_LONG,
+    )
+    (count,) = db.execute(query, _parameters(alone)).fetchone()
+    return bool(count == _LONG)
+
+
+def _index(wanted: EventFilter, *, in_order: bool = False) -> str:
     """Choose the index: SQLite can't know how many rows a filter leaves."""
     if wanted.correlation_id is not None:
         return "INDEXED BY slot_events_by_correlation"
     names = [] if wanted.printer_id is None else ["printer"]
-    if wanted.since or wanted.until:
+    if (wanted.since or wanted.until) and not in_order:
         names.append("time")
     elif len(wanted.event_types) == 1:
         names.append("type")
