@@ -265,5 +265,6 @@ async def test_only_administrators_may_and_who_it_was_is_kept(
     assert exported.result == {"error": "path_not_allowed"}
     freezer.tick(91 * 86400)
     await act(hass, "replay_failed", hass_admin_user.id)
-    [replayed] = await read_audit(store)
+    # A night has passed, too: its purge is nobody's.
+    [replayed] = [entry for entry in await read_audit(store) if entry.user_id]
     assert replayed.result == {"replayed": 0, "failed": 0, "remaining": 0}

@@ -165,6 +165,38 @@ def sqlite_error() -> sqlite3.DatabaseError:
     return err
 
 
+def renumber(path: Path, rowid: int) -> None:
+    """Let a row have a far too high number: there a search ends without an error."""
+    data = bytearray(path.read_bytes())
+    for page in range(4096, len(data), 4096):
+        if data[page] != 0x0D:
+            continue
+        for cell in range(int.from_bytes(data[page + 3 : page + 5])):
+            pointer = page + 8 + 2 * cell
+            start = page + int.from_bytes(data[pointer : pointer + 2])
+            # First comes the length of the row, then its number.
+            at = start + (2 if data[start] & 0x80 else 1)
+            if data[at] & 0x80 and (data[at] & 0x7F) << 7 | data[at + 1] == rowid:
+                data[at] = 0xFF
+    path.write_bytes(data)
+
+
+async def test_a_search_that_ends_early_is_not_the_end_of_what_is_salvaged(
+    path: Path,
+) -> None:
+    """All but the damaged row and the few that it hides comes back."""
+    ids = await filled(path)
+    await asyncio.to_thread(renumber, path, 150)
+    store = Store(path)
+    await store.open()
+    salvaged = await EventHandler(store).salvage(asyncio.to_thread)
+    found = await stored(store)
+    await store.close()
+    assert len(ids) - 10 < salvaged == len(found) < len(ids)
+    assert found == [each for each in ids if each in found]
+    assert found[-1] == ids[-1]
+
+
 async def test_damage_that_shows_while_running_is_dealt_with_at_once(
     path: Path, store: Store, handler: EventHandler
 ) -> None:
@@ -234,6 +266,20 @@ async def test_of_damaged_files_only_the_last_few_are_kept(path: Path) -> None:
         await store.close()
     assert len(store.state.set_aside) == 3
     assert len(list(path.parent.glob("*.damaged-*.db-wal"))) <= 3
+
+
+async def test_of_salvaged_files_only_the_last_few_are_kept(path: Path) -> None:
+    """They have told what they could; the user may still want to look at them."""
+    for _ in range(5):
+        path.parent.mkdir(exist_ok=True)
+        await asyncio.to_thread(garbage, path)
+        store = Store(path)
+        await store.open()
+        await EventHandler(store).salvage(asyncio.to_thread)
+        await store.close()
+        assert not list(path.parent.glob("*.damaged-*"))
+    # The last was renamed after the others were counted.
+    assert len(list(path.parent.glob("*.salvaged-*.db"))) == 4
 
 
 async def test_a_damaged_file_that_cannot_be_read_at_all_says_so(

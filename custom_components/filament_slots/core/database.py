@@ -145,9 +145,11 @@ def _set_aside(path: Path) -> Path:
     at = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     aside = path.with_name(f"{path.stem}.damaged-{at}{path.suffix}")
     rename(path, aside)
-    for file in set_aside_files(path)[:-_SET_ASIDE_KEPT]:
-        for each in (file, *_journals(file)):
-            each.unlink(missing_ok=True)
+    for kind in ("damaged", "salvaged"):
+        files = sorted(path.parent.glob(f"{path.stem}.{kind}-*{path.suffix}"))
+        for file in files[:-_SET_ASIDE_KEPT]:
+            for each in (file, *_journals(file)):
+                each.unlink(missing_ok=True)
     return aside
 
 

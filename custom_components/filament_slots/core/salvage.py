@@ -29,8 +29,9 @@ _EVENTS: Final = """
     LEFT JOIN fragments AS context ON context.id = e.context_id
     LEFT JOIN fragments AS filament ON filament.id = e.filament_id
     LEFT JOIN spools ON spools.id = e.spool_id
-    WHERE e.id BETWEEN :first AND :last ORDER BY e.id LIMIT :limit
+    WHERE e.id BETWEEN :first AND :last ORDER BY e.id
 """
+_NEXT: Final = "SELECT min(id) FROM slot_events NOT INDEXED WHERE id >= :after"
 _ABOUT: Final = """
     SELECT about.event, about.unit_id, spools.external_id AS external_id, (
         SELECT rfid_uid FROM spool_chips WHERE spool_id = spools.id
@@ -218,18 +219,20 @@ def _chunk(
     damaged: sqlite3.Connection, first: int, last: int
 ) -> tuple[list[sqlite3.Row], int | None]:
     """Return readable events from the first on, and where to go on."""
-    try:
-        found = rows(damaged, _EVENTS, {"first": first, "last": last, "limit": _CHUNK})
-    except DATABASE_ERRORS:
+    after: int | None = first + _CHUNK
+    found: list[sqlite3.Row] = []
+    with suppress(*DATABASE_ERRORS):
+        found = rows(damaged, _EVENTS, {"first": first, "last": first + _CHUNK - 1})
+    if len(found) < _CHUNK:
+        # Damage may also end a search early, without a word.
         found = []
         for number in range(first, first + _CHUNK):
             with suppress(*DATABASE_ERRORS):
-                found += rows(
-                    damaged, _EVENTS, {"first": number, "last": number, "limit": 1}
-                )
-        after = first + _CHUNK
-        return found, after if after <= last else None
-    return found, found[-1]["id"] + 1 if len(found) == _CHUNK else None
+                found += rows(damaged, _EVENTS, {"first": number, "last": number})
+    if not found:
+        with suppress(*DATABASE_ERRORS):
+            (after,) = damaged.execute(_NEXT, {"after": after}).fetchone()
+    return found, after if after is not None and after <= last else None
 
 
 def _one_by_one(
