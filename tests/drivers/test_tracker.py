@@ -328,6 +328,16 @@ def test_an_inlet_held_for_ten_seconds_counts_as_present() -> None:
     assert rig.told_at() == [("inserted", 0.0)]
 
 
+def test_an_inlet_counts_as_present_at_whatever_second_it_was_reached() -> None:
+    rig = Rig(slots=1)
+    rig.say()
+    rig.wait(6.4)
+    assert (rig.clock.monotonic() + 10) - rig.clock.monotonic() < 10  # rounded
+    rig.slot(present=None, inlet=True, identifiable=False)
+    rig.wait(60)
+    assert rig.heard() == [("inserted", 1, None)]
+
+
 def test_an_inlet_let_go_before_ten_seconds_is_nothing() -> None:
     rig = Rig()
     rig.slot(reads_tags=False, identifiable=False, read_done=None)

@@ -131,7 +131,7 @@ class SlotTracker:
         # Those with a serial choose first: the others take what is left.
         for unit in sorted(shown.values(), key=lambda unit: unit.serial is None):
             port = self._ports.setdefault(unit.ams_unit_no, _Port(moment.seconds))
-            waited = moment.seconds - port.since >= self._timings.serial_wait
+            waited = moment.seconds >= port.since + self._timings.serial_wait
             if port.unit is None:
                 port.unit = self._recognise(unit, waited=waited)
             if port.unit is not None:

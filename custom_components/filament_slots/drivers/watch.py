@@ -160,8 +160,8 @@ class SlotWatch:
             return slot.present, moment
         if self._inlet_since is None:
             self._inlet_since = moment
-        held = moment.seconds - self._inlet_since.seconds
-        if held < self._timings.inlet_settle:
+        # Added as where it is waited for: a rounded difference may fall short of it.
+        if moment.seconds < self._inlet_since.seconds + self._timings.inlet_settle:
             return None, moment
         return True, self._inlet_since
 
@@ -224,8 +224,7 @@ class SlotWatch:
             )
 
     def _settled(self, arrival: _Edge, moment: Moment) -> bool:
-        held = moment.seconds - arrival.moment.seconds
-        return held >= self._timings.insert_settle
+        return moment.seconds >= arrival.moment.seconds + self._timings.insert_settle
 
     def _leftover(self, slot: Slot) -> bool:
         """Whether what the printer names is a spool that has left.
