@@ -1070,6 +1070,24 @@ def test_a_drying_unit_is_not_compared_after_a_gap(rig: Rig) -> None:
     assert inserted["meta"]["detected_late"] is True
 
 
+def test_filament_not_back_from_drying_is_waited_for_beyond_an_outage(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.unit(drying=True)
+    rig.slot(present=None)
+    rig.wait(3600)
+    rig.unit(drying=False)
+    rig.slot(present=False, read_done=False)
+    rig.wait(60)
+    rig.outage()
+    rig.say()
+    rig.wait(500)
+    rig.put(RED)
+    rig.wait(3600)
+    assert rig.heard() == []
+
+
 def test_a_restart_remembers_that_a_unit_was_drying() -> None:
     slot = stored(present=True, identifiers=RED)
     assert slot.unit is not None

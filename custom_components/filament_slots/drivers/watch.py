@@ -81,12 +81,11 @@ class SlotWatch:
     def look_away(self, gap: Gap) -> None:
         """Stop watching: nothing that still waits is certain any more.
 
-        A drying gap outlives a later one, as the filament is still pulled back.
+        The first gap counts, also of an absence that was found after it and still
+        waits. A drying one outlives all others, as the filament is still pulled back.
         """
-        if self.gap is None:
-            self.gap = gap
-        elif gap.drying:
-            self.gap = Gap(since=self.gap.since, drying=True)
+        first = self.gap or (self._departure.gap if self._departure else None) or gap
+        self.gap = replace(first, drying=first.drying or gap.drying)
         weighed = self._doubt is not None and self._read_ended is not None
         if self._seen is not None and not self._seen.identifiers.known and not weighed:
             # Of a read that is going on nobody will see the end.
