@@ -328,6 +328,16 @@ def test_an_inlet_held_for_ten_seconds_counts_as_present() -> None:
     assert rig.told_at() == [("inserted", 0.0)]
 
 
+def test_an_inlet_counts_as_present_at_whatever_second_it_was_reached() -> None:
+    rig = Rig(slots=1)
+    rig.say()
+    rig.wait(6.4)
+    assert (rig.clock.monotonic() + 10) - rig.clock.monotonic() < 10  # rounded
+    rig.slot(present=None, inlet=True, identifiable=False)
+    rig.wait(60)
+    assert rig.heard() == [("inserted", 1, None)]
+
+
 def test_an_inlet_let_go_before_ten_seconds_is_nothing() -> None:
     rig = Rig()
     rig.slot(reads_tags=False, identifiable=False, read_done=None)
@@ -1058,6 +1068,24 @@ def test_a_drying_unit_is_not_compared_after_a_gap(rig: Rig) -> None:
     (inserted,) = rig.spool_events()
     assert inserted["slot"]["slot_no"] == 2
     assert inserted["meta"]["detected_late"] is True
+
+
+def test_filament_not_back_from_drying_is_waited_for_beyond_an_outage(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.unit(drying=True)
+    rig.slot(present=None)
+    rig.wait(3600)
+    rig.unit(drying=False)
+    rig.slot(present=False, read_done=False)
+    rig.wait(60)
+    rig.outage()
+    rig.say()
+    rig.wait(500)
+    rig.put(RED)
+    rig.wait(3600)
+    assert rig.heard() == []
 
 
 def test_a_restart_remembers_that_a_unit_was_drying() -> None:

@@ -204,6 +204,37 @@ def test_a_change_seen_before_the_serial_was_known_is_reported_after_the_picture
     assert state_of(rig.events[0], 2)["present"] is False
 
 
+def test_nothing_happens_in_one_unit_before_the_picture_that_waits_for_another() -> (
+    None
+):
+    rig = Rig(units=0)
+    slow = unit(2, None, BLUE, confirmed=False)
+    rig.say(units=(unit(1, S1, RED, None), slow))
+    rig.wait(2)
+    rig.say(units=(unit(1, S1, None, RED), slow))
+    rig.wait(900)
+    assert [event["event_type"] for event in rig.events] == [
+        "ams_state",
+        "spool_removed",
+        "spool_inserted",
+    ]
+    assert state_of(rig.events[0], 1)["present"] is True
+
+
+def test_nothing_happens_before_the_picture_when_the_awaited_unit_leaves() -> None:
+    rig = Rig(units=0)
+    rig.say(units=(unit(1, S1, None), unit(2, None, BLUE, confirmed=False)))
+    rig.wait(2)
+    rig.say(units=(unit(1, S1, RED), unit(2, None, BLUE, confirmed=False)))
+    rig.wait(5)
+    rig.say(units=(unit(1, S1, RED),))
+    rig.wait(900)
+    assert [event["event_type"] for event in rig.events] == [
+        "ams_state",
+        "spool_inserted",
+    ]
+
+
 def test_a_unit_plugged_in_later_is_a_state_and_no_insertions() -> None:
     rig = Rig()
     rig.say()

@@ -131,7 +131,7 @@ class SlotTracker:
         # Those with a serial choose first: the others take what is left.
         for unit in sorted(shown.values(), key=lambda unit: unit.serial is None):
             port = self._ports.setdefault(unit.ams_unit_no, _Port(moment.seconds))
-            waited = moment.seconds - port.since >= self._timings.serial_wait
+            waited = moment.seconds >= port.since + self._timings.serial_wait
             if port.unit is None:
                 port.unit = self._recognise(unit, waited=waited)
             if port.unit is not None:
@@ -203,7 +203,7 @@ class SlotTracker:
             self._judge(self._snapshot, moment)
 
     def _judge(self, snapshot: Snapshot, moment: Moment) -> None:
-        if self._rearranged:
+        if self._rearranged or not self._known:
             # Whoever listens learns of a unit before anything happens in it.
             self._judge_picture(moment)
         due = min(
@@ -212,7 +212,7 @@ class SlotTracker:
             *(
                 self._judge_slots(unit, snapshot, moment)
                 for unit in (*self._units, self._direct)
-                if unit.named and unit.here
+                if unit.named and unit.here and not self._first_picture_waits()
             ),
         )
         due = min(due, self._judge_picture(moment))
@@ -258,16 +258,20 @@ class SlotTracker:
 
     def _judge_picture(self, moment: Moment) -> float:
         """Send the confirmed picture when it differs from what was last told."""
-        if not self._known and any(
-            port.unit is None or not port.unit.named for port in self._ports.values()
-        ):
-            return NEVER  # the first picture waits until every unit has its name
+        if self._first_picture_waits():
+            return NEVER
         self._rearranged = False
         change, due = self._picture.changed(moment)
         if change is not None:
             self._known = True
             self._emit_state(change)
         return due
+
+    def _first_picture_waits(self) -> bool:
+        """Nothing is told of a printer before every unit of it has its name."""
+        return not self._known and any(
+            port.unit is None or not port.unit.named for port in self._ports.values()
+        )
 
     # What goes out.
 

@@ -81,12 +81,11 @@ class SlotWatch:
     def look_away(self, gap: Gap) -> None:
         """Stop watching: nothing that still waits is certain any more.
 
-        A drying gap outlives a later one, as the filament is still pulled back.
+        The first gap counts, also of an absence that was found after it and still
+        waits. A drying one outlives all others, as the filament is still pulled back.
         """
-        if self.gap is None:
-            self.gap = gap
-        elif gap.drying:
-            self.gap = Gap(since=self.gap.since, drying=True)
+        first = self.gap or (self._departure.gap if self._departure else None) or gap
+        self.gap = replace(first, drying=first.drying or gap.drying)
         weighed = self._doubt is not None and self._read_ended is not None
         if self._seen is not None and not self._seen.identifiers.known and not weighed:
             # Of a read that is going on nobody will see the end.
@@ -160,8 +159,8 @@ class SlotWatch:
             return slot.present, moment
         if self._inlet_since is None:
             self._inlet_since = moment
-        held = moment.seconds - self._inlet_since.seconds
-        if held < self._timings.inlet_settle:
+        # Added as where it is waited for: a rounded difference may fall short of it.
+        if moment.seconds < self._inlet_since.seconds + self._timings.inlet_settle:
             return None, moment
         return True, self._inlet_since
 
@@ -224,8 +223,7 @@ class SlotWatch:
             )
 
     def _settled(self, arrival: _Edge, moment: Moment) -> bool:
-        held = moment.seconds - arrival.moment.seconds
-        return held >= self._timings.insert_settle
+        return moment.seconds >= arrival.moment.seconds + self._timings.insert_settle
 
     def _leftover(self, slot: Slot) -> bool:
         """Whether what the printer names is a spool that has left.
