@@ -501,6 +501,18 @@ async def test_an_event_seen_before_is_no_news_while_the_file_cannot_be_asked(
     assert "0" not in ledger.recent
 
 
+async def test_an_event_seen_before_stays_no_news_when_asking_the_file_fails(
+    handler: EventHandler, store: Store
+) -> None:
+    """The one that was told first is not forgotten with the one that comes again."""
+    told = Told(handler)
+    event = inserted(1, 1, event_id="A")
+    await handler.handle_printer_event(event)
+    with patch.object(recording, "is_known", side_effect=sqlite3.IntegrityError):
+        assert await handler.handle_printer_event(event) is Outcome.DUPLICATE
+    assert told.ids == ["A"]
+
+
 async def test_a_failure_that_cannot_be_kept_either_is_told_all_the_same(
     handler: EventHandler, store: Store
 ) -> None:

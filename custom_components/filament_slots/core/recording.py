@@ -92,12 +92,12 @@ class Recording:
         self._was_stale = ledger.stale
         self._event = self._said
         self.slots = known.slots
+        # Until it is known that it is none: what fails here has noted nothing.
+        self.outcome = Outcome.DUPLICATE
         if self._id in known.silent or self._id in ledger.late:
-            self.outcome = Outcome.DUPLICATE
             return
         if is_known(db, self._id):
             # A commit that was reported as failed may have worked all the same.
-            self.outcome = Outcome.DUPLICATE
             if (event := self._written) is not None:
                 self.outcome = Outcome.STORED
                 if "assigned" in (event.meta or {}):
