@@ -220,3 +220,18 @@ async def test_when_a_printer_was_last_heard_of_survives_a_restart(
     await hass.config_entries.async_setup(entry.entry_id)
     assert async_shared_core(hass).handler.last_seen(1) == datetime.fromisoformat(heard)
     assert entry.runtime_data.last_seen == dt_util.parse_datetime(heard)
+
+
+async def test_what_fails_in_one_go_is_counted_once(hass: HomeAssistant) -> None:
+    """A thousand failures are one look into the database."""
+    await async_set_up(hass, make_entry())
+    handler = async_shared_core(hass).handler
+    with patch.object(EventHandler, "count_failed", return_value=3) as count:
+        for _ in range(3):
+            handler.failures_changed()
+        await hass.async_block_till_done()
+        assert count.call_count == 1
+        assert issues(hass) == {"events_failed"}
+        handler.failures_changed()
+        await hass.async_block_till_done()
+        assert count.call_count == 2

@@ -58,6 +58,7 @@ class SharedCore:
         # Opening and closing take time, in which another entry may come or go.
         self._lock = asyncio.Lock()
         self._users = 0
+        self._to_be_counted = False
 
     @property
     def is_open(self) -> bool:
@@ -165,9 +166,13 @@ class SharedCore:
 
     @callback
     def _failures_changed(self) -> None:
-        self._hass.async_create_task(self._async_count_failed(), eager_start=False)
+        """Count anew, once for all that fail in one go."""
+        if not self._to_be_counted:
+            self._to_be_counted = True
+            self._hass.async_create_task(self._async_count_failed(), eager_start=False)
 
     async def _async_count_failed(self) -> None:
+        self._to_be_counted = False
         try:
             self._failed = await self.open_handler().count_failed()
         except sqlite3.Error, OSError, StoreClosedError:

@@ -11,6 +11,7 @@ from unittest.mock import patch
 import pytest
 
 from custom_components.filament_slots.core import jobs, recording, replay
+from custom_components.filament_slots.core.ams_slots import PrinterSlots
 from custom_components.filament_slots.core.handler import EventHandler
 from custom_components.filament_slots.core.history import EventFilter, read_events
 from custom_components.filament_slots.core.recorder import Recorder
@@ -124,6 +125,19 @@ async def test_an_event_that_is_in_history_already_is_only_cleared(
     assert await stored(store) == ["A"]
 
 
+async def test_what_fails_again_lets_the_others_go_first(
+    handler: EventHandler, store: Store, poison: set[str]
+) -> None:
+    """However small the batch, it never hides what could be stored."""
+    poison |= {"A", "B"}
+    await handler.handle_printer_event(inserted(1, 1, event_id="A"))
+    await handler.handle_printer_event(inserted(1, 2, event_id="B"))
+    poison.remove("B")
+    assert await handler.replay_failed(1) == Replayed(0, 1, 2)
+    assert await handler.replay_failed(1) == Replayed(1, 0, 1)
+    assert await stored(store) == ["B"]
+
+
 async def test_what_comes_back_to_history_waits_for_the_end_of_a_purge(
     handler: EventHandler, store: Store, poison: set[str]
 ) -> None:
@@ -182,6 +196,27 @@ async def test_an_event_for_which_there_was_no_room_is_replayed_as_the_latest(
     assert await handler.replay_failed(10) == Replayed(1, 0, 0)
     assert (await stored(store)) == ["E0", "E1", "E2", "E3"]
     assert handler.slots(1) is before
+
+
+async def test_what_happens_while_history_is_told_again_is_told_once(
+    handler: EventHandler,
+) -> None:
+    """As news, and not as history besides."""
+    await handler.handle_printer_event(inserted(1, 1, event_id="A"))
+    await handler.handle_printer_event(removed(1, 1, event_id="B"))
+    told: list[tuple[str, bool]] = []
+
+    def listen(event: dict[str, Any], _: PrinterSlots) -> None:
+        told.append((event["event_id"], "replay" in event["meta"]))
+        if len(told) == 1:
+            now = datetime.now(UTC).isoformat()
+            handler.put(inserted(1, 2, event_id="C") | {"event_at": now})
+
+    handler.subscribe(1, listen)
+    with patch("custom_components.filament_slots.core.handler._REPLAY_PAGE", 1):
+        assert await handler.replay_events(EventFilter()) == 2
+    await handler.drain()
+    assert sorted(told) == [("A", True), ("B", True), ("C", False)]
 
 
 async def test_history_is_told_again_to_listeners_only(

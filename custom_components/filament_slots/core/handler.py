@@ -266,6 +266,8 @@ class EventHandler:
         Events of printers that are not known are left out. Raises sqlite3.Error or
         StoreClosedError where the history cannot be read.
         """
+        # What happens meanwhile is told once, as news.
+        wanted = replace(wanted, until=wanted.until or datetime.now(UTC))
         told, cursor = 0, None
         while True:
             page = await read_events(

@@ -5,7 +5,7 @@ the row's number stands for it and orders the events of several printers, too.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 import json
 import logging
@@ -21,12 +21,15 @@ from .store import Store
 
 _LOGGER = logging.getLogger(__name__)
 
+_FOUND: Final = """
+    SELECT {distinct} {key} AS id FROM {source}
+    WHERE {conditions}
+    ORDER BY {key} {order} LIMIT :limit
+"""
+_ONE_OF: Final = "SELECT * FROM ({found})"
+_TOGETHER: Final = "{found} ORDER BY id {order} LIMIT :limit"
 _PAGE: Final = """
-    WITH page AS (
-        SELECT {distinct} {key} AS id FROM {source}
-        WHERE {conditions}
-        ORDER BY {key} {order} LIMIT :limit
-    )
+    WITH page AS ({found})
     SELECT e.*, spools.external_id, context.json AS context, filament.json AS filament
     FROM page
     JOIN slot_events AS e ON e.id = page.id
@@ -141,29 +144,58 @@ def events_query(
     """
     if (wanted.unit or wanted.slot) and wanted.printer_id is None:
         raise ValueError("a unit or a slot needs its printer")
-    by_slot = bool(wanted.slot or wanted.external_id or wanted.unit)
-    source = (
-        "event_slots AS about CROSS JOIN slot_events AS e ON e.id = about.event"
-        if by_slot
-        else f"slot_events AS e {_index(wanted)}"
-    )
-    key = "about.event" if by_slot else "e.id"
-    parameters = {"limit": limit + 1, "cursor": cursor} | _parameters(wanted)
-    conditions = _conditions(wanted, by_slot=by_slot)
+    order = "DESC" if newest_first else "ASC"
     first, last = _range(wanted, cursor, newest_first=newest_first)
+    found = [
+        _found(replace(wanted, event_types=types), first, last, order)
+        for types in _apart(wanted)
+    ]
+    if len(found) > 1:
+        each = " UNION ALL ".join(_ONE_OF.format(found=one) for one in found)
+        found = [_TOGETHER.format(found=each, order=order)]
+    query = _PAGE.format(found=found[0], order=order)
+    return query, {"limit": limit + 1, "cursor": cursor} | _parameters(wanted)
+
+
+def _by_slot(wanted: EventFilter) -> bool:
+    """Return whether what events are about leads to them."""
+    return bool(wanted.slot or wanted.external_id or wanted.unit)
+
+
+def _apart(wanted: EventFilter) -> list[frozenset[EventType]]:
+    """Return the types that have to be looked for on their own.
+
+    A type that is rare is found by its index only, which holds one type in order.
+    """
+    types = wanted.event_types
+    if types == frozenset(EventType):
+        return [frozenset()]
+    if _by_slot(wanted) or wanted.correlation_id is not None or not types:
+        return [types]
+    return [frozenset({kind}) for kind in sorted(types)]
+
+
+def _found(wanted: EventFilter, first: str, last: str, order: str) -> str:
+    """Return the query of the rows of a page."""
+    by_slot = _by_slot(wanted)
+    key = "about.event" if by_slot else "e.id"
+    conditions = _conditions(wanted, by_slot=by_slot)
     if first:
         conditions.append(f"{key} >= {first}")
     if last:
         conditions.append(f"{key} <= {last}")
-    query = _PAGE.format(
+    return _FOUND.format(
         key=key,
         # One ams_state may be about several slots of a unit.
         distinct="DISTINCT" if by_slot else "",
-        source=source,
+        source=(
+            "event_slots AS about CROSS JOIN slot_events AS e ON e.id = about.event"
+            if by_slot
+            else f"slot_events AS e {_index(wanted)}"
+        ),
         conditions=" AND ".join(conditions) or "TRUE",
-        order="DESC" if newest_first else "ASC",
+        order=order,
     )
-    return query, parameters
 
 
 def _range(

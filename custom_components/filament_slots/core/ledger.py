@@ -1,5 +1,6 @@
 """What the writer knows of a printer."""
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -33,10 +34,10 @@ class Ledger:
     known: Known
     stale: bool = False
     late: set[str] = field(default_factory=set)
-    recent: dict[str, None] = field(default_factory=dict)
+    recent: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
     def note(self, event_id: str) -> None:
         """Know an event, in place of the oldest."""
         self.recent[event_id] = None
         if len(self.recent) > MAX_RECENT:
-            del self.recent[next(iter(self.recent))]
+            self.recent.popitem(last=False)

@@ -1,7 +1,7 @@
 """One printer's events on their way to the writer: in their order, so many at a time."""
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -39,7 +39,9 @@ class PrinterQueue:
         """Begin empty."""
         self._hand_over = hand_over
         self._refuse = refuse
-        self._waiting: deque[Waiting] = deque()
+        self._waiting: OrderedDict[Waiting, None] = OrderedDict()
+        # Those of them that are pictures: one is found without a search.
+        self._pictures: OrderedDict[Waiting, None] = OrderedDict()
         self._in_flight = 0
         self.idle = asyncio.Event()
         self.idle.set()
@@ -52,7 +54,9 @@ class PrinterQueue:
     def put(self, waiting: Waiting) -> None:
         """Queue an event; of too many, one is refused."""
         self.idle.clear()
-        self._waiting.append(waiting)
+        self._waiting[waiting] = None
+        if _is_picture(waiting.event):
+            self._pictures[waiting] = None
         if len(self._waiting) > QUEUE_LIMIT:
             self._make_room()
         self._fill_window()
@@ -67,16 +71,20 @@ class PrinterQueue:
     def _fill_window(self) -> None:
         while self._waiting and self._in_flight < WINDOW:
             self._in_flight += 1
-            self._hand_over(self._waiting.popleft())
+            waiting, _ = self._waiting.popitem(last=False)
+            self._pictures.pop(waiting, None)
+            self._hand_over(waiting)
 
     def _make_room(self) -> None:
         """Refuse the oldest `ams_state`, as a later one says it all again; or the newest."""
-        refused = next(filter(_is_picture, self._waiting), self._waiting[-1])
-        self._waiting.remove(refused)
+        if self._pictures:
+            refused, _ = self._pictures.popitem(last=False)
+            del self._waiting[refused]
+        else:
+            refused, _ = self._waiting.popitem()
         self._in_flight += 1
         self._refuse(refused)
 
 
-def _is_picture(waiting: Waiting) -> bool:
-    event = waiting.event
+def _is_picture(event: object) -> bool:
     return isinstance(event, Mapping) and event.get("event_type") == EventType.AMS_STATE

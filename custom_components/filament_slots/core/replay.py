@@ -16,9 +16,10 @@ from .packing import pack_time, rows
 from .recorder import Recorder, whole_state
 from .seen_events import is_in_history
 
+# What has failed more often than others lets them go first.
 _FAILED: Final = """
     SELECT id, printer_id, payload, sequence, about, place FROM failed_events
-    WHERE outcome = 'failed' ORDER BY sequence, id LIMIT :limit
+    WHERE outcome = 'failed' ORDER BY attempts, sequence, id LIMIT :limit
 """
 _FAILED_AGAIN: Final = """
     UPDATE failed_events
@@ -43,6 +44,7 @@ def replay_failed(
 ) -> Replayed:
     """Write the first so many failed events into history, in the order of their sequence.
 
+    Those that fail again come after the others the next time.
     The slots have followed them already: what is true now is not touched.
     """
     for ledger in ledgers.values():
