@@ -249,6 +249,9 @@ async def test_a_finish_that_fails_stops_nobody(
         def run(self, db: sqlite3.Connection) -> None:
             """Do nothing."""
 
+        def complete(self, db: sqlite3.Connection) -> None:
+            """Do nothing."""
+
         def finish(self) -> None:
             raise RuntimeError
 

@@ -365,13 +365,15 @@ def _differs(before: StoredSlot, after: StoredSlot) -> bool:
         return True
     if before.filament is None or after.filament is None:
         return before.filament is not after.filament
-    return before.filament.model_copy(
-        update=_LEFT_ON_SPOOL
-    ) != after.filament.model_copy(update=_LEFT_ON_SPOOL)
+    told, now = vars(before.filament), vars(after.filament)
+    return told | _LEFT_ON_SPOOL != now | _LEFT_ON_SPOOL
 
 
 def _known(filament: Filament | None) -> Filament | None:
-    return None if filament == _NO_FILAMENT else filament
+    # As `==` of the two, in a tenth of the time: they hold nothing but plain values.
+    if filament is None or vars(filament) == vars(_NO_FILAMENT):
+        return None
+    return filament
 
 
 def _filament(value: object) -> Filament | None:

@@ -115,6 +115,10 @@ class Assignment:
         self._ledger.known = Known(slots, known.silent)
         self.event = standard_event(event)
 
+    def complete(self, db: sqlite3.Connection) -> None:
+        """Write what is in the slots now."""
+        self._recorder.flush(db)
+
     def undo(self) -> None:
         """Go back to what was known before the last run."""
         self._ledger.known = self._before

@@ -360,6 +360,7 @@ class EventHandler:
             restore_printer(db, printer_id, printer.known)
             slots = printer.ledger.known.slots
             self._recorder.record(db, printer_id, slots, whole_state(slots))
+        self._recorder.flush(db)
 
     def _with_queue(self, printer: _Printer) -> _Printer:
         printer.queue = PrinterQueue(

@@ -42,6 +42,9 @@ class Job(Protocol):
     def run(self, db: sqlite3.Connection) -> None:
         """Do it, in a transaction on the writer thread; may be called again."""
 
+    def complete(self, db: sqlite3.Connection) -> None:
+        """Write what it left to the end, when all jobs of the transaction have run."""
+
     def undo(self) -> None:
         """Forget what the last run did in memory: it has been rolled back."""
 
@@ -94,6 +97,9 @@ class Call[T]:
     def run(self, db: sqlite3.Connection) -> None:
         """Do it."""
         self._result = self._work(db)
+
+    def complete(self, db: sqlite3.Connection) -> None:
+        """Nothing is left."""
 
     def undo(self) -> None:
         """Leave the result to the next run."""

@@ -61,6 +61,10 @@ class LateRecording:
             remember(db, [self._id])
         self._ledger.late.discard(self._id)
 
+    def complete(self, db: sqlite3.Connection) -> None:
+        """Write what is in the slots now."""
+        self._recorder.flush(db)
+
     def undo(self) -> None:
         """Wait on."""
         self._ledger.late.add(self._id)

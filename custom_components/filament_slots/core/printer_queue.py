@@ -11,8 +11,9 @@ from .lanes import MAX_BATCH
 from .recording import Outcome
 
 QUEUE_LIMIT: Final = 100_000
-# While one batch is written the next one gets ready.
-WINDOW: Final = 2 * MAX_BATCH
+# As many as a transaction takes; more that live at once only keep the garbage
+# collector busy.
+WINDOW: Final = MAX_BATCH
 
 
 @dataclass(slots=True, eq=False)

@@ -134,7 +134,8 @@ class Recorder:
         self._slot_ids: dict[tuple[int, SlotKey], int] = {}
         self._labels: dict[int, str | None] = {}
         self._fragment_ids: dict[str, int] = {}
-        self._spool_ids: dict[Identifiers, int] = {}
+        self._spool_ids: dict[tuple[str | None, str | None], int] = {}
+        self._unwritten: dict[int, StoredSlot] = {}
 
     def forget(self) -> None:
         """Drop what is remembered: some of it may have been rolled back."""
@@ -142,6 +143,22 @@ class Recorder:
         self._labels.clear()
         self._fragment_ids.clear()
         self._spool_ids.clear()
+        self._unwritten.clear()
+
+    def flush(self, db: sqlite3.Connection) -> None:
+        """Write what is in the slots now; the last thing in a transaction.
+
+        Of a slot that changes a hundred times in one, only the last is worth it.
+        """
+        if self._unwritten:
+            db.executemany(
+                _PUT_ASSIGNMENT,
+                [
+                    _assignment(slot_id, slot)
+                    for slot_id, slot in self._unwritten.items()
+                ],
+            )
+            self._unwritten.clear()
 
     def record(
         self,
@@ -150,7 +167,10 @@ class Recorder:
         slots: PrinterSlots,
         changes: Sequence[Row],
     ) -> None:
-        """Write what one event changed; `slots` are those after it."""
+        """Write what one event changed; `slots` are those after it.
+
+        What is in them now waits for `flush`.
+        """
         told_by_event = False
         for row in changes:
             match row:
@@ -185,24 +205,7 @@ class Recorder:
             ).fetchone()
             self._slot_ids[place] = slot_id
             self._labels[slot_id] = slot.label
-        db.execute(
-            _PUT_ASSIGNMENT,
-            {
-                "slot_id": slot_id,
-                "present": slot.present,
-                "active": slot.active,
-                "rfid_uid": slot.identifiers.rfid_uid,
-                "external_id": slot.identifiers.external_id,
-                "vendor_tag": slot.identifiers.vendor_tag,
-                "assigned_external_id": slot.assigned_external_id,
-                "assigned_label": slot.assigned_label,
-                "filament": slot.filament and slot.filament.as_json(),
-                "unknown_reported": slot.unknown_reported,
-                "inserted_at": pack_time(slot.inserted_at),
-                "updated_at": pack_time(slot.updated_at),
-                "identifiable": slot.identifiable,
-            },
-        )
+        self._unwritten[slot_id] = slot
 
     def put_event(
         self,
@@ -290,12 +293,13 @@ class Recorder:
         """Return the row of a spool, made where it is new; None without identity."""
         if identifiers.external_id is None and identifiers.rfid_uid is None:
             return None
-        spool_id = self._spool_ids.get(identifiers)
+        known_as = (identifiers.external_id, identifiers.rfid_uid)
+        spool_id = self._spool_ids.get(known_as)
         if spool_id is None:
             spool_id = find_or_make_spool(db, slot_id, identifiers)
             if len(self._spool_ids) >= _MAX_CACHED:
                 self._spool_ids.clear()
-            self._spool_ids[identifiers] = spool_id
+            self._spool_ids[known_as] = spool_id
         if moves:
             db.execute(
                 "UPDATE spools SET last_slot_id = :slot_id"
@@ -308,7 +312,8 @@ class Recorder:
         self, db: sqlite3.Connection, identifiers: Identifiers
     ) -> dict[str, Any] | None:
         """Return where a spool was last, or None for one never seen before."""
-        spool_id = self._spool_ids.get(identifiers) or find_spool(db, identifiers)
+        known_as = (identifiers.external_id, identifiers.rfid_uid)
+        spool_id = self._spool_ids.get(known_as) or find_spool(db, identifiers)
         if spool_id is None:
             return None
         printer_id, unit_no, slot_no, label = db.execute(
@@ -340,6 +345,24 @@ class Recorder:
                 _PUT_FRAGMENT, {"json": text}
             ).fetchone()
         return self._fragment_ids[text]
+
+
+def _assignment(slot_id: int, slot: StoredSlot) -> dict[str, Any]:
+    return {
+        "slot_id": slot_id,
+        "present": slot.present,
+        "active": slot.active,
+        "rfid_uid": slot.identifiers.rfid_uid,
+        "external_id": slot.identifiers.external_id,
+        "vendor_tag": slot.identifiers.vendor_tag,
+        "assigned_external_id": slot.assigned_external_id,
+        "assigned_label": slot.assigned_label,
+        "filament": slot.filament and slot.filament.as_json(),
+        "unknown_reported": slot.unknown_reported,
+        "inserted_at": pack_time(slot.inserted_at),
+        "updated_at": pack_time(slot.updated_at),
+        "identifiable": slot.identifiable,
+    }
 
 
 def _state_columns(event: AmsStateEvent, meta: dict[str, Any]) -> dict[str, Any]:

@@ -139,6 +139,10 @@ class Recording:
         ledger.known = Known(self.slots, silent)
         ledger.note(self._id)
 
+    def complete(self, db: sqlite3.Connection) -> None:
+        """Write what is in the slots now."""
+        self._recorder.flush(db)
+
     def undo(self) -> None:
         """Go back to what was known before the last run."""
         self._ledger.known = self._before
@@ -239,6 +243,9 @@ class Refusal:
             last_at=self._at,
             payload=_payload(self._event),
         )
+
+    def complete(self, db: sqlite3.Connection) -> None:
+        """Nothing is left."""
 
     def undo(self) -> None:
         """Nothing is held in memory."""

@@ -51,6 +51,7 @@ def replay_failed(
         if ledger.stale:
             slots = ledger.known.slots
             recorder.record(db, ledger.printer_id, slots, whole_state(slots))
+    recorder.flush(db)
     replayed = failed = 0
     for row in rows(db, _FAILED, {"limit": batch_size}):
         db.execute("SAVEPOINT replay")

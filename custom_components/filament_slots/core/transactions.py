@@ -31,6 +31,8 @@ def run_all(db: sqlite3.Connection, batch: list[Try]) -> tuple[list[Try], list[T
         for attempt in batch:
             ran.append(attempt)
             attempt.job.run(db)
+        for attempt in batch:
+            attempt.job.complete(db)
         db.execute("COMMIT")
     except Exception as err:
         _roll_back(db, ran)
@@ -88,6 +90,7 @@ def _ran(db: sqlite3.Connection, attempt: Try) -> bool:
     db.execute("SAVEPOINT job")
     try:
         attempt.job.run(db)
+        attempt.job.complete(db)
     except Exception as err:
         attempt.job.undo()
         if database_at_fault(err):
