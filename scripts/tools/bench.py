@@ -29,11 +29,15 @@ class Bar:
     def row(self, number: float) -> str:
         """Return the line of the table."""
         if self.bar is None:
-            return f"| {self.what} | {number:,.4g} {self.unit} | | |"
+            return f"| {self.what} | {self._told(number)} | | |"
         met = {"≤": operator.le, "≥": operator.ge, "<": operator.lt}[self.sign]
         verdict = "met" if met(number, self.bar) else "MISSED"
-        bar = f"{self.sign} {self.bar:,.4g} {self.unit}"
-        return f"| {self.what} | {number:,.4g} {self.unit} | {bar} | {verdict} |"
+        told, bar = self._told(number), self._told(self.bar)
+        return f"| {self.what} | {told} | {self.sign} {bar} | {verdict} |"
+
+    def _told(self, number: float) -> str:
+        digits = f"{number:,.0f}" if number >= 1000 else f"{number:.4g}"
+        return f"{digits} {self.unit}".rstrip()
 
 
 def _decode() -> Iterator[str]:
