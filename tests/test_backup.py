@@ -113,10 +113,13 @@ async def _flow(driver: ScriptedDriver) -> None:
         await asyncio.sleep(0.001)
 
 
-async def test_without_a_printer_there_is_nothing_to_do(hass: HomeAssistant) -> None:
-    """The platform is loaded all the same."""
+async def test_without_a_printer_there_is_nothing_to_do(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The platform is loaded all the same, and has nothing to complain of."""
     await backup.async_pre_backup(hass)
     await backup.async_post_backup(hass)
+    assert "The store could not be" not in caplog.text
 
 
 async def test_a_store_in_trouble_never_costs_the_backup(

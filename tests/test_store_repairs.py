@@ -93,6 +93,8 @@ async def test_an_illness_of_the_database_is_named_and_clears_itself(
     ill.fall()
     await async_deliver(hass, entry, spool_event("spool_inserted", 1))
     await until(hass, {"store_locked"})
+    (slot,) = core.handler.slots(driver_of(entry).printer_id).slots.values()
+    assert slot.present
     ill.mend()
     await until(hass, set())
 

@@ -132,3 +132,19 @@ async def test_what_cannot_go_stays_even_if_the_store_is_too_large(
         await handler.handle_printer_event(inserted(1, number % 4 + 1, tag="A"))
     await handler.purge(NOW, {}, max_bytes=1)
     assert await count(store, "slot_events") == 4
+
+
+async def test_a_purge_takes_nothing_from_an_event_of_the_same_transaction(
+    handler: EventHandler, store: Store
+) -> None:
+    """What it makes the handler forget is not what is still to be written."""
+    await store.hold(60)
+    event = asyncio.create_task(handler.handle_printer_event(inserted(1, 1, tag="A")))
+    deleting = asyncio.create_task(store.write(lambda db: handler._recorder.forget()))
+    await asyncio.sleep(0)
+    store.release()
+    await asyncio.gather(event, deleting)
+    assert handler.health()["commits"] == 2
+    again = EventHandler(store)
+    await register(again)
+    assert again.slots(1) == handler.slots(1)

@@ -122,7 +122,7 @@ class Assignment:
     def undo(self) -> None:
         """Go back to what was known before the last run."""
         self._ledger.known = self._before
-        self._recorder.forget()
+        self._recorder.roll_back()
         self._forget_result()
 
     def give_up(self, db: sqlite3.Connection | None, failure: Failure) -> None:

@@ -218,7 +218,7 @@ class EventHandler:
         async with self._past:
             replayed = await self._store.write(
                 lambda db: replay_failed(db, self._recorder, ledgers, batch_size),
-                self._recorder.forget,
+                self._recorder.roll_back,
             )
         self.failures_changed()
         return replayed
@@ -354,7 +354,7 @@ class EventHandler:
 
     def _fill(self, db: sqlite3.Connection) -> None:
         """Write what is known into a new file; on the writer thread."""
-        self._recorder.forget()
+        self._recorder.roll_back()
         for printer_id, printer in tuple(self._printers.items()):
             assert printer.known is not None
             restore_printer(db, printer_id, printer.known)

@@ -68,7 +68,7 @@ class LateRecording:
     def undo(self) -> None:
         """Wait on."""
         self._ledger.late.add(self._id)
-        self._recorder.forget()
+        self._recorder.roll_back()
 
     def give_up(self, db: sqlite3.Connection | None, failure: Failure) -> None:
         """Keep it with the failed ones."""

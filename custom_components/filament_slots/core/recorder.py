@@ -138,11 +138,15 @@ class Recorder:
         self._unwritten: dict[int, StoredSlot] = {}
 
     def forget(self) -> None:
-        """Drop what is remembered: some of it may have been rolled back."""
+        """Drop the row ids: some of the rows may have gone."""
         self._slot_ids.clear()
         self._labels.clear()
         self._fragment_ids.clear()
         self._spool_ids.clear()
+
+    def roll_back(self) -> None:
+        """Drop what was done in a transaction that is undone, and is still to be done."""
+        self.forget()
         self._unwritten.clear()
 
     def flush(self, db: sqlite3.Connection) -> None:

@@ -149,7 +149,7 @@ class Recording:
         self._ledger.stale = self._was_stale
         if self.outcome is not Outcome.DUPLICATE:
             self._ledger.recent.pop(self._id, None)
-        self._recorder.forget()
+        self._recorder.roll_back()
         if self._fulfilled is not None:
             self._expectations.give_back(self._fulfilled)
             self._fulfilled = None
