@@ -8,7 +8,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.coordinator import SlotCoordinator
 from custom_components.filament_slots.drivers.base import DriverStatus
-from custom_components.filament_slots.shared import async_shared_core
+from custom_components.filament_slots.runtime import async_shared_core
 
 if TYPE_CHECKING:
     from .scripted_drivers.scripted.driver import Driver as ScriptedDriver

@@ -13,9 +13,12 @@ import pytest
 
 from custom_components.filament_slots import backup
 from custom_components.filament_slots.const import DOMAIN
-from custom_components.filament_slots.core.history import EventFilter, read_events
-from custom_components.filament_slots.core.store import Store
-from custom_components.filament_slots.shared import async_shared_core
+from custom_components.filament_slots.core.engine.store import Store
+from custom_components.filament_slots.core.tables.history import (
+    EventFilter,
+    read_events,
+)
+from custom_components.filament_slots.runtime import async_shared_core
 
 from .common import async_deliver, async_set_up, driver_of, make_entry, spool_event
 

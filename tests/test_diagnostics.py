@@ -24,7 +24,7 @@ from pytest_homeassistant_custom_component.components.diagnostics import (
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.filament_slots.const import DOMAIN
-from custom_components.filament_slots.core.store import Store
+from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.drivers.bambulab_mqtt.capture import (
     as_frame as bambu_frame,
 )
@@ -32,7 +32,7 @@ from custom_components.filament_slots.drivers.moonraker_filament.capture import 
     as_frame as moonraker_frame,
 )
 from custom_components.filament_slots.drivers.registry import load_driver_now
-from custom_components.filament_slots.drivers.standins import StandIns
+from custom_components.filament_slots.redaction import StandIns
 from scripts.tools.replay import read_capture, replay
 
 from .common import (

@@ -21,7 +21,7 @@ package = types.ModuleType("custom_components.filament_slots")
 package.__path__ = ["custom_components/filament_slots"]
 sys.modules[package.__name__] = package
 
-names = [f"{package.__name__}.{part}" for part in ("events", "drivers", "core")]
+names = [f"{package.__name__}.{part}" for part in ("model", "redaction", "drivers", "core")]
 for part in ("drivers", "core"):
     path = f"custom_components/filament_slots/{part}"
     names += [m.name for m in pkgutil.walk_packages([path], f"{package.__name__}.{part}.")]
@@ -36,12 +36,12 @@ def test_every_file_imports_only_from_its_own_floor_or_lower() -> None:
     assert result.returncode == 0, result.stdout
 
 
-def test_events_drivers_and_core_need_no_home_assistant() -> None:
+def test_model_drivers_and_core_need_no_home_assistant() -> None:
     result = _run(sys.executable, "-c", IMPORT_WITHOUT_HOME_ASSISTANT)
 
     assert result.returncode == 0, result.stderr
     imported = {name.rpartition(".")[2] for name in result.stdout.split()}
-    assert {"events", "tracker", "store", "driver"} <= imported
+    assert {"model", "tracker", "store", "driver"} <= imported
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:

@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.common import (
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.filament_slots.drivers.base import DriverStatus, ErrorCode
-from custom_components.filament_slots.events import Filament, Identifiers, StoredSlot
+from custom_components.filament_slots.model import Filament, Identifiers, StoredSlot
 from custom_components.filament_slots.sensor import FILAMENT
 
 from .common import (

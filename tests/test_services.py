@@ -24,12 +24,12 @@ import yaml
 
 from custom_components.filament_slots import services
 from custom_components.filament_slots.const import DOMAIN
-from custom_components.filament_slots.core.audit import read_audit
-from custom_components.filament_slots.core.recorder import Recorder
-from custom_components.filament_slots.core.store import Store
+from custom_components.filament_slots.core.engine.store import Store
+from custom_components.filament_slots.core.tables.audit import read_audit
+from custom_components.filament_slots.core.tables.row_writer import Recorder
 from custom_components.filament_slots.drivers.base import DriverStatus
-from custom_components.filament_slots.events import EventType, SlotStatus
-from custom_components.filament_slots.shared import async_shared_core
+from custom_components.filament_slots.model import EventType, SlotStatus
+from custom_components.filament_slots.runtime import async_shared_core
 
 from .common import (
     AT,

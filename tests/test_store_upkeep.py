@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.retention import Keep
+from custom_components.filament_slots.core.tables.retention import Keep
 from custom_components.filament_slots.store_upkeep import async_purge
 
 MEGABYTE = 1024 * 1024

@@ -19,12 +19,12 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.filament_slots import system_health
 from custom_components.filament_slots.const import DOMAIN
-from custom_components.filament_slots.core import jobs, writer
+from custom_components.filament_slots.core.engine import jobs, writer
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.recorder import Recorder
-from custom_components.filament_slots.core.schema import MIGRATIONS
+from custom_components.filament_slots.core.tables.row_writer import Recorder
+from custom_components.filament_slots.core.tables.schema import MIGRATIONS
 from custom_components.filament_slots.drivers.base import DriverStatus
-from custom_components.filament_slots.shared import async_shared_core
+from custom_components.filament_slots.runtime import async_shared_core
 
 from .common import (
     AT,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from custom_components.filament_slots import binary_sensor, button, event, sensor
+from custom_components.filament_slots.driver_host import SETTLE_TIMES
 from custom_components.filament_slots.drivers.bambulab_mqtt.driver import (
     Driver as BambuDriver,
 )
@@ -17,11 +18,10 @@ from custom_components.filament_slots.drivers.base import DriverStatus, ErrorCod
 from custom_components.filament_slots.drivers.moonraker_filament.driver import (
     Driver as MoonrakerDriver,
 )
-from custom_components.filament_slots.events import SlotStatus
 from custom_components.filament_slots.forms import asked_fields
-from custom_components.filament_slots.hosting import SETTLE_TIMES
+from custom_components.filament_slots.model import SlotStatus
 from custom_components.filament_slots.repairs import REPAIRS
-from custom_components.filament_slots.store_issues import STORE_ISSUES
+from custom_components.filament_slots.repairs_store import STORE_ISSUES
 from custom_components.filament_slots.store_upkeep import HISTORY_OPTIONS
 
 FOLDER = Path(binary_sensor.__file__).parent

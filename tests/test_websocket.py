@@ -20,9 +20,9 @@ from pytest_homeassistant_custom_component.typing import (
 )
 
 from custom_components.filament_slots.const import DOMAIN
-from custom_components.filament_slots.core.store import Store
+from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.drivers.base import DriverStatus, ErrorCode
-from custom_components.filament_slots.shared import async_shared_core
+from custom_components.filament_slots.runtime import async_shared_core
 
 from .common import (
     NO_TAG,

@@ -11,15 +11,15 @@ from pydantic import ValidationError
 
 from .const import CONF_DRIVER_KEY, DOMAIN, ENTRY_VERSION, PLATFORMS
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
+from .core.engine.errors import NewerStoreError
 from .core.handler import EventHandler
-from .core.problems import NewerStoreError
 from .discovery import async_listen
 from .drivers.base import Driver, DriverError, ErrorCode
 from .drivers.registry import load_driver
 from .frontend import async_register_frontend
 from .repairs import async_forget_issues, async_show_issue
+from .runtime import SharedCore, async_shared_core
 from .services import async_setup_services
-from .shared import SharedCore, async_shared_core
 from .websocket import async_register_commands
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)

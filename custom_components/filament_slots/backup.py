@@ -4,7 +4,7 @@ import logging
 
 from homeassistant.core import HomeAssistant
 
-from .shared import async_shared_core
+from .runtime import async_shared_core
 
 _LOGGER = logging.getLogger(__name__)
 

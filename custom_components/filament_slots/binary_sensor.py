@@ -22,7 +22,7 @@ from .entity import (
     async_add_as_seen,
     has_sensor,
 )
-from .events import StoredSlot, StoredUnit
+from .model import StoredSlot, StoredUnit
 
 # Nothing is asked for here: the coordinator is told.
 PARALLEL_UPDATES = 0

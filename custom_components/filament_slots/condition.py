@@ -21,7 +21,7 @@ import probatio
 
 from .const import DOMAIN
 from .coordinator import FilamentSlotsConfigEntry
-from .events import SlotStatus, StoredSlot
+from .model import SlotStatus, StoredSlot
 from .targets import CONF_MATERIAL, TEXTS, SlotPlace, SlotTarget, among, validate
 
 _BEHAVIOR = {

@@ -29,6 +29,7 @@ from .const import (
     ENTRY_VERSION,
 )
 from .discovery import async_heal_address_soon
+from .driver_host import async_probe, driver_config, driver_timings
 from .drivers.base import Driver, DriverError, ErrorCode, ProbeResult
 from .drivers.registry import available_drivers, load_driver
 from .forms import (
@@ -41,7 +42,6 @@ from .forms import (
     settle_form,
     shown,
 )
-from .hosting import async_probe, driver_config, driver_timings
 from .store_upkeep import HISTORY_OPTIONS, history_option
 
 _MOONRAKER = "moonraker_filament"

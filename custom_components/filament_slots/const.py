@@ -4,7 +4,7 @@ from typing import Final
 
 from homeassistant.const import Platform
 
-from .events import EventType
+from .model import EventType
 
 DOMAIN: Final = "filament_slots"
 

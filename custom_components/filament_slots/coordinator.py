@@ -17,13 +17,13 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.signal_type import SignalType
 
 from .const import CONF_MODEL, DOMAIN, SPOOL_EVENTS
-from .core.ams_slots import PrinterSlots, SlotKey
+from .core.slot_state import PrinterSlots, SlotKey
 from .devices import PrinterDevices, UnitKey
+from .driver_host import DriverLog, driver_config, driver_services, driver_timings
 from .drivers.base import Driver, DriverStatus, EventEmitter
-from .events import SCHEMA_VERSION, StoredSlot, StoredUnit
-from .hosting import DriverLog, driver_config, driver_services, driver_timings
+from .model import SCHEMA_VERSION, StoredSlot, StoredUnit
 from .repairs import async_clear_issues, async_manage_issues, present_error
-from .shared import SharedCore
+from .runtime import SharedCore
 
 _LOGGER = logging.getLogger(__name__)
 

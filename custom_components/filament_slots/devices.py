@@ -8,8 +8,8 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import ChildDeviceInfo, DeviceInfo
 
 from .const import DOMAIN
-from .core.ams_slots import PrinterSlots, SlotKey
-from .events import StoredSlot, StoredUnit
+from .core.slot_state import PrinterSlots, SlotKey
+from .model import StoredSlot, StoredUnit
 
 type UnitKey = str
 

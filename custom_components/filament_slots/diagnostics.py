@@ -13,13 +13,13 @@ from homeassistant.helpers import device_registry as dr
 
 from .const import CONF_DRIVER_KEY, CONF_MODEL
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
-from .core.audit import AuditEntry, read_audit
-from .core.jobs import StoreClosedError
+from .core.engine.jobs import StoreClosedError
+from .core.tables.audit import AuditEntry, read_audit
 from .drivers.base import DriverStatus
-from .drivers.standins import StandIns
-from .events import SCHEMA_VERSION
-from .pictures import Json, is_loaded, iso, printer_picture
-from .shared import async_shared_core
+from .model import SCHEMA_VERSION
+from .redaction import StandIns
+from .runtime import async_shared_core
+from .serializers import Json, is_loaded, iso, printer_picture
 
 # Everything else that a driver's config holds may be a secret of a driver to come.
 _SHOWN = {CONF_DRIVER_KEY, CONF_MODEL, "port", "verify_ssl"}

@@ -14,9 +14,9 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
-from .core.ams_slots import SlotKey
+from .core.slot_state import SlotKey
 from .devices import UnitKey
-from .events import StoredSlot, StoredUnit
+from .model import StoredSlot, StoredUnit
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,9 +10,9 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import SPOOL_EVENTS
 from .coordinator import FilamentSlotsConfigEntry
-from .core.ams_slots import SlotKey
+from .core.slot_state import SlotKey
 from .entity import Shows, SlotEntity, async_add_as_seen, has_sensor
-from .events import StoredSlot
+from .model import StoredSlot
 
 # Nothing is asked for here: the coordinator is told.
 PARALLEL_UPDATES = 0

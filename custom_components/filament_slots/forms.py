@@ -18,9 +18,9 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from .const import CONF_MAX_MEGABYTES
+from .driver_host import SETTLE_TIMES
 from .drivers.base import Driver
 from .drivers.timings import Timings
-from .hosting import SETTLE_TIMES
 from .store_upkeep import HISTORY_OPTIONS, history_option
 
 

@@ -14,8 +14,12 @@ from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
 from .drivers.base import DriverStatus, ErrorCode
-from .fix_flows import NewAddressFlow, NewCertificateFlow, entry_placeholders
-from .store_flows import STORE_FLOWS
+from .repairs_printer_flows import (
+    NewAddressFlow,
+    NewCertificateFlow,
+    entry_placeholders,
+)
+from .repairs_store_flows import STORE_FLOWS
 
 # Not what the driver met, but what that means for a printer that is switched on.
 UNREACHABLE = "unreachable"

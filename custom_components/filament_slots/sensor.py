@@ -32,7 +32,7 @@ from .entity import (
     async_add_as_seen,
     has_sensor,
 )
-from .events import Filament, SlotStatus, StoredSlot, StoredUnit
+from .model import Filament, SlotStatus, StoredSlot, StoredUnit
 
 # Nothing is asked for here: the coordinator is told.
 PARALLEL_UPDATES = 0

@@ -18,17 +18,17 @@ import probatio
 
 from .const import DOMAIN
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
-from .core.ams_slots import SlotKey
 from .core.assignments import AssignmentRefusedError
+from .core.engine.jobs import StoreClosedError
 from .core.expectations import Assigned, Expectation
-from .core.history import EventFilter, read_events
-from .core.jobs import StoreClosedError
+from .core.slot_state import SlotKey
+from .core.tables.history import EventFilter, read_events
 from .devices import UnitKey
 from .errors import failure, invalid
-from .events import MAX_LABEL, EventType, SlotStatus, iso_utc
-from .pictures import Json, printer_device_id, slot_pictures
-from .shared import SharedCore, async_shared_core
-from .store_services import async_setup_store_services, audited
+from .model import MAX_LABEL, EventType, SlotStatus, iso_utc
+from .runtime import SharedCore, async_shared_core
+from .serializers import Json, printer_device_id, slot_pictures
+from .services_store import async_setup_store_services, audited
 
 REFRESH_EVERY: Final = 60.0
 MAX_PAGE: Final = 500
@@ -325,7 +325,7 @@ def _printer_answer(hass: HomeAssistant, entry: FilamentSlotsConfigEntry) -> Jso
 def _slots(hass: HomeAssistant, place: _Place) -> list[Json]:
     """Return the slots of a place.
 
-    Each as `pictures.py` says, and beside it `{printer, printer_device_id,
+    Each as `serializers.py` says, and beside it `{printer, printer_device_id,
     unit_device_id, unit_label, entities: {sensor_filament: entity id, ...}, age}`
     age: seconds since the printer was last heard of, 0 while it is connected; null
     if it never was.

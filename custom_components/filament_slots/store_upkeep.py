@@ -17,7 +17,7 @@ from .const import (
     DOMAIN,
 )
 from .core.handler import EventHandler
-from .core.retention import Keep, Purged
+from .core.tables.retention import Keep, Purged
 
 # What an owner may want of history: the least, the most, and the usual.
 HISTORY_OPTIONS: Final[Mapping[str, tuple[int, int, int]]] = {

@@ -6,11 +6,11 @@ from homeassistant.components import system_health
 from homeassistant.core import HomeAssistant, callback
 
 from .const import DOMAIN
-from .core.history import EventFilter, read_events
-from .core.schema import MIGRATIONS
-from .events import SCHEMA_VERSION
-from .pictures import is_loaded
-from .shared import async_shared_core
+from .core.tables.history import EventFilter, read_events
+from .core.tables.schema import MIGRATIONS
+from .model import SCHEMA_VERSION
+from .runtime import async_shared_core
+from .serializers import is_loaded
 
 
 @callback

@@ -22,9 +22,9 @@ import probatio
 
 from .const import DOMAIN
 from .coordinator import SIGNAL_SPOOL_EVENT, SlotCoordinator
-from .core.ams_slots import SlotKey
+from .core.slot_state import SlotKey
 from .event import SPOOL
-from .events import EventType, Identifiers
+from .model import EventType, Identifiers
 from .targets import CONF_MATERIAL, TEXTS, SlotPlace, SlotTarget, among, validate
 
 CONF_IDENTITY: Final = "identity"

@@ -2,8 +2,8 @@
 
 Commands, all of them reading only:
 
-- `filament_slots/printers`: every printer, see `pictures.printer_picture`.
-- `filament_slots/slots` `{entry_id?}`: the slots of a printer or of all, see `pictures.py`.
+- `filament_slots/printers`: every printer, see `serializers.printer_picture`.
+- `filament_slots/slots` `{entry_id?}`: the slots of a printer or of all, see `serializers.py`.
 - `filament_slots/events`: history, a page at a time, see `_events`.
 - `filament_slots/subscribe`: the present state, then each change, see `_subscribe`.
 - `filament_slots/health`, `filament_slots/failed_events`: for administrators.
@@ -39,11 +39,17 @@ import probatio
 
 from .const import DOMAIN
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
-from .core.ams_slots import SlotKey
-from .core.history import EventFilter, FailedEvent, read_events, read_failed_events
-from .core.store import Store, StoreClosedError
-from .events import EventType
-from .pictures import (
+from .core.engine.store import Store, StoreClosedError
+from .core.slot_state import SlotKey
+from .core.tables.history import (
+    EventFilter,
+    FailedEvent,
+    read_events,
+    read_failed_events,
+)
+from .model import EventType
+from .runtime import async_shared_core
+from .serializers import (
     Json,
     is_loaded,
     iso,
@@ -51,8 +57,7 @@ from .pictures import (
     printer_picture,
     slot_pictures,
 )
-from .shared import async_shared_core
-from .subscription import Watch
+from .websocket_subscription import Watch
 
 ERR_NOT_LOADED: Final = "not_loaded"
 ERR_STORE_UNAVAILABLE: Final = "store_unavailable"

@@ -19,15 +19,18 @@ from unittest.mock import patch
 
 from ulid_transform import ulid_now
 
-from custom_components.filament_slots.core import database
+from custom_components.filament_slots.core.engine import database_file
+from custom_components.filament_slots.core.engine.store import Store
+from custom_components.filament_slots.core.engine.transactions import BEGIN
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.history import EventFilter, events_query
-from custom_components.filament_slots.core.packing import rows
-from custom_components.filament_slots.core.retention import Keep
-from custom_components.filament_slots.core.schema import migrate
-from custom_components.filament_slots.core.store import Store
-from custom_components.filament_slots.core.transactions import BEGIN
-from custom_components.filament_slots.events import EventType
+from custom_components.filament_slots.core.tables.history import (
+    EventFilter,
+    events_query,
+)
+from custom_components.filament_slots.core.tables.packing import rows
+from custom_components.filament_slots.core.tables.retention import Keep
+from custom_components.filament_slots.core.tables.schema import migrate
+from custom_components.filament_slots.model import EventType
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 # On the average: far more than a printer tells, so that a range of time holds many.
@@ -332,7 +335,7 @@ async def _statements(path: Path, count: int) -> list[tuple[str, Any]]:
         db.executed = executed
         return db
 
-    with patch.object(database, "connect", connect):
+    with patch.object(database_file, "connect", connect):
         store, handler, printer_id = await _open(path)
         for event in slot_events(printer_id, count):
             await handler.handle_printer_event(event)

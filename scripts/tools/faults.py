@@ -23,10 +23,10 @@ import time
 from typing import Any
 from unittest.mock import patch
 
-from custom_components.filament_slots.core import database, writer
+from custom_components.filament_slots.core.engine import database_file, writer
+from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.packing import unpack_id
-from custom_components.filament_slots.core.store import Store
+from custom_components.filament_slots.core.tables.packing import unpack_id
 
 _SLOTS = 4
 
@@ -228,7 +228,7 @@ async def full() -> Tally:
     """Let the disk have no page left."""
 
     connections: list[sqlite3.Connection] = []
-    connect = database.connect
+    connect = database_file.connect
 
     def note(path: Path) -> sqlite3.Connection:
         connections.append(connect(path))
@@ -243,7 +243,7 @@ async def full() -> Tally:
     async def mend(*_: object) -> None:
         await limit(2**30)
 
-    with patch.object(database, "connect", note):
+    with patch.object(database_file, "connect", note):
         return await _through("disk full", fall, mend)
 
 

@@ -23,9 +23,9 @@ PRINTER_ID = 1
 
 base = load("drivers.base")
 registry = load("drivers.registry")
-tracker = load("drivers.tracker")
-events = load("events")
-ams_slots = load("core.ams_slots")
+tracker = load("drivers.tracking.tracker")
+model = load("model")
+slot_state = load("core.slot_state")
 
 
 class CaptureError(Exception):
@@ -86,7 +86,7 @@ def replay(
     clock.tick(AFTER_THE_LAST_FRAME)
     slot_tracker.stop()
     for event in emitted:
-        slots, _ = ams_slots.apply(slots, events.parse_event(event))
+        slots, _ = slot_state.apply(slots, model.parse_event(event))
     return Replay(
         emitted, [_row(slot) for slot in sorted(slots.slots.values(), key=_order)]
     )
@@ -96,7 +96,7 @@ def _restored(state: Iterable[Mapping[str, Any]]) -> Any:
     """Return the slots of an earlier replay, as the core would have kept them."""
     rows = sorted(state, key=lambda row: row["ams_unit_no"] or 0)
     if not rows:
-        return ams_slots.PrinterSlots()
+        return slot_state.PrinterSlots()
     units = {
         number: [_slot_state(row) for row in group]
         for number, group in groupby(rows, key=lambda row: row["ams_unit_no"])
@@ -111,7 +111,7 @@ def _restored(state: Iterable[Mapping[str, Any]]) -> Any:
             for number, slots in units.items()
         ],
     }
-    slots, _ = ams_slots.apply(ams_slots.PrinterSlots(), events.parse_event(picture))
+    slots, _ = slot_state.apply(slot_state.PrinterSlots(), model.parse_event(picture))
     return slots
 
 

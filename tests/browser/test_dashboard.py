@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.store import Store
 
 from ..e2e.client import Client, HomeAssistantError
 from ..e2e.hass import HomeAssistant

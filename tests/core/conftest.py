@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.store import Store
 
 
 @pytest.fixture

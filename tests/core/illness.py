@@ -11,9 +11,9 @@ import sqlite3
 from typing import Any
 from unittest.mock import patch
 
-from custom_components.filament_slots.core import writer
-from custom_components.filament_slots.core.database import Opened
-from custom_components.filament_slots.core.store import Store
+from custom_components.filament_slots.core.engine import writer
+from custom_components.filament_slots.core.engine.database_file import Opened
+from custom_components.filament_slots.core.engine.store import Store
 
 
 class Illness(ABC):

@@ -11,24 +11,24 @@ from unittest.mock import patch
 
 import pytest
 
-from custom_components.filament_slots.core import recording
-from custom_components.filament_slots.core.ams_slots import PrinterSlots
+from custom_components.filament_slots.core import event_jobs
 from custom_components.filament_slots.core.assignments import (
     AssignmentRefusedError,
     Refused,
 )
+from custom_components.filament_slots.core.engine.jobs import RETRY_DELAYS
+from custom_components.filament_slots.core.engine.store import Store
+from custom_components.filament_slots.core.event_jobs import Outcome
 from custom_components.filament_slots.core.expectations import Assigned, Expectation
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.history import (
+from custom_components.filament_slots.core.slot_state import PrinterSlots
+from custom_components.filament_slots.core.tables.history import (
     EventFilter,
     read_events,
     read_failed_events,
 )
-from custom_components.filament_slots.core.jobs import RETRY_DELAYS
-from custom_components.filament_slots.core.recorder import Recorder
-from custom_components.filament_slots.core.recording import Outcome
-from custom_components.filament_slots.core.store import Store
-from custom_components.filament_slots.events import SlotStatus, StoredSlot, parse_event
+from custom_components.filament_slots.core.tables.row_writer import Recorder
+from custom_components.filament_slots.model import SlotStatus, StoredSlot, parse_event
 
 from .conftest import (
     count,
@@ -56,7 +56,7 @@ pytestmark = pytest.mark.usefixtures("quick_retries")
 def quick_retries() -> Iterator[None]:
     """Try again as often as ever, but at once."""
     with patch(
-        "custom_components.filament_slots.core.jobs.RETRY_DELAYS",
+        "custom_components.filament_slots.core.engine.jobs.RETRY_DELAYS",
         (0.0,) * len(RETRY_DELAYS),
     ):
         yield
@@ -359,7 +359,7 @@ async def test_an_assigned_spool_is_not_unknown_while_nothing_can_be_written(
     """Nobody is told, and nothing is left to be written later."""
     await handler.handle_printer_event(inserted(1, 1))
     await handler.assign(1, FIRST, SPOOL)
-    with patch.object(recording, "is_known", side_effect=ValueError):
+    with patch.object(event_jobs, "is_known", side_effect=ValueError):
         outcome = await handler.handle_printer_event(unknown(1, 1))
     assert outcome is Outcome.UNCHANGED
     assert len(told) == 2
@@ -513,7 +513,7 @@ async def test_an_insertion_that_cannot_be_worked_in_is_told_as_it_came(
 ) -> None:
     """With the identity it took."""
     expect(handler)
-    with patch.object(recording, "apply", side_effect=ValueError):
+    with patch.object(event_jobs, "apply", side_effect=ValueError):
         outcome = await handler.handle_printer_event(inserted(1, 1))
     assert outcome is Outcome.FAILED
     assert told[-1]["meta"] == {"assigned": SPOOL_META, "persisted": False}

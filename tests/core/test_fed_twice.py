@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from custom_components.filament_slots.core.engine.store import Store
+from custom_components.filament_slots.core.event_jobs import Outcome
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.recording import Outcome
-from custom_components.filament_slots.core.store import Store
 from scripts.tools import replay as tool
 from tests.printers.bambu_scenarios import SCENARIOS, Scenario
 from tests.test_replay import captures

@@ -12,18 +12,18 @@ from unittest.mock import patch
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
-from custom_components.filament_slots.core import printer_queue, recording
-from custom_components.filament_slots.core.ams_slots import PrinterSlots
+from custom_components.filament_slots.core import event_jobs, printer_queue
+from custom_components.filament_slots.core.engine.store import Store
+from custom_components.filament_slots.core.event_jobs import Outcome
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.history import (
+from custom_components.filament_slots.core.slot_state import PrinterSlots
+from custom_components.filament_slots.core.tables.history import (
     EventFilter,
     last_event,
     read_events,
     read_failed_events,
 )
-from custom_components.filament_slots.core.recorder import Recorder
-from custom_components.filament_slots.core.recording import Outcome
-from custom_components.filament_slots.core.store import Store
+from custom_components.filament_slots.core.tables.row_writer import Recorder
 
 from .conftest import (
     count,
@@ -190,7 +190,8 @@ async def test_of_rejected_events_only_the_newest_are_kept(
 ) -> None:
     """A driver gone mad must not fill the disk."""
     with patch(
-        "custom_components.filament_slots.core.failed_events.KEPT", {"rejected": 5}
+        "custom_components.filament_slots.core.tables.failed_events.KEPT",
+        {"rejected": 5},
     ):
         for number in range(12):
             await handler.handle_printer_event({"number": number})
@@ -314,8 +315,11 @@ async def test_ids_of_silent_events_are_bounded_in_memory_and_on_disk(
 ) -> None:
     """They reach the disk when there are many, and the oldest are forgotten."""
     with (
-        patch.object(recording, "MAX_SILENT", 3),
-        patch("custom_components.filament_slots.core.seen_events.SEEN_EVENTS_KEPT", 6),
+        patch.object(event_jobs, "MAX_SILENT", 3),
+        patch(
+            "custom_components.filament_slots.core.tables.seen_events.SEEN_EVENTS_KEPT",
+            6,
+        ),
     ):
         for number in range(13):
             await handler.handle_printer_event(state(event_id=f"E{number}"))
@@ -500,7 +504,7 @@ async def test_an_event_the_slots_cannot_take_in_is_failed_too(
 ) -> None:
     """A bug of ours must not end the pipeline."""
     before = handler.slots(1)
-    with patch.object(recording, "apply", side_effect=RuntimeError):
+    with patch.object(event_jobs, "apply", side_effect=RuntimeError):
         assert await handler.handle_printer_event(inserted(1, 1)) is Outcome.FAILED
     assert handler.slots(1) == before
     assert "could not be worked in" in caplog.text
@@ -511,7 +515,7 @@ async def test_a_refused_event_that_cannot_be_kept_is_still_rejected(
     handler: EventHandler,
 ) -> None:
     """The outcome is the same."""
-    with patch.object(recording, "put_failed_event", side_effect=RuntimeError):
+    with patch.object(event_jobs, "put_failed_event", side_effect=RuntimeError):
         assert await handler.handle_printer_event({}) is Outcome.REJECTED
 
 

@@ -11,17 +11,17 @@ from typing import Any
 from hypothesis import given, settings, strategies as st
 import pytest
 
+from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.history import (
+from custom_components.filament_slots.core.tables.history import (
     EventFilter,
     events_query,
     last_event,
     read_events,
 )
-from custom_components.filament_slots.core.packing import EPOCH, pack_time, rows
-from custom_components.filament_slots.core.schema import migrate
-from custom_components.filament_slots.core.store import Store
-from custom_components.filament_slots.events import EventType
+from custom_components.filament_slots.core.tables.packing import EPOCH, pack_time, rows
+from custom_components.filament_slots.core.tables.schema import migrate
+from custom_components.filament_slots.model import EventType
 
 from .conftest import (
     identifiers,

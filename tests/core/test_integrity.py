@@ -12,14 +12,17 @@ from unittest.mock import patch
 
 import pytest
 
-from custom_components.filament_slots.core import database, problems, writer
+from custom_components.filament_slots.core.engine import database_file, errors, writer
+from custom_components.filament_slots.core.engine.errors import Problem
+from custom_components.filament_slots.core.engine.store import Store
+from custom_components.filament_slots.core.event_jobs import Outcome
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.history import EventFilter, read_events
-from custom_components.filament_slots.core.problems import Problem
-from custom_components.filament_slots.core.recording import Outcome
-from custom_components.filament_slots.core.salvage import read_damaged
-from custom_components.filament_slots.core.schema import MIGRATIONS, migrate
-from custom_components.filament_slots.core.store import Store
+from custom_components.filament_slots.core.tables.history import (
+    EventFilter,
+    read_events,
+)
+from custom_components.filament_slots.core.tables.salvage import read_damaged
+from custom_components.filament_slots.core.tables.schema import MIGRATIONS, migrate
 
 from .conftest import inserted, register, removed, slot, state, unit
 from .illness import overwrite
@@ -123,7 +126,7 @@ async def test_all_of_a_file_that_can_be_read_is_salvaged_in_its_order(
 ) -> None:
     """Ids, keys, sequence and spools go on as if nothing had happened."""
     before = await filled(path)
-    with patch.object(database, "_check", side_effect=[sqlite_error(), None]):
+    with patch.object(database_file, "_check", side_effect=[sqlite_error(), None]):
         store = Store(path)
         await store.open()
     handler = EventHandler(store)
@@ -366,11 +369,11 @@ def test_every_problem_is_told_from_the_others() -> None:
     }.items():
         err = sqlite3.OperationalError("x")
         err.sqlite_errorcode = code
-        assert problems.problem_of(err) is problem
-    assert problems.problem_of(problems.NewerStoreError()) is Problem.NEWER
-    assert problems.problem_of(problems.DamagedError()) is Problem.DAMAGED
-    assert problems.problem_of(OSError()) is Problem.IO_ERROR
-    assert problems.problem_of(ValueError()) is None
+        assert errors.problem_of(err) is problem
+    assert errors.problem_of(errors.NewerStoreError()) is Problem.NEWER
+    assert errors.problem_of(errors.DamagedError()) is Problem.DAMAGED
+    assert errors.problem_of(OSError()) is Problem.IO_ERROR
+    assert errors.problem_of(ValueError()) is None
 
 
 async def test_a_file_that_does_not_hold_what_it_should_is_damaged(path: Path) -> None:
@@ -412,7 +415,7 @@ def test_a_version_that_only_the_journal_knows_is_refused(tmp_path: Path) -> Non
     """Before anything is written."""
     db = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
     db.execute("PRAGMA user_version = 1")
-    with pytest.raises(problems.NewerStoreError):
+    with pytest.raises(errors.NewerStoreError):
         migrate(db, tmp_path / "x.db", ())
     db.close()
 

@@ -14,17 +14,25 @@ from unittest.mock import patch
 
 import pytest
 
-from custom_components.filament_slots.core import recording, writer
-from custom_components.filament_slots.core.ams_slots import PrinterSlots
+from custom_components.filament_slots.core import event_jobs
+from custom_components.filament_slots.core.engine import writer
+from custom_components.filament_slots.core.engine.errors import StoreState
+from custom_components.filament_slots.core.engine.store import Store
+from custom_components.filament_slots.core.event_jobs import Outcome
 from custom_components.filament_slots.core.expectations import Assigned, Expectation
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.history import EventFilter, read_events
-from custom_components.filament_slots.core.ledger import MAX_RECENT, Known, Ledger
-from custom_components.filament_slots.core.problems import StoreState
-from custom_components.filament_slots.core.recorder import Recorder
-from custom_components.filament_slots.core.recording import Outcome
+from custom_components.filament_slots.core.printer_state import (
+    MAX_RECENT,
+    Known,
+    Ledger,
+)
 from custom_components.filament_slots.core.replay import Replayed
-from custom_components.filament_slots.core.store import Store
+from custom_components.filament_slots.core.slot_state import PrinterSlots
+from custom_components.filament_slots.core.tables.history import (
+    EventFilter,
+    read_events,
+)
+from custom_components.filament_slots.core.tables.row_writer import Recorder
 
 from .conftest import count, inserted, register, removed, slot, state, unit
 from .illness import ILLNESSES, Full, Illness, Locked
@@ -508,7 +516,7 @@ async def test_an_event_seen_before_stays_no_news_when_asking_the_file_fails(
     told = Told(handler)
     event = inserted(1, 1, event_id="A")
     await handler.handle_printer_event(event)
-    with patch.object(recording, "is_known", side_effect=sqlite3.IntegrityError):
+    with patch.object(event_jobs, "is_known", side_effect=sqlite3.IntegrityError):
         assert await handler.handle_printer_event(event) is Outcome.DUPLICATE
     assert told.ids == ["A"]
 
@@ -520,7 +528,9 @@ async def test_a_failure_that_cannot_be_kept_either_is_told_all_the_same(
     told = Told(handler)
     with (
         patch.object(Recorder, "record", side_effect=sqlite3.IntegrityError),
-        patch.object(recording, "keep_failed_event", side_effect=sqlite3.InternalError),
+        patch.object(
+            event_jobs, "keep_failed_event", side_effect=sqlite3.InternalError
+        ),
     ):
         assert await handler.handle_printer_event(inserted(1, 1)) is Outcome.FAILED
     assert len(told.unsaved) == 1
@@ -567,7 +577,9 @@ async def test_what_is_remembered_of_rows_is_bounded(
     handler: EventHandler, store: Store
 ) -> None:
     """Years of spools must not fill the memory."""
-    with patch("custom_components.filament_slots.core.recorder._MAX_CACHED", 1):
+    with patch(
+        "custom_components.filament_slots.core.tables.row_writer._MAX_CACHED", 1
+    ):
         for letter in "ABCA":
             await handler.handle_printer_event(
                 inserted(1, 1, tag=letter, meta={"note": letter, "source": letter})

@@ -10,15 +10,19 @@ from unittest.mock import patch
 
 import pytest
 
-from custom_components.filament_slots.core import jobs, recording, replay
-from custom_components.filament_slots.core.ams_slots import PrinterSlots
+from custom_components.filament_slots.core import event_jobs, replay
+from custom_components.filament_slots.core.engine import jobs
+from custom_components.filament_slots.core.engine.store import Store
+from custom_components.filament_slots.core.event_jobs import Outcome
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.history import EventFilter, read_events
-from custom_components.filament_slots.core.recorder import Recorder
-from custom_components.filament_slots.core.recording import Outcome
 from custom_components.filament_slots.core.replay import Replayed
-from custom_components.filament_slots.core.retention import Keep
-from custom_components.filament_slots.core.store import Store
+from custom_components.filament_slots.core.slot_state import PrinterSlots
+from custom_components.filament_slots.core.tables.history import (
+    EventFilter,
+    read_events,
+)
+from custom_components.filament_slots.core.tables.retention import Keep
+from custom_components.filament_slots.core.tables.row_writer import Recorder
 
 from .conftest import count, inserted, register, removed, slot, state, unit
 from .test_outage import Told, stored
@@ -168,7 +172,7 @@ async def test_an_event_the_slots_could_not_take_in_is_replayed_as_the_latest(
     handler: EventHandler, store: Store
 ) -> None:
     """What it changes is found out then; until that works it stays with the failed."""
-    with patch.object(recording, "apply", side_effect=RuntimeError):
+    with patch.object(event_jobs, "apply", side_effect=RuntimeError):
         await handler.handle_printer_event(inserted(1, 1, event_id="A"))
     await handler.handle_printer_event(inserted(1, 1, event_id="B"))
     with patch.object(replay, "apply", side_effect=RuntimeError):

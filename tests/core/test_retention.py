@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import time
 from typing import Any
 
+from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.history import last_event
-from custom_components.filament_slots.core.retention import Keep
-from custom_components.filament_slots.core.store import Store
+from custom_components.filament_slots.core.tables.history import last_event
+from custom_components.filament_slots.core.tables.retention import Keep
 
 from .conftest import count, inserted, register, removed, slot, state, unit
 from .test_outage import stored

@@ -12,12 +12,18 @@ from unittest.mock import patch
 
 import pytest
 
+from custom_components.filament_slots.core.engine.store import Store, StoreClosedError
+from custom_components.filament_slots.core.event_jobs import Outcome
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.history import EventFilter, read_events
-from custom_components.filament_slots.core.packing import unpack_id
-from custom_components.filament_slots.core.recording import Outcome
-from custom_components.filament_slots.core.schema import MIGRATIONS, NewerStoreError
-from custom_components.filament_slots.core.store import Store, StoreClosedError
+from custom_components.filament_slots.core.tables.history import (
+    EventFilter,
+    read_events,
+)
+from custom_components.filament_slots.core.tables.packing import unpack_id
+from custom_components.filament_slots.core.tables.schema import (
+    MIGRATIONS,
+    NewerStoreError,
+)
 
 from .conftest import count, inserted, register
 
@@ -27,7 +33,7 @@ LOADER = """
 import asyncio, sys
 from pathlib import Path
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.store import Store
+from custom_components.filament_slots.core.engine.store import Store
 from tests.core.conftest import inserted, register
 
 async def main():

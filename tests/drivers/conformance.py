@@ -33,7 +33,7 @@ from custom_components.filament_slots.drivers.base import (
     ErrorCode,
 )
 from custom_components.filament_slots.drivers.snapshot import Snapshot
-from custom_components.filament_slots.events import parse_event
+from custom_components.filament_slots.model import parse_event
 from tests.clock import FakeClock
 
 from .services import Surroundings

@@ -9,7 +9,7 @@ from typing import Any
 
 from ulid_transform import ulid_now
 
-from ..events import (
+from ..model import (
     NO_IDENTIFIERS,
     AmsStateEvent,
     EventType,
@@ -17,14 +17,14 @@ from ..events import (
     StoredSlot,
     UnitState,
 )
-from .ams_slots import EventRow, PrinterSlots, SlotKey
-from .event_rows import standard_event
+from .engine.jobs import Failure
 from .expectations import Assigned
-from .jobs import Failure
-from .ledger import Known, Ledger
-from .printers import put_progress
-from .recorder import Recorder, whole_state
-from .seen_events import is_known
+from .printer_state import Known, Ledger
+from .slot_state import EventRow, PrinterSlots, SlotKey
+from .tables.codec import standard_event
+from .tables.printers import put_progress
+from .tables.row_writer import Recorder, whole_state
+from .tables.seen_events import is_known
 
 
 class Refused(StrEnum):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import threading
 from typing import Final
 
-from ..events import EventType, Identifiers, StandardEvent
+from ..model import EventType, Identifiers, StandardEvent
 
 # An insertion is told when its tag was read, or no more is hoped for: what was put in
 # just before the scan is told after it, and is what the person means.

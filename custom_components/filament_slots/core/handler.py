@@ -10,15 +10,19 @@ import logging
 import sqlite3
 from typing import Any
 
-from ..events import InvalidEventError, StandardEvent, parse_event
-from .ams_slots import PrinterSlots, SlotKey
+from ..model import InvalidEventError, StandardEvent, parse_event
 from .assignments import Assignment
+from .engine.errors import DATABASE_ERRORS
+from .engine.jobs import Job, StoreClosedError
+from .engine.store import Store
+from .event_jobs import Outcome, Recording, Refusal
 from .expectations import Assigned, Expectation, Expectations
-from .history import EventFilter, read_events
-from .jobs import Job, StoreClosedError
-from .ledger import Known, Ledger
 from .printer_queue import PrinterQueue, Waiting
-from .printers import (
+from .printer_state import Known, Ledger
+from .replay import Replayed, count_failed, replay_failed
+from .slot_state import PrinterSlots, SlotKey
+from .tables.history import EventFilter, read_events
+from .tables.printers import (
     Registration,
     deactivate,
     mark_deleted,
@@ -27,14 +31,10 @@ from .printers import (
     put_printer,
     restore_printer,
 )
-from .problems import DATABASE_ERRORS
-from .recorder import Recorder, whole_state
-from .recording import Outcome, Recording, Refusal
-from .replay import Replayed, count_failed, replay_failed
-from .retention import Keep, Purged, purge
-from .salvage import Salvaged, read_damaged, write_salvaged
-from .seen_events import remember
-from .store import Store
+from .tables.retention import Keep, Purged, purge
+from .tables.row_writer import Recorder, whole_state
+from .tables.salvage import Salvaged, read_damaged, write_salvaged
+from .tables.seen_events import remember
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -3,13 +3,13 @@
 from collections.abc import Hashable, Sequence
 import sqlite3
 
-from ..events import EventType, StandardEvent
-from .ams_slots import EventRow, PrinterSlots, Row
-from .failed_events import keep_failed_event
-from .jobs import Failure
-from .ledger import Ledger
-from .recorder import Recorder, whole_state
-from .seen_events import is_known, remember
+from ..model import EventType, StandardEvent
+from .engine.jobs import Failure
+from .printer_state import Ledger
+from .slot_state import EventRow, PrinterSlots, Row
+from .tables.failed_events import keep_failed_event
+from .tables.row_writer import Recorder, whole_state
+from .tables.seen_events import is_known, remember
 
 
 class LateRecording:

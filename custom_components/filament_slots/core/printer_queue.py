@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..events import EventType
-from .lanes import MAX_BATCH
-from .recording import Outcome
+from ..model import EventType
+from .engine.job_queue import MAX_BATCH
+from .event_jobs import Outcome
 
 QUEUE_LIMIT: Final = 100_000
 # As many as a transaction takes; more that live at once only keep the garbage

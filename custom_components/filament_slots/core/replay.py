@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import orjson
 
-from ..events import StandardEvent, parse_event
-from .ams_slots import EventRow, apply
-from .failed_events import unpack_about
-from .ledger import Ledger
-from .packing import pack_time, rows
-from .recorder import Recorder, whole_state
-from .seen_events import is_in_history
+from ..model import StandardEvent, parse_event
+from .printer_state import Ledger
+from .slot_state import EventRow, apply
+from .tables.failed_events import unpack_about
+from .tables.packing import pack_time, rows
+from .tables.row_writer import Recorder, whole_state
+from .tables.seen_events import is_in_history
 
 # What has failed more often than others lets them go first.
 _FAILED: Final = """

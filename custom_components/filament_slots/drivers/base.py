@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pydantic import BaseModel
 from ulid_transform import ulid_now
 
-from ..events import StoredSlot
+from ..model import StoredSlot
 from .snapshot import Snapshot
 from .timings import Timings
 

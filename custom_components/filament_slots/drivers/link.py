@@ -7,7 +7,7 @@ from typing import Any
 from .base import Driver, DriverServices, EventEmitter
 from .connection import Connection
 from .snapshot import Snapshot
-from .tracker import SlotTracker
+from .tracking.tracker import SlotTracker
 
 
 class Link:

@@ -6,7 +6,7 @@ what happened. Numbers count from 1 as design 5 fixes them.
 
 from dataclasses import dataclass
 
-from ..events import NO_IDENTIFIERS, Filament, Identifiers
+from ..model import NO_IDENTIFIERS, Filament, Identifiers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

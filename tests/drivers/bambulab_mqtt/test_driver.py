@@ -21,7 +21,7 @@ from custom_components.filament_slots.drivers.bambulab_mqtt import (
 from custom_components.filament_slots.drivers.bambulab_mqtt.driver import Driver
 from custom_components.filament_slots.drivers.base import DriverError, ErrorCode
 from custom_components.filament_slots.drivers.snapshot import Snapshot
-from custom_components.filament_slots.drivers.tracker import SlotTracker
+from custom_components.filament_slots.drivers.tracking.tracker import SlotTracker
 from tests.clock import FakeClock
 from tests.drivers.services import Surroundings
 from tests.printers.bambu import BambuPrinter

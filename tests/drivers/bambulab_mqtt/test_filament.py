@@ -8,7 +8,7 @@ from custom_components.filament_slots.drivers.bambulab_mqtt.filament import (
     describe,
     identify,
 )
-from custom_components.filament_slots.events import NO_IDENTIFIERS
+from custom_components.filament_slots.model import NO_IDENTIFIERS
 
 from .reports import NO_TAG, NO_UUID, bambu_spool, other_spool
 

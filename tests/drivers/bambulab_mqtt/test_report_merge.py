@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from custom_components.filament_slots.events import NO_IDENTIFIERS
+from custom_components.filament_slots.model import NO_IDENTIFIERS
 
 from .reports import (
     active,

@@ -15,7 +15,7 @@ from custom_components.filament_slots.drivers.bambulab_mqtt import (
 )
 from custom_components.filament_slots.drivers.bambulab_mqtt.report import ReportDecoder
 from custom_components.filament_slots.drivers.snapshot import Snapshot
-from custom_components.filament_slots.events import UnitState
+from custom_components.filament_slots.model import UnitState
 
 from .reports import (
     bambu_spool,

@@ -18,7 +18,7 @@ from custom_components.filament_slots.drivers.bambulab_mqtt.requests import (
 )
 from custom_components.filament_slots.drivers.bambulab_mqtt.tls import pinned_context
 from custom_components.filament_slots.drivers.base import EventEmitter
-from custom_components.filament_slots.drivers.tracker import SlotTracker
+from custom_components.filament_slots.drivers.tracking.tracker import SlotTracker
 from tests.clock import FakeClock
 from tests.printers.bambu import ACCESS_CODE, HOST, BambuPrinter
 from tests.printers.bambu_hardware import VirtualBambu

@@ -17,7 +17,7 @@ from custom_components.filament_slots.drivers.moonraker_filament import (
     session as session_module,
 )
 from custom_components.filament_slots.drivers.moonraker_filament.driver import Driver
-from custom_components.filament_slots.events import StoredSlot
+from custom_components.filament_slots.model import StoredSlot
 from tests.clock import FakeClock
 from tests.drivers.services import Surroundings
 

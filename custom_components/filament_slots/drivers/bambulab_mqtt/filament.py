@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ...events import NO_IDENTIFIERS, Filament, Identifiers, clean_tag
+from ...model import NO_IDENTIFIERS, Filament, Identifiers, clean_tag
 from .wire import number, text
 
 _HEX_DIGITS = frozenset("0123456789ABCDEF")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from ...events import NO_IDENTIFIERS, Filament, Identifiers
+from ...model import NO_IDENTIFIERS, Filament, Identifiers
 from .layout import PLACES, Place
 
 NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})

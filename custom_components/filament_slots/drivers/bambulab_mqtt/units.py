@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from ...events import NO_IDENTIFIERS
+from ...model import NO_IDENTIFIERS
 from ..snapshot import Slot, Snapshot, Unit
 from .filament import describe
 from .hms import LITE

@@ -12,8 +12,8 @@ from custom_components.filament_slots.drivers.moonraker_filament.state import (
     MoonrakerDecoder,
 )
 from custom_components.filament_slots.drivers.snapshot import Slot, Snapshot, Unit
-from custom_components.filament_slots.drivers.tracker import SlotTracker
-from custom_components.filament_slots.events import StoredSlot, parse_event
+from custom_components.filament_slots.drivers.tracking.tracker import SlotTracker
+from custom_components.filament_slots.model import StoredSlot, parse_event
 from tests.clock import FakeClock
 
 type Status = Mapping[str, Mapping[str, Any]]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.filament_slots.events import Identifiers
+from custom_components.filament_slots.model import Identifiers
 
 from .klipper import Klipper
 from .statuses import happy_hare

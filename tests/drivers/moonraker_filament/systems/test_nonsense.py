@@ -12,7 +12,7 @@ from custom_components.filament_slots.drivers.moonraker_filament.systems import 
     Found,
     choose,
 )
-from custom_components.filament_slots.events import SlotState, UnitState
+from custom_components.filament_slots.model import SlotState, UnitState
 
 from .klipper import Klipper, told
 from .statuses import EVERY, Objects

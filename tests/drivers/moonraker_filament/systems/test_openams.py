@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from custom_components.filament_slots.events import Identifiers
+from custom_components.filament_slots.model import Identifiers
 
 from .klipper import Klipper
 from .statuses import openams

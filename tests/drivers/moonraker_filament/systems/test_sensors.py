@@ -1,6 +1,6 @@
 """Bare sensors: one direct slot each."""
 
-from custom_components.filament_slots.events import Identifiers
+from custom_components.filament_slots.model import Identifiers
 
 from .klipper import Klipper, told
 from .statuses import COMMON, sensors, switch

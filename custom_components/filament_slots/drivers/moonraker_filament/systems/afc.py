@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from ....events import Filament
+from ....model import Filament
 from ...snapshot import Slot, Unit
 from .system import (
     ANY,

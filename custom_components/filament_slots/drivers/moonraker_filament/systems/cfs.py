@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
 
-from ....events import Filament
+from ....model import Filament
 from ...snapshot import Slot, Unit
 from .system import (
     ANY,

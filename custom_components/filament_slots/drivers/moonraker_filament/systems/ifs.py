@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from ....events import Filament
+from ....model import Filament
 from ...snapshot import Slot, Unit
 from .system import DICT, FLAG, LIST, NUMBER, Around, Found, Reading, Status, System
 from .values import colour, describe, fields, flag, item, items, text, whole

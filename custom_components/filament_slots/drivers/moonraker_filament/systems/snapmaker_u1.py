@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from ....events import Filament, Identifiers
+from ....model import Filament, Identifiers
 from ...snapshot import Slot
 from .system import DICT, LIST, TEXT, Around, Fields, Found, Reading, Status, System
 from .values import (

@@ -9,7 +9,7 @@ import math
 import re
 from typing import Any, Final
 
-from ....events import NO_IDENTIFIERS, Filament, Identifiers, clean_tag
+from ....model import NO_IDENTIFIERS, Filament, Identifiers, clean_tag
 
 _NOTHING_WORDS: Final = frozenset(
     {"", "-1", "?", "n/a", "na", "none", "null", "unknown", "undefined"}

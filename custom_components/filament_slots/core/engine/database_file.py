@@ -1,0 +1,158 @@
+"""The file on disk: opened, checked, and set aside where it is damaged."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+import logging
+from pathlib import Path
+import sqlite3
+from typing import Final
+
+from ..tables.salvage import save_identities
+from ..tables.schema import MIGRATIONS, migrate, private_file
+from .errors import (
+    DATABASE_ERRORS,
+    DamagedError,
+    FileGoneError,
+    NewerStoreError,
+    Problem,
+    problem_of,
+)
+
+_LOGGER = logging.getLogger(__name__)
+
+_BUSY_SECONDS: Final = 0.2
+_SET_ASIDE_KEPT: Final = 3
+# Where SQLite keeps `user_version`: it can be read without touching the file.
+_VERSION_BYTES: Final = slice(60, 64)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A connection for writing.
+
+    inode: of the file, by which a file that was deleted or replaced is told.
+    fresh: whether the file was made just now.
+    """
+
+    db: sqlite3.Connection
+    inode: int
+    fresh: bool
+
+
+def open_database(path: Path) -> Opened:
+    """Open the file; make it, migrate it, or replace it where it is damaged.
+
+    Raises NewerStoreError for a file of a newer version, which is left untouched;
+    sqlite3.Error or OSError for one that cannot be opened now.
+    """
+    _refuse_newer(path)
+    try:
+        return _open(path)
+    except DATABASE_ERRORS as err:
+        if problem_of(err) is not Problem.DAMAGED:
+            raise
+        old = _set_aside(path)
+        _LOGGER.warning(
+            "The database is damaged (%s) and was set aside as %s", err, old.name
+        )
+    opened = _open(path)
+    save_identities(old, opened.db)
+    return opened
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a connection in autocommit mode; it is used by one thread at a time.
+
+    Text that a failing card has changed is read as far as it is text: the check of the
+    file does not look into it, and one letter must not hide the rows around it.
+    """
+    db = sqlite3.connect(
+        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    db.text_factory = partial(str, encoding="utf-8", errors="replace")
+    return db
+
+
+def check_present(path: Path, inode: int) -> int:
+    """Return the size of the file in bytes.
+
+    Raises FileGoneError where another file, or none, is at the path: SQLite goes on
+    writing into one that was deleted without noticing.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError, NotADirectoryError:
+        raise FileGoneError(path) from None
+    if found.st_ino != inode:
+        raise FileGoneError(path)
+    return found.st_size
+
+
+def rename(path: Path, target: Path) -> None:
+    """Rename a database with its journals; raises OSError."""
+    path.rename(target)
+    for file, renamed in zip(_journals(path), _journals(target), strict=True):
+        if file.exists():
+            file.rename(renamed)
+
+
+def set_aside_files(path: Path) -> tuple[Path, ...]:
+    """Return the damaged files that wait to be looked at, oldest first."""
+    return tuple(sorted(path.parent.glob(f"{path.stem}.damaged-*{path.suffix}")))
+
+
+def _open(path: Path) -> Opened:
+    private_file(path)
+    db = connect(path)
+    try:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        _check(db)
+        # Has an effect on a new file only.
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        migrate(db, path)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+        return Opened(db, path.stat().st_ino, fresh=version == 0)
+    except BaseException:
+        db.close()
+        raise
+
+
+def _check(db: sqlite3.Connection) -> None:
+    (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise DamagedError(found)
+
+
+def _refuse_newer(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            header = file.read(_VERSION_BYTES.stop)
+    except FileNotFoundError:
+        return
+    version = int.from_bytes(header[_VERSION_BYTES])
+    if header.startswith(b"SQLite format 3\0") and version > len(MIGRATIONS):
+        raise NewerStoreError(
+            f"the file has version {version}, this is version {len(MIGRATIONS)}"
+        )
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename the file and its journal; forget the oldest of too many."""
+    at = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    aside = path.with_name(f"{path.stem}.damaged-{at}{path.suffix}")
+    rename(path, aside)
+    for kind in ("damaged", "salvaged"):
+        files = sorted(path.parent.glob(f"{path.stem}.{kind}-*{path.suffix}"))
+        for file in files[:-_SET_ASIDE_KEPT]:
+            for each in (file, *_journals(file)):
+                each.unlink(missing_ok=True)
+    return aside
+
+
+def _journals(path: Path) -> Iterator[Path]:
+    for suffix in ("-wal", "-shm"):
+        yield path.with_name(path.name + suffix)

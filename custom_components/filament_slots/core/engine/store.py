@@ -1,0 +1,150 @@
+"""One SQLite file for all printers: one writer, one reader, neither on the event loop."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+import sqlite3
+
+from .database_file import connect, rename
+from .errors import DATABASE_ERRORS, Problem, StoreState, problem_of
+from .jobs import Call, Job, StoreClosedError
+from .writer import Counters, Writer
+
+__all__ = ["Job", "Store", "StoreClosedError"]
+
+
+class Store:
+    """The file; every answer comes after the commit."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the file; nothing is opened yet.
+
+        `on_fresh` and `on_change` may be set before it is opened, see `Writer`.
+        """
+        self.path = path
+        self.on_fresh: Callable[[sqlite3.Connection], None] = lambda _: None
+        self.on_change: Callable[[StoreState], None] = lambda _: None
+        self._writer: Writer | None = None
+        self._readers = ThreadPoolExecutor(1, thread_name_prefix="filament_slots_read")
+        self._read_db: sqlite3.Connection | None = None
+        self._read_generation = 0
+
+    @property
+    def state(self) -> StoreState:
+        """How it stands."""
+        return self._open_writer().state
+
+    @property
+    def counters(self) -> Counters:
+        """What was written."""
+        return self._open_writer().counters
+
+    @property
+    def late(self) -> int:
+        """How many jobs were told unwritten and wait for the database."""
+        return self._open_writer().late
+
+    async def open(self) -> None:
+        """Open the file, make or migrate its tables, and start the writer.
+
+        A damaged file is set aside and a new one begun. Raises NewerStoreError for a
+        file of a newer version, which is left untouched; sqlite3.Error or OSError for
+        one that cannot be opened.
+        """
+        self._writer = Writer(self.path, self._fill, self._tell)
+        try:
+            await self._writer.opened
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Write what waits, then leave no thread and no open file; again is harmless."""
+        if self._writer is None:
+            return
+        await self._writer.close()
+        if self._read_db is not None:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._readers, self._read_db.close)
+            self._read_db = None
+        self._readers.shutdown()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job; from the event loop.
+
+        Raises StoreClosedError once the store is closing.
+        """
+        self._open_writer().lanes.put(job)
+
+    async def write[T](
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        undo: Callable[[], None] = lambda: None,
+    ) -> T:
+        """Run work in a transaction; return its result once it is committed.
+
+        undo: forgets, on the writer thread, what the work did in memory.
+        Raises what the work raised at its last try, or StoreClosedError.
+        """
+        result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.submit(Call(work, result, undo))
+        return await result
+
+    async def read[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a query on a connection that can only read, off the event loop.
+
+        Raises what the work raises, or StoreClosedError.
+        """
+        writer = self._open_writer()
+        if writer.lanes.closing:
+            raise StoreClosedError
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._readers, lambda: work(self._reader(writer.generation))
+            )
+        except DATABASE_ERRORS as err:
+            if problem_of(err) is Problem.DAMAGED:
+                writer.suspect(err)
+            raise
+
+    async def hold(self, seconds: float) -> None:
+        """Write nothing for so long: what is committed is in the one file.
+
+        Raises StoreClosedError.
+        """
+        await self._open_writer().hold(seconds)
+
+    def release(self) -> None:
+        """Go on writing; raises StoreClosedError."""
+        self._open_writer().release()
+
+    async def rename(self, file: Path, name: str) -> None:
+        """Rename a file beside the store, off the event loop; raises OSError."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._readers, rename, file, file.with_name(name))
+
+    def look_again(self) -> None:
+        """Look at the set-aside files again; raises StoreClosedError."""
+        self._open_writer().look_again()
+
+    def _fill(self, db: sqlite3.Connection) -> None:
+        self.on_fresh(db)
+
+    def _tell(self, state: StoreState) -> None:
+        self.on_change(state)
+
+    def _open_writer(self) -> Writer:
+        if self._writer is None:
+            raise StoreClosedError
+        return self._writer
+
+    def _reader(self, generation: int) -> sqlite3.Connection:
+        if self._read_db is not None and self._read_generation != generation:
+            self._read_db.close()
+            self._read_db = None
+        if self._read_db is None:
+            self._read_db = connect(self.path)
+            self._read_db.execute("PRAGMA query_only = ON")
+            self._read_generation = generation
+        return self._read_db

@@ -1,0 +1,116 @@
+"""Events that were not taken, or not stored: kept with the reason."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+import sqlite3
+from typing import Final
+
+import orjson
+
+from ...model import Identifiers, StandardEvent
+from ..engine.jobs import Failure
+from ..slot_state import EventRow, Row, SlotKey
+from .codec import standard_event
+from .packing import pack_json, pack_time
+from .seen_events import remember
+
+# A driver gone mad must not fill the disk.
+KEPT: Final = {"rejected": 1_000, "failed": 10_000}
+
+_PUT: Final = """
+    INSERT INTO failed_events (
+        outcome, printer_id, reason, attempts, first_at, last_at, payload, sequence,
+        about, place
+    ) VALUES (
+        :outcome, :printer_id, :reason, :attempts, :first_at, :last_at, :payload,
+        :sequence, :about,
+        iif(:sequence IS NULL, NULL, 1 + max(
+            ifnull((SELECT max(id) FROM slot_events), 0),
+            ifnull((SELECT max(place) FROM failed_events WHERE place IS NOT NULL), 0),
+            ifnull((SELECT max(after) FROM history_begins), 0)
+        ))
+    )
+"""
+_FORGET: Final = """
+    DELETE FROM failed_events WHERE outcome = :outcome AND id <= (
+        SELECT id FROM failed_events WHERE outcome = :outcome
+        ORDER BY id DESC LIMIT 1 OFFSET :kept
+    )
+"""
+
+
+def put_failed_event(
+    db: sqlite3.Connection,
+    *,
+    printer_id: int | None,
+    outcome: str,
+    reason: str,
+    attempts: int,
+    first_at: datetime,
+    last_at: datetime,
+    payload: str,
+    sequence: int | None = None,
+    about: str | None = None,
+) -> None:
+    """Keep an event that was not taken, but only the newest of so many.
+
+    sequence, about: of an event that belongs into history: it keeps its place there,
+    and which slots and spools it is about.
+    """
+    db.execute(
+        _PUT,
+        {
+            "outcome": outcome,
+            "printer_id": printer_id,
+            "reason": reason,
+            "attempts": attempts,
+            "first_at": pack_time(first_at),
+            "last_at": pack_time(last_at),
+            "payload": payload,
+            "sequence": sequence,
+            "about": about,
+        },
+    )
+    db.execute(_FORGET, {"outcome": outcome, "kept": KEPT[outcome]})
+
+
+def keep_failed_event(
+    db: sqlite3.Connection,
+    event: StandardEvent,
+    rows: Sequence[Row],
+    sequence: int,
+    failure: Failure,
+) -> None:
+    """Keep an event that could not be written; it has a place where it changed something.
+
+    Everybody has heard of it: told again, it is no news.
+    """
+    assert event.event_id is not None
+    remember(db, [event.event_id])
+    history = next((row for row in rows if isinstance(row, EventRow)), None)
+    put_failed_event(
+        db,
+        printer_id=event.printer_id,
+        outcome="failed",
+        reason=f"{type(failure.error).__name__}: {failure.error}",
+        attempts=failure.attempts,
+        first_at=failure.first_at,
+        last_at=failure.last_at,
+        payload=pack_json(standard_event(history.event if history else event)),
+        sequence=sequence if rows else None,
+        about=_pack_about(history.spools if history else {}) if rows else None,
+    )
+
+
+def _pack_about(spools: Mapping[SlotKey, Identifiers]) -> str:
+    return pack_json(
+        [[*key, identifiers.model_dump()] for key, identifiers in spools.items()]
+    )
+
+
+def unpack_about(about: str) -> dict[SlotKey, Identifiers]:
+    """Return which slots and spools a failed event is about."""
+    return {
+        (unit, slot_no): Identifiers.model_validate(identifiers)
+        for unit, slot_no, identifiers in orjson.loads(about)
+    }

@@ -1,0 +1,257 @@
+"""History grows old and goes; what is true now, and the last event of a slot, stay."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+import sqlite3
+import time
+from typing import Any, Final
+
+from ...model import EventType
+from ..engine.store import Store
+from .codec import TYPE_NUMBERS
+from .packing import DAY, pack_json, pack_time
+
+# A step takes about as long; what is written meanwhile waits no longer.
+_STEP_SECONDS: Final = 0.005
+_FIRST_STEP: Final = 50
+_LARGEST_STEP: Final = 2_000
+_PAGES_A_STEP: Final = 32
+_FOUND_AT_ONCE: Final = 20_000
+# Below the cap, so that it is not reached again at once.
+_SHRINK_TO: Final = 0.95
+
+# What is not the last event of any slot never will be.
+_TOO_OLD: Final = """
+    SELECT id FROM slot_events INDEXED BY slot_events_by_printer
+    WHERE printer_id = :printer_id AND id > :after
+        AND id <= (SELECT max(last_event) FROM calendar WHERE day <= :newest / :day)
+        AND event_at < iif(event_type = :snapshot, :snapshots, :events)
+        AND id NOT IN (
+            SELECT ifnull((SELECT max(event) FROM event_slots WHERE slot_id = slots.id), 0)
+            FROM slots
+        )
+    ORDER BY id LIMIT :limit
+"""
+_OLDEST: Final = """
+    SELECT id FROM slot_events NOT INDEXED
+    WHERE id NOT IN (
+        SELECT ifnull((SELECT max(event) FROM event_slots WHERE slot_id = slots.id), 0)
+        FROM slots
+    )
+    ORDER BY id LIMIT :limit
+"""
+_FORGET_REFUSED: Final = """
+    DELETE FROM failed_events WHERE id IN (
+        SELECT id FROM failed_events WHERE outcome = 'rejected' ORDER BY id LIMIT :limit
+    )
+"""
+_FORGET_ABOUT: Final = """
+    DELETE FROM event_slots
+    WHERE slot_id IN (
+        SELECT id FROM slots
+        WHERE printer_id IN (
+            SELECT printer_id FROM slot_events
+            WHERE id IN (SELECT value FROM json_each(:ids))
+        )
+    )
+    AND event BETWEEN :first AND :last
+    AND event IN (SELECT value FROM json_each(:ids))
+"""
+_FORGET_DAYS: Final = """
+    DELETE FROM calendar
+    WHERE NOT EXISTS (
+        SELECT 1 FROM slot_events WHERE id BETWEEN first_event AND last_event
+    )
+"""
+_UNUSED_FRAGMENTS: Final = """
+    SELECT id FROM fragments
+    EXCEPT SELECT context_id FROM slot_events
+    EXCEPT SELECT filament_id FROM slot_events
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How long the history of a printer is kept."""
+
+    events: timedelta
+    snapshots: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """How many events went, and how large the file is now."""
+
+    events: int
+    database_bytes: int
+
+
+async def purge(
+    store: Store,
+    now: datetime,
+    keep: Mapping[int, Keep],
+    max_bytes: int | None = None,
+    forget: Any = lambda: None,
+) -> Purged:
+    """Delete what is too old, and the oldest while the file is too large.
+
+    keep: by printer; the history of others stays. forget: called on the writer thread
+    when rows have gone that a `Recorder` may remember.
+    In small steps, between which everything else is written. Raises sqlite3.Error or
+    StoreClosedError.
+    """
+    purge = _Purge(store)
+    for printer_id, days in keep.items():
+        await purge.too_old(printer_id, now, days)
+    if max_bytes is not None:
+        await purge.oldest(max_bytes)
+    if purge.deleted:
+        await purge.unused_fragments(forget)
+        await store.write(lambda db: db.execute(_FORGET_DAYS))
+    await purge.give_space_back()
+    return Purged(purge.deleted, await store.read(_size))
+
+
+class _Purge:
+    """One run, and how many rows can go in a step."""
+
+    def __init__(self, store: Store) -> None:
+        """Begin carefully."""
+        self._store = store
+        self._step = _FIRST_STEP
+        self.deleted = 0
+
+    async def too_old(self, printer_id: int, now: datetime, keep: Keep) -> None:
+        """Delete the events of a printer that are older than they are kept."""
+        events, snapshots = (
+            pack_time(now - keep.events),
+            pack_time(now - keep.snapshots),
+        )
+        assert events is not None
+        assert snapshots is not None
+        limits = {
+            "printer_id": printer_id,
+            "snapshot": TYPE_NUMBERS[EventType.AMS_STATE],
+            "events": events,
+            "snapshots": snapshots,
+            "newest": max(events, snapshots),
+            "day": DAY,
+        }
+        after = 0
+        while ids := await self._find(_TOO_OLD, limits | {"after": after}):
+            await self._delete(ids)
+            after = ids[-1]
+
+    async def oldest(self, max_bytes: int) -> None:
+        """Delete the oldest events of all printers while the file is too large.
+
+        What was refused goes first: it is no history, and nobody can replay it.
+        """
+        if await self._store.read(_used) <= max_bytes:
+            return
+        down_to = int(max_bytes * _SHRINK_TO)
+        while await self._store.write(_forget_refused):
+            if await self._store.read(_used) <= down_to:
+                return
+        while ids := await self._find(_OLDEST, {}):
+            if await self._delete(ids, down_to):
+                return
+
+    async def unused_fragments(self, forget: Any) -> None:
+        """Delete what no event needs any more."""
+        (newest,) = await self._store.read(
+            lambda db: db.execute("SELECT max(id) FROM slot_events").fetchone()
+        )
+        unused = [
+            number
+            for (number,) in await self._store.read(
+                lambda db: db.execute(_UNUSED_FRAGMENTS).fetchall()
+            )
+        ]
+        for start in range(0, len(unused), _LARGEST_STEP):
+            some = unused[start : start + _LARGEST_STEP]
+
+            def delete(db: sqlite3.Connection, some: list[int] = some) -> None:
+                # They may be needed again since it was looked.
+                db.execute(
+                    """
+                    DELETE FROM fragments WHERE id IN (
+                        SELECT value FROM json_each(:ids)
+                        EXCEPT SELECT context_id FROM slot_events WHERE id > :newest
+                        EXCEPT SELECT filament_id FROM slot_events WHERE id > :newest
+                    )
+                    """,
+                    {"ids": pack_json(some), "newest": newest or 0},
+                )
+                forget()
+
+            await self._store.write(delete, forget)
+
+    async def give_space_back(self) -> None:
+        """Make the file as small as what is in it."""
+        while await self._store.read(_free_pages):
+            before = await self._store.read(_free_pages)
+            await self._store.write(
+                lambda db: db.execute(
+                    f"PRAGMA incremental_vacuum({_PAGES_A_STEP})"
+                ).fetchall()
+            )
+            await asyncio.sleep(0)
+            if await self._store.read(_free_pages) >= before:
+                return
+
+    async def _find(self, query: str, parameters: dict[str, Any]) -> list[int]:
+        """Return what can go, the oldest first; nobody waits for the search."""
+        found = await self._store.read(
+            lambda db: db.execute(
+                query, parameters | {"limit": _FOUND_AT_ONCE}
+            ).fetchall()
+        )
+        return [number for (number,) in found]
+
+    async def _delete(self, ids: list[int], down_to: int | None = None) -> bool:
+        """Delete events, step by step; return whether the file has become so small."""
+        while ids:
+            some, ids = ids[: self._step], ids[self._step :]
+            took = await self._store.write(partial(_delete, ids=some))
+            self.deleted += len(some)
+            pace = _STEP_SECONDS / max(took, 1e-6)
+            self._step = max(1, min(_LARGEST_STEP, int(len(some) * min(pace, 4)) + 1))
+            if down_to is not None and await self._store.read(_used) <= down_to:
+                return True
+        return False
+
+
+def _delete(db: sqlite3.Connection, ids: list[int]) -> float:
+    """Delete events; return how many seconds it took."""
+    began = time.perf_counter()
+    some = {"ids": pack_json(ids), "first": ids[0], "last": ids[-1]}
+    db.execute(_FORGET_ABOUT, some)
+    db.execute(
+        "DELETE FROM slot_events WHERE id IN (SELECT value FROM json_each(:ids))", some
+    )
+    return time.perf_counter() - began
+
+
+def _forget_refused(db: sqlite3.Connection) -> int:
+    """Delete some refused events, the oldest; return how many."""
+    return db.execute(_FORGET_REFUSED, {"limit": _FIRST_STEP}).rowcount
+
+
+def _size(db: sqlite3.Connection) -> int:
+    return _pragma(db, "page_count") * _pragma(db, "page_size")
+
+
+def _used(db: sqlite3.Connection) -> int:
+    return (_pragma(db, "page_count") - _free_pages(db)) * _pragma(db, "page_size")
+
+
+def _free_pages(db: sqlite3.Connection) -> int:
+    return _pragma(db, "freelist_count")
+
+
+def _pragma(db: sqlite3.Connection, name: str) -> int:
+    return int(db.execute(f"PRAGMA {name}").fetchone()[0])

@@ -1,0 +1,143 @@
+"""What Home Assistant lends a driver, and where an entry keeps the driver's config."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import replace
+from datetime import UTC, datetime
+import logging
+import ssl
+from typing import Any, override
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from pydantic import SecretStr
+
+from .const import CONF_DRIVER_KEY, CONF_MODEL
+from .drivers.base import (
+    Driver,
+    DriverError,
+    DriverServices,
+    ErrorCode,
+    LoopClock,
+    ProbeResult,
+)
+from .drivers.timings import Timings
+from .model import StoredSlot
+
+_LOGGER = logging.getLogger(__package__)
+
+_LINES_KEPT = 200
+
+# How long, in seconds, an owner may want to have things settle: the shortest and the
+# longest. Within these every rule of the tracker still holds, in any combination.
+SETTLE_TIMES: Mapping[str, tuple[float, float]] = {
+    "insert_settle": (0.5, 10),
+    "removal_confirm": (5, 60),
+    "identity_wait": (10, 120),
+    "unknown_after_idle": (30, 600),
+}
+
+
+async def async_probe(
+    hass: HomeAssistant, driver: type[Driver], config: Mapping[str, Any]
+) -> tuple[ProbeResult, dict[str, Any]]:
+    """Look at a printer; return what it is, and the config that an entry keeps.
+
+    Raises pydantic.ValidationError for a config that the driver refuses, DriverError
+    with the code of what is in the way.
+    """
+    driver.Config.model_validate(config)
+    try:
+        found = await driver.probe(config, driver_services(hass, DriverLog("Set-up")))
+    except DriverError:
+        raise
+    except Exception as err:
+        _LOGGER.exception("Unexpected error while looking at a printer")
+        raise DriverError(ErrorCode.UNKNOWN, type(err).__name__) from err
+    kept = driver.Config.model_validate({**config, **found.config})
+    return found, {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in kept
+        if value is not None
+    }
+
+
+def driver_config(entry: ConfigEntry) -> dict[str, Any]:
+    """Return what the entry keeps for its driver."""
+    ours = {CONF_DRIVER_KEY, CONF_MODEL}
+    return {key: value for key, value in entry.data.items() if key not in ours}
+
+
+def driver_timings(entry: ConfigEntry, driver: type[Driver]) -> Timings:
+    """Return the driver's own times, with those in place that the owner has set."""
+    return replace(
+        driver.timings,
+        **{
+            name: min(max(float(entry.options[name]), shortest), longest)
+            for name, (shortest, longest) in SETTLE_TIMES.items()
+            if name in entry.options
+        },
+    )
+
+
+def driver_services(
+    hass: HomeAssistant,
+    log: DriverLog,
+    *,
+    stored: tuple[StoredSlot, ...] = (),
+    last_seen: datetime | None = None,
+    timings: Timings | None = None,
+    health_changed: Callable[[], None] = lambda: None,
+) -> DriverServices:
+    """Return what a driver is handed."""
+
+    def ssl_context(make: Callable[[], ssl.SSLContext]) -> Awaitable[ssl.SSLContext]:
+        return hass.async_add_executor_job(make)
+
+    return DriverServices(
+        stored=stored,
+        last_seen=last_seen,
+        timings=timings,
+        session=async_get_clientsession(hass),
+        clock=LoopClock(),
+        ssl_context=ssl_context,
+        log=log,
+        health_changed=health_changed,
+    )
+
+
+class DriverLog(logging.LoggerAdapter[logging.Logger]):
+    """Says which printer a line is about, and keeps the last ones for diagnostics.
+
+    Those are kept at every level: who reports a fault has seldom had debug lines on.
+    """
+
+    def __init__(self, printer: str) -> None:
+        """Take the printer's name."""
+        super().__init__(_LOGGER)
+        self._lines: deque[str] = deque(maxlen=_LINES_KEPT)
+        # In a log message it would begin a placeholder.
+        self._printer = printer.replace("%", "")
+
+    @property
+    def lines(self) -> list[str]:
+        """The last lines, oldest first; ids in them are as they came."""
+        return list(self._lines)
+
+    @override
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Keep the line, and log it."""
+        text = str(msg) % args if args else str(msg)
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._lines.append(f"{at} {logging.getLevelName(level)} {text}")
+        # One frame more lies between the driver and the logger.
+        kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1
+        super().log(level, msg, *args, **kwargs)
+
+    @override
+    def process(
+        self, msg: Any, kwargs: MutableMapping[str, Any]
+    ) -> tuple[Any, MutableMapping[str, Any]]:
+        """Put the name in front."""
+        return f"{self._printer}: {msg}", kwargs

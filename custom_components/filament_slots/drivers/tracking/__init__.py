@@ -1,0 +1,1 @@
+"""Compares snapshots over time and emits the standard events."""

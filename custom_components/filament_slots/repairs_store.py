@@ -1,0 +1,64 @@
+"""Repairs of the store: each follows from how it stands, and clears itself with that."""
+
+from typing import Final
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+
+from .const import DOMAIN
+from .core.engine.errors import Problem, StoreState
+
+# While a damaged file is being replaced, it is a disk that does not do what it should.
+_ISSUES: Final = {
+    Problem.LOCKED: "store_locked",
+    Problem.READ_ONLY: "store_read_only",
+    Problem.FULL: "store_full",
+    Problem.IO_ERROR: "store_io_error",
+    Problem.MISSING: "store_missing",
+    Problem.DAMAGED: "store_io_error",
+    Problem.NEWER: "store_newer",
+}
+STORE_DAMAGED: Final = "store_damaged"
+EVENTS_FAILED: Final = "events_failed"
+STORE_ISSUES: Final = frozenset({*_ISSUES.values(), STORE_DAMAGED, EVENTS_FAILED})
+
+
+@callback
+def async_manage_store_issues(
+    hass: HomeAssistant, state: StoreState, failed: int = 0
+) -> None:
+    """Raise what the store calls for now, and clear everything else.
+
+    failed: how many events could not be stored and can be replayed.
+    """
+    problem = None if state.problem is None else _ISSUES[state.problem]
+    for key in set(_ISSUES.values()):
+        _show(hass, key, key == problem)
+    names = ", ".join(file.name for file in state.set_aside)
+    folder = str(state.set_aside[0].parent) if state.set_aside else ""
+    _show(hass, STORE_DAMAGED, bool(state.set_aside), files=names, folder=folder)
+    _show(hass, EVENTS_FAILED, failed > 0, count=str(failed))
+
+
+def _show(hass: HomeAssistant, key: str, wanted: bool, **said: str) -> None:
+    if not wanted:
+        _clear(hass, key)
+        return
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        key,
+        is_fixable=key in (STORE_DAMAGED, EVENTS_FAILED),
+        severity=(
+            ir.IssueSeverity.WARNING if key == EVENTS_FAILED else ir.IssueSeverity.ERROR
+        ),
+        translation_key=key,
+        translation_placeholders=said or None,
+    )
+
+
+def _clear(hass: HomeAssistant, key: str) -> None:
+    """Delete an issue, unless it is ignored: that would be forgotten with it."""
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, key)
+    if issue is not None and issue.dismissed_version is None:
+        ir.async_delete_issue(hass, DOMAIN, key)

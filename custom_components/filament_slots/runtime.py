@@ -1,0 +1,180 @@
+"""The core that all printers share: open while at least one entry needs it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import datetime
+import logging
+from pathlib import Path
+import sqlite3
+from typing import Any
+
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.event import async_track_time_change
+from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
+
+from .const import DOMAIN
+from .core.engine.errors import NewerStoreError, Problem, StoreState, problem_of
+from .core.engine.jobs import StoreClosedError
+from .core.engine.store import Store
+from .core.handler import EventHandler
+from .core.tables.audit import AuditEntry, write_audit
+from .repairs_store import async_manage_store_issues
+from .store_upkeep import async_purge
+
+_LOGGER = logging.getLogger(__name__)
+
+_KEY: HassKey[SharedCore] = HassKey(DOMAIN)
+
+
+@callback
+def async_shared_core(hass: HomeAssistant) -> SharedCore:
+    """Return the one there is."""
+    if _KEY not in hass.data:
+        path = hass.config.path(".storage", DOMAIN, f"{DOMAIN}.db")
+        hass.data[_KEY] = SharedCore(hass, Path(path))
+    return hass.data[_KEY]
+
+
+class SharedCore:
+    """Counts who needs the handler; the first opens the store, the last closes it.
+
+    path: of the store's file.
+    handler, store: there while somebody needs them.
+    """
+
+    handler: EventHandler
+    store: Store
+
+    def __init__(self, hass: HomeAssistant, path: Path) -> None:
+        """Name the file; nothing is opened yet."""
+        self.path = path
+        self._hass = hass
+        self._state = StoreState()
+        self._failed = 0
+        self._stop_nightly: CALLBACK_TYPE | None = None
+        # Opening and closing take time, in which another entry may come or go.
+        self._lock = asyncio.Lock()
+        self._users = 0
+        self._to_be_counted = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody needs it."""
+        return self._users > 0
+
+    async def acquire(self) -> None:
+        """Need it: `handler` is there, and its store open, until the release.
+
+        Raises NewerStoreError, sqlite3.Error or OSError when it cannot be opened.
+        """
+        async with self._lock:
+            if self._users == 0:
+                await self._open()
+            self._users += 1
+
+    async def release(self) -> None:
+        """Need it no more."""
+        async with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                await self._close()
+
+    def open_handler(self) -> EventHandler:
+        """Return the handler; raises StoreClosedError while nobody needs it."""
+        if not self.is_open:
+            raise StoreClosedError
+        return self.handler
+
+    async def async_audit(
+        self, user_id: str | None, action: str, details: Any, result: Any
+    ) -> None:
+        """Keep who changed what; that it cannot be kept stops nobody."""
+        entry = AuditEntry(
+            at=dt_util.utcnow(),
+            user_id=user_id,
+            action=action,
+            details=details,
+            result=result,
+        )
+        try:
+            self.open_handler()
+            await write_audit(self.store, entry)
+        except (sqlite3.Error, OSError, StoreClosedError) as err:
+            _LOGGER.debug("An action could not be noted: %s", err)
+
+    async def async_salvage(self) -> int:
+        """Take what can be read of damaged files into history; return how many events.
+
+        The files stay, under a name that says that it was done. Raises sqlite3.Error,
+        OSError or StoreClosedError.
+        """
+        salvaged = await self.open_handler().salvage(self._hass.async_add_executor_job)
+        self.store.look_again()
+        return salvaged
+
+    @asynccontextmanager
+    async def use(self) -> AsyncIterator[EventHandler]:
+        """Need it for a moment."""
+        await self.acquire()
+        try:
+            yield self.handler
+        finally:
+            await self.release()
+
+    async def _open(self) -> None:
+        self.store = Store(self.path)
+        self.store.on_change = self._state_changed
+        try:
+            await self.store.open()
+        except (sqlite3.Error, OSError, NewerStoreError) as err:
+            self._state_changed(StoreState(problem=problem_of(err) or Problem.IO_ERROR))
+            raise
+        self._state_changed(self.store.state)
+        self.handler = EventHandler(self.store)
+        self.handler.failures_changed = self._failures_changed
+        self._failures_changed()
+        self._stop_nightly = async_track_time_change(
+            self._hass, self._async_nightly, hour=4, minute=27, second=0
+        )
+
+    async def _close(self) -> None:
+        if self._stop_nightly is not None:
+            self._stop_nightly()
+        try:
+            await self.handler.close()
+        finally:
+            await self.store.close()
+            self._failed = 0
+            self._state_changed(StoreState())
+
+    async def _async_nightly(self, _: datetime) -> None:
+        """Delete what has grown too old."""
+        try:
+            purged = await async_purge(self._hass, self.handler)
+        except (sqlite3.Error, OSError, StoreClosedError) as err:
+            _LOGGER.warning("The history could not be purged: %s", err)
+        else:
+            await self.async_audit(None, "purge", {}, asdict(purged))
+
+    @callback
+    def _state_changed(self, state: StoreState) -> None:
+        self._state = state
+        async_manage_store_issues(self._hass, state, self._failed)
+
+    @callback
+    def _failures_changed(self) -> None:
+        """Count anew, once for all that fail in one go."""
+        if not self._to_be_counted:
+            self._to_be_counted = True
+            self._hass.async_create_task(self._async_count_failed(), eager_start=False)
+
+    async def _async_count_failed(self) -> None:
+        self._to_be_counted = False
+        try:
+            self._failed = await self.open_handler().count_failed()
+        except sqlite3.Error, OSError, StoreClosedError:
+            return
+        self._state_changed(self._state)

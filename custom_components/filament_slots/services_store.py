@@ -1,0 +1,210 @@
+"""Actions on the store, for administrators: purge, replay, export (docs/actions.md)."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict
+from datetime import datetime
+from functools import wraps
+from pathlib import Path
+import sqlite3
+from typing import Any, Final
+
+from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse, callback
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.service import async_register_admin_service
+from homeassistant.util import dt as dt_util
+import probatio
+
+from .const import DOMAIN
+from .core.engine.jobs import StoreClosedError
+from .core.handler import EventHandler
+from .core.tables.export import Format, export_events
+from .core.tables.history import EventFilter
+from .errors import failure, invalid
+from .model import iso_utc
+from .runtime import SharedCore, async_shared_core
+from .store_upkeep import async_purge
+
+type Answer = dict[str, Any]
+type Handler = Callable[[ServiceCall], Coroutine[Any, Any, Answer]]
+
+
+def _instant(value: object) -> datetime:
+    """Take a time; without a time zone it is the one of Home Assistant."""
+    return dt_util.as_utc(cv.datetime(value))
+
+
+_ENTRY: Final = "config_entry_id"
+_RANGE: Final[dict[Any, Any]] = {
+    probatio.Optional(_ENTRY): cv.string,
+    probatio.Required("start_time"): _instant,
+    probatio.Optional("end_time"): _instant,
+}
+_PURGE: Final = probatio.Schema(
+    {
+        probatio.Optional(_ENTRY): cv.string,
+        probatio.Optional("keep_days"): probatio.All(
+            probatio.Coerce(int), probatio.Range(0, 3650)
+        ),
+    }
+)
+_REPLAY_FAILED: Final = probatio.Schema(
+    {
+        probatio.Optional("batch_size", default=100): probatio.All(
+            probatio.Coerce(int), probatio.Range(1, 500)
+        )
+    }
+)
+_REPLAY_EVENTS: Final = probatio.Schema(_RANGE)
+_EXPORT: Final = probatio.Schema(
+    _RANGE
+    | {
+        probatio.Required("path"): cv.string,
+        probatio.Optional("format", default=Format.CSV): probatio.Coerce(Format),
+    }
+)
+
+
+@callback
+def async_setup_store_services(hass: HomeAssistant) -> None:
+    """Offer the actions; once, whatever entries come and go."""
+    for name, handler, schema in (
+        ("purge", _async_purge, _PURGE),
+        ("replay_failed", _async_replay_failed, _REPLAY_FAILED),
+        ("replay_events", _async_replay_events, _REPLAY_EVENTS),
+        ("export", _async_export, _EXPORT),
+    ):
+        async_register_admin_service(
+            hass,
+            DOMAIN,
+            name,
+            audited(handler),
+            schema,
+            supports_response=SupportsResponse.OPTIONAL,
+        )
+
+
+def audited(handler: Handler) -> Handler:
+    """Leave a row of who did what, when, and what came of it."""
+
+    @wraps(handler)
+    async def run(call: ServiceCall) -> Answer:
+        result: object = None
+        try:
+            result = answer = await handler(call)
+        except Exception as err:
+            result = {"error": getattr(err, "translation_key", None) or str(err)}
+            raise
+        else:
+            return answer
+        finally:
+            await async_shared_core(call.hass).async_audit(
+                call.context.user_id, call.service, _plain(call.data), _plain(result)
+            )
+
+    return run
+
+
+async def _async_purge(call: ServiceCall) -> Answer:
+    """Answer `{events: how many went, database_bytes}`."""
+    entry_id = _entry_id(call)
+    try:
+        purged = await async_purge(
+            call.hass,
+            _core(call.hass).handler,
+            entry_id=entry_id,
+            keep_days=call.data.get("keep_days"),
+        )
+    except (sqlite3.Error, OSError, StoreClosedError) as err:
+        raise failure("not_saved") from err
+    return asdict(purged)
+
+
+async def _async_replay_failed(call: ServiceCall) -> Answer:
+    """Answer `{replayed, failed, remaining}`, see `core/replay.py`."""
+    handler = _core(call.hass).handler
+    try:
+        return asdict(await handler.replay_failed(call.data["batch_size"]))
+    except (sqlite3.Error, OSError, StoreClosedError) as err:
+        raise failure("not_saved") from err
+
+
+async def _async_replay_events(call: ServiceCall) -> Answer:
+    """Answer `{events: how many were told again}`, each with `meta.replay`."""
+    core = _core(call.hass)
+    try:
+        wanted = await _wanted(call, core.handler)
+        return {"events": await core.handler.replay_events(wanted)}
+    except (sqlite3.Error, OSError, StoreClosedError) as err:
+        raise failure("history_unavailable") from err
+
+
+async def _async_export(call: ServiceCall) -> Answer:
+    """Answer `{path, events: how many were written}`."""
+    hass = call.hass
+    core = _core(hass)
+    path = call.data["path"]
+    if not await hass.async_add_executor_job(hass.config.is_allowed_path, path):
+        raise invalid("path_not_allowed", path=path)
+    try:
+        wanted = await _wanted(call, core.handler)
+        events = await export_events(
+            core.store,
+            wanted,
+            Path(path),
+            call.data["format"],
+            hass.async_add_executor_job,
+        )
+    except OSError as err:
+        raise failure(
+            "not_exported", path=path, reason=err.strerror or str(err)
+        ) from err
+    except (sqlite3.Error, StoreClosedError) as err:
+        raise failure("history_unavailable") from err
+    return {"path": path, "events": events}
+
+
+async def _wanted(call: ServiceCall, handler: EventHandler) -> EventFilter:
+    """Return which events the call names."""
+    printer_id = None
+    if (entry_id := _entry_id(call)) is not None:
+        owners = await handler.printer_entries()
+        printer_id = next(
+            number for number, owner in owners.items() if owner == entry_id
+        )
+    return EventFilter(
+        printer_id=printer_id,
+        since=call.data["start_time"],
+        until=call.data.get("end_time"),
+    )
+
+
+def _entry_id(call: ServiceCall) -> str | None:
+    """Return the printer that is named; raises ServiceValidationError for no such."""
+    entry_id: str | None = call.data.get(_ENTRY)
+    if entry_id is not None:
+        loaded = call.hass.config_entries.async_loaded_entries(DOMAIN)
+        if entry_id not in {entry.entry_id for entry in loaded}:
+            raise invalid("not_loaded")
+    return entry_id
+
+
+def _core(hass: HomeAssistant) -> SharedCore:
+    """Return the core, which is open as long as an entry is loaded."""
+    core = async_shared_core(hass)
+    if not core.is_open:
+        raise invalid("no_printer_loaded")
+    return core
+
+
+def _plain(value: Any) -> Any:
+    """Return it as JSON has it."""
+    match value:
+        case datetime():
+            return iso_utc(value)
+        case str() | int() | float() | None:
+            return value
+        case dict():
+            return {str(key): _plain(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+    return str(value)

@@ -1,0 +1,82 @@
+"""Stand-ins: the same for the same, and nothing of what they stand for."""
+
+from custom_components.filament_slots.redaction import StandIns
+
+TAG = "A1B2C3D400000100"
+SPOOL = "0123456789ABCDEF0123456789ABCDEF"
+SERIAL = "00M09A000000777"
+
+
+def test_one_id_has_one_stand_in_wherever_it_is_told() -> None:
+    stand_ins = StandIns(ids=[SERIAL], secrets=[])
+
+    masked = stand_ins.mask(
+        {
+            "wire": [{"tag_uid": TAG.lower(), "tray_uuid": SPOOL}],
+            "slot": {"rfid_uid": TAG, "external_id": f"bambulab:{SPOOL}"},
+            "module": {"sn": SERIAL},
+            "log": f"{SERIAL} has read {TAG}",
+        }
+    )
+
+    assert masked == {
+        "wire": [{"tag_uid": "a1b0000000000002", "tray_uuid": "012" + "3".zfill(29)}],
+        "slot": {
+            "rfid_uid": "A1B0000000000002",
+            "external_id": "bambulab:012" + "3".zfill(29),
+        },
+        "module": {"sn": "00M000000000001"},
+        "log": "00M000000000001 has read A1B0000000000002",
+    }
+
+
+def test_what_is_no_id_stays_as_it_is() -> None:
+    told = {
+        "tag_uid": "0000000000000000",
+        "tray_uuid": "",
+        "sn": "N/A",
+        "rfid_uid": "0",
+        "external_id": "spoolman:12",
+        "uid": None,
+        "gate_spool_rfid": ["", None],
+        "card_uid": 0,
+        "serial": "**REDACTED**",
+        "ams_id": "XXXXXXXXXXXXXXX",
+        "number": 12345678,
+    }
+
+    assert StandIns(ids=[], secrets=[]).mask(told) == told
+
+
+def test_a_chip_told_as_bytes_is_the_chip_told_as_text() -> None:
+    masked = StandIns(ids=[], secrets=[]).mask(
+        {
+            "info": [{"CARD_UID": [0x90, 0x20, 0xC4, 0x02]}],
+            "rfid_uid": "9020C402",
+            "gate_spool_rfid": ["9020C402"],
+            "other": [0x90, 0x20, 0xC4, 0x02],
+            "uid": ["no", "byte", "at", "all"],
+        }
+    )
+
+    assert masked == {
+        "info": [{"CARD_UID": [0x90, 0x20, 0x00, 0x01]}],
+        "rfid_uid": "90200001",
+        "gate_spool_rfid": ["90200001"],
+        "other": [0x90, 0x20, 0xC4, 0x02],
+        "uid": ["no", "byte", "at", "all"],
+    }
+
+
+def test_an_id_is_found_in_a_text_that_comes_before_it() -> None:
+    masked = StandIns(ids=[], secrets=[]).mask({"log": [TAG], "rfid_uid": TAG})
+
+    assert masked["log"] == [masked["rfid_uid"]]
+
+
+def test_a_secret_is_blacked_out_as_a_word_and_only_so() -> None:
+    stand_ins = StandIns(ids=[], secrets=["192.0.2.1", "12345678", ""])
+
+    assert stand_ins.scrub("at 192.0.2.1, not 192.0.2.100: 12345678") == (
+        "at **REDACTED**, not 192.0.2.100: **REDACTED**"
+    )

@@ -1,0 +1,239 @@
+"""What the store asks of the user: raised and cleared by how it stands."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+import sqlite3
+from unittest.mock import patch
+
+from homeassistant.auth.models import User
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.core.engine import jobs, writer
+from custom_components.filament_slots.core.engine.errors import Problem, StoreState
+from custom_components.filament_slots.core.engine.store import Store
+from custom_components.filament_slots.core.handler import EventHandler
+from custom_components.filament_slots.core.tables.audit import read_audit
+from custom_components.filament_slots.core.tables.row_writer import Recorder
+from custom_components.filament_slots.core.tables.schema import MIGRATIONS
+from custom_components.filament_slots.repairs import async_create_fix_flow
+from custom_components.filament_slots.repairs_store import async_manage_store_issues
+from custom_components.filament_slots.runtime import async_shared_core
+
+from .common import async_deliver, async_set_up, driver_of, make_entry, spool_event
+from .core.illness import Locked
+
+pytestmark = pytest.mark.usefixtures("scripted_driver")
+
+
+@pytest.fixture(autouse=True)
+def impatient() -> Iterator[None]:
+    """Try again, and look again, sooner."""
+    with (
+        patch.object(writer, "RETRY_DELAYS", (0.01,)),
+        patch.object(jobs, "RETRY_DELAYS", (0.01,)),
+        patch.object(writer, "_LOOK_AGAIN", (0.05, 0.1)),
+        patch.object(writer.Writer._begin_outage, "__defaults__", (0.05,)),
+    ):
+        yield
+
+
+def issues(hass: HomeAssistant) -> set[str]:
+    """Return the issues there are."""
+    return {
+        issue_id for domain, issue_id in ir.async_get(hass).issues if domain == DOMAIN
+    }
+
+
+async def until(hass: HomeAssistant, wanted: set[str]) -> None:
+    """Wait until these are the issues."""
+    async with asyncio.timeout(10):
+        while issues(hass) != wanted:
+            await asyncio.sleep(0.02)
+
+
+async def fixed_over_http(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, issue_id: str
+) -> None:
+    """Go through the fix flow of an issue as the frontend does."""
+    assert await async_setup_component(hass, "repairs", {})
+    client = await hass_client()
+    flows = "/api/repairs/issues/fix"
+    asked = await client.post(flows, json={"handler": DOMAIN, "issue_id": issue_id})
+    flow_id = (await asked.json())["flow_id"]
+    answer = await client.post(f"{flows}/{flow_id}", json={})
+    assert (await answer.json())["type"] == "create_entry"
+
+
+async def fix(hass: HomeAssistant, issue_id: str) -> FlowResultType:
+    """Go through the fix flow of an issue."""
+    flow = await async_create_fix_flow(hass, issue_id, None)
+    flow.hass, flow.issue_id, flow.handler = hass, issue_id, DOMAIN
+    assert (await flow.async_step_init())["type"] is FlowResultType.FORM  # type: ignore[attr-defined]
+    return (await flow.async_step_confirm({}))["type"]  # type: ignore[attr-defined, no-any-return]
+
+
+async def test_an_illness_of_the_database_is_named_and_clears_itself(
+    hass: HomeAssistant,
+) -> None:
+    """Events are told all the same."""
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    core = async_shared_core(hass)
+    ill = Locked(core.store, core.path)
+    ill.fall()
+    await async_deliver(hass, entry, spool_event("spool_inserted", 1))
+    await until(hass, {"store_locked"})
+    (slot,) = core.handler.slots(driver_of(entry).printer_id).slots.values()
+    assert slot.present
+    ill.mend()
+    await until(hass, set())
+
+
+async def test_a_damaged_file_can_be_salvaged(hass: HomeAssistant) -> None:
+    """The issue names the file, and is over when it is done."""
+    path = Path(hass.config.path(".storage", DOMAIN, f"{DOMAIN}.db"))
+
+    def damage() -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"no database" * 1000)
+
+    await hass.async_add_executor_job(damage)
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    assert entry.state is ConfigEntryState.LOADED
+    assert issues(hass) == {"store_damaged"}
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, "store_damaged")
+    assert issue is not None
+    assert issue.translation_placeholders is not None
+    assert issue.translation_placeholders["folder"] == str(path.parent)
+    assert "damaged-20" in issue.translation_placeholders["files"]
+    with patch.object(Store, "rename", side_effect=OSError):
+        assert await fix(hass, "store_damaged") is FlowResultType.FORM
+    assert await fix(hass, "store_damaged") is FlowResultType.CREATE_ENTRY
+    await until(hass, set())
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert issues(hass) == set()
+
+
+async def test_an_ignored_issue_of_the_store_stays_ignored(
+    hass: HomeAssistant,
+) -> None:
+    """Neither that it was over for a while nor a reload makes it nag again."""
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    sick = StoreState(problem=Problem.FULL)
+    async_manage_store_issues(hass, sick, failed=1)
+    ir.async_ignore_issue(hass, DOMAIN, "store_full", True)
+
+    async_manage_store_issues(hass, StoreState())
+    assert issues(hass) == {"store_full"}
+    await hass.config_entries.async_reload(entry.entry_id)
+    async_manage_store_issues(hass, sick)
+
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, "store_full")
+    assert issue is not None
+    assert issue.dismissed_version is not None
+    ir.async_ignore_issue(hass, DOMAIN, "store_full", False)
+    async_manage_store_issues(hass, StoreState())
+    assert issues(hass) == set()
+
+
+async def test_events_that_failed_can_be_replayed(hass: HomeAssistant) -> None:
+    """The issue says how many, and is over when they are in history."""
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    with patch.object(Recorder, "put_event", side_effect=sqlite3.IntegrityError):
+        await async_deliver(hass, entry, spool_event("spool_inserted", 1))
+    await until(hass, {"events_failed"})
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, "events_failed")
+    assert issue is not None
+    assert issue.translation_placeholders == {"count": "1"}
+    assert await fix(hass, "events_failed") is FlowResultType.CREATE_ENTRY
+    await until(hass, set())
+
+
+async def test_who_went_through_a_repair_and_what_came_of_it_is_kept(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    hass_admin_user: User,
+) -> None:
+    """As of every other action; an attempt that came to nothing, too."""
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    with patch.object(Recorder, "put_event", side_effect=sqlite3.IntegrityError):
+        await async_deliver(hass, entry, spool_event("spool_inserted", 1))
+    await until(hass, {"events_failed"})
+    with patch.object(EventHandler, "replay_failed", side_effect=sqlite3.Error):
+        assert await fix(hass, "events_failed") is FlowResultType.FORM
+    await fixed_over_http(hass, hass_client, "events_failed")
+    replayed, attempt = await read_audit(async_shared_core(hass).store)
+    assert (attempt.user_id, attempt.result) == (None, {"error": "store_unavailable"})
+    assert replayed.user_id == hass_admin_user.id
+    assert replayed.action == "replay_failed"
+    assert replayed.details == {"issue_id": "events_failed"}
+    assert replayed.result == {"replayed": 1, "failed": 0, "remaining": 0}
+
+
+async def test_a_store_that_cannot_be_opened_is_named(hass: HomeAssistant) -> None:
+    """A newer one is left untouched; the entry says the same."""
+    path = Path(hass.config.path(".storage", DOMAIN, f"{DOMAIN}.db"))
+
+    def make() -> bytes:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(path)
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+        db.close()
+        return path.read_bytes()
+
+    before = await hass.async_add_executor_job(make)
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+    assert issues(hass) == {"store_newer"}
+    assert entry.error_reason_translation_key == "store_newer"
+    assert await hass.async_add_executor_job(path.read_bytes) == before
+    await hass.async_add_executor_job(path.unlink)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    assert issues(hass) == set()
+
+
+async def test_when_a_printer_was_last_heard_of_survives_a_restart(
+    hass: HomeAssistant,
+) -> None:
+    """Not when something changed last: what happens later is later than that."""
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, spool_event("spool_inserted", 1))
+    driver = driver_of(entry)
+    heard = "2026-11-05T12:00:00+00:00"
+    health = driver.health() | {"last_message_at": heard}
+    with patch.object(type(driver), "health", lambda self: health):
+        await hass.config_entries.async_unload(entry.entry_id)
+    await hass.config_entries.async_setup(entry.entry_id)
+    assert async_shared_core(hass).handler.last_seen(1) == datetime.fromisoformat(heard)
+    assert entry.runtime_data.last_seen == dt_util.parse_datetime(heard)
+
+
+async def test_what_fails_in_one_go_is_counted_once(hass: HomeAssistant) -> None:
+    """A thousand failures are one look into the database."""
+    await async_set_up(hass, make_entry())
+    handler = async_shared_core(hass).handler
+    with patch.object(EventHandler, "count_failed", return_value=3) as count:
+        for _ in range(3):
+            handler.failures_changed()
+        await hass.async_block_till_done()
+        assert count.call_count == 1
+        assert issues(hass) == {"events_failed"}
+        handler.failures_changed()
+        await hass.async_block_till_done()
+        assert count.call_count == 2
