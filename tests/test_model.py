@@ -87,7 +87,7 @@ def changed(event: dict[str, Any], path: str, value: object) -> dict[str, Any]:
 
 
 def test_a_spool_event_with_every_field_is_accepted() -> None:
-    """All of design 3 at once."""
+    """Every field of docs/architecture.md "The standard event" at once."""
     event = parse_event(SPOOL)
     assert isinstance(event, SpoolEvent)
     assert event.event_at == datetime(2026, 1, 1, 10, tzinfo=UTC)
@@ -99,7 +99,7 @@ def test_a_spool_event_with_every_field_is_accepted() -> None:
 
 
 def test_a_picture_with_every_field_is_accepted() -> None:
-    """All of design 3 at once."""
+    """Every field of docs/architecture.md "The standard event" at once."""
     event = parse_event(STATE)
     assert isinstance(event, AmsStateEvent)
     assert event.ams_units[0].humidity_index == 5

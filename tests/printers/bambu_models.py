@@ -89,7 +89,7 @@ A2L_LITE_ID = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """What the reports of a model look like (bambu.md 2, 3, 7).
+    """What the reports of a model look like (docs/protocols/bambu.md 2, 3, 7).
 
     states: trays carry the bit field `state`; the small boards always say 3.
     sparse: reports carry little but what changed, and bits only when they did.
@@ -190,7 +190,7 @@ class Unit:
 
     @property
     def bit(self) -> int:
-        """Its bit in `ams_exist_bits` (bambu.md 3.2)."""
+        """Its bit in `ams_exist_bits` (docs/protocols/bambu.md 3.2)."""
         if self.id >= 128:
             return 4 + self.id - 128
         return 12 if self.id == A2L_LITE_ID else self.id

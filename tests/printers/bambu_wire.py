@@ -1,4 +1,4 @@
-"""How a virtual Bambu Lab printer looks on the wire (bambu.md 3 and 6)."""
+"""How a virtual Bambu Lab printer looks on the wire (docs/protocols/bambu.md 3 and 6)."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -137,7 +137,7 @@ def extruders(printer: VirtualBambu) -> Report:
 
 
 def _state(bay: Bay) -> int:
-    """Return the `state` of X1, H2 and P2 (bambu.md 3.5)."""
+    """Return the `state` of X1, H2 and P2 (docs/protocols/bambu.md 3.5)."""
     if bay.reading:
         return 17
     if bay.known is not None:

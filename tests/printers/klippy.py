@@ -1,7 +1,7 @@
 """A stand-in for Klippy, Klipper's host process, behind a real Moonraker.
 
 It speaks what Moonraker asks for on Klippy's Unix socket, and is as honest as Klippy
-where clients trip (moonraker.md 1.6, 8.1): status is looked at every 0.25 s and compared
+where clients trip (docs/protocols/moonraker.md 1.6, 8.1): status is looked at every 0.25 s and compared
 field by field with the very objects seen last, so that a list changed in place is no
 news; a subscription to everything holds the fields the object had at first; what does
 not exist is `{}` as an object and null as a field.

@@ -1,6 +1,6 @@
 """Filament systems at the stand-in Klippy: what each shows, and how it changes.
 
-Written from the protocol facts (moonraker.md 2, 3). Slots count from 1 here, as they do
+Written from the protocol facts (docs/protocols/moonraker.md 2, 3). Slots count from 1 here, as they do
 in events; each system counts as it likes.
 """
 
@@ -47,7 +47,7 @@ def _with(values: list[Any], index: int, value: Any) -> list[Any]:
 
 
 class SwitchSensors(System):
-    """Two bare switches, one a tool (moonraker.md 2)."""
+    """Two bare switches, one a tool (docs/protocols/moonraker.md 2)."""
 
     in_unit = False
 
@@ -76,7 +76,7 @@ class SwitchSensors(System):
 
 
 class HappyHare(System):
-    """Happy Hare 3 on a Box Turtle (moonraker.md 3.1)."""
+    """Happy Hare 3 on a Box Turtle (docs/protocols/moonraker.md 3.1)."""
 
     assigns = True
     gates = 4
@@ -175,7 +175,7 @@ class HappyHare(System):
 
 
 class Afc(System):
-    """AFC on a Box Turtle (moonraker.md 3.3)."""
+    """AFC on a Box Turtle (docs/protocols/moonraker.md 3.3)."""
 
     assigns = True
     lanes = ("lane1", "lane2", "lane3", "lane4")
@@ -276,7 +276,7 @@ class Afc(System):
 
 
 class Cfs(System):
-    """Creality's CFS with the maker's own firmware (moonraker.md 3.4)."""
+    """Creality's CFS with the maker's own firmware (docs/protocols/moonraker.md 3.4)."""
 
     unknown = True
 
@@ -323,7 +323,7 @@ class Cfs(System):
 
 
 class AceHub(System):
-    """Anycubic's ACE behind `filament_hub` (moonraker.md 3.5)."""
+    """Anycubic's ACE behind `filament_hub` (docs/protocols/moonraker.md 3.5)."""
 
     def objects(self) -> Status:
         """Return one hub with four empty slots."""
@@ -377,7 +377,7 @@ class AceHub(System):
 
 
 class QidiBox(System):
-    """QIDI's box, which lives in `save_variables` (moonraker.md 3.6)."""
+    """QIDI's box, which lives in `save_variables` (docs/protocols/moonraker.md 3.6)."""
 
     def objects(self) -> Status:
         """Return one box with four empty slots."""
@@ -419,7 +419,7 @@ class QidiBox(System):
 
 
 class SnapmakerU1(System):
-    """The U1's four tool heads, each with a reader (moonraker.md 3.7)."""
+    """The U1's four tool heads, each with a reader (docs/protocols/moonraker.md 3.7)."""
 
     in_unit = False
     tag = "9020C402"
@@ -521,7 +521,7 @@ class SnapmakerU1(System):
 
 
 class Ifs(System):
-    """FlashForge's IFS with zmod (moonraker.md 3.8)."""
+    """FlashForge's IFS with zmod (docs/protocols/moonraker.md 3.8)."""
 
     def objects(self) -> Status:
         """Return four empty ports."""

@@ -136,7 +136,7 @@ class Connection:
         self._show(DriverStatus.WAITING)
 
     def health(self) -> dict[str, Any]:
-        """Say how it stands (design 6).
+        """Say how it stands (docs/architecture.md "Driver contract").
 
         `last_error` is what went wrong last; it is over when `status` is `running`.
         Beyond it, for a report of a fault: `transitions`, the last there were.

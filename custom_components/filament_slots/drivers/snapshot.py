@@ -1,7 +1,7 @@
 """What a printer says is true now: the immutable picture a decoder makes.
 
 A decoder says what is so and None where it cannot know; only the tracker says
-what happened. Numbers count from 1 as design 5 fixes them.
+what happened. Numbers count from 1: docs/architecture.md "Numbers and identity".
 """
 
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ NEVER = math.inf
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
-    """How long things must hold before they are believed, in seconds (design 5)."""
+    """How long things must hold before they are believed, in seconds (docs/architecture.md "Tracker rules")."""
 
     insert_settle: float = 2.5
     inlet_settle: float = 10

@@ -1,4 +1,4 @@
-"""What a tray says of its filament and its tag (bambu.md 3.4)."""
+"""What a tray says of its filament and its tag (docs/protocols/bambu.md 3.4)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Full and partial reports become one picture (bambu.md 2)."""
+"""Full and partial reports become one picture (docs/protocols/bambu.md 2)."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Who the printer is, by its answer to get_version (bambu.md 6)."""
+"""Who the printer is, by its answer to get_version (docs/protocols/bambu.md 6)."""
 
 import pytest
 

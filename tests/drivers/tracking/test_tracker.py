@@ -1,4 +1,4 @@
-"""The tracker's rules about slots (design 5), one test a rule."""
+"""The tracker's rules about slots (docs/architecture.md "Tracker rules"), one test a rule."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

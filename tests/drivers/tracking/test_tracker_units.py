@@ -1,4 +1,4 @@
-"""The tracker's rules about units and about the confirmed picture (design 5)."""
+"""The tracker's rules about units and about the confirmed picture (docs/architecture.md "Tracker rules")."""
 
 from dataclasses import replace
 

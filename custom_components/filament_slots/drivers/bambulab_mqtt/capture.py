@@ -1,6 +1,6 @@
 """A message as a frame of a capture: what the decoder reads, and nothing else.
 
-A report names files, networks and accounts besides the filament (bambu.md 2).
+A report names files, networks and accounts besides the filament (docs/protocols/bambu.md 2).
 """
 
 from collections.abc import Mapping

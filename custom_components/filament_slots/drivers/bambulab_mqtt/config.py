@@ -28,7 +28,7 @@ def _certificate(pem: str) -> str:
 
 
 class Config(BaseModel):
-    """A printer on the local network (bambu.md 1.1).
+    """A printer on the local network (docs/protocols/bambu.md 1.1).
 
     certificate: the printer's own, in PEM, as it was when it was first trusted; None
     before that.

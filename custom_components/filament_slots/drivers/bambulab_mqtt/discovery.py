@@ -1,4 +1,4 @@
-"""Announcements: what printers shout into the network every few seconds (bambu.md 1.6).
+"""Announcements: what printers shout into the network every few seconds (docs/protocols/bambu.md 1.6).
 
 They look like SSDP, but go to a port of their own, where Home Assistant's SSDP does not
 listen. Nothing in them is secret, and nothing in them is proven: whoever is found at

@@ -1,4 +1,4 @@
-"""What a tray object says about its filament and its tag (bambu.md 3.4)."""
+"""What a tray object says about its filament and its tag (docs/protocols/bambu.md 3.4)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -76,7 +76,7 @@ def _tag(value: object) -> str | None:
 
 
 def _main_colour(value: object, tagged: bool) -> str | None:
-    """Only a tag can mean it when it says "fully transparent" (bambu.md 3.4)."""
+    """Only a tag can mean it when it says "fully transparent" (docs/protocols/bambu.md 3.4)."""
     if not tagged and isinstance(value, str) and value.upper() in _NO_COLOUR:
         return None
     return _colour(value)

@@ -1,4 +1,4 @@
-"""The printer's health messages that say a tag cannot be read (bambu.md P21)."""
+"""The printer's health messages that say a tag cannot be read (docs/protocols/bambu.md P21)."""
 
 from typing import Any, Final
 

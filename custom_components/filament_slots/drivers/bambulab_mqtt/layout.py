@@ -1,4 +1,4 @@
-"""Where units and their slots are found in the bit fields (bambu.md 3.2)."""
+"""Where units and their slots are found in the bit fields (docs/protocols/bambu.md 3.2)."""
 
 from dataclasses import dataclass
 from typing import Final

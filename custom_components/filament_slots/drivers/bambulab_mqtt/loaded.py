@@ -1,4 +1,4 @@
-"""Which slots hold the filament that is in an extruder (bambu.md 3.6)."""
+"""Which slots hold the filament that is in an extruder (docs/protocols/bambu.md 3.6)."""
 
 from dataclasses import dataclass
 

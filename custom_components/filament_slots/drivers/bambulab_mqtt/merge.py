@@ -1,6 +1,6 @@
 """Full and partial reports merged into one picture.
 
-One way of merging for all models (bambu.md 2): objects key by key, units and trays
+One way of merging for all models (docs/protocols/bambu.md 2): objects key by key, units and trays
 by id. Everything is immutable, and merging what is already known returns the same
 object: `merged is before` means that nothing new was said.
 """
@@ -188,7 +188,7 @@ def _merge_unit(
 def _merge_tray(
     known: Tray | None, piece: Mapping[str, Any], ignore: Ignore
 ) -> Tray | None:
-    """Replace what was known; an id alone forgets it (bambu.md 2).
+    """Replace what was known; an id alone forgets it (docs/protocols/bambu.md 2).
 
     An object without a word about the filament only adds to what was said of it, as
     long as its state does not say that nothing is known any more.

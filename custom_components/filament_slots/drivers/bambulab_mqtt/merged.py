@@ -29,7 +29,7 @@ class Tray:
 
 @dataclass(frozen=True, slots=True)
 class WireUnit:
-    """One unit, with its values as it sends them (bambu.md 3.3).
+    """One unit, with its values as it sends them (docs/protocols/bambu.md 3.3).
 
     info: the bit field that tells its type and whether it dries.
     humidity: in %; 0 where there is no sensor.
@@ -60,7 +60,7 @@ class Merged:
     complete: units were listed, or the printer lists none and told of its holders.
     doubtful: the parts contradict each other; a full report would tell.
     going_down: it said that everything is gone, so that all else is left over.
-    snow: what each extruder holds, `unit id << 8 | tray` (bambu.md 3.6).
+    snow: what each extruder holds, `unit id << 8 | tray` (docs/protocols/bambu.md 3.6).
     holder: the external holder of printers that have one (vt_tray).
     holders: the external holders by id (vir_slot); they outrank `holder`.
     """
@@ -86,7 +86,7 @@ class Merged:
     def present(self, unit_id: int, number: int) -> bool | None:
         """Say whether there is filament at the feeder of a slot; None: not known.
 
-        The bits decide; `state` only where they never came (bambu.md 3.5). A unit
+        The bits decide; `state` only where they never came (docs/protocols/bambu.md 3.5). A unit
         that dries pulls the filament back, so that a cleared bit means nothing (P2).
         """
         unit = self.units[unit_id]

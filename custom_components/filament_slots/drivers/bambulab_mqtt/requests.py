@@ -7,7 +7,7 @@ from .report import ReportDecoder
 
 _VERSIONS_AGAIN = 5.0
 _VERSIONS_TRIES = 3
-# The small boards fall behind when asked for everything too often (bambu.md 1.3).
+# The small boards fall behind when asked for everything too often (docs/protocols/bambu.md 1.3).
 _EVERYTHING_AGAIN = 60.0
 
 GET_VERSION = json.dumps({"info": {"sequence_id": "0", "command": "get_version"}})

@@ -19,7 +19,7 @@ from .tls import fetch_certificate, open_tls, pinned_context
 
 _USER = "bblp"
 _KEEPALIVE = 30
-# The small boards take up to 5 s to answer a CONNECT (bambu.md 1.3).
+# The small boards take up to 5 s to answer a CONNECT (docs/protocols/bambu.md 1.3).
 ANSWER_TIMEOUT = 10.0
 _REFUSED_CODES = {134, 135}  # CONNACK 4 and 5 as paho names them: user, password
 

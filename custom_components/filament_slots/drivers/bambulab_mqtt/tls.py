@@ -1,7 +1,7 @@
 """Trust on first use: the printer's own certificate is the only one believed.
 
 The certificate is X.509 v1 with CN = serial and no SAN, and the authorities that
-sign it change with the firmware (bambu.md 1.2). So nothing is asked of who signed
+sign it change with the firmware (docs/protocols/bambu.md 1.2). So nothing is asked of who signed
 it: what was seen when the printer was set up is what must be seen from then on.
 """
 

@@ -1,4 +1,4 @@
-"""The answer to get_version: who the printer and its units are (bambu.md 6)."""
+"""The answer to get_version: who the printer and its units are (docs/protocols/bambu.md 6)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

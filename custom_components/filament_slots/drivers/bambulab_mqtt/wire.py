@@ -1,7 +1,7 @@
 """Single values as Bambu printers send them; None for what makes no sense.
 
 Numbers come as numbers or as text, bit fields as hex text without a prefix, and
-now and then as something else altogether (bambu.md 2, P11).
+now and then as something else altogether (docs/protocols/bambu.md 2, P11).
 """
 
 import math
@@ -67,7 +67,7 @@ def text(value: object, longest: int) -> str | None:
 def serial_number(value: object) -> str | None:
     """Return a serial number; stand-ins such as "N/A" or "**REDACTED**" are none.
 
-    Real ones are 15 letters and digits (bambu.md 1.7); copies of the hardware may
+    Real ones are 15 letters and digits (docs/protocols/bambu.md 1.7); copies of the hardware may
     be shorter or longer.
     """
     said = text(value, 32)

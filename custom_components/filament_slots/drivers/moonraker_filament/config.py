@@ -28,7 +28,7 @@ def _stripped(key: object) -> object:
 
 
 class Config(BaseModel):
-    """A Klipper printer behind its Moonraker (moonraker.md 1.1, 1.2).
+    """A Klipper printer behind its Moonraker (docs/protocols/moonraker.md 1.1, 1.2).
 
     host: a host, a host:port or a whole URL; a URL says its own port.
     api_key: empty where Moonraker trusts the network it is asked from.

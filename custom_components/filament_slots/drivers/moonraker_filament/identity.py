@@ -1,4 +1,4 @@
-"""Who a Moonraker is, and whether it is one (moonraker.md 1.2, 1.4, 1.5)."""
+"""Who a Moonraker is, and whether it is one (docs/protocols/moonraker.md 1.2, 1.4, 1.5)."""
 
 from collections.abc import Mapping
 import re

@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0 with Moonraker, over one WebSocket (moonraker.md 1.1 to 1.8)."""
+"""JSON-RPC 2.0 with Moonraker, over one WebSocket (docs/protocols/moonraker.md 1.1 to 1.8)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -212,7 +212,7 @@ def _refusal(error: object) -> Refusal:
     """Say what an error means.
 
     Unauthorized, in whatever words, has the code of invalid parameters; a method that
-    is missing may be one that Klippy has not registered yet (moonraker.md 1.2, 1.8).
+    is missing may be one that Klippy has not registered yet (docs/protocols/moonraker.md 1.2, 1.8).
     """
     match error:
         case {"code": -32602, "message": str(text)} if text.startswith(

@@ -48,7 +48,7 @@ class _Spool:
 
 @dataclass(slots=True)
 class _Klippy:
-    """Klippy's life, as far as this connection saw it (moonraker.md 1.8).
+    """Klippy's life, as far as this connection saw it (docs/protocols/moonraker.md 1.8).
 
     state: as it was last told, None before anything was.
     trusted: what is read is so. A Klippy found ready is believed at once; one that
@@ -140,7 +140,7 @@ class MoonrakerDecoder:
         """
         read = self._read
         if not self._klippy.ready:
-            # Klippy in error tells nobody when it is back (moonraker.md 0.3).
+            # Klippy in error tells nobody when it is back (docs/protocols/moonraker.md 0.3).
             return Ask("server.info")
         if self._spool.there and not self._spool.answered:
             return Ask("server.spoolman.status")
@@ -187,7 +187,7 @@ class MoonrakerDecoder:
             case {"method": "notify_klippy_disconnected"}:
                 return self._told(_GONE)
             case {"method": "notify_active_spool_set", "params": [dict(spool)]}:
-                # FilaMan says the same of its own numbers (moonraker.md 1.7).
+                # FilaMan says the same of its own numbers (docs/protocols/moonraker.md 1.7).
                 return None if self._spool.there is False else self._take_spool(spool)
             case {"method": str()}:
                 return None

@@ -1,6 +1,6 @@
 """One slot under watch: what is confirmed of it, and what is waiting to be.
 
-Every rule of design 5 about a single slot is here. A watch has no clock: it is told
+Every tracker rule about a single slot is here (docs/architecture.md "Tracker rules"). A watch has no clock: it is told
 the moment, and says at which later moment it wants to be asked again.
 """
 
@@ -228,7 +228,7 @@ class SlotWatch:
     def _leftover(self, slot: Slot) -> bool:
         """Whether what the printer names is a spool that has left.
 
-        Printers keep naming it (bambu.md P4): the name from before counts again only
+        Printers keep naming it (docs/protocols/bambu.md P4): the name from before counts again only
         when the slot has been read.
         """
         return (

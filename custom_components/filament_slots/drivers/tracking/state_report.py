@@ -1,7 +1,7 @@
 """The confirmed picture of a printer: what was last told, and when to tell it anew.
 
 A reading that still waits is never in it. How often a change goes out depends on what
-changed: truth at once, wear every few seconds, climate once a minute (design 5).
+changed: truth at once, wear every few seconds, climate once a minute (docs/architecture.md "Tracker rules").
 """
 
 from collections.abc import Sequence

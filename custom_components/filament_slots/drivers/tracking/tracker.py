@@ -1,7 +1,7 @@
 """The slot tracker: where two snapshots are compared and where time matters.
 
 It takes the snapshots of one printer and emits the four standard events by the rules
-of design 5: a change is confirmed before it is reported, reported once, with the
+of docs/architecture.md "Tracker rules": a change is confirmed before it is reported, reported once, with the
 identity of the spool, and marked where it was learnt of late.
 """
 

@@ -1,4 +1,4 @@
-"""Anycubic's ACE, as Anycubic's firmware and the community's tell it (moonraker.md 3.5)."""
+"""Anycubic's ACE, as Anycubic's firmware and the community's tell it (docs/protocols/moonraker.md 3.5)."""
 
 from collections.abc import Iterable
 from functools import partial

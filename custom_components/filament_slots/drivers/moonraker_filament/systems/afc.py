@@ -1,4 +1,4 @@
-"""AFC-Klipper-Add-On, versions 1.0 to 1.2 (moonraker.md 3.3)."""
+"""AFC-Klipper-Add-On, versions 1.0 to 1.2 (docs/protocols/moonraker.md 3.3)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Creality's CFS, as the stock firmware and Kalico tell it (moonraker.md 3.4)."""
+"""Creality's CFS, as the stock firmware and Kalico tell it (docs/protocols/moonraker.md 3.4)."""
 
 from collections.abc import Iterator
 from functools import partial

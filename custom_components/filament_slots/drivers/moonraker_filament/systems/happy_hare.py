@@ -1,4 +1,4 @@
-"""Happy Hare, versions 3 and 4 (moonraker.md 3.1, 3.2)."""
+"""Happy Hare, versions 3 and 4 (docs/protocols/moonraker.md 3.1, 3.2)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

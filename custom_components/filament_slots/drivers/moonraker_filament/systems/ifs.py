@@ -1,4 +1,4 @@
-"""FlashForge's IFS on the AD5X, through zmod or Forge-X (moonraker.md 3.8)."""
+"""FlashForge's IFS on the AD5X, through zmod or Forge-X (docs/protocols/moonraker.md 3.8)."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""OpenAMS without AFC: its manager and its tag readers (moonraker.md 3.9)."""
+"""OpenAMS without AFC: its manager and its tag readers (docs/protocols/moonraker.md 3.9)."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""QIDI's Box, which lives in variables (moonraker.md 3.6)."""
+"""QIDI's Box, which lives in variables (docs/protocols/moonraker.md 3.6)."""
 
 from functools import partial
 from typing import Final

@@ -1,4 +1,4 @@
-"""Bare filament sensors, one direct slot each (moonraker.md 2)."""
+"""Bare filament sensors, one direct slot each (docs/protocols/moonraker.md 2)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ def _tools(names: Iterable[str]) -> dict[str, int]:
 
 
 def _macro(tool: int) -> str:
-    """Return the macro that keeps a tool's spool id (moonraker.md 4)."""
+    """Return the macro that keeps a tool's spool id (docs/protocols/moonraker.md 4)."""
     return f"gcode_macro T{tool}"
 
 

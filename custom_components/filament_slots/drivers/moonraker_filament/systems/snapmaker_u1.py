@@ -1,4 +1,4 @@
-"""Snapmaker's U1: four tools, one spool each (moonraker.md 3.7)."""
+"""Snapmaker's U1: four tools, one spool each (docs/protocols/moonraker.md 3.7)."""
 
 from typing import Any, Final
 

@@ -93,9 +93,9 @@ class System:
     last_resort: read only where nothing else is found.
     wanted: the objects and fields it reads, with what each may hold. Fields are named
     one by one: a subscription to whole objects is frozen to those they had first.
-    ready: whether it has finished starting, after Klippy has (moonraker.md 0.2).
+    ready: whether it has finished starting, after Klippy has (docs/protocols/moonraker.md 0.2).
     asks_again: fields to be asked for when one of `asks_again_after` changes, as
-    Klippy sends no change of them (moonraker.md 0.4); both of the object `asked`.
+    Klippy sends no change of them (docs/protocols/moonraker.md 0.4); both of the object `asked`.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Single values as filament systems send them; None for what says nothing.
 
 Every spelling of "nothing" ends here: "none", "None", "NONE", "-1", "", null, [], 0
-all mean it somewhere (moonraker.md 6).
+all mean it somewhere (docs/protocols/moonraker.md 6).
 """
 
 from collections.abc import Mapping, Sequence
