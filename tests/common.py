@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, HomeAssistant, callback
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.coordinator import SlotCoordinator
 from custom_components.filament_slots.drivers.base import DriverStatus
+from custom_components.filament_slots.model import EventType
 from custom_components.filament_slots.runtime import async_shared_core
 
 if TYPE_CHECKING:
@@ -79,6 +80,25 @@ async def async_deliver(
         driver.emit(event)
     await async_shared_core(hass).handler.drain(driver.printer_id)
     await hass.async_block_till_done()
+
+
+@callback
+def async_capture_spool_events(
+    hass: HomeAssistant, *event_types: str
+) -> list[Event[dict[str, Any]]]:
+    """Collect our events on the bus in the order of their delivery.
+
+    A `list.append` as listener would run in the thread pool and lose that order.
+    """
+    captured: list[Event[dict[str, Any]]] = []
+
+    @callback
+    def capture(event: Event[dict[str, Any]]) -> None:
+        captured.append(event)
+
+    for event_type in event_types or EventType:
+        hass.bus.async_listen(f"{DOMAIN}_{event_type}", capture)
+    return captured
 
 
 async def async_show(

@@ -7,12 +7,11 @@ import sqlite3
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 import pytest
 
 from custom_components.filament_slots import backup
-from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.tables.history import (
     EventFilter,
@@ -20,7 +19,14 @@ from custom_components.filament_slots.core.tables.history import (
 )
 from custom_components.filament_slots.runtime import async_shared_core
 
-from .common import async_deliver, async_set_up, driver_of, make_entry, spool_event
+from .common import (
+    async_capture_spool_events,
+    async_deliver,
+    async_set_up,
+    driver_of,
+    make_entry,
+    spool_event,
+)
 
 if TYPE_CHECKING:
     from .scripted_drivers.scripted.driver import Driver as ScriptedDriver
@@ -36,21 +42,20 @@ async def test_a_backup_holds_everything_and_events_go_on_after_it(
     await async_set_up(hass, entry)
     await async_deliver(hass, entry, spool_event("spool_inserted", 1))
     core = async_shared_core(hass)
-    heard = []
-    hass.bus.async_listen("filament_slots_spool_removed", heard.append)
+    captured = async_capture_spool_events(hass, "spool_removed")
 
     await backup.async_pre_backup(hass)
     assert core.path.with_name(core.path.name + "-wal").stat().st_size == 0
     driver_of(entry).emit(spool_event("spool_removed", 1))
     await asyncio.sleep(0.05)
-    assert heard == []
+    assert captured == []
     copy = Path(hass.config.path("copy.db"))
     await hass.async_add_executor_job(lambda: copy.write_bytes(core.path.read_bytes()))
     await backup.async_post_backup(hass)
     await core.handler.drain()
     await hass.async_block_till_done()
 
-    assert len(heard) == 1
+    assert len(captured) == 1
     db = sqlite3.connect(copy)
     assert db.execute("PRAGMA quick_check").fetchone() == ("ok",)
     assert db.execute("SELECT count(*) FROM slot_events").fetchone() == (1,)
@@ -64,23 +69,16 @@ async def test_a_backup_made_while_events_flow_can_be_restored(
     entry = make_entry()
     await async_set_up(hass, entry)
     core = async_shared_core(hass)
-    told: list[Event] = []
-
-    @callback
-    def hear(event: Event) -> None:
-        told.append(event)
-
-    for kind in ("inserted", "removed"):
-        hass.bus.async_listen(f"{DOMAIN}_spool_{kind}", hear)
+    captured = async_capture_spool_events(hass)
     flowing = asyncio.create_task(_flow(driver_of(entry)))
-    while len(told) < 20:
+    while len(captured) < 20:
         await asyncio.sleep(0)
 
     await backup.async_pre_backup(hass)
-    before = len(told)
+    before = len(captured)
     copy = await hass.async_add_executor_job(core.path.read_bytes)
     await backup.async_post_backup(hass)
-    while len(told) < before + 20:
+    while len(captured) < before + 20:
         await asyncio.sleep(0)
     flowing.cancel()
     await hass.config_entries.async_unload(entry.entry_id)
@@ -101,7 +99,7 @@ async def test_a_backup_made_while_events_flow_can_be_restored(
     page = await read_events(core.store, EventFilter(), limit=9999, newest_first=False)
     numbers = [event["meta"]["correlation_id"] for event in page.events]
     assert numbers == [str(number) for number in range(len(numbers))]
-    assert before <= len(numbers) < len(told)
+    assert before <= len(numbers) < len(captured)
     present = page.events[-1]["event_type"] == "spool_inserted"
     (slot,) = entry.runtime_data.data.slots.values()
     assert slot.present is present

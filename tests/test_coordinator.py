@@ -20,6 +20,7 @@ from .common import (
     SERIAL,
     TAG,
     UNIT_SERIAL,
+    async_capture_spool_events,
     async_deliver,
     async_set_up,
     async_show,
@@ -39,15 +40,7 @@ EVENT_3 = "event.x1c_ams_a_slot_a3_spool"
 @pytest.fixture
 def on_the_bus(hass: HomeAssistant) -> list[Event[Any]]:
     """Our events, in the order in which the bus delivers them."""
-    delivered: list[Event[Any]] = []
-
-    @callback
-    def note(event: Event[Any]) -> None:
-        delivered.append(event)
-
-    for event_type in ("spool_inserted", "spool_removed", "unknown_spool_detected"):
-        hass.bus.async_listen(f"{DOMAIN}_{event_type}", note)
-    return delivered
+    return async_capture_spool_events(hass)
 
 
 async def test_the_bus_gets_the_whole_event_and_whose_it_is(

@@ -33,7 +33,15 @@ from custom_components.filament_slots.core.tables.history import (
 )
 from custom_components.filament_slots.runtime import async_shared_core
 
-from .common import TAG, async_deliver, async_set_up, make_entry, spool_event, state
+from .common import (
+    TAG,
+    async_capture_spool_events,
+    async_deliver,
+    async_set_up,
+    make_entry,
+    spool_event,
+    state,
+)
 
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
@@ -123,20 +131,18 @@ async def test_history_is_told_again_on_the_bus_alone(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     """Marked; entities show what is true now."""
-    heard: list[Any] = []
-    for event_type in ("spool_inserted", "spool_removed", "ams_state"):
-        hass.bus.async_listen(f"filament_slots_{event_type}", heard.append)
+    captured = async_capture_spool_events(hass)
     before = {each.entity_id: each.last_updated for each in hass.states.async_all()}
     answer = await act(hass, "replay_events", **SINCE, config_entry_id=entry.entry_id)
     await hass.async_block_till_done()
     assert answer == {"events": 4}
-    assert [event.event_type for event in heard] == [
+    assert [event.event_type for event in captured] == [
         "filament_slots_spool_removed",
         "filament_slots_spool_inserted",
         "filament_slots_spool_inserted",
     ]
-    assert all(event.data["meta"]["replay"] for event in heard)
-    assert all(event.data["device_id"] for event in heard)
+    assert all(event.data["meta"]["replay"] for event in captured)
+    assert all(event.data["device_id"] for event in captured)
     assert before == {
         each.entity_id: each.last_updated for each in hass.states.async_all()
     }
