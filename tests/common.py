@@ -1,5 +1,6 @@
 """What the tests of the Home Assistant side say and do."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.core import Event, HomeAssistant, callback
@@ -170,3 +171,29 @@ def spool_event(
         "meta": {"source": "live", "detected_late": False},
         **said,
     }
+
+
+class FixFlow:
+    """The fix flow of an issue, driven over HTTP as the frontend does."""
+
+    def __init__(self, client: Any) -> None:
+        """Take a client that is signed in as an administrator."""
+        self._client = client
+        self._flow_id = ""
+
+    async def start(self, issue_id: str) -> Mapping[str, Any]:
+        """Start the flow and return its first step."""
+        return await self._post(
+            "/api/repairs/issues/fix", {"handler": DOMAIN, "issue_id": issue_id}
+        )
+
+    async def confirm(self, **user_input: Any) -> Mapping[str, Any]:
+        """Submit the present step and return the next one, or the result."""
+        return await self._post(f"/api/repairs/issues/fix/{self._flow_id}", user_input)
+
+    async def _post(self, url: str, data: dict[str, Any]) -> Mapping[str, Any]:
+        response = await self._client.post(url, json=data)
+        assert response.status == 200
+        result: dict[str, Any] = await response.json()
+        self._flow_id = result["flow_id"]
+        return result

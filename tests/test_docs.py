@@ -19,14 +19,14 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_mock_service
 
 from custom_components.filament_slots import condition, trigger
-from custom_components.filament_slots.const import CONF_MAX_MEGABYTES, DOMAIN
+from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.driver_host import SETTLE_TIMES
 from custom_components.filament_slots.drivers.base import DriverStatus, ErrorCode
 from custom_components.filament_slots.drivers.moonraker_filament.driver import (
     Driver as MoonrakerDriver,
 )
 from custom_components.filament_slots.drivers.timings import Timings
-from custom_components.filament_slots.store_upkeep import HISTORY_OPTIONS
+from custom_components.filament_slots.options import CONF_MAX_MEGABYTES, HISTORY_OPTIONS
 
 from .common import (
     PLA,

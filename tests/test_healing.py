@@ -22,6 +22,7 @@ from custom_components.filament_slots.drivers.bambulab_mqtt import (
 )
 from custom_components.filament_slots.drivers.base import ErrorCode
 
+from .common import FixFlow
 from .drivers.moonraker_filament.foreign import serve
 from .drivers.moonraker_filament.paper import INSTANCE, on_paper
 from .printers.bambu import HOST, BambuPrinter
@@ -29,7 +30,6 @@ from .printers.bambu_scenarios import p1s, x1c
 from .printers.certificates import make_certificate
 from .real_printer import entry_of, issues, running, set_up, status_of, until
 from .test_discovery import Ether, ether as ether  # noqa: PLC0414 - a fixture
-from .test_repairs import _Fix
 
 ELSEWHERE = "127.0.0.2"
 NEW_CODE = "n3wc0de1"
@@ -79,9 +79,9 @@ async def entry(hass: HomeAssistant, printer: BambuPrinter) -> MockConfigEntry:
 
 async def _fix(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, issue_id: str
-) -> _Fix:
+) -> FixFlow:
     assert await async_setup_component(hass, "repairs", {})
-    fix = _Fix(await hass_client())
+    fix = FixFlow(await hass_client())
     await fix.start(issue_id)
     return fix
 

@@ -29,7 +29,14 @@ from custom_components.filament_slots.repairs import async_create_fix_flow
 from custom_components.filament_slots.repairs_store import async_manage_store_issues
 from custom_components.filament_slots.runtime import async_shared_core
 
-from .common import async_deliver, async_set_up, driver_of, make_entry, spool_event
+from .common import (
+    FixFlow,
+    async_deliver,
+    async_set_up,
+    driver_of,
+    make_entry,
+    spool_event,
+)
 from .core.illness import Locked
 
 pytestmark = pytest.mark.usefixtures("scripted_driver")
@@ -59,19 +66,6 @@ async def until(hass: HomeAssistant, wanted: set[str]) -> None:
     async with asyncio.timeout(10):
         while issues(hass) != wanted:
             await asyncio.sleep(0.02)
-
-
-async def fixed_over_http(
-    hass: HomeAssistant, hass_client: ClientSessionGenerator, issue_id: str
-) -> None:
-    """Go through the fix flow of an issue as the frontend does."""
-    assert await async_setup_component(hass, "repairs", {})
-    client = await hass_client()
-    flows = "/api/repairs/issues/fix"
-    asked = await client.post(flows, json={"handler": DOMAIN, "issue_id": issue_id})
-    flow_id = (await asked.json())["flow_id"]
-    answer = await client.post(f"{flows}/{flow_id}", json={})
-    assert (await answer.json())["type"] == "create_entry"
 
 
 async def fix(hass: HomeAssistant, issue_id: str) -> FlowResultType:
@@ -175,7 +169,10 @@ async def test_who_went_through_a_repair_and_what_came_of_it_is_kept(
     await until(hass, {"events_failed"})
     with patch.object(EventHandler, "replay_failed", side_effect=sqlite3.Error):
         assert await fix(hass, "events_failed") is FlowResultType.FORM
-    await fixed_over_http(hass, hass_client, "events_failed")
+    assert await async_setup_component(hass, "repairs", {})
+    flow = FixFlow(await hass_client())
+    await flow.start("events_failed")
+    assert (await flow.confirm())["type"] == FlowResultType.CREATE_ENTRY
     replayed, attempt = await read_audit(async_shared_core(hass).store)
     assert (attempt.user_id, attempt.result) == (None, {"error": "store_unavailable"})
     assert replayed.user_id == hass_admin_user.id

@@ -20,9 +20,9 @@ from custom_components.filament_slots.drivers.moonraker_filament.driver import (
 )
 from custom_components.filament_slots.forms import asked_fields
 from custom_components.filament_slots.model import SlotStatus
-from custom_components.filament_slots.repairs import REPAIRS
+from custom_components.filament_slots.options import HISTORY_OPTIONS
+from custom_components.filament_slots.repairs_printer import PRINTER_ISSUES
 from custom_components.filament_slots.repairs_store import STORE_ISSUES
-from custom_components.filament_slots.store_upkeep import HISTORY_OPTIONS
 
 FOLDER = Path(binary_sensor.__file__).parent
 LANGUAGES = ("en", "de")
@@ -97,7 +97,9 @@ def test_german_calls_things_as_home_assistant_does() -> None:
 def _fixable() -> dict[str, Any]:
     """Return the texts of the fix flows of a printer's repairs."""
     issues = _texts("en")["issues"]
-    return {code: issues[code]["fix_flow"] for code, flow in REPAIRS.items() if flow}
+    return {
+        code: issues[code]["fix_flow"] for code, flow in PRINTER_ISSUES.items() if flow
+    }
 
 
 def test_every_error_has_a_text_wherever_it_can_show() -> None:
@@ -114,13 +116,13 @@ def test_every_error_has_a_text_wherever_it_can_show() -> None:
 def test_every_repair_has_a_text_and_no_text_is_left_over() -> None:
     texts = set(_texts("en")["issues"])
 
-    assert texts == set(REPAIRS) | STORE_ISSUES
+    assert texts == set(PRINTER_ISSUES) | STORE_ISSUES
 
 
 def test_every_repair_says_what_is_wrong_and_what_to_do() -> None:
     issues = _texts("en")["issues"]
 
-    for code, flow in REPAIRS.items():
+    for code, flow in PRINTER_ISSUES.items():
         assert issues[code]["title"]
         # A flow shows its own description.
         assert ("description" in issues[code]) is (flow is None)
@@ -130,7 +132,7 @@ def test_every_step_of_a_fix_has_a_text() -> None:
     for code, flow in _fixable().items():
         steps = {
             name.removeprefix("async_step_")
-            for name in vars(REPAIRS[code])
+            for name in vars(PRINTER_ISSUES[code])
             if name.startswith("async_step_")
         }
         # The first step of the one shows the next; a menu's last step shows nothing.

@@ -17,7 +17,7 @@ from .discovery import async_listen
 from .drivers.base import Driver, DriverError, ErrorCode
 from .drivers.registry import load_driver
 from .frontend import async_register_frontend
-from .repairs import async_forget_issues, async_show_issue
+from .repairs_printer import async_forget_issues, async_show_issue
 from .runtime import SharedCore, async_shared_core
 from .services import async_setup_services
 from .websocket import async_register_commands

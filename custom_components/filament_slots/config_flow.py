@@ -42,7 +42,7 @@ from .forms import (
     settle_form,
     shown,
 )
-from .store_upkeep import HISTORY_OPTIONS, history_option
+from .options import HISTORY_OPTIONS, history_option
 
 _MOONRAKER = "moonraker_filament"
 _HISTORY = "history"
@@ -275,8 +275,8 @@ class FilamentSlotsOptionsFlow(OptionsFlowWithReload):
             return self.async_create_entry(
                 data={
                     name: history_option(user_input[_HISTORY], name)
-                    for name, (_, _, usual) in HISTORY_OPTIONS.items()
-                    if user_input[_HISTORY][name] != usual
+                    for name, (_, _, default) in HISTORY_OPTIONS.items()
+                    if user_input[_HISTORY][name] != default
                 }
                 | {
                     name: seconds

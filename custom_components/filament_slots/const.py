@@ -33,12 +33,3 @@ SPOOL_EVENTS: Final = (
     EventType.SPOOL_REMOVED,
     EventType.UNKNOWN_SPOOL_DETECTED,
 )
-
-# Options of an entry: how long its history is kept, 1 to 3650 days each. The largest
-# size, 5 to 1024 MB, is the whole store's: of several entries the most generous counts.
-CONF_HISTORY_DAYS: Final = "history_days"
-CONF_SNAPSHOT_DAYS: Final = "snapshot_days"
-CONF_MAX_MEGABYTES: Final = "max_megabytes"
-DEFAULT_HISTORY_DAYS: Final = 365
-DEFAULT_SNAPSHOT_DAYS: Final = 30
-DEFAULT_MAX_MEGABYTES: Final = 50

@@ -22,7 +22,7 @@ from .devices import PrinterDevices, UnitKey
 from .driver_host import DriverLog, driver_config, driver_services, driver_timings
 from .drivers.base import Driver, DriverStatus, EventEmitter
 from .model import SCHEMA_VERSION, StoredSlot, StoredUnit
-from .repairs import async_clear_issues, async_manage_issues, present_error
+from .repairs_printer import async_show_issue, current_error, current_issue
 from .runtime import SharedCore
 
 _LOGGER = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
     @property
     def error(self) -> str | None:
         """The code of what keeps the driver from running now."""
-        return present_error(self.health)
+        return current_error(self.health)
 
     @property
     def last_seen(self) -> datetime | None:
@@ -126,7 +126,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
 
     async def async_start(self) -> None:
         """Start the driver, once everything that listens is in place."""
-        self._async_manage_issues()
+        self._async_update_issue()
         self._unsubscribe = [
             self._core.handler.subscribe(self.printer_id, self._async_event),
             async_at_started(self.hass, self._async_release_held),
@@ -161,7 +161,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
             for unsubscribe in self._unsubscribe:
                 unsubscribe()
             self._async_cancel_announced()
-            async_clear_issues(self.hass, self.config_entry)
+            async_show_issue(self.hass, self.config_entry, None)
             await self._core.release()
 
     @callback
@@ -176,7 +176,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         self._announced = async_call_later(
             self.hass, _ANNOUNCED_FOR, self._async_silent
         )
-        self._async_manage_issues()
+        self._async_update_issue()
 
     @callback
     def async_subscribe_events(self, listener: SpoolEventListener) -> CALLBACK_TYPE:
@@ -254,25 +254,22 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
             return
         self.health = self.driver.health()
         self.devices.async_sync_printer(self.health["versions"])
-        self._async_manage_issues()
+        self._async_update_issue()
         if self.health["status"] == DriverStatus.AUTH_FAILED:
             self.config_entry.async_start_reauth(self.hass)
         self.async_update_listeners()
 
     @callback
-    def _async_manage_issues(self) -> None:
-        async_manage_issues(
-            self.hass,
-            self.config_entry,
-            self.health,
-            announced=self._announced is not None,
-        )
+    def _async_update_issue(self) -> None:
+        announced = self._announced is not None
+        issue = current_issue(self.health, announced=announced)
+        async_show_issue(self.hass, self.config_entry, issue)
 
     @callback
     def _async_silent(self, _: datetime) -> None:
         """Note that the printer announces itself no more: it is switched off."""
         self._announced = None
-        self._async_manage_issues()
+        self._async_update_issue()
 
     @callback
     def _async_cancel_announced(self) -> None:

@@ -17,11 +17,10 @@ import probatio
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from .const import CONF_MAX_MEGABYTES
 from .driver_host import SETTLE_TIMES
 from .drivers.base import Driver
 from .drivers.timings import Timings
-from .store_upkeep import HISTORY_OPTIONS, history_option
+from .options import CONF_MAX_MEGABYTES, HISTORY_OPTIONS, history_option
 
 
 def asked_fields(driver: type[Driver]) -> dict[str, FieldInfo]:
@@ -75,8 +74,8 @@ def history_form(options: Mapping[str, Any]) -> probatio.Schema:
     return probatio.Schema(
         {
             probatio.Required(name, default=history_option(options, name)): _number(
-                least,
-                most,
+                minimum,
+                maximum,
                 step=1,
                 unit=(
                     UnitOfInformation.MEGABYTES
@@ -84,7 +83,7 @@ def history_form(options: Mapping[str, Any]) -> probatio.Schema:
                     else UnitOfTime.DAYS
                 ),
             )
-            for name, (least, most, _) in HISTORY_OPTIONS.items()
+            for name, (minimum, maximum, _) in HISTORY_OPTIONS.items()
         }
     )
 

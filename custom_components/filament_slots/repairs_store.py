@@ -1,4 +1,4 @@
-"""Repairs of the store: each follows from how it stands, and clears itself with that."""
+"""Repairs of the store: issues raised and cleared by its state."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from homeassistant.helpers import issue_registry as ir
 from .const import DOMAIN
 from .core.engine.errors import Problem, StoreState
 
-# While a damaged file is being replaced, it is a disk that does not do what it should.
+# DAMAGED lasts only while the damaged file is being replaced.
 _ISSUES: Final = {
     Problem.LOCKED: "store_locked",
     Problem.READ_ONLY: "store_read_only",
@@ -27,9 +27,9 @@ STORE_ISSUES: Final = frozenset({*_ISSUES.values(), STORE_DAMAGED, EVENTS_FAILED
 def async_manage_store_issues(
     hass: HomeAssistant, state: StoreState, failed: int = 0
 ) -> None:
-    """Raise what the store calls for now, and clear everything else.
+    """Raise the issues of the store's present state, and clear all others.
 
-    failed: how many events could not be stored and can be replayed.
+    failed: how many events could not be stored and can be retried.
     """
     problem = None if state.problem is None else _ISSUES[state.problem]
     for key in set(_ISSUES.values()):
@@ -40,9 +40,9 @@ def async_manage_store_issues(
     _show(hass, EVENTS_FAILED, failed > 0, count=str(failed))
 
 
-def _show(hass: HomeAssistant, key: str, wanted: bool, **said: str) -> None:
+def _show(hass: HomeAssistant, key: str, wanted: bool, **placeholders: str) -> None:
     if not wanted:
-        _clear(hass, key)
+        async_clear_issue(hass, key)
         return
     ir.async_create_issue(
         hass,
@@ -53,12 +53,13 @@ def _show(hass: HomeAssistant, key: str, wanted: bool, **said: str) -> None:
             ir.IssueSeverity.WARNING if key == EVENTS_FAILED else ir.IssueSeverity.ERROR
         ),
         translation_key=key,
-        translation_placeholders=said or None,
+        translation_placeholders=placeholders or None,
     )
 
 
-def _clear(hass: HomeAssistant, key: str) -> None:
-    """Delete an issue, unless it is ignored: that would be forgotten with it."""
-    issue = ir.async_get(hass).async_get_issue(DOMAIN, key)
+@callback
+def async_clear_issue(hass: HomeAssistant, issue_id: str) -> None:
+    """Delete an issue, unless the user ignored it: deleting would undo that."""
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, issue_id)
     if issue is not None and issue.dismissed_version is None:
-        ir.async_delete_issue(hass, DOMAIN, key)
+        ir.async_delete_issue(hass, DOMAIN, issue_id)

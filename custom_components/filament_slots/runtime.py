@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 import logging
 from pathlib import Path
 import sqlite3
@@ -21,8 +21,9 @@ from .core.engine.jobs import StoreClosedError
 from .core.engine.store import Store
 from .core.handler import EventHandler
 from .core.tables.audit import AuditEntry, write_audit
+from .core.tables.retention import Keep, Purged
+from .options import history_kept, max_store_bytes
 from .repairs_store import async_manage_store_issues
-from .store_upkeep import async_purge
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -115,6 +116,28 @@ class SharedCore:
         self.store.look_again()
         return salvaged
 
+    async def async_purge(
+        self, *, entry_id: str | None = None, keep_days: int | None = None
+    ) -> Purged:
+        """Delete history that is older than its options allow, or than `keep_days`.
+
+        entry_id: of the one printer to purge. Without it all printers are, removed
+        ones included, and the file is brought below its maximum size.
+
+        Raises sqlite3.Error, OSError or StoreClosedError.
+        """
+        handler = self.open_handler()
+        given = timedelta(days=keep_days) if keep_days is not None else None
+        keep = {
+            printer_id: Keep(given, given)
+            if given is not None
+            else history_kept(self._hass, owner)
+            for printer_id, owner in (await handler.printer_entries()).items()
+            if entry_id in (None, owner)
+        }
+        max_bytes = None if entry_id else max_store_bytes(self._hass)
+        return await handler.purge(dt_util.utcnow(), keep, max_bytes)
+
     @asynccontextmanager
     async def use(self) -> AsyncIterator[EventHandler]:
         """Need it for a moment."""
@@ -153,7 +176,7 @@ class SharedCore:
     async def _async_nightly(self, _: datetime) -> None:
         """Delete what has grown too old."""
         try:
-            purged = await async_purge(self._hass, self.handler)
+            purged = await self.async_purge()
         except (sqlite3.Error, OSError, StoreClosedError) as err:
             _LOGGER.warning("The history could not be purged: %s", err)
         else:

@@ -22,7 +22,6 @@ from .core.tables.history import EventFilter
 from .errors import failure, invalid
 from .model import iso_utc
 from .runtime import SharedCore, async_shared_core
-from .store_upkeep import async_purge
 
 type Answer = dict[str, Any]
 type Handler = Callable[[ServiceCall], Coroutine[Any, Any, Answer]]
@@ -108,11 +107,8 @@ async def _async_purge(call: ServiceCall) -> Answer:
     """Answer `{events: how many went, database_bytes}`."""
     entry_id = _entry_id(call)
     try:
-        purged = await async_purge(
-            call.hass,
-            _core(call.hass).handler,
-            entry_id=entry_id,
-            keep_days=call.data.get("keep_days"),
+        purged = await _core(call.hass).async_purge(
+            entry_id=entry_id, keep_days=call.data.get("keep_days")
         )
     except (sqlite3.Error, OSError, StoreClosedError) as err:
         raise failure("not_saved") from err

@@ -23,9 +23,9 @@ from custom_components.filament_slots.drivers.base import (
     ErrorCode,
     ProbeResult,
 )
-from custom_components.filament_slots.repairs import REPAIRS
+from custom_components.filament_slots.repairs_printer import PRINTER_ISSUES
 
-from .common import SERIAL, async_set_up, async_show, driver_of, make_entry
+from .common import SERIAL, FixFlow, async_set_up, async_show, driver_of, make_entry
 
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
@@ -49,7 +49,7 @@ FIXABLE = {
 }
 # What heals by itself, is just starting, is merely off, or asks by itself.
 OTHERS = [
-    *({"error": code} for code in ErrorCode if code not in REPAIRS),
+    *({"error": code} for code in ErrorCode if code not in PRINTER_ISSUES),
     {"error": ErrorCode.CONNECTION_TIMEOUT, "circuit": "open"},
     {"error": ErrorCode.HOST_NOT_FOUND, "circuit": "open"},
     {"error": ErrorCode.NOT_MOONRAKER},
@@ -240,29 +240,6 @@ async def test_an_ignored_issue_stays_ignored_until_its_entry_is_removed(
     assert issue_registry.async_get_issue(DOMAIN, issue_id) is None
 
 
-class _Fix:
-    """The fix flow, as the frontend drives it."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._flow_id = ""
-
-    async def start(self, issue_id: str) -> Mapping[str, Any]:
-        return await self._post(
-            "/api/repairs/issues/fix", {"handler": DOMAIN, "issue_id": issue_id}
-        )
-
-    async def confirm(self, **user_input: Any) -> Mapping[str, Any]:
-        return await self._post(f"/api/repairs/issues/fix/{self._flow_id}", user_input)
-
-    async def _post(self, url: str, data: dict[str, Any]) -> Mapping[str, Any]:
-        response = await self._client.post(url, json=data)
-        assert response.status == 200
-        result: dict[str, Any] = await response.json()
-        self._flow_id = result["flow_id"]
-        return result
-
-
 @pytest.fixture
 async def new_certificate(hass: HomeAssistant) -> MockConfigEntry:
     """A printer that shows another certificate than the entry keeps."""
@@ -280,9 +257,9 @@ async def fix(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
     new_certificate: MockConfigEntry,
-) -> _Fix:
+) -> FixFlow:
     """The fix flow, shown to the user."""
-    fix = _Fix(await hass_client())
+    fix = FixFlow(await hass_client())
     result = await fix.start(f"new_certificate_{new_certificate.entry_id}")
     assert result["type"] == FlowResultType.FORM
     assert result["step_id"] == "confirm"
@@ -298,7 +275,7 @@ async def test_an_accepted_certificate_is_kept_and_the_driver_started_with_it(
     hass: HomeAssistant,
     issue_registry: ir.IssueRegistry,
     new_certificate: MockConfigEntry,
-    fix: _Fix,
+    fix: FixFlow,
 ) -> None:
     before = driver_of(new_certificate)
 
@@ -320,7 +297,7 @@ async def test_the_certificate_is_fetched_anew_when_the_user_agrees(
     hass: HomeAssistant,
     monkeypatch: pytest.MonkeyPatch,
     new_certificate: MockConfigEntry,
-    fix: _Fix,
+    fix: FixFlow,
 ) -> None:
     found = ProbeResult(identity=SERIAL, name="X1C", config={"certificate": "latest"})
     probe = AsyncMock(return_value=found)
@@ -334,7 +311,7 @@ async def test_the_certificate_is_fetched_anew_when_the_user_agrees(
 
 
 async def test_a_reset_printer_has_a_new_code_as_well(
-    hass: HomeAssistant, new_certificate: MockConfigEntry, fix: _Fix
+    hass: HomeAssistant, new_certificate: MockConfigEntry, fix: FixFlow
 ) -> None:
     await fix.confirm(access_code="87654321")
     await hass.async_block_till_done()
@@ -344,7 +321,7 @@ async def test_a_reset_printer_has_a_new_code_as_well(
 
 
 async def test_a_code_that_cannot_be_one_is_refused(
-    hass: HomeAssistant, new_certificate: MockConfigEntry, fix: _Fix
+    hass: HomeAssistant, new_certificate: MockConfigEntry, fix: FixFlow
 ) -> None:
     result = await fix.confirm(access_code="1" * 65)
 
@@ -366,7 +343,7 @@ async def test_nothing_is_trusted_that_is_not_the_same_printer(
     monkeypatch: pytest.MonkeyPatch,
     issue_registry: ir.IssueRegistry,
     new_certificate: MockConfigEntry,
-    fix: _Fix,
+    fix: FixFlow,
     outcome: Exception | ProbeResult,
     error: str,
 ) -> None:
@@ -386,7 +363,7 @@ async def test_nothing_is_trusted_that_is_not_the_same_printer(
 
 
 async def test_a_fix_for_a_removed_printer_ends(
-    hass: HomeAssistant, new_certificate: MockConfigEntry, fix: _Fix
+    hass: HomeAssistant, new_certificate: MockConfigEntry, fix: FixFlow
 ) -> None:
     await hass.config_entries.async_remove(new_certificate.entry_id)
 
@@ -412,9 +389,9 @@ async def lost(hass: HomeAssistant) -> MockConfigEntry:
 @pytest.fixture
 async def menu(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, lost: MockConfigEntry
-) -> _Fix:
+) -> FixFlow:
     """Its fix flow, at the menu."""
-    fix = _Fix(await hass_client())
+    fix = FixFlow(await hass_client())
     result = await fix.start(f"wrong_printer_{lost.entry_id}")
     assert result["type"] == FlowResultType.MENU
     assert result["menu_options"] == ["address", "wait"]
@@ -425,7 +402,7 @@ async def test_a_printer_is_found_at_the_address_that_the_user_enters(
     hass: HomeAssistant,
     issue_registry: ir.IssueRegistry,
     lost: MockConfigEntry,
-    menu: _Fix,
+    menu: FixFlow,
 ) -> None:
     result = await menu.confirm(next_step_id="address")
     assert result["step_id"] == "address"
@@ -449,7 +426,7 @@ async def test_an_address_of_another_printer_is_not_taken(
     monkeypatch: pytest.MonkeyPatch,
     issue_registry: ir.IssueRegistry,
     lost: MockConfigEntry,
-    menu: _Fix,
+    menu: FixFlow,
 ) -> None:
     await menu.confirm(next_step_id="address")
     probe = AsyncMock(return_value=ProbeResult(identity="another", name="another"))
@@ -466,7 +443,7 @@ async def test_who_keeps_waiting_is_not_told_again(
     hass: HomeAssistant,
     issue_registry: ir.IssueRegistry,
     lost: MockConfigEntry,
-    menu: _Fix,
+    menu: FixFlow,
 ) -> None:
     result = await menu.confirm(next_step_id="wait")
 
@@ -477,7 +454,7 @@ async def test_who_keeps_waiting_is_not_told_again(
 
 
 async def test_a_fix_needs_the_driver(
-    hass: HomeAssistant, lost: MockConfigEntry, menu: _Fix
+    hass: HomeAssistant, lost: MockConfigEntry, menu: FixFlow
 ) -> None:
     hass.config_entries.async_update_entry(
         lost, data={**lost.data, "driver_key": "no_such_driver"}

@@ -1,0 +1,96 @@
+"""Options: how long history is kept, and how large the store may grow."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import AsyncMock, PropertyMock, patch
+
+from homeassistant.config_entries import SOURCE_IGNORE
+from homeassistant.core import HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.core.handler import EventHandler
+from custom_components.filament_slots.core.tables.retention import Keep
+from custom_components.filament_slots.options import max_store_bytes
+from custom_components.filament_slots.runtime import SharedCore
+
+MEGABYTE = 1024 * 1024
+
+
+def _add(hass: HomeAssistant, entry_id: str, **options: Any) -> None:
+    MockConfigEntry(domain=DOMAIN, entry_id=entry_id, options=options).add_to_hass(hass)
+
+
+async def _purge(hass: HomeAssistant, **asked: Any) -> tuple[dict[int, Keep], int]:
+    """Purge the printers 1 and 2 of two entries, and 3 of a removed one.
+
+    Return what the store is asked for: how long to keep which, and its maximum size.
+    """
+    handler = AsyncMock(spec=EventHandler)
+    handler.printer_entries.return_value = {1: "first", 2: "second", 3: None}
+    core = SharedCore(hass, Path("unused"))
+    core.handler = handler
+    with patch.object(SharedCore, "is_open", new_callable=PropertyMock):
+        await core.async_purge(**asked)
+    _, keep, max_bytes = handler.purge.await_args.args
+    return keep, max_bytes
+
+
+async def test_each_printer_keeps_its_history_as_long_as_its_options_say(
+    hass: HomeAssistant,
+) -> None:
+    """Values out of bounds are clamped; a removed printer has the defaults."""
+    _add(hass, "first", history_days=90, snapshot_days=7.0)
+    _add(hass, "second", history_days=1e9, snapshot_days=-5)
+
+    keep, _ = await _purge(hass)
+
+    assert keep == {
+        1: Keep(timedelta(days=90), timedelta(days=7)),
+        2: Keep(timedelta(days=3650), timedelta(days=1)),
+        3: Keep(timedelta(days=365), timedelta(days=30)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("entries", "megabytes"),
+    [
+        ([], 50),
+        ([{"max_megabytes": 20}], 20),
+        ([{"max_megabytes": 20}, {"max_megabytes": 200}], 200),
+        ([{"max_megabytes": 20}, {}], 50),
+        ([{"max_megabytes": 1}], 5),
+        ([{"max_megabytes": 99999}], 1024),
+    ],
+)
+async def test_the_largest_size_of_any_printer_limits_the_store(
+    hass: HomeAssistant, entries: list[dict[str, int]], megabytes: int
+) -> None:
+    """An ignored discovery does not count as a printer."""
+    MockConfigEntry(domain=DOMAIN, source=SOURCE_IGNORE).add_to_hass(hass)
+    for name, options in zip(("first", "second"), entries, strict=False):
+        _add(hass, name, **options)
+
+    assert max_store_bytes(hass) == megabytes * MEGABYTE
+    assert (await _purge(hass))[1] == megabytes * MEGABYTE
+
+
+async def test_a_purge_of_one_printer_keeps_all_others_and_the_file_size(
+    hass: HomeAssistant,
+) -> None:
+    _add(hass, "first", max_megabytes=5)
+
+    keep, max_bytes = await _purge(hass, entry_id="first", keep_days=3)
+
+    assert keep == {1: Keep(timedelta(days=3), timedelta(days=3))}
+    assert max_bytes is None
+
+
+async def test_a_purge_may_delete_everything_but_the_last_event_of_each_slot(
+    hass: HomeAssistant,
+) -> None:
+    keep, _ = await _purge(hass, keep_days=0)
+
+    assert set(keep.values()) == {Keep(timedelta(0), timedelta(0))}
