@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...model import NO_IDENTIFIERS, Filament, Identifiers, clean_tag
-from .wire import number, text
+from ..numbers import number
+from .wire import text
 
 _HEX_DIGITS = frozenset("0123456789ABCDEF")
 _NO_COLOUR = frozenset({"00000000", "FFFFFF00"})

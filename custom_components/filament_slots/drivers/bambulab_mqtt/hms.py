@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from .wire import whole
+from ..numbers import whole
 
 # The AMS Lite reports by its own family of codes and is the only one of its printer.
 LITE: Final = -1

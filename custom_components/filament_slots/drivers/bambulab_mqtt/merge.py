@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping, Set as AbstractSet
 from dataclasses import replace
 from typing import Any, Final
 
+from ..numbers import boolean, number, whole
 from .filament import describe, has_right_types, identify
 from .hms import unreadable_slots
 from .layout import PLACES, Place
 from .merged import HOLDERS, Merged, Tray, WireUnit, flag
-from .wire import bits, number, serial_number, whole, yes_or_no
+from .wire import bits, serial_number
 
 # Says why a part of a report was passed over; never repeats a value.
 type Ignore = Callable[[str], None]
@@ -35,14 +36,14 @@ _AMS_FIELDS: Final[_Fields] = {
     "tray_reading_bits": ("reading_bits", bits),
     "tray_read_done_bits": ("read_done_bits", bits),
     "tray_now": ("tray_now", whole),
-    "insert_flag": ("reads_on_insert", yes_or_no),
+    "insert_flag": ("reads_on_insert", boolean),
 }
 _UNIT_FIELDS: Final[_Fields] = {
     "info": ("info", bits),
-    "humidity": ("humidity_level", lambda value: whole(value, most=5)),
+    "humidity": ("humidity_level", lambda value: whole(value, high=5)),
     "humidity_raw": ("humidity", lambda value: number(value, 0, 100)),
     "temp": ("celsius", lambda value: number(value, -40, 150)),
-    "dry_time": ("dry_minutes", lambda value: whole(value, most=100_000)),
+    "dry_time": ("dry_minutes", lambda value: whole(value, high=100_000)),
     "ams_id": ("serial", serial_number),
 }
 _EXTRUDER_FIELDS: Final[_Fields] = {"state": ("extruder_state", whole)}

@@ -7,12 +7,12 @@ from typing import Any, Final
 import orjson
 
 from ..base import Counters
+from ..numbers import whole
 from ..snapshot import Snapshot
 from .merge import KEYS, merge
 from .merged import Merged
 from .units import picture
 from .versions import Versions, read_versions
-from .wire import whole
 
 # Real reports have up to 40 kB; parsing much more would hold up the event loop.
 _BYTES_MAX: Final = 1024 * 1024

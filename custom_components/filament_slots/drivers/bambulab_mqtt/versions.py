@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from .wire import serial_number, text, whole
+from ..numbers import whole
+from .wire import serial_number, text
 
 _UNIT_KINDS = {
     "ams": "AMS",

@@ -23,27 +23,6 @@ def test_text_that_is_too_long_or_cannot_be_printed_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "number"),
-    [
-        (3, 3),
-        ("3", 3),
-        (3.0, 3),
-        (True, None),
-        (3.5, None),
-        ("three", None),
-        ("nan", None),
-        ("1e999", None),
-        (10**400, None),
-        (11, None),
-        (-1, None),
-        ([3], None),
-    ],
-)
-def test_numbers_may_be_text_but_never_truth(said: object, number: int | None) -> None:
-    assert values.whole(said, 0, 10) == number
-
-
-@pytest.mark.parametrize(
     ("said", "colour"),
     [
         ("#c81e1e", "#C81E1E"),

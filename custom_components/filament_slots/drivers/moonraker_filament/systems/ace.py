@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
+from ...numbers import number, whole
 from ...snapshot import Slot, Unit
 from .system import (
     LIST,
@@ -17,17 +18,7 @@ from .system import (
     System,
     Types,
 )
-from .values import (
-    colour,
-    describe,
-    fields,
-    identify,
-    items,
-    natural,
-    number,
-    text,
-    whole,
-)
+from .values import colour, describe, fields, identify, items, natural, text
 
 _UNITS_MAX: Final = 16
 _PER_UNIT: Final = 4

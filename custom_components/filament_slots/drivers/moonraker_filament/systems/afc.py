@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from ....model import Filament
+from ...numbers import boolean, number, whole
 from ...snapshot import Slot, Unit
 from .system import (
     ANY,
@@ -21,19 +22,7 @@ from .system import (
     System,
     Types,
 )
-from .values import (
-    colour,
-    describe,
-    flag,
-    identify,
-    label,
-    names,
-    natural,
-    number,
-    spoolman,
-    text,
-    whole,
-)
+from .values import colour, describe, identify, label, names, natural, spoolman, text
 
 _LANE_KINDS: Final = ("AFC_stepper", "AFC_lane")
 # Of the objects that have lanes, those that are no units.
@@ -242,9 +231,9 @@ def _present(lane: Fields, *, tool: bool) -> bool | None:
 
     What is only in the toolhead has left a lane; a tool has no lane to leave.
     """
-    switches = [flag(lane.get("prep")), flag(lane.get("load"))]
+    switches = [boolean(lane.get("prep")), boolean(lane.get("load"))]
     if tool:
-        switches.append(flag(lane.get("tool_loaded")))
+        switches.append(boolean(lane.get("tool_loaded")))
     if any(switches):
         return True
     if None not in switches[:2]:

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, Final
 
 from ....model import Filament
+from ...numbers import boolean, number, whole
 from ...snapshot import Slot, Unit
 from .system import (
     ANY,
@@ -24,15 +25,12 @@ from .values import (
     colour,
     describe,
     fields,
-    flag,
     identify,
     item,
     items,
     label,
-    number,
     spoolman,
     text,
-    whole,
 )
 
 _UNITS: Final = ("T1", "T2", "T3", "T4")
@@ -240,7 +238,7 @@ def _flat_slot(
         slot_no=slot_no,
         label=label(name),
         has_sensor=not outside,
-        present=None if outside else flag(said.get("present")),
+        present=None if outside else boolean(said.get("present")),
         identifiable=around.spoolman or external is not None,
         identifiers=identify(external_id=external),
         external_assigned=True,

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from ....model import Filament
+from ...numbers import number, whole
 from ...snapshot import Slot, Unit
 from .system import (
     ANY,
@@ -29,11 +30,9 @@ from .values import (
     item,
     items,
     label,
-    number,
     spoolman,
     text,
     uid,
-    whole,
 )
 
 _UNITS_MAX: Final = 16

@@ -5,9 +5,10 @@ from functools import partial
 from typing import Any, Final
 
 from ....model import Filament
+from ...numbers import boolean, whole
 from ...snapshot import Slot, Unit
 from .system import DICT, FLAG, LIST, NUMBER, Around, Found, Reading, Status, System
-from .values import colour, describe, fields, flag, item, items, text, whole
+from .values import colour, describe, fields, item, items, text
 
 _PORTS: Final = 4
 _PORT_SENSOR: Final = "filament_switch_sensor _ifs_port_sensor_"
@@ -100,7 +101,7 @@ def _decode(
 
 
 def _zmod_present(status: Status, port: int) -> bool | None:
-    return flag(item(status.get("zmod_ifs", {}).get("Ports"), port - 1))
+    return boolean(item(status.get("zmod_ifs", {}).get("Ports"), port - 1))
 
 
 def _forge_x_present(status: Status, port: int) -> bool | None:
@@ -109,12 +110,12 @@ def _forge_x_present(status: Status, port: int) -> bool | None:
     if not isinstance(loaded, list):
         return None
     if any(isinstance(channel, bool) for channel in loaded):
-        return flag(item(loaded, port - 1))
+        return boolean(item(loaded, port - 1))
     return port in [whole(channel, 1, _PORTS) for channel in loaded]
 
 
 def _switch_present(status: Status, port: int) -> bool | None:
-    return flag(status.get(f"{_PORT_SENSOR}{port}", {}).get("filament_detected"))
+    return boolean(status.get(f"{_PORT_SENSOR}{port}", {}).get("filament_detected"))
 
 
 def _listed(source: str) -> Callable[[Status, int], Filament | None]:

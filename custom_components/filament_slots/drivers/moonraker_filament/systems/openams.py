@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
+from ...numbers import boolean, whole
 from ...snapshot import Slot, Unit
 from .system import ANY, FLAG, LIST, Around, Fields, Found, Reading, Status, System
-from .values import describe, fields, flag, identify, items, label, text, uid, whole
+from .values import describe, fields, identify, items, label, text, uid
 
 _UNITS_MAX: Final = 64
 _BAYS_MAX: Final = 16
@@ -96,7 +97,7 @@ def _slot(bay: int, bays: Mapping[int, Fields], readers: Mapping[int, Fields]) -
     return Slot(
         slot_no=bay + 1,
         label=str(bay + 1),
-        present=flag(said.get("ready")),
+        present=boolean(said.get("ready")),
         reads_tags=antenna in readers,
         identifiable=antenna in readers,
         identifiers=identify(rfid_uid=tag),

@@ -3,9 +3,10 @@
 from functools import partial
 from typing import Final
 
+from ...numbers import number, whole
 from ...snapshot import Slot, Unit
 from .system import DICT, NUMBER, Around, Fields, Found, Reading, Status, System
-from .values import describe, fields, identify, natural, number, text, whole
+from .values import describe, fields, identify, natural, text
 
 _BOXES_MAX: Final = 4
 _PER_BOX: Final = 4

@@ -6,9 +6,10 @@ from functools import partial
 import re
 from typing import Final
 
+from ...numbers import boolean
 from ...snapshot import Slot
 from .system import ANY, FLAG, TEXT, Around, Found, Reading, Status, System, Types
-from .values import flag, identify, label, natural, spoolman
+from .values import identify, label, natural, spoolman
 
 _SWITCH: Final = "filament_switch_sensor"
 _MOTION: Final = "filament_motion_sensor"
@@ -131,4 +132,4 @@ def _present(sensor: _Sensor, status: Status) -> bool | None:
     said = status.get(sensor.source, {})
     if not sensor.senses or said.get("is_active") is False:
         return None
-    return flag(said.get("filament_detected"))
+    return boolean(said.get("filament_detected"))

@@ -3,20 +3,10 @@
 from typing import Any, Final
 
 from ....model import Filament, Identifiers
+from ...numbers import boolean, number, whole
 from ...snapshot import Slot
 from .system import DICT, LIST, TEXT, Around, Fields, Found, Reading, Status, System
-from .values import (
-    colour,
-    describe,
-    fields,
-    flag,
-    identify,
-    item,
-    number,
-    text,
-    uid,
-    whole,
-)
+from .values import colour, describe, fields, identify, item, text, uid
 
 _TOOLS: Final = 4
 _DETECTING: Final = 1
@@ -88,10 +78,10 @@ def _present(status: Status, config: Fields, tool: int) -> bool | None:
     """Ask the switch at the feeder; without a feeder, what the printer assumes."""
     for feeder in _FEEDERS:
         channel = fields(status.get(feeder, {}).get(f"extruder{tool}"))
-        detected = flag(channel.get("filament_detected"))
+        detected = boolean(channel.get("filament_detected"))
         if detected is not None and channel.get("module_exist") is not False:
             return detected
-    return flag(item(config.get("filament_exist"), tool))
+    return boolean(item(config.get("filament_exist"), tool))
 
 
 def _identify(info: Fields) -> Identifiers:

@@ -5,11 +5,11 @@ all mean it somewhere (docs/protocols/moonraker.md 6).
 """
 
 from collections.abc import Mapping, Sequence
-import math
 import re
 from typing import Any, Final
 
 from ....model import NO_IDENTIFIERS, Filament, Identifiers, clean_tag
+from ...numbers import whole
 
 _NOTHING_WORDS: Final = frozenset(
     {"", "-1", "?", "n/a", "na", "none", "null", "unknown", "undefined"}
@@ -17,28 +17,6 @@ _NOTHING_WORDS: Final = frozenset(
 _HEX_COLOUR: Final = re.compile(r"#?0?([0-9A-Fa-f]{6})([0-9A-Fa-f]{2})?")
 _UID: Final = re.compile(r"(?:[0-9A-F]{2}){2,32}")
 _SPOOLS_MAX: Final = 2**53
-
-
-def whole(value: object, least: int, most: int) -> int | None:
-    """Return a whole number within the bounds, sent as a number or as decimal text."""
-    amount = number(value, least, most)
-    return int(amount) if amount is not None and amount == int(amount) else None
-
-
-def number(value: object, least: float, most: float) -> float | None:
-    """Return a number within the bounds, sent as a number or as text."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        amount = float(value)
-    except ValueError, OverflowError:
-        return None
-    return amount if math.isfinite(amount) and least <= amount <= most else None
-
-
-def flag(value: object) -> bool | None:
-    """Return a yes or a no."""
-    return value if isinstance(value, bool) else None
 
 
 def text(value: object, longest: int = 64) -> str | None:
