@@ -1,47 +1,30 @@
-"""One slot under watch: what is confirmed of it, and what is waiting to be.
+"""One tracked slot: its confirmed state, and the changes that are not confirmed yet.
 
-Every tracker rule about a single slot is here (docs/architecture.md "Tracker rules"). A watch has no clock: it is told
-the moment, and says at which later moment it wants to be asked again.
+All rules about a single slot are here (docs/architecture.md, "Tracker rules"). A slot
+reads no clock: its methods take the current time, and decide() returns when to call
+it again.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...model import NO_IDENTIFIERS, EventType, Filament, Identifiers, StoredSlot
 from ..snapshot import Slot
 from ..timings import NEVER, Timings
-from .types import Gap, Happening, Moment, Surroundings
+from .identity import read_from_tag, same_tag, with_assigned_id
+from .tag_reads import TagReads
+from .types import Gap, PendingChange, PossibleSwap, SlotChange, Timestamp, UnitActivity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Edge:
-    """Presence changed, or another identity showed; waiting to hold long enough."""
+class TrackedSlot:
+    """The confirmed state of one slot, and its pending changes.
 
-    moment: Moment
-    gap: Gap | None
-    runout: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Doubt:
-    """The spool may have been changed: nobody looked, or it was out for a moment.
-
-    left, came: the edges of a short absence; None where there was none.
-    """
-
-    gap: Gap | None
-    left: Moment | None = None
-    came: Moment | None = None
-
-
-class SlotWatch:
-    """The truth about one slot, and the changes of it that still wait.
-
-    The confirmed part is public: `present` (None: not known yet), `identifiers`,
-    `filament`, `active`, `label`.
+    The public attributes are confirmed: `present` (None: not known yet),
+    `identifiers`, `filament`, `active`, `label`. `gap` is set while the slot is not
+    observed and until the first report after that has been compared.
     """
 
     def __init__(self, timings: Timings, gap: Gap | None) -> None:
-        """Watch a slot nothing is known of."""
+        """Create a slot of which nothing is known."""
         self._timings = timings
         self.label: str | None = None
         self.has_sensor = True
@@ -51,56 +34,54 @@ class SlotWatch:
         self.filament: Filament | None = None
         self.active: bool | None = None
         self.gap = gap
-        self._seen: Slot | None = None
-        self._nameless: Slot | None = None
-        self._inlet_since: Moment | None = None
-        self._arrival: _Edge | None = None
-        self._departure: _Edge | None = None
-        self._doubt: _Doubt | None = None
-        self._other: tuple[Identifiers, Moment] | None = None
-        self._lingering = NO_IDENTIFIERS
-        self._read_ended: Moment | None = None
-        self._unknown_due = False
-        self._arrived: _Edge | None = None
+        self._reported: Slot | None = None
+        self._reads = TagReads(timings)
+        self._inlet_since: Timestamp | None = None
+        self._pending_insertion: PendingChange | None = None
+        self._pending_removal: PendingChange | None = None
+        self._possible_swap: PossibleSwap | None = None
+        self._pending_identity: tuple[Identifiers, Timestamp] | None = None
+        self._pending_unknown = False
+        self._last_insertion: PendingChange | None = None
 
-    def remember(self, stored: StoredSlot) -> None:
-        """Start from what was known before."""
+    def restore(self, stored: StoredSlot) -> None:
+        """Start from the state in the store."""
         self.label = stored.label
         self.identifiable = stored.identifiable
         self.present = stored.present
         self.identifiers = stored.identifiers
         self.filament = stored.filament
         self.active = stored.active
-        self._unknown_due = (
+        self._pending_unknown = (
             bool(stored.present)
             and not stored.identifiers.known
             and stored.inserted_at is not None
             and not stored.unknown_reported
         )
 
-    def look_away(self, gap: Gap) -> None:
-        """Stop watching: nothing that still waits is certain any more.
+    def suspend(self, gap: Gap) -> None:
+        """Discard all pending changes: the slot is not observed from now on.
 
-        The first gap counts, also of an absence that was found after it and still
-        waits. A drying one outlives all others, as the filament is still pulled back.
+        The first gap counts, also that of a removal which was found after it and is
+        still pending. One gap in which the unit dried makes the whole gap a drying
+        one, as the filament is still retracted.
         """
-        first = self.gap or (self._departure.gap if self._departure else None) or gap
+        removal = self._pending_removal
+        first = self.gap or (removal.gap if removal else None) or gap
         self.gap = replace(first, drying=first.drying or gap.drying)
-        weighed = self._doubt is not None and self._read_ended is not None
-        if self._seen is not None and not self._seen.identifiers.known and not weighed:
-            # Of a read that is going on nobody will see the end.
-            self._nameless = replace(self._seen, reading=False)
-        self._seen = None
+        self._reads.suspend(
+            self._reported, possibly_swapped=self._possible_swap is not None
+        )
+        self._reported = None
         self._inlet_since = None
-        self._arrival = None
-        self._departure = None
-        self._doubt = None
-        self._other = None
-        self._read_ended = None
+        self._pending_insertion = None
+        self._pending_removal = None
+        self._possible_swap = None
+        self._pending_identity = None
 
-    def see(self, slot: Slot, unit: Surroundings, moment: Moment) -> None:
-        """Take in what the printer says of the slot now."""
-        before, self._seen = self._seen, slot
+    def observe(self, slot: Slot, unit: UnitActivity, now: Timestamp) -> None:
+        """Take in what the printer reports about the slot."""
+        before, self._reported = self._reported, slot
         self.label = slot.label
         self.active = slot.active
         self.has_sensor = slot.has_sensor
@@ -109,359 +90,311 @@ class SlotWatch:
             self.identifiers = slot.identifiers
             self.filament = slot.filament
             return
-        # A slot that was read and nameless before a gap has not been read in it.
-        nameless, self._nameless = self._nameless, None
-        self._note_read(before or nameless, slot, moment)
-        present, moment = self._presence(slot, moment)
+        self._reads.observe(before, slot, now)
+        present, since = self._presence(slot, now)
         if present is None:
-            self._departure = None
-            if self._arrival and not self._settled(self._arrival, moment):
-                self._arrival = None
-            return
-        if unit.drying and not self._believed_while_drying(present):
-            return
-        if self.gap is not None:
-            self._compare(slot, present, moment)
+            self._pending_removal = None
+            self._discard_unsettled_insertion(since)
+        elif unit.drying and not self._counts_while_drying(present):
+            pass
+        elif self.gap is not None:
+            self._reconcile(slot, present, since)
         elif present:
-            self._see_present(moment)
+            self._observe_present(since)
         else:
-            self._see_absent(slot, before, unit, moment)
+            self._observe_absent(slot, before, unit, since)
 
-    def judge(
-        self, unit: Surroundings, moment: Moment
-    ) -> tuple[list[Happening], float]:
-        """Say what has become certain by now, and when to ask again (NEVER: not at all)."""
-        slot = self._seen
+    def decide(
+        self, unit: UnitActivity, now: Timestamp
+    ) -> tuple[list[SlotChange], float]:
+        """Confirm the pending changes that have held long enough.
+
+        Returns the confirmed changes, and at which monotonic second to call this
+        again (NEVER: not before the next report).
+        """
+        slot = self._reported
         if slot is None or not self.has_sensor:
             return [], NEVER
         if slot.present is None and slot.inlet and self._inlet_since:
-            ripe = self._inlet_since.seconds + self._timings.inlet_settle
-            if moment.seconds < ripe:
-                return [], ripe
-            self.see(slot, unit, moment)
-        if self._departure is not None:
-            return self._judge_departure(self._departure, unit, moment)
-        if self._arrival is not None:
-            return self._judge_arrival(self._arrival, slot, unit, moment)
+            settled = self._inlet_since.monotonic + self._timings.inlet_settle
+            if now.monotonic < settled:
+                return [], settled
+            self.observe(slot, unit, now)
+        if self._pending_removal is not None:
+            return self._decide_removal(self._pending_removal, unit, now)
+        if self._pending_insertion is not None:
+            return self._decide_insertion(self._pending_insertion, slot, unit, now)
         if not self.present or self.gap is not None:
             return [], NEVER
-        happenings, due = self._judge_identity(slot, unit, moment)
-        self._follow_filament(slot)
-        unknown, unknown_due = self._judge_unknown(slot, unit, moment)
-        return happenings + unknown, min(due, unknown_due)
+        changes, due = self._decide_identity(slot, unit, now)
+        self._update_filament(slot)
+        unknown, unknown_due = self._decide_unknown(slot, unit, now)
+        return changes + unknown, min(due, unknown_due)
 
-    # What the printer shows.
+    # What the printer reports.
 
-    def _presence(self, slot: Slot, moment: Moment) -> tuple[bool | None, Moment]:
-        """Return presence and since when it shows; a held inlet counts as present."""
+    def _presence(self, slot: Slot, now: Timestamp) -> tuple[bool | None, Timestamp]:
+        """Return presence and since when; an inlet that holds counts as present."""
         if slot.present is not None or not slot.inlet:
             self._inlet_since = None
-            return slot.present, moment
+            return slot.present, now
         if self._inlet_since is None:
-            self._inlet_since = moment
-        # Added as where it is waited for: a rounded difference may fall short of it.
-        if moment.seconds < self._inlet_since.seconds + self._timings.inlet_settle:
-            return None, moment
+            self._inlet_since = now
+        # The same sum as in decide(): a difference could round to just below it.
+        if now.monotonic < self._inlet_since.monotonic + self._timings.inlet_settle:
+            return None, now
         return True, self._inlet_since
 
-    def _believed_while_drying(self, present: bool) -> bool:
-        """Set bits are believed, but not held against what was known before a gap."""
+    def _counts_while_drying(self, present: bool) -> bool:
+        """Presence counts while drying, but is not compared with before a gap."""
         return present and (self.gap is None or self.present is None)
 
-    def _note_read(self, before: Slot | None, slot: Slot, moment: Moment) -> None:
-        """Remember when a read of what is there ended; a new read forgets the last one."""
-        if slot.reading or slot.present is False:
-            self._read_ended = None
-        elif (before and before.reading) or (
-            slot.read_done and not (before and before.read_done)
-        ):
-            self._read_ended = moment
-        elif not slot.read_done and before and before.read_done:
-            self._read_ended = None
-
-    def _compare(self, slot: Slot, present: bool, moment: Moment) -> None:
-        """Hold the first word after a gap against the last known truth."""
+    def _reconcile(self, slot: Slot, present: bool, now: Timestamp) -> None:
+        """Compare the first report after a gap with the last confirmed state."""
         gap, self.gap = self.gap, None
         if self.present is None:
             self.present = present
-            self._lingering = NO_IDENTIFIERS if present else slot.identifiers
+            self._reads.departed = NO_IDENTIFIERS if present else slot.identifiers
             if present:
                 self.identifiers = slot.identifiers
                 self.filament = slot.filament
         elif present and self.present:
-            self._lingering = self.identifiers
+            self._reads.departed = self.identifiers
             if self.identifiers.known:
-                self._doubt = _Doubt(gap=gap)
+                self._possible_swap = PossibleSwap(gap=gap)
         elif present:
-            self._arrival = _Edge(moment=moment, gap=gap)
+            self._pending_insertion = PendingChange(time=now, gap=gap)
         elif self.present:
-            self._lingering = slot.identifiers
-            self._departure = _Edge(moment=moment, gap=gap)
+            self._reads.departed = slot.identifiers
+            self._pending_removal = PendingChange(time=now, gap=gap)
 
-    def _see_present(self, moment: Moment) -> None:
-        if self._departure is not None:
-            left, self._departure = self._departure, None
+    def _observe_present(self, now: Timestamp) -> None:
+        removal, self._pending_removal = self._pending_removal, None
+        if removal is not None:
             if self.present and self.identifiers.known:
-                gap = left.gap or (self._doubt.gap if self._doubt else None)
-                self._doubt = _Doubt(gap=gap, left=left.moment, came=moment)
-        elif not self.present and self._arrival is None:
-            self._arrival = _Edge(moment=moment, gap=None)
+                swap = self._possible_swap
+                self._possible_swap = PossibleSwap(
+                    gap=removal.gap or (swap.gap if swap else None),
+                    removed_at=removal.time,
+                    inserted_at=now,
+                )
+        elif not self.present and self._pending_insertion is None:
+            self._pending_insertion = PendingChange(time=now, gap=None)
 
-    def _see_absent(
-        self, slot: Slot, before: Slot | None, unit: Surroundings, moment: Moment
+    def _observe_absent(
+        self, slot: Slot, before: Slot | None, unit: UnitActivity, now: Timestamp
     ) -> None:
-        self._lingering = slot.identifiers
-        self._other = None
-        if self._arrival and not self._settled(self._arrival, moment):
-            self._arrival = None
-        elif (self.present or self._arrival) and self._departure is None:
+        self._reads.departed = slot.identifiers
+        self._pending_identity = None
+        if self._discard_unsettled_insertion(now):
+            return
+        present = self.present or self._pending_insertion is not None
+        if present and self._pending_removal is None:
             fed = slot.active or (before is not None and before.active)
-            self._departure = _Edge(
-                moment=moment,
-                gap=None,
-                runout=fed and unit.printing,
+            self._pending_removal = PendingChange(
+                time=now, gap=None, runout=fed and unit.printing
             )
 
-    def _settled(self, arrival: _Edge, moment: Moment) -> bool:
-        return moment.seconds >= arrival.moment.seconds + self._timings.insert_settle
+    def _discard_unsettled_insertion(self, now: Timestamp) -> bool:
+        """Discard a pending insertion that has not settled; return whether it was."""
+        insertion = self._pending_insertion
+        if insertion is None or now.monotonic >= self._settled_at(insertion):
+            return False
+        self._pending_insertion = None
+        return True
 
-    def _leftover(self, slot: Slot) -> bool:
-        """Whether what the printer names is a spool that has left.
+    def _settled_at(self, insertion: PendingChange) -> float:
+        return insertion.time.monotonic + self._timings.insert_settle
 
-        Printers keep naming it (docs/protocols/bambu.md P4): the name from before counts again only
-        when the slot has been read.
-        """
-        return (
-            slot.reads_tags
-            and slot.identifiers.known
-            and slot.identifiers == self._lingering
-            and slot.read_done is not None
-            and (slot.reading or not slot.read_done)
-        )
+    # Removals and insertions.
 
-    def _read_without_tag(self, slot: Slot, moment: Moment) -> tuple[bool, float]:
-        """Whether a read has ended and no tag followed it; else when to look again."""
-        if slot.reading or self._read_ended is None:
-            return False, NEVER
-        ripe = self._read_ended.seconds + self._timings.insert_settle
-        return moment.seconds >= ripe, ripe
-
-    # What has become certain.
-
-    def _judge_departure(
-        self, departure: _Edge, unit: Surroundings, moment: Moment
-    ) -> tuple[list[Happening], float]:
-        due = departure.moment.seconds + self._timings.removal_confirm
-        if departure.gap is not None and departure.gap.drying:
+    def _decide_removal(
+        self, removal: PendingChange, unit: UnitActivity, now: Timestamp
+    ) -> tuple[list[SlotChange], float]:
+        due = removal.time.monotonic + self._timings.removal_confirm
+        if removal.gap is not None and removal.gap.drying:
             due = (
-                max(departure.moment.seconds, unit.still_since)
+                max(removal.time.monotonic, unit.still_since)
                 + self._timings.still_after_drying
             )
-        if moment.seconds < due:
+        if now.monotonic < due:
             return [], due
-        happenings = []
-        if self._arrival is not None:
-            # It was there long enough to count, and left before it could be named.
-            happenings.append(self._insert(self._arrival, NO_IDENTIFIERS, None))
-        happenings.append(
-            Happening(
+        changes = []
+        if self._pending_insertion is not None:
+            # It settled, and was removed while its identity was still awaited.
+            changes.append(self._insert(self._pending_insertion, NO_IDENTIFIERS, None))
+        changes.append(
+            SlotChange(
                 event_type=EventType.SPOOL_REMOVED,
-                moment=departure.moment,
+                time=removal.time,
                 identifiers=self.identifiers,
-                gap=departure.gap,
+                gap=removal.gap,
                 filament=self.filament,
-                reason="runout" if departure.runout else None,
+                reason="runout" if removal.runout else None,
             )
         )
         self.present = False
         self.identifiers = NO_IDENTIFIERS
         self.filament = None
-        self._departure = None
-        self._doubt = None
-        self._unknown_due = False
-        return happenings, NEVER
+        self._pending_removal = None
+        self._possible_swap = None
+        self._pending_unknown = False
+        return changes, NEVER
 
-    def _judge_arrival(
-        self, arrival: _Edge, slot: Slot, unit: Surroundings, moment: Moment
-    ) -> tuple[list[Happening], float]:
-        timings, began = self._timings, arrival.moment.seconds
-        settled = began + timings.insert_settle
-        if moment.seconds < settled:
-            return [], settled
-        leftover = self._leftover(slot)
-        identifiers = NO_IDENTIFIERS if leftover else slot.identifiers
+    def _decide_insertion(
+        self, insertion: PendingChange, slot: Slot, unit: UnitActivity, now: Timestamp
+    ) -> tuple[list[SlotChange], float]:
+        settled_at = self._settled_at(insertion)
+        if now.monotonic < settled_at:
+            return [], settled_at
+        departed = self._reads.names_departed(slot)
+        identifiers = NO_IDENTIFIERS if departed else slot.identifiers
         if not identifiers.known:
-            wait_until = self._wait_for_identity(slot, unit, began, moment)
-            if moment.seconds < wait_until:
-                return [], wait_until
-        filament = None if leftover else slot.filament
-        happenings = [self._insert(arrival, identifiers, filament)]
-        unknown, due = self._judge_unknown(slot, unit, moment)
+            deadline = self._reads.deadline(insertion, slot, unit, now)
+            if now.monotonic < deadline:
+                return [], deadline
+        filament = None if departed else slot.filament
+        changes = [self._insert(insertion, identifiers, filament)]
+        unknown, due = self._decide_unknown(slot, unit, now)
         if unit.drying:
-            # Its filament is pulled back next, as that of all others was.
-            self.gap = Gap(since=moment.at, drying=True)
-        return happenings + unknown, due
-
-    def _wait_for_identity(
-        self, slot: Slot, unit: Surroundings, began: float, moment: Moment
-    ) -> float:
-        """Return until when an insertion waits for its identity; in the past: no more."""
-        timings = self._timings
-        if not slot.identifiable:
-            return began
-        if not slot.reads_tags:
-            return began + timings.load_wait if unit.loading else began
-        if slot.unreadable or not (unit.reading_enabled or slot.reading):
-            return began
-        ended, look_again = self._read_without_tag(slot, moment)
-        if ended:
-            return began
-        if look_again < NEVER:
-            return look_again
-        if unit.reading:
-            return began + timings.identity_wait_while_reading
-        return began + timings.identity_wait
+            # Its filament is retracted next, as that of all others was.
+            self.gap = Gap(since=now.at, drying=True)
+        return changes + unknown, due
 
     def _insert(
-        self, arrival: _Edge, identifiers: Identifiers, filament: Filament | None
-    ) -> Happening:
+        self,
+        insertion: PendingChange,
+        identifiers: Identifiers,
+        filament: Filament | None,
+    ) -> SlotChange:
         self.present = True
         self.identifiers = identifiers
         self.filament = filament
-        self._arrival = None
-        self._doubt = None
-        self._arrived = arrival
-        self._unknown_due = not identifiers.known
-        return Happening(
+        self._pending_insertion = None
+        self._possible_swap = None
+        self._last_insertion = insertion
+        self._pending_unknown = not identifiers.known
+        return SlotChange(
             event_type=EventType.SPOOL_INSERTED,
-            moment=arrival.moment,
+            time=insertion.time,
             identifiers=identifiers,
-            gap=arrival.gap,
+            gap=insertion.gap,
             filament=filament,
         )
 
-    def _judge_identity(
-        self, slot: Slot, unit: Surroundings, moment: Moment
-    ) -> tuple[list[Happening], float]:
-        """Follow, hold or exchange the identity of the spool that is there."""
-        if self._leftover(slot):
-            return [], NEVER
-        shown, known = slot.identifiers, self.identifiers
-        if slot.external_assigned:
-            # What software gives is followed; only what a tag says is weighed.
-            known = known.model_copy(update={"external_id": shown.external_id})
-        if not slot.reads_tags or not _tag(known, slot).known:
-            self._follow_identity(shown)
-            return [], NEVER
-        self.identifiers = known
-        if not _tag(shown, slot).known:
-            self._other = None
-            return self._judge_lost_identity(slot, unit, moment)
-        if _tag(shown, slot).same_spool(_tag(known, slot)):
-            if shown.external_id is None:  # a chip alone does not make it unknown again
-                shown = shown.model_copy(update={"external_id": known.external_id})
-            self._follow_identity(shown)
-            return [], NEVER
-        return self._judge_other(shown, slot, moment)
+    # The identity of a spool that is present.
 
-    def _follow_identity(self, shown: Identifiers) -> None:
-        self.identifiers = shown
-        self._other = None
-        self._doubt = None
-        if shown.known:
-            self._unknown_due = False
-
-    def _judge_lost_identity(
-        self, slot: Slot, unit: Surroundings, moment: Moment
-    ) -> tuple[list[Happening], float]:
-        """Hold the identity, unless a doubtful slot has been read and had no tag."""
-        doubt, ended = self._doubt, self._read_ended
-        if doubt is None or slot.reading or ended is None or not unit.reading_enabled:
+    def _decide_identity(
+        self, slot: Slot, unit: UnitActivity, now: Timestamp
+    ) -> tuple[list[SlotChange], float]:
+        """Accept the reported identity, keep the confirmed one, or confirm a swap."""
+        if self._reads.names_departed(slot):
             return [], NEVER
-        due = ended.seconds + self._timings.identity_settle
-        if moment.seconds < due:
+        reported = slot.identifiers
+        confirmed = self.identifiers = with_assigned_id(self.identifiers, slot)
+        if not slot.reads_tags or not read_from_tag(confirmed, slot).known:
+            self._accept_identity(reported)
+            return [], NEVER
+        if not read_from_tag(reported, slot).known:
+            self._pending_identity = None
+            return self._decide_lost_identity(slot, unit, now)
+        if same_tag(reported, confirmed, slot):
+            if reported.external_id is None:  # the chip alone does not clear the id
+                reported = reported.model_copy(
+                    update={"external_id": confirmed.external_id}
+                )
+            self._accept_identity(reported)
+            return [], NEVER
+        return self._decide_other_identity(reported, slot, now)
+
+    def _accept_identity(self, reported: Identifiers) -> None:
+        self.identifiers = reported
+        self._pending_identity = None
+        self._possible_swap = None
+        if reported.known:
+            self._pending_unknown = False
+
+    def _decide_lost_identity(
+        self, slot: Slot, unit: UnitActivity, now: Timestamp
+    ) -> tuple[list[SlotChange], float]:
+        """Keep the identity, unless a possibly swapped spool was read without a tag."""
+        swap, ended = self._possible_swap, self._reads.ended
+        if swap is None or slot.reading or ended is None or not unit.reading_enabled:
+            return [], NEVER
+        due = ended.monotonic + self._timings.identity_settle
+        if now.monotonic < due:
             return [], due
-        return self._exchange(NO_IDENTIFIERS, slot, doubt, ended), NEVER
+        return self._swap(NO_IDENTIFIERS, slot, swap, ended), NEVER
 
-    def _judge_other(
-        self, shown: Identifiers, slot: Slot, moment: Moment
-    ) -> tuple[list[Happening], float]:
-        """Another tag was read: certain when it stays, sooner after a short absence."""
-        if self._other is None or not _tag(shown, slot).same_spool(
-            _tag(self._other[0], slot)
-        ):
-            self._other = (shown, moment)
-        since = self._other[1]
-        doubt = self._doubt or _Doubt(gap=None)
-        due = since.seconds + (
+    def _decide_other_identity(
+        self, reported: Identifiers, slot: Slot, now: Timestamp
+    ) -> tuple[list[SlotChange], float]:
+        """Confirm another tag when it holds, sooner after a short absence."""
+        pending = self._pending_identity
+        if pending is None or not same_tag(reported, pending[0], slot):
+            pending = self._pending_identity = (reported, now)
+        since = pending[1]
+        swap = self._possible_swap or PossibleSwap(gap=None)
+        due = since.monotonic + (
             self._timings.insert_settle
-            if doubt.came is not None
+            if swap.inserted_at is not None
             else self._timings.identity_settle
         )
-        if moment.seconds < due:
+        if now.monotonic < due:
             return [], due
-        return self._exchange(shown, slot, doubt, since), NEVER
+        return self._swap(reported, slot, swap, since), NEVER
 
-    def _exchange(
-        self, identifiers: Identifiers, slot: Slot, doubt: _Doubt, shown_at: Moment
-    ) -> list[Happening]:
-        """One spool was taken for another without an absence that could be confirmed."""
-        removed = Happening(
+    def _swap(
+        self, identifiers: Identifiers, slot: Slot, swap: PossibleSwap, since: Timestamp
+    ) -> list[SlotChange]:
+        """Report a spool exchanged for another one without a confirmed absence."""
+        removed = SlotChange(
             event_type=EventType.SPOOL_REMOVED,
-            moment=doubt.left or shown_at,
+            time=swap.removed_at or since,
             identifiers=self.identifiers,
-            gap=doubt.gap,
+            gap=swap.gap,
             filament=self.filament,
         )
-        self._other = None
-        arrival = _Edge(moment=doubt.came or shown_at, gap=doubt.gap)
-        return [removed, self._insert(arrival, identifiers, slot.filament)]
+        self._pending_identity = None
+        insertion = PendingChange(time=swap.inserted_at or since, gap=swap.gap)
+        return [removed, self._insert(insertion, identifiers, slot.filament)]
 
-    def _follow_filament(self, slot: Slot) -> None:
-        """Take over the filament data, but not a blank that only means "not read yet"."""
-        if self._other is not None:
+    def _update_filament(self, slot: Slot) -> None:
+        """Accept the filament data, unless an unfinished read left it blank."""
+        if self._pending_identity is not None:
             return
-        held = self.identifiers.known and not slot.identifiers.known
+        kept = self.identifiers.known and not slot.identifiers.known
         unread = slot.reads_tags and (slot.reading or slot.read_done is False)
-        if slot.filament is None and (held or unread):
+        if slot.filament is None and (kept or unread):
             return
         self.filament = slot.filament
 
-    def _judge_unknown(
-        self, slot: Slot, unit: Surroundings, moment: Moment
-    ) -> tuple[list[Happening], float]:
-        """Report a spool nobody can name, once per insertion, never too early."""
-        if not self._unknown_due or not slot.identifiable or unit.feeding:
+    def _decide_unknown(
+        self, slot: Slot, unit: UnitActivity, now: Timestamp
+    ) -> tuple[list[SlotChange], float]:
+        """Report once per insertion that the spool cannot be identified."""
+        if not self._pending_unknown or not slot.identifiable or unit.feeding:
             return [], NEVER
-        certain, arrived = moment, self._arrived
+        time, insertion = now, self._last_insertion
         if slot.reads_tags and not slot.unreadable and unit.reading_enabled:
-            ended, look_again = self._read_without_tag(slot, moment)
-            if ended and self._read_ended:
-                certain = self._read_ended
+            ended, ask_again = self._reads.ended_without_tag(slot, now)
+            if ended and self._reads.ended:
+                time = self._reads.ended
             else:
-                began = arrived.moment.seconds if arrived else unit.idle_since
-                idle = max(began, unit.idle_since) + self._timings.unknown_after_idle
-                if moment.seconds < idle:
-                    return [], min(idle, look_again)
-        self._unknown_due = False
+                began = insertion.time.monotonic if insertion else unit.idle_since
+                due = max(began, unit.idle_since) + self._timings.unknown_after_idle
+                if now.monotonic < due:
+                    return [], min(due, ask_again)
+        self._pending_unknown = False
+        if insertion is not None:
+            # Part of the insertion's message; its tag may be read before it settles.
+            time = replace(insertion.time, at=max(time.at, insertion.time.at))
         return [
-            Happening(
+            SlotChange(
                 event_type=EventType.UNKNOWN_SPOOL_DETECTED,
-                moment=_not_before(certain, arrived.moment) if arrived else certain,
+                time=time,
                 identifiers=NO_IDENTIFIERS,
-                gap=arrived.gap if arrived else None,
+                gap=insertion.gap if insertion else None,
                 filament=self.filament,
             )
         ], NEVER
-
-
-def _not_before(certain: Moment, inserted: Moment) -> Moment:
-    """Return the moment, of the insertion's message; its tag may be read before it counts."""
-    return replace(inserted, at=max(certain.at, inserted.at))
-
-
-def _tag(identifiers: Identifiers, slot: Slot) -> Identifiers:
-    """Return the part of an identity that was read from a tag."""
-    if slot.external_assigned:
-        return identifiers.model_copy(update={"external_id": None})
-    return identifiers

@@ -1,7 +1,9 @@
-"""The confirmed picture of a printer: what was last told, and when to tell it anew.
+"""Decides when the confirmed state of a printer is reported as an `ams_state`.
 
-A reading that still waits is never in it. How often a change goes out depends on what
-changed: truth at once, wear every few seconds, climate once a minute (docs/architecture.md "Tracker rules").
+Pending changes are never in it. How soon a difference is reported depends on its kind:
+presence, identity and units at once, usage (the active slot, filament data) every few
+seconds, telemetry (humidity, temperature, drying time) once a minute
+(docs/architecture.md, "Tracker rules").
 """
 
 from collections.abc import Sequence
@@ -10,14 +12,14 @@ from datetime import datetime
 from typing import Any
 
 from ..timings import NEVER, Timings
-from .slot import SlotWatch
-from .types import Moment
+from .slot import TrackedSlot
+from .types import Timestamp
 from .unit import TrackedUnit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PictureChange:
-    """The picture to be told: the lists of an `ams_state`, and when it changed."""
+class StateReport:
+    """The contents of an `ams_state`, and when the state changed to it."""
 
     at: datetime
     correlation_id: str
@@ -26,16 +28,19 @@ class PictureChange:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """The picture reduced to what tells two of them apart, by how urgent it is."""
+class _Content:
+    """The values that a report consists of, by how soon a difference is reported.
 
-    truth: dict[tuple[int, int], object]
-    wear: dict[tuple[int, int], object]
-    climate: dict[tuple[int, int], object]
+    Keys are (id of the unit, slot number), with slot number 0 for the unit itself.
+    """
+
+    state: dict[tuple[int, int], object]
+    usage: dict[tuple[int, int], object]
+    telemetry: dict[tuple[int, int], object]
 
 
-class Picture:
-    """Compares the confirmed picture with the one last told."""
+class StateReporter:
+    """Compares the confirmed state with the one last reported."""
 
     def __init__(
         self,
@@ -43,93 +48,96 @@ class Picture:
         units: Sequence[TrackedUnit],
         direct: TrackedUnit,
     ) -> None:
-        """Begin with the picture as it is now: it has been told before."""
+        """Begin with the present state as the one last reported."""
         self._timings = timings
         self._units = units
         self._direct = direct
-        self._told = self._look()
-        self._wear_told = -NEVER
-        self._climate_told = -NEVER
-        self._changed: Moment | None = None
-        self._empty = not self._told.truth
+        self._reported = self._content()
+        self._usage_reported = -NEVER
+        self._telemetry_reported = -NEVER
+        self._changed: Timestamp | None = None
+        self._never_reported = not self._reported.state
 
-    def changed(self, moment: Moment) -> tuple[PictureChange | None, float]:
-        """Return the picture if it is to be told now, else when (NEVER: it is not)."""
-        look = self._look()
-        first, self._empty = self._empty, False
-        if not first and look == self._told:
+    def next_report(self, now: Timestamp) -> tuple[StateReport | None, float]:
+        """Return the report that is due, else at which monotonic second one will be.
+
+        NEVER: not before the state changes.
+        """
+        content, reported = self._content(), self._reported
+        first, self._never_reported = self._never_reported, False
+        if not first and content == reported:
             self._changed = None
             return None, NEVER
-        changed = self._changed = self._changed or moment
+        changed = self._changed = self._changed or now
         due = NEVER
-        if look.climate != self._told.climate:
-            due = self._climate_told + self._timings.telemetry_interval
-        if look.wear != self._told.wear:
-            due = min(due, self._wear_told + self._timings.state_interval)
-        if look.truth != self._told.truth or first:
-            due = moment.seconds
-        if moment.seconds < due:
+        if content.telemetry != reported.telemetry:
+            due = self._telemetry_reported + self._timings.telemetry_interval
+        if content.usage != reported.usage:
+            due = min(due, self._usage_reported + self._timings.state_interval)
+        if content.state != reported.state or first:
+            due = now.monotonic
+        if now.monotonic < due:
             return None, due
-        if look.wear != self._told.wear:
-            self._wear_told = moment.seconds
-        if look.climate != self._told.climate:
-            self._climate_told = moment.seconds
-        self._told = look
+        if content.usage != reported.usage:
+            self._usage_reported = now.monotonic
+        if content.telemetry != reported.telemetry:
+            self._telemetry_reported = now.monotonic
+        self._reported = content
         self._changed = None
-        return self._tell(changed), NEVER
+        return self._report(changed), NEVER
 
-    def told(self, unit: TrackedUnit, number: int) -> None:
-        """Count a slot as told: an event of its own has just said the same."""
+    def mark_reported(self, unit: TrackedUnit, number: int) -> None:
+        """Treat the state of a slot as reported: its spool event contains it."""
         key = (id(unit), number)
         slot = unit.slots[number]
-        self._told.truth[key] = _truth(slot)
-        self._told.wear[key] = _wear(slot)
+        self._reported.state[key] = _state(slot)
+        self._reported.usage[key] = _usage(slot)
 
-    def _look(self) -> _Look:
-        look = _Look({}, {}, {})
+    def _content(self) -> _Content:
+        content = _Content({}, {}, {})
         for unit in (*self._units, self._direct):
-            if not unit.named:
+            if not unit.resolved:
                 continue
             for number, slot in unit.slots.items():
                 key = (id(unit), number)
-                look.truth[key] = _truth(slot)
-                look.wear[key] = _wear(slot)
+                content.state[key] = _state(slot)
+                content.usage[key] = _usage(slot)
             if unit is not self._direct:
                 key = (id(unit), 0)
-                look.truth[key] = (
+                content.state[key] = (
                     unit.number,
                     unit.serial,
                     unit.online,
                     unit.slots_total(),
                     unit.drying(),
                 )
-                look.climate[key] = unit.climate()
-        return look
+                content.telemetry[key] = unit.telemetry()
+        return content
 
-    def _tell(self, changed: Moment) -> PictureChange:
-        return PictureChange(
+    def _report(self, changed: Timestamp) -> StateReport:
+        return StateReport(
             at=changed.at,
             correlation_id=changed.correlation_id,
             ams_units=[
                 {
                     "ams_unit_no": unit.number,
                     "slots_total": unit.slots_total(),
-                    **unit.names(),
+                    **unit.identification(),
                     "online": unit.online,
                     "drying": unit.drying(),
-                    **unit.climate(),
+                    **unit.telemetry(),
                     "slots": unit.slot_states(),
                 }
                 for unit in self._units
-                if unit.named
+                if unit.resolved
             ],
             direct_slots=self._direct.slot_states(),
         )
 
 
-def _truth(slot: SlotWatch) -> object:
+def _state(slot: TrackedSlot) -> object:
     return (slot.present, slot.identifiers, slot.label, slot.identifiable)
 
 
-def _wear(slot: SlotWatch) -> object:
+def _usage(slot: TrackedSlot) -> object:
     return (slot.active, slot.filament)

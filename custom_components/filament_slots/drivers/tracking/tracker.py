@@ -1,8 +1,8 @@
-"""The slot tracker: where two snapshots are compared and where time matters.
+"""The slot tracker: compares the snapshots of one printer and emits its events.
 
-It takes the snapshots of one printer and emits the four standard events by the rules
-of docs/architecture.md "Tracker rules": a change is confirmed before it is reported, reported once, with the
-identity of the spool, and marked where it was learnt of late.
+It emits the four standard events (docs/architecture.md, "Tracker rules"): a change is
+confirmed before it is reported, reported once, with the identity of the spool, and
+marked as late where it was found after a gap.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,23 +16,23 @@ from ...model import StoredSlot, iso_utc
 from ..base import Clock, EventEmitter, TimerHandle
 from ..snapshot import Snapshot, Unit
 from ..timings import NEVER, Timings
-from .slot import SlotWatch
-from .state_report import Picture, PictureChange
-from .types import Gap, Happening, Moment
+from .slot import TrackedSlot
+from .state_report import StateReport, StateReporter
+from .types import Gap, SlotChange, Timestamp
 from .unit import TrackedUnit
 
 DEFAULT_TIMINGS = Timings()
 
 
 @dataclass(slots=True)
-class _Port:
-    """A unit number in use, since when, and the unit found behind it."""
+class _Binding:
+    """A unit number in use: since when (monotonic), and the unit found to have it."""
 
     since: float
     unit: TrackedUnit | None = None
 
-    def holds_another_than(self, unit: Unit) -> bool:
-        """Whether another unit has taken the number without leaving it empty first."""
+    def conflicts_with(self, unit: Unit) -> bool:
+        """Whether another unit took the number without a report in between."""
         return (
             self.unit is not None
             and unit.confirmed
@@ -44,8 +44,8 @@ class _Port:
 class SlotTracker:
     """Turns the snapshots of one printer into standard events.
 
-    observe() for every new snapshot, disconnected() when the connection is lost,
-    stop() at the end. All on the event loop; what has to wait, waits on the clock.
+    Call observe() for each new snapshot, disconnected() when the connection is lost,
+    and stop() at the end, all on the event loop. Pending changes wait on the clock.
     """
 
     def __init__(
@@ -57,49 +57,49 @@ class SlotTracker:
         last_seen: datetime | None = None,
         timings: Timings = DEFAULT_TIMINGS,
     ) -> None:
-        """Start from the slots as they were last known."""
+        """Start from the slots in the store, last observed at `last_seen`."""
         self._printer_id = printer_id
         self._emitter = emitter
         self._clock = clock
         self._timings = timings
         self._units: list[TrackedUnit] = []
         self._direct = TrackedUnit(None, timings)
-        self._direct.named = self._direct.here = True
-        self._ports: dict[int, _Port] = {}
+        self._direct.resolved = self._direct.connected = True
+        self._bindings: dict[int, _Binding] = {}
         self._snapshot: Snapshot | None = None
         self._timer: TimerHandle | None = None
-        self._rearranged = False
-        self._remember(stored, Gap(since=last_seen))
-        self._known = bool(self._units or self._direct.slots)
-        self._picture = Picture(timings, self._units, self._direct)
+        self._units_changed = False
+        self._restore(stored, Gap(since=last_seen))
+        self._state_known = bool(self._units or self._direct.slots)
+        self._reporter = StateReporter(timings, self._units, self._direct)
 
     def observe(self, snapshot: Snapshot) -> None:
-        """Take in what the printer says is so now."""
+        """Take in what the printer reports now."""
         if not snapshot.complete:
             return
-        moment = self._moment()
+        now = self._now()
         if snapshot.frozen:
-            self._look_away(moment)
+            self._suspend(now)
             return
         self._snapshot = snapshot
-        self._see_units(snapshot, moment)
-        self._direct.see(snapshot.direct_slots, snapshot, moment)
-        self._judge(snapshot, moment)
+        self._observe_units(snapshot, now)
+        self._direct.observe(snapshot.direct_slots, snapshot, now)
+        self._report_changes(snapshot, now)
 
     def disconnected(self) -> None:
-        """Conclude nothing more from this connection; what comes after it is late."""
-        self._look_away(self._moment())
+        """Discard all pending changes; what changes until the next snapshot is late."""
+        self._suspend(self._now())
 
     def stop(self) -> None:
-        """Conclude nothing more."""
+        """Emit nothing more."""
         self._snapshot = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    # Units: which one is behind which number.
+    # Units: which one has which number.
 
-    def _remember(self, stored: Iterable[StoredSlot], gap: Gap) -> None:
+    def _restore(self, stored: Iterable[StoredSlot], gap: Gap) -> None:
         units: dict[str, TrackedUnit] = {}
         for slot in stored:
             unit = self._direct
@@ -110,45 +110,48 @@ class SlotTracker:
                 unit.serial = slot.unit.serial
                 unit.online = slot.unit.online
                 unit.description = slot.unit
-                unit.named = True
+                unit.resolved = True
             drying = slot.unit is not None and bool(slot.unit.drying)
-            watch = SlotWatch(
+            tracked = TrackedSlot(
                 self._timings,
                 Gap(since=gap.since, drying=drying and bool(slot.present)),
             )
-            watch.remember(slot)
-            unit.slots[slot.slot_no] = watch
+            tracked.restore(slot)
+            unit.slots[slot.slot_no] = tracked
         self._units.extend(units.values())
 
-    def _see_units(self, snapshot: Snapshot, moment: Moment) -> None:
-        shown = {unit.ams_unit_no: unit for unit in snapshot.units if unit.online}
-        for number, port in list(self._ports.items()):
-            unit = shown.get(number)
-            if unit is None or port.holds_another_than(unit):
-                del self._ports[number]
-                if port.unit is not None:
-                    self._see_leave(port.unit, moment)
-        # Those with a serial choose first: the others take what is left.
-        for unit in sorted(shown.values(), key=lambda unit: unit.serial is None):
-            port = self._ports.setdefault(unit.ams_unit_no, _Port(moment.seconds))
-            waited = moment.seconds >= port.since + self._timings.serial_wait
-            if port.unit is None:
-                port.unit = self._recognise(unit, waited=waited)
-            if port.unit is not None:
-                self._see_unit(port.unit, unit, moment, waited=waited)
-                port.unit.see(unit.slots, snapshot, moment)
+    def _observe_units(self, snapshot: Snapshot, now: Timestamp) -> None:
+        reported = {unit.ams_unit_no: unit for unit in snapshot.units if unit.online}
+        for number, binding in list(self._bindings.items()):
+            unit = reported.get(number)
+            if unit is None or binding.conflicts_with(unit):
+                del self._bindings[number]
+                if binding.unit is not None:
+                    self._note_missing(binding.unit, now)
+        # Units with a serial are matched first, the others with those that are left.
+        for unit in sorted(reported.values(), key=lambda unit: unit.serial is None):
+            binding = self._bindings.setdefault(
+                unit.ams_unit_no, _Binding(now.monotonic)
+            )
+            waited = now.monotonic >= binding.since + self._timings.serial_wait
+            if binding.unit is None:
+                binding.unit = self._match(unit, waited=waited)
+            if binding.unit is not None:
+                self._observe_unit(binding.unit, unit, now, waited=waited)
+                binding.unit.observe(unit.slots, snapshot, now)
         bound = self._bound()
         for known in self._units:
-            if id(known) not in bound and known.away_since is None:
-                known.away_since = moment.seconds
+            if id(known) not in bound and known.missing_since is None:
+                known.missing_since = now.monotonic
 
     def _bound(self) -> set[int]:
-        return {id(port.unit) for port in self._ports.values()}
+        return {id(binding.unit) for binding in self._bindings.values()}
 
-    def _recognise(self, unit: Unit, *, waited: bool) -> TrackedUnit | None:
-        """Find the unit behind a number; None while it may still turn out to be another.
+    def _match(self, unit: Unit, *, waited: bool) -> TrackedUnit | None:
+        """Return the unit that has a number; None while that may still change.
 
-        By its serial once that is confirmed, else, after a while, by the number.
+        It is matched by its serial once that is confirmed, by its number otherwise,
+        and by its number too when its serial is not reported in time.
         """
         bound = self._bound()
         free = [known for known in self._units if id(known) not in bound]
@@ -165,138 +168,139 @@ class SlotTracker:
         self._units.append(new)
         return new
 
-    def _see_unit(
-        self, known: TrackedUnit, unit: Unit, moment: Moment, *, waited: bool
+    def _observe_unit(
+        self, known: TrackedUnit, unit: Unit, now: Timestamp, *, waited: bool
     ) -> None:
-        named = known.named or unit.confirmed or waited
-        if (known.number, known.named) != (unit.ams_unit_no, named):
-            self._rearranged = True
+        resolved = known.resolved or unit.confirmed or waited
+        if (known.number, known.resolved) != (unit.ams_unit_no, resolved):
+            self._units_changed = True
         known.number = unit.ams_unit_no
-        known.named = named
-        known.here = known.online = True
-        known.away_since = None
+        known.resolved = resolved
+        known.connected = known.online = True
+        known.missing_since = None
         known.description = unit
         if unit.confirmed and unit.serial is not None:
             known.serial = unit.serial
 
-    def _see_leave(self, unit: TrackedUnit, moment: Moment) -> None:
-        unit.away_since = moment.seconds
-        unit.look_away(Gap(since=moment.at))
+    def _note_missing(self, unit: TrackedUnit, now: Timestamp) -> None:
+        unit.missing_since = now.monotonic
+        unit.suspend(Gap(since=now.at))
 
-    def _look_away(self, moment: Moment) -> None:
+    def _suspend(self, now: Timestamp) -> None:
         if self._snapshot is None:
             return
-        gap = Gap(since=moment.at)
+        gap = Gap(since=now.at)
         for unit in [*self._units, self._direct]:
-            unit.look_away(gap)
-            unit.away_since = None
-        self._ports.clear()
+            unit.suspend(gap)
+            unit.missing_since = None
+        self._bindings.clear()
         self.stop()
 
-    # What has become certain, and when to look again.
+    # Confirmed changes, and when the next one may be confirmed.
 
-    def _wake(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
         if self._snapshot is not None:
-            moment = self._moment()
-            self._see_units(self._snapshot, moment)
-            self._judge(self._snapshot, moment)
+            now = self._now()
+            self._observe_units(self._snapshot, now)
+            self._report_changes(self._snapshot, now)
 
-    def _judge(self, snapshot: Snapshot, moment: Moment) -> None:
-        if self._rearranged or not self._known:
-            # Whoever listens learns of a unit before anything happens in it.
-            self._judge_picture(moment)
+    def _report_changes(self, snapshot: Snapshot, now: Timestamp) -> None:
+        if self._units_changed or not self._state_known:
+            # A unit is reported before the first event of its slots.
+            self._report_state(now)
         due = min(
-            self._judge_ports(),
-            self._judge_away(moment),
+            self._next_resolution(),
+            self._update_online(now),
             *(
-                self._judge_slots(unit, snapshot, moment)
+                self._report_slots(unit, snapshot, now)
                 for unit in (*self._units, self._direct)
-                if unit.named and unit.here and not self._first_picture_waits()
+                if unit.resolved and unit.connected and not self._first_state_pending()
             ),
         )
-        due = min(due, self._judge_picture(moment))
+        due = min(due, self._report_state(now))
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if due < NEVER:
-            self._timer = self._clock.call_at(due, self._wake)
+            self._timer = self._clock.call_at(due, self._on_timer)
 
-    def _judge_ports(self) -> float:
+    def _next_resolution(self) -> float:
         return min(
             (
-                port.since + self._timings.serial_wait
-                for port in self._ports.values()
-                if port.unit is None or not port.unit.named
+                binding.since + self._timings.serial_wait
+                for binding in self._bindings.values()
+                if binding.unit is None or not binding.unit.resolved
             ),
             default=NEVER,
         )
 
-    def _judge_away(self, moment: Moment) -> float:
+    def _update_online(self, now: Timestamp) -> float:
         due = NEVER
         for unit in self._units:
-            if unit.away_since is None or unit.online is False:
+            if unit.missing_since is None or unit.online is False:
                 continue
-            gone = unit.away_since + self._timings.unit_offline
-            if moment.seconds >= gone:
+            gone = unit.missing_since + self._timings.unit_offline
+            if now.monotonic >= gone:
                 unit.online = False
             else:
                 due = min(due, gone)
         return due
 
-    def _judge_slots(
-        self, unit: TrackedUnit, snapshot: Snapshot, moment: Moment
+    def _report_slots(
+        self, unit: TrackedUnit, snapshot: Snapshot, now: Timestamp
     ) -> float:
         due = NEVER
-        surroundings = unit.surroundings(snapshot)
+        activity = unit.activity(snapshot)
         for number, slot in unit.slots.items():
-            happenings, again = slot.judge(surroundings, moment)
-            for happening in happenings:
-                self._emit_spool_event(unit, number, slot, happening)
-            due = min(due, again)
+            changes, next_due = slot.decide(activity, now)
+            for change in changes:
+                self._emit_spool_event(unit, number, slot, change)
+            due = min(due, next_due)
         return due
 
-    def _judge_picture(self, moment: Moment) -> float:
-        """Send the confirmed picture when it differs from what was last told."""
-        if self._first_picture_waits():
+    def _report_state(self, now: Timestamp) -> float:
+        """Emit the confirmed state when a report of it is due."""
+        if self._first_state_pending():
             return NEVER
-        self._rearranged = False
-        change, due = self._picture.changed(moment)
-        if change is not None:
-            self._known = True
-            self._emit_state(change)
+        self._units_changed = False
+        report, due = self._reporter.next_report(now)
+        if report is not None:
+            self._state_known = True
+            self._emit_state(report)
         return due
 
-    def _first_picture_waits(self) -> bool:
-        """Nothing is told of a printer before every unit of it has its name."""
-        return not self._known and any(
-            port.unit is None or not port.unit.named for port in self._ports.values()
+    def _first_state_pending(self) -> bool:
+        """Whether the first state waits because a unit of it is not resolved yet."""
+        return not self._state_known and any(
+            binding.unit is None or not binding.unit.resolved
+            for binding in self._bindings.values()
         )
 
-    # What goes out.
+    # Events.
 
     def _emit_spool_event(
-        self, unit: TrackedUnit, number: int, slot: SlotWatch, happening: Happening
+        self, unit: TrackedUnit, number: int, slot: TrackedSlot, change: SlotChange
     ) -> None:
-        gap = happening.gap
+        gap = change.gap
         meta: dict[str, Any] = {
             "source": "reconcile" if gap else "live",
             "detected_late": gap is not None,
             "offline_since": iso_utc(gap.since) if gap and gap.since else None,
             "slot_label": slot.label,
-            "correlation_id": happening.moment.correlation_id,
+            "correlation_id": change.time.correlation_id,
         }
         if unit is not self._direct:
-            meta["unit"] = unit.names()
-        if happening.filament is not None:
-            meta["filament"] = happening.filament.as_dict()
-        if happening.reason is not None:
-            meta["reason"] = happening.reason
-        self._picture.told(unit, number)
+            meta["unit"] = unit.identification()
+        if change.filament is not None:
+            meta["filament"] = change.filament.as_dict()
+        if change.reason is not None:
+            meta["reason"] = change.reason
+        self._reporter.mark_reported(unit, number)
         self._emitter.emit(
             {
-                "event_type": str(happening.event_type),
-                "event_at": iso_utc(happening.moment.at),
+                "event_type": str(change.event_type),
+                "event_at": iso_utc(change.time.at),
                 "printer_id": self._printer_id,
                 "slot": {
                     "is_ams_slot": unit is not self._direct,
@@ -304,25 +308,25 @@ class SlotTracker:
                     "slot_no": number,
                     "slots_total": unit.slots_total(),
                 },
-                "identifiers": happening.identifiers.model_dump(),
+                "identifiers": change.identifiers.model_dump(),
                 "meta": meta,
             }
         )
 
-    def _emit_state(self, change: PictureChange) -> None:
+    def _emit_state(self, report: StateReport) -> None:
         state: Mapping[str, Any] = {
             "event_type": "ams_state",
-            "event_at": iso_utc(change.at),
+            "event_at": iso_utc(report.at),
             "printer_id": self._printer_id,
-            "ams_units": change.ams_units,
-            "direct_slots": change.direct_slots,
-            "meta": {"correlation_id": change.correlation_id},
+            "ams_units": report.ams_units,
+            "direct_slots": report.direct_slots,
+            "meta": {"correlation_id": report.correlation_id},
         }
         self._emitter.emit(state)
 
-    def _moment(self) -> Moment:
-        return Moment(
-            seconds=self._clock.monotonic(),
+    def _now(self) -> Timestamp:
+        return Timestamp(
+            monotonic=self._clock.monotonic(),
             at=self._clock.now(),
             correlation_id=ulid_now(),
         )

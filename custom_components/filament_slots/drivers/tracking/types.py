@@ -1,4 +1,4 @@
-"""What the tracker's parts tell each other: moments, gaps, and what happened."""
+"""Values that the parts of the tracker exchange."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,11 +7,25 @@ from ...model import EventType, Filament, Identifiers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
-    """A time in which a slot was not watched; what comes of it is learnt late.
+class Timestamp:
+    """A point in time, and the wire message it belongs to.
 
-    since: None where nobody remembers when it was last watched.
-    drying: the unit was drying, which pulls filament back without a spool leaving.
+    monotonic: seconds of a clock that never jumps, for measuring how long things hold.
+    at: the time of day, for events.
+    correlation_id: the ULID shared by all events that one wire message causes.
+    """
+
+    monotonic: float
+    at: datetime
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A period in which a slot was not observed; a change found after it is late.
+
+    since: when the slot was last observed; None where that is not known.
+    drying: the unit was drying, which retracts filament although no spool leaves.
     """
 
     since: datetime | None
@@ -19,20 +33,14 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """Now: in seconds that never jump, as a time of day, and in which wire message."""
+class UnitActivity:
+    """What the unit of a slot and its printer are doing.
 
-    seconds: float
-    at: datetime
-    correlation_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What the slot's unit is doing; `idle_since` and `still_since` in seconds.
-
-    idle_since: since when it has fed no print and read no tag; NEVER while it does.
-    still_since: since when no presence changed in it and no tag was read.
+    reading: a tag of the unit is being read.
+    reading_enabled: the printer reads tags on insertion (a setting of the printer).
+    idle_since: monotonic seconds since when the unit has neither fed a print nor read
+    a tag; NEVER while it does.
+    still_since: monotonic seconds of the last presence change or tag read in the unit.
     """
 
     drying: bool
@@ -46,12 +54,37 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Happening:
-    """Something that is now certain to have happened to the slot."""
+class SlotChange:
+    """A confirmed change of a slot, to be emitted as a spool event.
+
+    gap: the gap after which the change was found; None where it was observed live.
+    reason: "runout" for a removal that emptied the slot during a print.
+    """
 
     event_type: EventType
-    moment: Moment
+    time: Timestamp
     identifiers: Identifiers
     gap: Gap | None
     filament: Filament | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingChange:
+    """An insertion or a removal since `time` that is not confirmed yet."""
+
+    time: Timestamp
+    gap: Gap | None
+    runout: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PossibleSwap:
+    """The spool may be another one: after a gap, or after a short absence.
+
+    removed_at, inserted_at: the limits of the short absence; None after a gap.
+    """
+
+    gap: Gap | None
+    removed_at: Timestamp | None = None
+    inserted_at: Timestamp | None = None

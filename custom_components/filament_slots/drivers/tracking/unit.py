@@ -1,12 +1,12 @@
-"""A unit under the tracker's eyes: what it is, what it is doing, and its slots."""
+"""A tracked unit: its identity, what it is doing, and its slots."""
 
 from typing import Any
 
 from ...model import StoredUnit
 from ..snapshot import Slot, Snapshot, Unit
 from ..timings import NEVER, Timings
-from .slot import SlotWatch
-from .types import Gap, Moment, Surroundings
+from .slot import TrackedSlot
+from .types import Gap, Timestamp, UnitActivity
 
 _TELEMETRY = (
     "humidity_percent",
@@ -17,59 +17,61 @@ _TELEMETRY = (
 
 
 class TrackedUnit:
-    """A unit as it was last known, or the printer's direct slots (`number` None).
+    """A unit as last confirmed, or the printer's direct slots (`number` None).
 
-    named: its serial is known, or nobody will tell; nothing of it goes out before.
-    here: the printer speaks of it now.
-    online: None until the printer has spoken of it, False once it is away for long.
-    away_since, idle_since, still_since: in seconds; idle and still are NEVER while
-    they are not so.
+    resolved: its serial is known, or the wait for one has ended; nothing of the unit
+    is emitted before.
+    connected: the printer reports it now.
+    online: None until the printer has reported it, False once it is missing for long.
+    missing_since: monotonic seconds; None while the printer reports it.
     """
 
     def __init__(self, number: int | None, timings: Timings) -> None:
-        """Know nothing of the unit but its number."""
+        """Create a unit of which only the number is known."""
         self.number = number
         self.serial: str | None = None
-        self.named = False
-        self.here = False
+        self.resolved = False
+        self.connected = False
         self.online: bool | None = None
         self.description: Unit | StoredUnit | None = None
-        self.slots: dict[int, SlotWatch] = {}
-        self.away_since: float | None = None
+        self.slots: dict[int, TrackedSlot] = {}
+        self.missing_since: float | None = None
         self._timings = timings
         self._idle_since = NEVER
         self._still_since = NEVER
-        self._shown: tuple[Slot, ...] = ()
+        self._reported: tuple[Slot, ...] = ()
 
-    def look_away(self, gap: Gap) -> None:
-        """Stop watching its slots."""
-        self.here = self.number is None
+    def suspend(self, gap: Gap) -> None:
+        """Stop observing its slots."""
+        self.connected = self.number is None
         for slot in self.slots.values():
-            slot.look_away(gap)
+            slot.suspend(gap)
         self._idle_since = NEVER
-        self._shown = ()
+        self._reported = ()
 
-    def see(self, shown: tuple[Slot, ...], snapshot: Snapshot, moment: Moment) -> None:
-        """Pass what the printer says of the slots to their watches."""
-        self._note_rest(shown, snapshot, moment)
-        unit = self.surroundings(snapshot)
-        for slot in shown:
-            watch = self.slots.get(slot.slot_no)
-            if watch is None:
-                watch = self.slots[slot.slot_no] = SlotWatch(
+    def observe(
+        self, reported: tuple[Slot, ...], snapshot: Snapshot, now: Timestamp
+    ) -> None:
+        """Pass what the printer reports about the slots to them."""
+        self._note_rest(reported, snapshot, now)
+        activity = self.activity(snapshot)
+        for slot in reported:
+            tracked = self.slots.get(slot.slot_no)
+            if tracked is None:
+                tracked = self.slots[slot.slot_no] = TrackedSlot(
                     self._timings, Gap(since=None)
                 )
-            if unit.drying and watch.present:
-                watch.look_away(Gap(since=moment.at, drying=True))
-            watch.see(slot, unit, moment)
+            if activity.drying and tracked.present:
+                tracked.suspend(Gap(since=now.at, drying=True))
+            tracked.observe(slot, activity, now)
 
-    def surroundings(self, snapshot: Snapshot) -> Surroundings:
-        """Say what the unit is doing, for its slots."""
+    def activity(self, snapshot: Snapshot) -> UnitActivity:
+        """Return what the unit is doing."""
         unit = self.description if isinstance(self.description, Unit) else None
-        return Surroundings(
+        return UnitActivity(
             drying=unit is not None and unit.drying,
             feeding=self._feeding(snapshot),
-            reading=any(slot.reading for slot in self._shown),
+            reading=any(slot.reading for slot in self._reported),
             loading=unit is not None and unit.loading,
             printing=snapshot.printing,
             reading_enabled=snapshot.reading_enabled,
@@ -78,10 +80,10 @@ class TrackedUnit:
         )
 
     def slots_total(self) -> int:
-        """Return how many slots the unit has, or the printer outside any unit."""
+        """Return how many slots the unit has, or how many direct slots there are."""
         return self.description.slots_total if self.description else len(self.slots)
 
-    def names(self) -> dict[str, Any]:
+    def identification(self) -> dict[str, Any]:
         """Return model, serial and label, as events carry them."""
         unit = self.description
         return {
@@ -91,17 +93,17 @@ class TrackedUnit:
         }
 
     def drying(self) -> bool | None:
-        """Whether it dries, as last known."""
+        """Whether it dries, as last reported."""
         return self.description.drying if self.description else None
 
-    def climate(self) -> dict[str, Any]:
+    def telemetry(self) -> dict[str, Any]:
         """Return humidity in whole %, temperature in 0.5 °C steps, minutes."""
-        climate = {key: getattr(self.description, key, None) for key in _TELEMETRY}
-        if climate["humidity_percent"] is not None:
-            climate["humidity_percent"] = round(climate["humidity_percent"])
-        if climate["temperature_c"] is not None:
-            climate["temperature_c"] = round(climate["temperature_c"] * 2) / 2
-        return climate
+        telemetry = {key: getattr(self.description, key, None) for key in _TELEMETRY}
+        if telemetry["humidity_percent"] is not None:
+            telemetry["humidity_percent"] = round(telemetry["humidity_percent"])
+        if telemetry["temperature_c"] is not None:
+            telemetry["temperature_c"] = round(telemetry["temperature_c"] * 2) / 2
+        return telemetry
 
     def slot_states(self) -> list[dict[str, Any]]:
         """Return the confirmed slots, as an `ams_state` lists them."""
@@ -120,24 +122,24 @@ class TrackedUnit:
         ]
 
     def _feeding(self, snapshot: Snapshot) -> bool:
-        """Direct slots feed a print when one of them is the active one."""
+        """Whether it feeds a print: for direct slots, when one of them is active."""
         if isinstance(self.description, Unit):
             return self.description.feeding
-        return snapshot.printing and any(slot.active for slot in self._shown)
+        return snapshot.printing and any(slot.active for slot in self._reported)
 
     def _note_rest(
-        self, shown: tuple[Slot, ...], snapshot: Snapshot, moment: Moment
+        self, reported: tuple[Slot, ...], snapshot: Snapshot, now: Timestamp
     ) -> None:
-        """Note since when the unit neither works nor moves."""
-        before, self._shown = self._shown, shown
-        reading = any(slot.reading for slot in shown)
+        """Note since when the unit is idle, and since when it is still."""
+        before, self._reported = self._reported, reported
+        reading = any(slot.reading for slot in reported)
         if reading or self._feeding(snapshot):
             self._idle_since = NEVER
         elif self._idle_since == NEVER:
-            self._idle_since = moment.seconds
-        if reading or _bits(shown) != _bits(before):
-            self._still_since = moment.seconds
+            self._idle_since = now.monotonic
+        if reading or _presence(reported) != _presence(before):
+            self._still_since = now.monotonic
 
 
-def _bits(shown: tuple[Slot, ...]) -> list[bool | None]:
-    return [slot.present for slot in shown]
+def _presence(reported: tuple[Slot, ...]) -> list[bool | None]:
+    return [slot.present for slot in reported]
