@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 import json
 import logging
 from pathlib import Path
-import sqlite3
 from typing import Any
 from unittest.mock import patch
 
@@ -24,6 +23,7 @@ from pytest_homeassistant_custom_component.components.diagnostics import (
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.core.engine.errors import Problem, StoreError
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.drivers.bambulab_mqtt.capture import (
     as_frame as bambu_frame,
@@ -190,7 +190,7 @@ async def test_it_tells_who_changed_what_and_nothing_of_other_printers(
 async def test_an_audit_that_cannot_be_read_costs_nothing_else(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, entry: MockConfigEntry
 ) -> None:
-    with patch.object(Store, "read", side_effect=sqlite3.OperationalError):
+    with patch.object(Store, "read", side_effect=StoreError(Problem.IO_ERROR)):
         told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
     assert told["audit"] is None

@@ -19,7 +19,11 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.core.engine import jobs, writer
-from custom_components.filament_slots.core.engine.errors import Problem, StoreState
+from custom_components.filament_slots.core.engine.errors import (
+    Problem,
+    StoreError,
+    StoreState,
+)
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.handler import EventHandler
 from custom_components.filament_slots.core.tables.audit import read_audit
@@ -111,7 +115,7 @@ async def test_a_damaged_file_can_be_salvaged(hass: HomeAssistant) -> None:
     assert issue.translation_placeholders is not None
     assert issue.translation_placeholders["folder"] == str(path.parent)
     assert "damaged-20" in issue.translation_placeholders["files"]
-    with patch.object(Store, "rename", side_effect=OSError):
+    with patch.object(Store, "rename", side_effect=StoreError(Problem.IO_ERROR)):
         assert await fix(hass, "store_damaged") is FlowResultType.FORM
     assert await fix(hass, "store_damaged") is FlowResultType.CREATE_ENTRY
     await until(hass, set())
@@ -167,7 +171,9 @@ async def test_who_went_through_a_repair_and_what_came_of_it_is_kept(
     with patch.object(Recorder, "put_event", side_effect=sqlite3.IntegrityError):
         await async_deliver(hass, entry, spool_event("spool_inserted", 1))
     await until(hass, {"events_failed"})
-    with patch.object(EventHandler, "replay_failed", side_effect=sqlite3.Error):
+    with patch.object(
+        EventHandler, "replay_failed", side_effect=StoreError(Problem.IO_ERROR)
+    ):
         assert await fix(hass, "events_failed") is FlowResultType.FORM
     assert await async_setup_component(hass, "repairs", {})
     flow = FixFlow(await hass_client())

@@ -24,6 +24,7 @@ import yaml
 
 from custom_components.filament_slots import services
 from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.core.engine.errors import Problem, StoreError
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.tables.audit import read_audit
 from custom_components.filament_slots.core.tables.row_writer import Recorder
@@ -344,7 +345,7 @@ async def test_events_of_a_printer_that_was_removed_stay(
 async def test_a_history_that_cannot_be_read_is_a_failure(
     hass: HomeAssistant, history: MockConfigEntry
 ) -> None:
-    with patch.object(Store, "read", side_effect=sqlite3.OperationalError):
+    with patch.object(Store, "read", side_effect=StoreError(Problem.IO_ERROR)):
         key = await refused(hass, "get_events", HomeAssistantError)
 
     assert key == "history_unavailable"

@@ -5,7 +5,6 @@ import csv
 from datetime import timedelta
 import json
 from pathlib import Path
-import sqlite3
 from typing import Any
 from unittest.mock import patch
 
@@ -25,6 +24,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.core.engine.errors import Problem, StoreError
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.tables.audit import read_audit
 from custom_components.filament_slots.core.tables.history import (
@@ -115,7 +115,7 @@ async def test_the_options_say_how_long_history_is_kept(
         night = dt_util.now().replace(hour=4, minute=27, second=1) + timedelta(days=day)
         freezer.move_to(night)
         with (
-            patch.object(Store, "read", side_effect=sqlite3.OperationalError)
+            patch.object(Store, "read", side_effect=StoreError(Problem.IO_ERROR))
             if day == 1
             else nullcontext()
         ):
@@ -208,7 +208,7 @@ async def test_what_cannot_be_exported_says_why(
     path.mkdir()  # noqa: ASYNC240
     assert await refused(HomeAssistantError) == "not_exported"
     path.rmdir()  # noqa: ASYNC240
-    with patch.object(Store, "read", side_effect=sqlite3.OperationalError):
+    with patch.object(Store, "read", side_effect=StoreError(Problem.IO_ERROR)):
         assert await refused(HomeAssistantError) == "history_unavailable"
     assert list(path.parent.glob("history*")) == []
 
@@ -230,8 +230,8 @@ async def test_a_store_in_trouble_is_said(
 ) -> None:
     """As something that did not work."""
     with (
-        patch.object(Store, "read", side_effect=sqlite3.OperationalError),
-        patch.object(Store, "write", side_effect=sqlite3.OperationalError),
+        patch.object(Store, "read", side_effect=StoreError(Problem.IO_ERROR)),
+        patch.object(Store, "write", side_effect=StoreError(Problem.IO_ERROR)),
         pytest.raises(HomeAssistantError) as caught,
     ):
         await act(hass, action, **data)

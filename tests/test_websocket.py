@@ -20,6 +20,7 @@ from pytest_homeassistant_custom_component.typing import (
 )
 
 from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.core.engine.errors import Problem, StoreError
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.drivers.base import DriverStatus, ErrorCode
 from custom_components.filament_slots.runtime import async_shared_core
@@ -419,10 +420,10 @@ async def test_a_unit_or_slot_needs_its_printer(
 async def test_a_store_that_cannot_be_read_is_an_error_and_no_crash(
     browser: Browser, entry: MockConfigEntry
 ) -> None:
-    with patch.object(Store, "read", side_effect=sqlite3.OperationalError("disk")):
+    with patch.object(Store, "read", side_effect=StoreError(Problem.IO_ERROR)):
         assert await browser.error("events") == (
             "store_unavailable",
-            "The history cannot be read: OperationalError",
+            "The history cannot be read: io_error",
         )
 
 

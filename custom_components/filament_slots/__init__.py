@@ -1,7 +1,5 @@
 """Filament Slots: which spool is in which slot, and what just changed."""
 
-import sqlite3
-
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
@@ -11,7 +9,7 @@ from pydantic import ValidationError
 
 from .const import CONF_DRIVER_KEY, DOMAIN, ENTRY_VERSION, PLATFORMS
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
-from .core.engine.errors import NewerStoreError
+from .core.engine.errors import Problem, StoreError
 from .core.handler import EventHandler
 from .discovery import async_listen
 from .drivers.base import Driver, DriverError, ErrorCode
@@ -41,11 +39,11 @@ async def async_setup_entry(
     core = async_shared_core(hass)
     try:
         await core.acquire()
-    except NewerStoreError as err:
-        raise ConfigEntryError(
-            translation_domain=DOMAIN, translation_key="store_newer"
-        ) from err
-    except (sqlite3.Error, OSError) as err:
+    except StoreError as err:
+        if err.code is Problem.NEWER:
+            raise ConfigEntryError(
+                translation_domain=DOMAIN, translation_key="store_newer"
+            ) from err
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN, translation_key="store_failed"
         ) from err

@@ -4,7 +4,8 @@ import logging
 
 from homeassistant.core import HomeAssistant
 
-from .runtime import async_shared_core
+from .core.engine.errors import StoreError
+from .runtime import require_store
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -15,10 +16,10 @@ _HOLD_SECONDS = 60.0
 
 async def async_pre_backup(hass: HomeAssistant) -> None:
     """Bring everything into the one file, and let events wait; never raises."""
-    core = async_shared_core(hass)
     try:
-        if core.is_open:
-            await core.store.hold(_HOLD_SECONDS)
+        await require_store(hass).store.hold(_HOLD_SECONDS)
+    except StoreError:
+        _LOGGER.debug("No store is open")
     except Exception:
         # What is raised here would cost the user the whole backup.
         _LOGGER.exception("The store could not be prepared for the backup")
@@ -26,9 +27,9 @@ async def async_pre_backup(hass: HomeAssistant) -> None:
 
 async def async_post_backup(hass: HomeAssistant) -> None:
     """Go on writing; never raises."""
-    core = async_shared_core(hass)
     try:
-        if core.is_open:
-            core.store.release()
+        require_store(hass).store.release()
+    except StoreError:
+        _LOGGER.debug("No store is open")
     except Exception:
         _LOGGER.exception("The store could not be released after the backup")

@@ -5,7 +5,6 @@ the capture in it shows `scripts/replay` the events that were seen.
 """
 
 from collections.abc import Iterable
-import sqlite3
 
 from homeassistant.components.diagnostics import async_redact_data
 from homeassistant.core import HomeAssistant
@@ -13,12 +12,12 @@ from homeassistant.helpers import device_registry as dr
 
 from .const import CONF_DRIVER_KEY, CONF_MODEL
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
-from .core.engine.jobs import StoreClosedError
+from .core.engine.errors import StoreError
 from .core.tables.audit import AuditEntry, read_audit
 from .drivers.base import DriverStatus
 from .model import SCHEMA_VERSION
 from .redaction import StandIns
-from .runtime import async_shared_core
+from .runtime import require_store
 from .serializers import Json, is_loaded, iso, printer_picture
 
 # Everything else that a driver's config holds may be a secret of a driver to come.
@@ -81,14 +80,12 @@ async def _async_told_of_entry(
 
 async def _async_told_of_core(hass: HomeAssistant) -> Json:
     """Return how events fare, and who changed what; null while that can't be told."""
-    core = async_shared_core(hass)
     told: Json = {"pipeline": None, "audit": None}
-    if not core.is_open:
-        return told
-    told["pipeline"] = core.handler.health()
     try:
+        core = require_store(hass)
+        told["pipeline"] = core.handler.health()
         actions = await read_audit(core.store, _ACTIONS_SHOWN)
-    except sqlite3.Error, StoreClosedError:
+    except StoreError:
         return told
     return told | {"audit": [_action(action) for action in actions]}
 

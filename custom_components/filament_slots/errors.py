@@ -3,6 +3,7 @@
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .const import DOMAIN
+from .core.engine.errors import Problem, StoreError
 
 
 def invalid(key: str, **placeholders: str) -> ServiceValidationError:
@@ -21,3 +22,8 @@ def failure(key: str, **placeholders: str) -> HomeAssistantError:
         translation_key=key,
         translation_placeholders=placeholders,
     )
+
+
+def store_failure(err: StoreError, key: str) -> HomeAssistantError:
+    """Return the error for what the store could not do; `key` where it is open."""
+    return invalid("no_printer_loaded") if err.code is Problem.CLOSED else failure(key)

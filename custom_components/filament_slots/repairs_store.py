@@ -31,7 +31,9 @@ def async_manage_store_issues(
 
     failed: how many events could not be stored and can be retried.
     """
-    problem = None if state.problem is None else _ISSUES[state.problem]
+    problem = (
+        None if state.problem is None else _ISSUES.get(state.problem, "store_io_error")
+    )
     for key in set(_ISSUES.values()):
         _show(hass, key, key == problem)
     names = ", ".join(file.name for file in state.set_aside)

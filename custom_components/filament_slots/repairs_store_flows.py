@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from dataclasses import asdict
-import sqlite3
 from typing import Any, ClassVar, override
 
 from homeassistant.components.http.const import KEY_HASS_USER
@@ -12,9 +11,9 @@ from homeassistant.helpers.http import current_request
 import probatio
 
 from .const import DOMAIN
-from .core.engine.jobs import StoreClosedError
+from .core.engine.errors import StoreError
 from .repairs_store import EVENTS_FAILED, STORE_DAMAGED
-from .runtime import async_shared_core
+from .runtime import async_shared_core, require_store
 
 _REPLAYED_AT_ONCE = 500
 
@@ -41,7 +40,7 @@ class _StoreFlow(RepairsFlow):
         if user_input is not None:
             try:
                 result = await self._async_fix()
-            except sqlite3.Error, OSError, StoreClosedError:
+            except StoreError:
                 errors["base"] = "store_unavailable"
                 result = {"error": "store_unavailable"}
             await async_shared_core(self.hass).async_audit(
@@ -79,7 +78,7 @@ class ReplayFlow(_StoreFlow):
 
     @override
     async def _async_fix(self) -> dict[str, Any]:
-        handler = async_shared_core(self.hass).open_handler()
+        handler = require_store(self.hass).handler
         events = 0
         while (last := await handler.replay_failed(_REPLAYED_AT_ONCE)).replayed:
             events += last.replayed

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 import logging
 from pathlib import Path
-import sqlite3
 from typing import Any
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -16,8 +15,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN
-from .core.engine.errors import NewerStoreError, Problem, StoreState, problem_of
-from .core.engine.jobs import StoreClosedError
+from .core.engine.errors import Problem, StoreError, StoreState
 from .core.engine.store import Store
 from .core.handler import EventHandler
 from .core.tables.audit import AuditEntry, write_audit
@@ -37,6 +35,18 @@ def async_shared_core(hass: HomeAssistant) -> SharedCore:
         path = hass.config.path(".storage", DOMAIN, f"{DOMAIN}.db")
         hass.data[_KEY] = SharedCore(hass, Path(path))
     return hass.data[_KEY]
+
+
+@callback
+def require_store(hass: HomeAssistant) -> SharedCore:
+    """Return the core with its handler and open store.
+
+    Raises StoreError (closed) while no entry is loaded.
+    """
+    core = async_shared_core(hass)
+    if not core.is_open:
+        raise StoreError(Problem.CLOSED)
+    return core
 
 
 class SharedCore:
@@ -69,7 +79,7 @@ class SharedCore:
     async def acquire(self) -> None:
         """Need it: `handler` is there, and its store open, until the release.
 
-        Raises NewerStoreError, sqlite3.Error or OSError when it cannot be opened.
+        Raises StoreError when it cannot be opened.
         """
         async with self._lock:
             if self._users == 0:
@@ -83,12 +93,6 @@ class SharedCore:
             if self._users == 0:
                 await self._close()
 
-    def open_handler(self) -> EventHandler:
-        """Return the handler; raises StoreClosedError while nobody needs it."""
-        if not self.is_open:
-            raise StoreClosedError
-        return self.handler
-
     async def async_audit(
         self, user_id: str | None, action: str, details: Any, result: Any
     ) -> None:
@@ -101,18 +105,18 @@ class SharedCore:
             result=result,
         )
         try:
-            self.open_handler()
-            await write_audit(self.store, entry)
-        except (sqlite3.Error, OSError, StoreClosedError) as err:
+            await write_audit(require_store(self._hass).store, entry)
+        except StoreError as err:
             _LOGGER.debug("An action could not be noted: %s", err)
 
     async def async_salvage(self) -> int:
         """Take what can be read of damaged files into history; return how many events.
 
-        The files stay, under a name that says that it was done. Raises sqlite3.Error,
-        OSError or StoreClosedError.
+        The files stay, under a name that says that it was done. Raises StoreError.
         """
-        salvaged = await self.open_handler().salvage(self._hass.async_add_executor_job)
+        salvaged = await require_store(self._hass).handler.salvage(
+            self._hass.async_add_executor_job
+        )
         self.store.look_again()
         return salvaged
 
@@ -124,9 +128,9 @@ class SharedCore:
         entry_id: of the one printer to purge. Without it all printers are, removed
         ones included, and the file is brought below its maximum size.
 
-        Raises sqlite3.Error, OSError or StoreClosedError.
+        Raises StoreError.
         """
-        handler = self.open_handler()
+        handler = require_store(self._hass).handler
         given = timedelta(days=keep_days) if keep_days is not None else None
         keep = {
             printer_id: Keep(given, given)
@@ -152,8 +156,8 @@ class SharedCore:
         self.store.on_change = self._state_changed
         try:
             await self.store.open()
-        except (sqlite3.Error, OSError, NewerStoreError) as err:
-            self._state_changed(StoreState(problem=problem_of(err) or Problem.IO_ERROR))
+        except StoreError as err:
+            self._state_changed(StoreState(problem=err.code))
             raise
         self._state_changed(self.store.state)
         self.handler = EventHandler(self.store)
@@ -177,7 +181,7 @@ class SharedCore:
         """Delete what has grown too old."""
         try:
             purged = await self.async_purge()
-        except (sqlite3.Error, OSError, StoreClosedError) as err:
+        except StoreError as err:
             _LOGGER.warning("The history could not be purged: %s", err)
         else:
             await self.async_audit(None, "purge", {}, asdict(purged))
@@ -197,7 +201,7 @@ class SharedCore:
     async def _async_count_failed(self) -> None:
         self._to_be_counted = False
         try:
-            self._failed = await self.open_handler().count_failed()
-        except sqlite3.Error, OSError, StoreClosedError:
+            self._failed = await require_store(self._hass).handler.count_failed()
+        except StoreError:
             return
         self._state_changed(self._state)

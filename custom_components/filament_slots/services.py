@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 import re
-import sqlite3
 from time import monotonic
 from typing import Final
 
@@ -19,14 +18,14 @@ import probatio
 from .const import DOMAIN
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
 from .core.assignments import AssignmentRefusedError
-from .core.engine.jobs import StoreClosedError
+from .core.engine.errors import StoreError
 from .core.expectations import Assigned, Expectation
 from .core.slot_state import SlotKey
 from .core.tables.history import EventFilter, read_events
 from .devices import UnitKey
-from .errors import failure, invalid
+from .errors import failure, invalid, store_failure
 from .model import MAX_LABEL, EventType, SlotStatus, iso_utc
-from .runtime import SharedCore, async_shared_core
+from .runtime import require_store
 from .serializers import Json, printer_device_id, slot_pictures
 from .services_store import async_setup_store_services, audited
 
@@ -163,14 +162,14 @@ async def _async_get_events(call: ServiceCall) -> Json:
     )
     try:
         page = await read_events(
-            _core(hass).store,
+            require_store(hass).store,
             wanted,
             limit=asked["limit"],
             cursor=asked.get("cursor"),
             newest_first=asked["order"] == "newest",
         )
-    except (sqlite3.Error, OSError, StoreClosedError) as err:
-        raise failure("history_unavailable") from err
+    except StoreError as err:
+        raise store_failure(err, "history_unavailable") from err
     entry_ids = {
         entry.runtime_data.printer_id: entry.entry_id for entry in _loaded(hass)
     }
@@ -221,13 +220,13 @@ async def _async_assign_spool(call: ServiceCall) -> Json:
     if place.slot is None:
         raise invalid("not_a_slot", device=place.name)
     try:
-        await _core(hass).handler.assign(
+        await require_store(hass).handler.assign(
             place.coordinator.printer_id, place.slot, assigned
         )
     except AssignmentRefusedError as err:
         raise invalid(err.reason, slot=place.name) from err
-    except (sqlite3.Error, OSError, StoreClosedError) as err:
-        raise failure("not_saved") from err
+    except StoreError as err:
+        raise store_failure(err, "not_saved") from err
     (slot,) = _slots(hass, place)
     return {"slot": slot}
 
@@ -255,7 +254,10 @@ async def _async_expect_spool(call: ServiceCall) -> Json:
         since=now,
         until=now + call.data["timeout"],
     )
-    _core(hass).handler.expect(expectation)
+    try:
+        require_store(hass).handler.expect(expectation)
+    except StoreError as err:
+        raise store_failure(err, "not_saved") from err
     return {"expires_at": iso_utc(expectation.until)}
 
 
@@ -369,10 +371,3 @@ def _entities(
 
 def _loaded(hass: HomeAssistant) -> list[FilamentSlotsConfigEntry]:
     return hass.config_entries.async_loaded_entries(DOMAIN)
-
-
-def _core(hass: HomeAssistant) -> SharedCore:
-    """Return the core, which is open as long as an entry is loaded."""
-    if not _loaded(hass):
-        raise invalid("no_printer_loaded")
-    return async_shared_core(hass)

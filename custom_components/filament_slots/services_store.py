@@ -5,7 +5,6 @@ from dataclasses import asdict
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
-import sqlite3
 from typing import Any, Final
 
 from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse, callback
@@ -15,13 +14,13 @@ from homeassistant.util import dt as dt_util
 import probatio
 
 from .const import DOMAIN
-from .core.engine.jobs import StoreClosedError
+from .core.engine.errors import StoreError
 from .core.handler import EventHandler
 from .core.tables.export import Format, export_events
 from .core.tables.history import EventFilter
-from .errors import failure, invalid
+from .errors import failure, invalid, store_failure
 from .model import iso_utc
-from .runtime import SharedCore, async_shared_core
+from .runtime import async_shared_core, require_store
 
 type Answer = dict[str, Any]
 type Handler = Callable[[ServiceCall], Coroutine[Any, Any, Answer]]
@@ -107,41 +106,41 @@ async def _async_purge(call: ServiceCall) -> Answer:
     """Answer `{events: how many went, database_bytes}`."""
     entry_id = _entry_id(call)
     try:
-        purged = await _core(call.hass).async_purge(
+        purged = await require_store(call.hass).async_purge(
             entry_id=entry_id, keep_days=call.data.get("keep_days")
         )
-    except (sqlite3.Error, OSError, StoreClosedError) as err:
-        raise failure("not_saved") from err
+    except StoreError as err:
+        raise store_failure(err, "not_saved") from err
     return asdict(purged)
 
 
 async def _async_replay_failed(call: ServiceCall) -> Answer:
     """Answer `{replayed, failed, remaining}`, see `core/replay.py`."""
-    handler = _core(call.hass).handler
     try:
+        handler = require_store(call.hass).handler
         return asdict(await handler.replay_failed(call.data["batch_size"]))
-    except (sqlite3.Error, OSError, StoreClosedError) as err:
-        raise failure("not_saved") from err
+    except StoreError as err:
+        raise store_failure(err, "not_saved") from err
 
 
 async def _async_replay_events(call: ServiceCall) -> Answer:
     """Answer `{events: how many were told again}`, each with `meta.replay`."""
-    core = _core(call.hass)
     try:
-        wanted = await _wanted(call, core.handler)
-        return {"events": await core.handler.replay_events(wanted)}
-    except (sqlite3.Error, OSError, StoreClosedError) as err:
-        raise failure("history_unavailable") from err
+        handler = require_store(call.hass).handler
+        wanted = await _wanted(call, handler)
+        return {"events": await handler.replay_events(wanted)}
+    except StoreError as err:
+        raise store_failure(err, "history_unavailable") from err
 
 
 async def _async_export(call: ServiceCall) -> Answer:
     """Answer `{path, events: how many were written}`."""
     hass = call.hass
-    core = _core(hass)
     path = call.data["path"]
     if not await hass.async_add_executor_job(hass.config.is_allowed_path, path):
         raise invalid("path_not_allowed", path=path)
     try:
+        core = require_store(hass)
         wanted = await _wanted(call, core.handler)
         events = await export_events(
             core.store,
@@ -154,8 +153,8 @@ async def _async_export(call: ServiceCall) -> Answer:
         raise failure(
             "not_exported", path=path, reason=err.strerror or str(err)
         ) from err
-    except (sqlite3.Error, StoreClosedError) as err:
-        raise failure("history_unavailable") from err
+    except StoreError as err:
+        raise store_failure(err, "history_unavailable") from err
     return {"path": path, "events": events}
 
 
@@ -182,14 +181,6 @@ def _entry_id(call: ServiceCall) -> str | None:
         if entry_id not in {entry.entry_id for entry in loaded}:
             raise invalid("not_loaded")
     return entry_id
-
-
-def _core(hass: HomeAssistant) -> SharedCore:
-    """Return the core, which is open as long as an entry is loaded."""
-    core = async_shared_core(hass)
-    if not core.is_open:
-        raise invalid("no_printer_loaded")
-    return core
 
 
 def _plain(value: Any) -> Any:

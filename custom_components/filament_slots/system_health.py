@@ -6,10 +6,11 @@ from homeassistant.components import system_health
 from homeassistant.core import HomeAssistant, callback
 
 from .const import DOMAIN
+from .core.engine.errors import StoreError
 from .core.tables.history import EventFilter, read_events
 from .core.tables.schema import MIGRATIONS
 from .model import SCHEMA_VERSION
-from .runtime import async_shared_core
+from .runtime import async_shared_core, require_store
 from .serializers import is_loaded
 
 
@@ -39,10 +40,10 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
 
 def _pipeline(hass: HomeAssistant) -> dict[str, Any]:
     """Return how events fare on their way; nothing while nobody needs the store."""
-    core = async_shared_core(hass)
-    if not core.is_open:
+    try:
+        health = require_store(hass).handler.health()
+    except StoreError:
         return {}
-    health = core.handler.health()
     took = health["last_commit_ms"]
     return {
         "queue_depth": health["queue_depth"],
@@ -69,8 +70,9 @@ async def _async_store_size(hass: HomeAssistant) -> str:
 
 async def _async_last_event(hass: HomeAssistant) -> str:
     """Return when the newest event in the store happened."""
-    core = async_shared_core(hass)
-    if not core.is_open:
+    try:
+        store = require_store(hass).store
+    except StoreError:
         return "-"
-    page = await read_events(core.store, EventFilter(), limit=1)
+    page = await read_events(store, EventFilter(), limit=1)
     return str(page.events[0]["event_at"]) if page.events else "-"

@@ -17,7 +17,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime
 from functools import wraps
-import sqlite3
 from typing import Any, Final
 
 from homeassistant.components.websocket_api import async_register_command
@@ -39,7 +38,7 @@ import probatio
 
 from .const import DOMAIN
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
-from .core.engine.store import Store, StoreClosedError
+from .core.engine.errors import Problem, StoreError
 from .core.slot_state import SlotKey
 from .core.tables.history import (
     EventFilter,
@@ -48,7 +47,7 @@ from .core.tables.history import (
     read_failed_events,
 )
 from .model import EventType
-from .runtime import async_shared_core
+from .runtime import require_store
 from .serializers import (
     Json,
     is_loaded,
@@ -106,12 +105,13 @@ def _answering(answer: _Answer) -> AsyncWebSocketCommandHandler:
             connection.send_result(msg["id"], await answer(hass, msg))
         except _RefusedError as err:
             connection.send_error(msg["id"], err.code, str(err))
-        except (sqlite3.Error, StoreClosedError) as err:
-            connection.send_error(
-                msg["id"],
-                ERR_STORE_UNAVAILABLE,
-                f"The history cannot be read: {type(err).__name__}",
-            )
+        except StoreError as err:
+            if err.code is Problem.CLOSED:
+                code, text = ERR_NOT_LOADED, "No printer is loaded"
+            else:
+                code = ERR_STORE_UNAVAILABLE
+                text = f"The history cannot be read: {err.code}"
+            connection.send_error(msg["id"], code, text)
 
     return handle
 
@@ -174,7 +174,7 @@ async def _events(hass: HomeAssistant, msg: Json) -> Json:
     """
     wanted = _event_filter(hass, msg)
     page = await read_events(
-        _store(hass),
+        require_store(hass).store,
         wanted,
         limit=msg["limit"],
         cursor=msg.get("cursor"),
@@ -272,7 +272,7 @@ async def _failed_events(hass: HomeAssistant, msg: Json) -> Json:
     """
     limit = msg["limit"]
     found = await read_failed_events(
-        _store(hass), limit=limit + 1, cursor=msg.get("cursor")
+        require_store(hass).store, limit=limit + 1, cursor=msg.get("cursor")
     )
     return {
         "failed_events": [_failed_event(event) for event in found[:limit]],
@@ -307,13 +307,6 @@ def _coordinator(hass: HomeAssistant, entry_id: str) -> SlotCoordinator:
     if not is_loaded(entry):
         raise _RefusedError(ERR_NOT_LOADED, f"{entry.title} is not loaded")
     return entry.runtime_data
-
-
-def _store(hass: HomeAssistant) -> Store:
-    """Return the store, which is open as long as an entry is loaded."""
-    if not _loaded(hass):
-        raise _RefusedError(ERR_NOT_LOADED, "No printer is loaded")
-    return async_shared_core(hass).store
 
 
 def _event_filter(hass: HomeAssistant, msg: Json) -> EventFilter:

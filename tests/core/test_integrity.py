@@ -220,7 +220,7 @@ async def test_damage_that_shows_while_running_is_dealt_with_at_once(
         await handler.drain()
         async with asyncio.timeout(10):
             while not store.state.set_aside:
-                with suppress(sqlite3.Error):
+                with suppress(errors.StoreError):
                     await stored(store)
                 await asyncio.sleep(0.02)
         await until_well(store)
@@ -250,7 +250,7 @@ async def test_a_reader_that_finds_damage_has_the_file_looked_at(
     def fail(db: sqlite3.Connection) -> None:
         raise sqlite_error()
 
-    with pytest.raises(sqlite3.DatabaseError):
+    with pytest.raises(errors.StoreError, match="malformed"):
         await store.read(fail)
     assert await handler.handle_printer_event(inserted(1, 1)) is Outcome.STORED
     # Nothing was wrong.
@@ -290,7 +290,7 @@ async def test_a_damaged_file_that_cannot_be_read_at_all_says_so(
 ) -> None:
     """Nobody is told that nothing was in it."""
     await asyncio.to_thread(garbage, tmp_path / "x.db")
-    with pytest.raises(sqlite3.DatabaseError):
+    with pytest.raises(errors.StoreError, match="not a database"):
         await asyncio.to_thread(read_damaged, tmp_path / "x.db", None)
 
 
@@ -370,8 +370,7 @@ def test_every_problem_is_told_from_the_others() -> None:
         err = sqlite3.OperationalError("x")
         err.sqlite_errorcode = code
         assert errors.problem_of(err) is problem
-    assert errors.problem_of(errors.NewerStoreError()) is Problem.NEWER
-    assert errors.problem_of(errors.DamagedError()) is Problem.DAMAGED
+    assert errors.problem_of(errors.StoreError(Problem.NEWER)) is Problem.NEWER
     assert errors.problem_of(OSError()) is Problem.IO_ERROR
     assert errors.problem_of(ValueError()) is None
 
@@ -404,7 +403,7 @@ async def test_a_file_that_is_locked_when_it_is_opened_is_only_locked(
         other.execute("CREATE TABLE t (x)")
         other.execute("BEGIN EXCLUSIVE")
         store = Store(path)
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
+        with pytest.raises(errors.StoreError, match="locked"):
             await store.open()
         other.execute("COMMIT")
     other.close()
@@ -415,7 +414,7 @@ def test_a_version_that_only_the_journal_knows_is_refused(tmp_path: Path) -> Non
     """Before anything is written."""
     db = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
     db.execute("PRAGMA user_version = 1")
-    with pytest.raises(errors.NewerStoreError):
+    with pytest.raises(errors.StoreError, match="version 1"):
         migrate(db, tmp_path / "x.db", ())
     db.close()
 

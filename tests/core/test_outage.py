@@ -16,7 +16,7 @@ import pytest
 
 from custom_components.filament_slots.core import event_jobs
 from custom_components.filament_slots.core.engine import writer
-from custom_components.filament_slots.core.engine.errors import StoreState
+from custom_components.filament_slots.core.engine.errors import StoreError, StoreState
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.event_jobs import Outcome
 from custom_components.filament_slots.core.expectations import Assigned, Expectation
@@ -166,7 +166,7 @@ async def test_a_caller_is_told_that_the_database_is_away(
     """What nobody waits for is not noted, and nothing raises for it."""
     ill = Full(store, path)
     ill.fall()
-    with pytest.raises(sqlite3.OperationalError, match="full"):
+    with pytest.raises(StoreError, match="full"):
         await register(handler, "OTHER" * 2000)
     assert store.state.problem == "full"
     await handler.deactivate(1)
@@ -370,7 +370,7 @@ async def test_a_refused_assignment_whose_commit_worked_is_taken_back(
     await handler.handle_printer_event(inserted(1, 1, event_id="E"))
     with (
         patch.object(writer, "check_present", side_effect=OSError(errno.EIO, "gone")),
-        pytest.raises(OSError, match="gone"),
+        pytest.raises(StoreError, match="gone"),
     ):
         await handler.assign(1, ("u1", 1), Assigned(external_id="spoolman:12"))
     await until_well(store)

@@ -12,7 +12,8 @@ from unittest.mock import patch
 
 import pytest
 
-from custom_components.filament_slots.core.engine.store import Store, StoreClosedError
+from custom_components.filament_slots.core.engine.errors import Problem, StoreError
+from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.event_jobs import Outcome
 from custom_components.filament_slots.core.handler import EventHandler
 from custom_components.filament_slots.core.tables.history import (
@@ -20,10 +21,7 @@ from custom_components.filament_slots.core.tables.history import (
     read_events,
 )
 from custom_components.filament_slots.core.tables.packing import unpack_id
-from custom_components.filament_slots.core.tables.schema import (
-    MIGRATIONS,
-    NewerStoreError,
-)
+from custom_components.filament_slots.core.tables.schema import MIGRATIONS
 
 from .conftest import count, inserted, register
 
@@ -99,7 +97,7 @@ async def test_closing_leaves_no_thread_and_no_file_behind(path: Path) -> None:
     before = set(threading.enumerate())
     store = Store(path)
     await store.close()
-    with pytest.raises(StoreClosedError):
+    with pytest.raises(StoreError, match="closed"):
         await store.read(lambda db: None)
     await store.open()
     await count(store, "printers")
@@ -107,9 +105,9 @@ async def test_closing_leaves_no_thread_and_no_file_behind(path: Path) -> None:
     await store.close()
     assert set(threading.enumerate()) == before
     assert _names(path) == [path.name]
-    with pytest.raises(StoreClosedError):
+    with pytest.raises(StoreError, match="closed"):
         await store.write(lambda db: None)
-    with pytest.raises(StoreClosedError):
+    with pytest.raises(StoreError, match="closed"):
         await store.read(lambda db: None)
 
 
@@ -186,8 +184,10 @@ async def test_a_failing_write_is_rolled_back_alone_and_raised_at_last(
 
 async def test_readers_cannot_write(store: Store) -> None:
     """Only the writer can."""
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+    with pytest.raises(StoreError, match="readonly") as refused:
         await store.read(lambda db: db.execute("DELETE FROM printers"))
+    assert refused.value.code is Problem.READ_ONLY
+    assert isinstance(refused.value.__cause__, sqlite3.OperationalError)
 
 
 async def test_a_database_that_another_process_locks_for_a_moment_loses_nothing(
@@ -227,8 +227,9 @@ async def test_a_file_of_a_newer_version_is_refused_and_left_untouched(
         db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     db.close()
     before = await asyncio.to_thread(path.read_bytes)
-    with pytest.raises(NewerStoreError, match="version 3"):
+    with pytest.raises(StoreError, match="version 3") as refused:
         await Store(path).open()
+    assert refused.value.code is Problem.NEWER
     assert await asyncio.to_thread(path.read_bytes) == before
     assert _names(path) == [path.name]
 

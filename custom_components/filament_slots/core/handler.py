@@ -12,8 +12,8 @@ from typing import Any
 
 from ..model import InvalidEventError, StandardEvent, parse_event
 from .assignments import Assignment
-from .engine.errors import DATABASE_ERRORS
-from .engine.jobs import Job, StoreClosedError
+from .engine.errors import StoreError, store_error
+from .engine.jobs import Job
 from .engine.store import Store
 from .event_jobs import Outcome, Recording, Refusal
 from .expectations import Assigned, Expectation, Expectations
@@ -91,7 +91,7 @@ class EventHandler:
     ) -> int:
         """Make a printer known; return its id, the same for an identity for ever.
 
-        Raises sqlite3.Error where it cannot be written.
+        Raises StoreError where it cannot be written.
         """
         known = Registration(identity, name, driver_key, entry_id)
         printer_id, slots = await self._store.write(lambda db: put_printer(db, known))
@@ -110,7 +110,7 @@ class EventHandler:
     async def mark_deleted(self, printer_id: int) -> None:
         """Note that the printer's entry is gone; its history stays.
 
-        Raises sqlite3.Error where it cannot be written.
+        Raises StoreError where it cannot be written.
         """
         now = datetime.now(UTC)
         await self._store.write(lambda db: mark_deleted(db, printer_id, now))
@@ -175,8 +175,8 @@ class EventHandler:
         """Say who is in a slot, or take it back; return once everybody has heard.
 
         Raises AssignmentRefusedError for a slot that is empty, or whose spool the
-        printer knows; KeyError for a printer or slot that is not known; sqlite3.Error,
-        OSError or StoreClosedError where it cannot be written.
+        printer knows; KeyError for a printer or slot that is not known; StoreError
+        where it cannot be written.
         """
         printer = self._printers[printer_id]
         told: asyncio.Future[None] = self._loop.create_future()
@@ -189,7 +189,7 @@ class EventHandler:
             if assignment.error is None:
                 told.set_result(None)
             else:
-                told.set_exception(assignment.error)
+                told.set_exception(store_error(assignment.error))
 
         self._store.submit(
             Assignment(printer.ledger, self._recorder, slot, assigned, finished)
@@ -211,8 +211,8 @@ class EventHandler:
     async def replay_failed(self, batch_size: int) -> Replayed:
         """Write the first so many events that failed into history, where they belong.
 
-        Nobody is told again, and what is true now is not touched. Raises sqlite3.Error
-        or StoreClosedError where nothing can be written.
+        Nobody is told again, and what is true now is not touched. Raises
+        StoreError where nothing can be written.
         """
         ledgers = {number: one.ledger for number, one in self._printers.items()}
         async with self._past:
@@ -238,8 +238,7 @@ class EventHandler:
         """Take what can be read of damaged files into history; return how many events.
 
         run: calls a function with its arguments in another thread. The files stay, under
-        a name that says that it was done. Raises sqlite3.Error, OSError or
-        StoreClosedError.
+        a name that says that it was done. Raises StoreError.
         """
         events = 0
         for file in self._store.state.set_aside:
@@ -247,7 +246,7 @@ class EventHandler:
             while True:
                 try:
                     found = await run(read_damaged, file, cursor)
-                except DATABASE_ERRORS as err:
+                except StoreError as err:
                     _LOGGER.warning("%s cannot be read at all: %s", file.name, err)
                     break
                 async with self._past:
@@ -263,8 +262,8 @@ class EventHandler:
         """Tell the subscribers events of history again, oldest first; return how many.
 
         Each carries `meta.replay`; nothing is written, the slots are those of now.
-        Events of printers that are not known are left out. Raises sqlite3.Error or
-        StoreClosedError where the history cannot be read.
+        Events of printers that are not known are left out. Raises StoreError
+        where the history cannot be read.
         """
         # What happens meanwhile is told once, as news.
         wanted = replace(wanted, until=wanted.until or datetime.now(UTC))
@@ -349,7 +348,7 @@ class EventHandler:
     async def _note(self, work: Callable[[sqlite3.Connection], None]) -> None:
         try:
             await self._store.write(work)
-        except (sqlite3.Error, OSError, StoreClosedError) as err:
+        except StoreError as err:
             _LOGGER.debug("A note could not be written: %s", err)
 
     def _fill(self, db: sqlite3.Connection) -> None:
@@ -423,7 +422,7 @@ class EventHandler:
     def _submit(self, printer: _Printer, waiting: Waiting, job: Job) -> None:
         try:
             self._store.submit(job)
-        except StoreClosedError:
+        except StoreError:
             _LOGGER.debug("An event came after the store was closed and is dropped")
             self._loop.call_soon(self._settle, printer, waiting, Outcome.FAILED)
 

@@ -11,14 +11,7 @@ from typing import Final
 
 from ..tables.salvage import save_identities
 from ..tables.schema import MIGRATIONS, migrate, private_file
-from .errors import (
-    DATABASE_ERRORS,
-    DamagedError,
-    FileGoneError,
-    NewerStoreError,
-    Problem,
-    problem_of,
-)
+from .errors import DATABASE_ERRORS, Problem, StoreError, problem_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -44,8 +37,8 @@ class Opened:
 def open_database(path: Path) -> Opened:
     """Open the file; make it, migrate it, or replace it where it is damaged.
 
-    Raises NewerStoreError for a file of a newer version, which is left untouched;
-    sqlite3.Error or OSError for one that cannot be opened now.
+    Raises StoreError (newer) for a file of a newer version, which is left untouched;
+    a database error for one that cannot be opened now.
     """
     _refuse_newer(path)
     try:
@@ -78,15 +71,15 @@ def connect(path: Path) -> sqlite3.Connection:
 def check_present(path: Path, inode: int) -> int:
     """Return the size of the file in bytes.
 
-    Raises FileGoneError where another file, or none, is at the path: SQLite goes on
+    Raises StoreError (missing) where another file, or none, is at the path: SQLite goes on
     writing into one that was deleted without noticing.
     """
     try:
         found = path.stat()
     except FileNotFoundError, NotADirectoryError:
-        raise FileGoneError(path) from None
+        raise StoreError(Problem.MISSING, str(path)) from None
     if found.st_ino != inode:
-        raise FileGoneError(path)
+        raise StoreError(Problem.MISSING, str(path))
     return found.st_size
 
 
@@ -124,7 +117,7 @@ def _open(path: Path) -> Opened:
 def _check(db: sqlite3.Connection) -> None:
     (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
-        raise DamagedError(found)
+        raise StoreError(Problem.DAMAGED, found)
 
 
 def _refuse_newer(path: Path) -> None:
@@ -135,8 +128,9 @@ def _refuse_newer(path: Path) -> None:
         return
     version = int.from_bytes(header[_VERSION_BYTES])
     if header.startswith(b"SQLite format 3\0") and version > len(MIGRATIONS):
-        raise NewerStoreError(
-            f"the file has version {version}, this is version {len(MIGRATIONS)}"
+        raise StoreError(
+            Problem.NEWER,
+            f"the file has version {version}, this is version {len(MIGRATIONS)}",
         )
 
 

@@ -1,5 +1,7 @@
-"""What can be wrong with the database as a whole."""
+"""The one error of the store, and what it follows from."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +12,11 @@ from typing import Final
 
 
 class Problem(StrEnum):
-    """Why nothing can be written."""
+    """Why the store cannot do something.
+
+    CLOSED: it takes no more work. FAILED: one statement failed, in a database that
+    works. All others: nothing can be read or written now.
+    """
 
     LOCKED = "locked"
     READ_ONLY = "read_only"
@@ -19,11 +25,22 @@ class Problem(StrEnum):
     MISSING = "missing"
     DAMAGED = "damaged"
     NEWER = "newer"
+    CLOSED = "closed"
+    FAILED = "failed"
+
+
+class StoreError(Exception):
+    """The store cannot do what was asked; `code` is why, `__cause__` what was raised."""
+
+    def __init__(self, code: Problem, message: str = "") -> None:
+        """Take why, and a text for the log."""
+        super().__init__(message or str(code))
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreState:
-    """How the store stands; raised and cleared issues follow from it alone.
+    """The state of the store; raised and cleared issues follow from it alone.
 
     problem: why nothing can be written now, and since when.
     set_aside: damaged files that were replaced and not looked at since.
@@ -34,23 +51,11 @@ class StoreState:
     set_aside: tuple[Path, ...] = ()
 
 
-class FileGoneError(sqlite3.OperationalError):
-    """The file that is open is not the one at its path any more."""
+# What a query raises because of the file: SQLite returns text of damaged pages, its own
+# messages about them included, as it finds it.
+DATABASE_ERRORS: Final = (sqlite3.Error, OSError, UnicodeDecodeError, StoreError)
 
-
-class DamagedError(sqlite3.DatabaseError):
-    """The file does not hold what it should."""
-
-
-class NewerStoreError(Exception):
-    """The file was written by a newer version of Filament Slots."""
-
-
-# What a query raises for which nobody but the file is to blame: SQLite hands out text
-# of damaged pages, its own messages about them included, as it finds it.
-DATABASE_ERRORS: Final = (sqlite3.Error, OSError, UnicodeDecodeError)
-
-# The database is ill or away: whatever is written next would fail as well.
+# Whatever is written next would fail as well.
 _PROBLEMS: Final = {
     sqlite3.SQLITE_BUSY: Problem.LOCKED,
     sqlite3.SQLITE_LOCKED: Problem.LOCKED,
@@ -76,11 +81,9 @@ _ERRNOS: Final = {
 def problem_of(err: BaseException) -> Problem | None:
     """Return what is wrong with the database; None where it is not its fault."""
     match err:
-        case NewerStoreError():
-            return Problem.NEWER
-        case FileGoneError():
-            return Problem.MISSING
-        case DamagedError() | UnicodeDecodeError():
+        case StoreError():
+            return err.code
+        case UnicodeDecodeError():
             return Problem.DAMAGED
         case sqlite3.Error():
             code = getattr(err, "sqlite_errorcode", 0)
@@ -90,6 +93,25 @@ def problem_of(err: BaseException) -> Problem | None:
         case OSError():
             return _ERRNOS.get(err.errno or 0, Problem.IO_ERROR)
     return None
+
+
+def store_error(err: Exception) -> Exception:
+    """Return an error of the database as a StoreError; any other as it is."""
+    if isinstance(err, StoreError) or not isinstance(err, DATABASE_ERRORS):
+        return err
+    error = StoreError(problem_of(err) or Problem.FAILED, str(err))
+    error.__cause__ = err
+    return error
+
+
+@contextmanager
+def raising_store_errors() -> Iterator[None]:
+    """Raise errors of the database as StoreError; any other as it is."""
+    try:
+        yield
+    except DATABASE_ERRORS as err:
+        error = store_error(err)
+        raise error from error.__cause__
 
 
 def database_at_fault(err: BaseException) -> bool:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Hashable, Iterable
 import threading
 import time
 
-from .jobs import Job, StoreClosedError, Try
+from .errors import Problem, StoreError
+from .jobs import Job, Try
 
 MAX_BATCH = 500
 
@@ -35,10 +36,10 @@ class Lanes:
         self.depth = 0
 
     def put(self, job: Job) -> None:
-        """Queue a job; raises StoreClosedError at the end."""
+        """Queue a job; raises StoreError (closed) at the end."""
         with self._wake:
             if self.closing:
-                raise StoreClosedError
+                raise StoreError(Problem.CLOSED)
             self._append(Try(job))
             self._wake.notify()
 
@@ -46,7 +47,7 @@ class Lanes:
         """Let the writer do this before all jobs, outside any transaction."""
         with self._wake:
             if self.closing:
-                raise StoreClosedError
+                raise StoreError(Problem.CLOSED)
             self._errands.append(errand)
             self._wake.notify()
 

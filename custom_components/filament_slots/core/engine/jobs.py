@@ -7,11 +7,9 @@ from datetime import UTC, datetime
 import sqlite3
 from typing import Protocol
 
+from .errors import store_error
+
 RETRY_DELAYS = (0.1, 0.2, 0.4)
-
-
-class StoreClosedError(Exception):
-    """The store takes no more work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +50,7 @@ class Job(Protocol):
         """Take the failure, on the writer thread; called once.
 
         db: in a transaction; None where the database is away. What it raises as
-        sqlite3.Error only means that the failure is not on disk either.
+        a database error only means that the failure is not on disk either.
         Returns what is still to be written once the database is back.
         """
 
@@ -112,7 +110,7 @@ class Call[T]:
     def finish(self) -> None:
         """Answer the caller."""
         if self._failure is not None:
-            fail(self._future, self._failure.error)
+            fail(self._future, store_error(self._failure.error))
         else:
             resolve(self._future, self._result)
 

@@ -7,11 +7,9 @@ from pathlib import Path
 import sqlite3
 
 from .database_file import connect, rename
-from .errors import DATABASE_ERRORS, Problem, StoreState, problem_of
-from .jobs import Call, Job, StoreClosedError
+from .errors import Problem, StoreError, StoreState, raising_store_errors
+from .jobs import Call, Job
 from .writer import Counters, Writer
-
-__all__ = ["Job", "Store", "StoreClosedError"]
 
 
 class Store:
@@ -48,13 +46,13 @@ class Store:
     async def open(self) -> None:
         """Open the file, make or migrate its tables, and start the writer.
 
-        A damaged file is set aside and a new one begun. Raises NewerStoreError for a
-        file of a newer version, which is left untouched; sqlite3.Error or OSError for
-        one that cannot be opened.
+        A damaged file is set aside and a new one begun. Raises StoreError where it
+        cannot be opened; a file of a newer version (newer) is left untouched.
         """
         self._writer = Writer(self.path, self._fill, self._tell)
         try:
-            await self._writer.opened
+            with raising_store_errors():
+                await self._writer.opened
         except BaseException:
             await self.close()
             raise
@@ -73,7 +71,7 @@ class Store:
     def submit(self, job: Job) -> None:
         """Queue a job; from the event loop.
 
-        Raises StoreClosedError once the store is closing.
+        Raises StoreError (closed) once the store is closing.
         """
         self._open_writer().lanes.put(job)
 
@@ -85,7 +83,7 @@ class Store:
         """Run work in a transaction; return its result once it is committed.
 
         undo: forgets, on the writer thread, what the work did in memory.
-        Raises what the work raised at its last try, or StoreClosedError.
+        Raises what the work raised at its last try, database errors as StoreError.
         """
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self.submit(Call(work, result, undo))
@@ -94,38 +92,41 @@ class Store:
     async def read[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run a query on a connection that can only read, off the event loop.
 
-        Raises what the work raises, or StoreClosedError.
+        Raises what the work raises, database errors as StoreError.
         """
         writer = self._open_writer()
         if writer.lanes.closing:
-            raise StoreClosedError
+            raise StoreError(Problem.CLOSED)
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._readers, lambda: work(self._reader(writer.generation))
-            )
-        except DATABASE_ERRORS as err:
-            if problem_of(err) is Problem.DAMAGED:
+            with raising_store_errors():
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._readers, lambda: work(self._reader(writer.generation))
+                )
+        except StoreError as err:
+            if err.code is Problem.DAMAGED:
                 writer.suspect(err)
             raise
 
     async def hold(self, seconds: float) -> None:
         """Write nothing for so long: what is committed is in the one file.
 
-        Raises StoreClosedError.
+        Raises StoreError (closed).
         """
         await self._open_writer().hold(seconds)
 
     def release(self) -> None:
-        """Go on writing; raises StoreClosedError."""
+        """Go on writing; raises StoreError (closed)."""
         self._open_writer().release()
 
     async def rename(self, file: Path, name: str) -> None:
-        """Rename a file beside the store, off the event loop; raises OSError."""
+        """Rename a file beside the store, off the event loop; raises StoreError."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._readers, rename, file, file.with_name(name))
+        target = file.with_name(name)
+        with raising_store_errors():
+            await loop.run_in_executor(self._readers, rename, file, target)
 
     def look_again(self) -> None:
-        """Look at the set-aside files again; raises StoreClosedError."""
+        """Look at the set-aside files again; raises StoreError (closed)."""
         self._open_writer().look_again()
 
     def _fill(self, db: sqlite3.Connection) -> None:
@@ -136,7 +137,7 @@ class Store:
 
     def _open_writer(self) -> Writer:
         if self._writer is None:
-            raise StoreClosedError
+            raise StoreError(Problem.CLOSED)
         return self._writer
 
     def _reader(self, generation: int) -> sqlite3.Connection:

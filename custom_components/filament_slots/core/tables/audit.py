@@ -27,7 +27,7 @@ class AuditEntry:
 async def write_audit(store: Store, entry: AuditEntry) -> None:
     """Keep an entry, and forget those that are too old.
 
-    Raises sqlite3.Error or StoreClosedError where it cannot be written.
+    Raises StoreError where it cannot be written.
     """
     await store.write(lambda db: _put(db, entry))
 

@@ -50,7 +50,7 @@ async def export_events(
     """Write the events to a file, in place of one that is there; return how many.
 
     run: calls a function with its arguments in another thread. Nothing is there before
-    all is. Raises sqlite3.Error or StoreClosedError where the history cannot be read,
+    all is. Raises StoreError where the history cannot be read,
     OSError where the file cannot be written.
     """
     unfinished = path.with_name(f"{path.name}.unfinished")

@@ -99,7 +99,7 @@ async def read_events(
 ) -> Page:
     """Return a page of events; one that a failing card has made unreadable is left out.
 
-    Raises ValueError for a unit or slot without its printer, sqlite3.Error where the
+    Raises ValueError for a unit or slot without its printer, StoreError where the
     file cannot be read.
     """
     query, parameters = events_query(

@@ -100,8 +100,7 @@ async def purge(
 
     keep: by printer; the history of others stays. forget: called on the writer thread
     when rows have gone that a `Recorder` may remember.
-    In small steps, between which everything else is written. Raises sqlite3.Error or
-    StoreClosedError.
+    In small steps, between which everything else is written. Raises StoreError.
     """
     purge = _Purge(store)
     for printer_id, days in keep.items():

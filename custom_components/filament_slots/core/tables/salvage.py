@@ -9,7 +9,7 @@ import sqlite3
 from typing import Any, Final
 
 from ...model import Identifiers, parse_event
-from ..engine.errors import DATABASE_ERRORS
+from ..engine.errors import DATABASE_ERRORS, raising_store_errors
 from .codec import decode_event
 from .packing import rows, unpack_id
 from .spools import find_or_make_spool
@@ -126,9 +126,9 @@ def save_identities(old: Path, db: sqlite3.Connection) -> None:
 def read_damaged(old: Path, cursor: int | None) -> Salvaged:
     """Read some events, the oldest first; what cannot be read is left out.
 
-    Raises sqlite3.Error where nothing can be read at all.
+    Raises StoreError where nothing can be read at all.
     """
-    with closing(_open_damaged(old)) as damaged:
+    with raising_store_errors(), closing(_open_damaged(old)) as damaged:
         identities = {
             row["id"]: row["identity"]
             for row in _one_by_one(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 import sqlite3
 
-from ..engine.errors import NewerStoreError
+from ..engine.errors import Problem, StoreError
 
 _VERSION_1 = """
 CREATE TABLE printers (
@@ -222,13 +222,14 @@ def migrate(
 ) -> None:
     """Bring the file to the newest version, keeping a copy before each step.
 
-    The connection must be in autocommit mode. Raises NewerStoreError before anything
-    is written, sqlite3.Error when a step fails; the file then is as before the step.
+    The connection must be in autocommit mode. Raises StoreError (newer) before
+    anything is written, sqlite3.Error when a step fails; the file then is as before the step.
     """
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > len(migrations):
-        raise NewerStoreError(
-            f"the file has version {version}, this is version {len(migrations)}"
+        raise StoreError(
+            Problem.NEWER,
+            f"the file has version {version}, this is version {len(migrations)}",
         )
     for number, script in enumerate(migrations[version:], version + 1):
         if version > 0:
