@@ -1,4 +1,4 @@
-"""Binary sensors: a spool is there, a slot is feeding, something is connected."""
+"""Binary sensors: spool presence, the feeding slot, connections."""
 
 from dataclasses import dataclass
 from typing import override
@@ -16,31 +16,31 @@ from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
 from .entity import (
     FilamentSlotsEntity,
     PrinterEntity,
-    Shows,
     SlotEntity,
+    SubjectDescription,
     UnitEntity,
-    async_add_as_seen,
+    async_add_subjects,
     has_sensor,
 )
 from .model import StoredSlot, StoredUnit
 
-# Nothing is asked for here: the coordinator is told.
+# Nothing is polled: the coordinator pushes.
 PARALLEL_UPDATES = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShowsBinary[T](Shows[T], BinarySensorEntityDescription):
-    """What a binary sensor shows of its subject."""
+class BinarySensorDescription[T](SubjectDescription[T], BinarySensorEntityDescription):
+    """Describes a binary sensor of a printer, a unit or a slot."""
 
 
 SLOT_SENSORS = (
-    ShowsBinary[StoredSlot](
+    BinarySensorDescription[StoredSlot](
         key="spool",
         translation_key="spool",
         value_fn=lambda slot: slot.present,
         exists_fn=has_sensor,
     ),
-    ShowsBinary[StoredSlot](
+    BinarySensorDescription[StoredSlot](
         key="active",
         translation_key="active",
         entity_registry_enabled_default=False,
@@ -48,7 +48,7 @@ SLOT_SENSORS = (
     ),
 )
 
-UNIT_CONNECTED = ShowsBinary[StoredUnit](
+UNIT_CONNECTED = BinarySensorDescription[StoredUnit](
     key="connected",
     translation_key="connected",
     device_class=BinarySensorDeviceClass.CONNECTIVITY,
@@ -57,7 +57,7 @@ UNIT_CONNECTED = ShowsBinary[StoredUnit](
     value_fn=lambda unit: unit.online,
 )
 
-PRINTER_CONNECTED = ShowsBinary[SlotCoordinator](
+PRINTER_CONNECTED = BinarySensorDescription[SlotCoordinator](
     key="connected",
     translation_key="connected",
     device_class=BinarySensorDeviceClass.CONNECTIVITY,
@@ -73,54 +73,54 @@ async def async_setup_entry(
 ) -> None:
     """Add the binary sensors of the printer, its units and its slots."""
     async_add_entities([PrinterBinarySensor(entry.runtime_data, PRINTER_CONNECTED)])
-    async_add_as_seen(
+    async_add_subjects(
         entry,
         async_add_entities,
         Platform.BINARY_SENSOR,
         lambda coordinator: coordinator.units,
         [(UnitBinarySensor, UNIT_CONNECTED)],
     )
-    async_add_as_seen(
+    async_add_subjects(
         entry,
         async_add_entities,
         Platform.BINARY_SENSOR,
         lambda coordinator: coordinator.slots,
-        [(SlotBinarySensor, shows) for shows in SLOT_SENSORS],
+        [(SlotBinarySensor, description) for description in SLOT_SENSORS],
     )
 
 
-class _ShownBinarySensor[T](FilamentSlotsEntity[T], BinarySensorEntity):
-    """Shows what its description takes from its subject."""
+class _SubjectBinarySensor[T](FilamentSlotsEntity[T], BinarySensorEntity):
+    """A binary sensor whose state is a value of its subject."""
 
-    entity_description: ShowsBinary[T]
+    entity_description: BinarySensorDescription[T]
 
     @property
     @override
     def is_on(self) -> bool | None:
-        """Whether it is so; None where nobody knows."""
+        """Whether it is on; None if unknown."""
         value: bool | None = self.entity_description.value_fn(self.subject)
         return value
 
     @property
     @override
-    def shown(self) -> object:
-        """Everything the state is made of."""
+    def written_state(self) -> object:
+        """Everything that the state consists of."""
         return self.available, self.is_on
 
 
-class PrinterBinarySensor(PrinterEntity, _ShownBinarySensor[SlotCoordinator]):
-    """Shows something of the printer."""
+class PrinterBinarySensor(PrinterEntity, _SubjectBinarySensor[SlotCoordinator]):
+    """A binary sensor of the printer."""
 
 
-class UnitBinarySensor(UnitEntity, _ShownBinarySensor[StoredUnit]):
-    """Shows whether the printer can reach the unit, while the printer can be asked."""
+class UnitBinarySensor(UnitEntity, _SubjectBinarySensor[StoredUnit]):
+    """A binary sensor of a unit."""
 
     @property
     @override
     def available(self) -> bool:
-        """Whether the printer speaks: it alone knows of its units."""
+        """Whether the printer is connected: it reports its units."""
         return self.coordinator.connected
 
 
-class SlotBinarySensor(SlotEntity, _ShownBinarySensor[StoredSlot]):
-    """Shows something of a slot."""
+class SlotBinarySensor(SlotEntity, _SubjectBinarySensor[StoredSlot]):
+    """A binary sensor of a slot."""

@@ -1,4 +1,4 @@
-"""Buttons: ask the printer for everything again."""
+"""Buttons: request a full report from the printer."""
 
 from typing import override
 
@@ -10,7 +10,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .coordinator import FilamentSlotsConfigEntry
 from .entity import PrinterEntity
 
-# A printer that is asked twice at a time answers no sooner.
+# A second request while one is pending would only load the printer.
 PARALLEL_UPDATES = 1
 
 REFRESH = ButtonEntityDescription(
@@ -30,21 +30,21 @@ async def async_setup_entry(
 
 
 class RefreshButton(PrinterEntity, ButtonEntity):
-    """Asks the printer for everything again."""
+    """Requests a full report from the printer."""
 
     @property
     @override
-    def shown(self) -> object:
-        """Whether it can be pressed is all there is to show."""
+    def written_state(self) -> object:
+        """Everything that the state consists of."""
         return self.available
 
     @property
     @override
     def available(self) -> bool:
-        """Whether there is anybody to ask."""
+        """Whether the printer is connected."""
         return self.coordinator.connected
 
     @override
     async def async_press(self) -> None:
-        """Ask; the answer comes as any other report does."""
+        """Request the report, which arrives as any other does."""
         await self.coordinator.driver.sync_state()

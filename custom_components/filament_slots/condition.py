@@ -1,6 +1,6 @@
 """Conditions: what is in a slot now.
 
-They ask the coordinators, not the entities, and so work with every entity disabled.
+They read the coordinators, not the entities, so they work with all entities disabled.
 """
 
 from abc import abstractmethod
@@ -19,10 +19,9 @@ from homeassistant.helpers.condition import (
 from homeassistant.helpers.typing import ConfigType
 import probatio
 
-from .const import DOMAIN
-from .coordinator import FilamentSlotsConfigEntry
+from .coordinator import loaded_entries
 from .model import SlotStatus, StoredSlot
-from .targets import CONF_MATERIAL, TEXTS, SlotPlace, SlotTarget, among, validate
+from .targets import CONF_MATERIAL, TEXTS, SlotPlace, SlotTarget, matches_any, validate
 
 _BEHAVIOR = {
     probatio.Required(ATTR_BEHAVIOR, default=BEHAVIOR_ANY): probatio.In(
@@ -32,10 +31,10 @@ _BEHAVIOR = {
 
 
 class SlotCondition(Condition):
-    """Asks something of the slots that were picked.
+    """Base of all conditions: tests any or all of the target's slots.
 
-    A slot of which nobody knows whether a spool is in it does not count, neither for
-    "any" nor for "all". Where no slot counts, the condition does not hold.
+    A slot whose presence is unknown is ignored. If no slot is left, the condition is
+    false.
     """
 
     options: ClassVar[dict[Any, Any]] = _BEHAVIOR
@@ -45,11 +44,11 @@ class SlotCondition(Condition):
     async def async_validate_config(
         cls, hass: HomeAssistant, config: ConfigType
     ) -> ConfigType:
-        """Check the options."""
+        """Validate the options."""
         return validate(config, cls.options)
 
     def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
-        """Take what was picked."""
+        """Set up the target and the behaviour."""
         super().__init__(hass, config)
         assert config.options is not None
         self._target = SlotTarget(config.target)
@@ -57,20 +56,19 @@ class SlotCondition(Condition):
 
     @abstractmethod
     def holds(self, slot: StoredSlot) -> bool:
-        """Return whether it is so of a slot whose presence is known."""
+        """Return whether a slot whose presence is known meets the condition."""
 
     @override
     def _async_check(self, **kwargs: Unpack[ConditionCheckParams]) -> bool:
-        answers = [
+        results = [
             self.holds(slot) for slot in self._slots() if slot.present is not None
         ]
-        return bool(answers) and (all(answers) if self._all else any(answers))
+        return bool(results) and (all(results) if self._all else any(results))
 
     @callback
     def _slots(self) -> Iterator[StoredSlot]:
-        """Return the slots that were picked, of printers that are set up."""
-        entry: FilamentSlotsConfigEntry
-        for entry in self._hass.config_entries.async_loaded_entries(DOMAIN):
+        """Yield the target's slots, of loaded printers."""
+        for entry in loaded_entries(self._hass):
             coordinator = entry.runtime_data
             for key, slot in coordinator.slots.items():
                 place = SlotPlace.of(self._hass, coordinator.devices.slots[key])
@@ -83,7 +81,7 @@ class SlotIsLoadedCondition(SlotCondition):
 
     @override
     def holds(self, slot: StoredSlot) -> bool:
-        """Return whether a spool is there."""
+        """Return whether a spool is in the slot."""
         return slot.present is True
 
 
@@ -95,27 +93,27 @@ class SlotHoldsMaterialCondition(SlotCondition):
     }
 
     def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
-        """Take the materials."""
+        """Set up the materials."""
         super().__init__(hass, config)
         assert config.options is not None
         self._materials: list[str] = config.options[CONF_MATERIAL]
 
     @override
     def holds(self, slot: StoredSlot) -> bool:
-        """Return whether it is one; the material alone never proves a spool."""
+        """Return whether the slot holds one; a set material does not prove a spool."""
         return bool(
             slot.present
             and slot.filament
-            and among(slot.filament.material, self._materials)
+            and matches_any(slot.filament.material, self._materials)
         )
 
 
 class SpoolIsKnownCondition(SlotCondition):
-    """It is known which spool is in the slot, from its tag or from a person."""
+    """The spool in the slot is identified, by its tag or an assignment."""
 
     @override
     def holds(self, slot: StoredSlot) -> bool:
-        """Return whether it is identified."""
+        """Return whether the spool is identified."""
         return slot.status is SlotStatus.IDENTIFIED
 
 
@@ -127,5 +125,5 @@ CONDITIONS: dict[str, type[Condition]] = {
 
 
 async def async_get_conditions(hass: HomeAssistant) -> dict[str, type[Condition]]:
-    """Return the conditions by their names."""
+    """Return the conditions by name."""
     return CONDITIONS

@@ -1,4 +1,4 @@
-"""Set-up in the user interface: pick a driver, fill in its form, look at the printer."""
+"""Config flow: choose a driver, fill in its form, probe the printer; options flow."""
 
 from collections.abc import Mapping
 from typing import Any, override
@@ -40,7 +40,7 @@ from .forms import (
     history_form,
     secret_fields,
     settle_form,
-    shown,
+    without_secrets,
 )
 from .options import HISTORY_OPTIONS, history_option
 
@@ -50,7 +50,7 @@ _ADVANCED = "advanced"
 
 
 class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
-    """Adds a printer, and changes how it is reached."""
+    """Adds a printer, and changes its connection settings."""
 
     VERSION = ENTRY_VERSION
 
@@ -59,21 +59,21 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
     _changed_entry: ConfigEntry
 
     def __init__(self) -> None:
-        """Know nothing of the printer yet."""
-        self._found: Mapping[str, Any] = {}
+        """Start a flow without discovered data."""
+        self._discovered: Mapping[str, Any] = {}
 
     @staticmethod
     @callback
     @override
     def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
-        """Return the flow for what is not about reaching the printer."""
+        """Return the options flow."""
         return FilamentSlotsOptionsFlow()
 
     @override
     async def async_step_user(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Pick a driver; with a single one there is nothing to pick."""
+        """Choose a driver; skipped if there is only one."""
         drivers = list(await available_drivers())
         if user_input is not None:
             return await self._async_start_form(user_input[CONF_DRIVER_KEY])
@@ -91,7 +91,7 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_integration_discovery(
         self, discovery_info: DiscoveryInfoType
     ) -> ConfigFlowResult:
-        """Offer a printer that announced itself."""
+        """Offer a discovered printer."""
         await self.async_set_unique_id(discovery_info[CONF_IDENTITY])
         self._abort_if_unique_id_configured()
         return await self._async_offer(
@@ -124,13 +124,13 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reauth(
         self, entry_data: Mapping[str, Any]
     ) -> ConfigFlowResult:
-        """Begin where the printer refused the credentials twice."""
+        """Start when the printer has refused the credentials."""
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask for new credentials, and for nothing else."""
+        """Ask for new credentials only."""
         entry = self._changed_entry = self._get_reauth_entry()
         driver = await load_driver(entry.data[CONF_DRIVER_KEY])
         schema = form(secret_fields(driver))
@@ -139,19 +139,19 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask for everything but what says which printer it is."""
+        """Ask for the connection settings; the printer stays the same."""
         entry = self._changed_entry = self._get_reconfigure_entry()
         driver = await load_driver(entry.data[CONF_DRIVER_KEY])
         schema = self.add_suggested_values_to_schema(
             form(address_fields(driver, entry), keep_secrets=True),
-            shown(driver, entry.data),
+            without_secrets(driver, entry.data),
         )
         return await self._async_change(driver, "reconfigure", schema, user_input)
 
     async def async_step_new_certificate(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask whether another certificate of the same printer is to be trusted."""
+        """Ask whether to trust the new certificate of the same printer."""
         errors: dict[str, str] = {}
         if user_input is not None:
             asked = asked_fields(self._driver)
@@ -168,11 +168,11 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     async def _async_offer(
-        self, driver_key: str, name: str, found: Mapping[str, Any]
+        self, driver_key: str, name: str, discovered: Mapping[str, Any]
     ) -> ConfigFlowResult:
-        """Show the driver's form, with what was announced filled in."""
+        """Show the driver's form, prefilled with the discovered settings."""
         self.context["title_placeholders"] = {"name": name}
-        self._found = found
+        self._discovered = discovered
         return await self._async_start_form(driver_key)
 
     async def _async_start_form(self, driver_key: str) -> ConfigFlowResult:
@@ -180,19 +180,19 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
             self._driver = await load_driver(driver_key)
         except DriverError as err:
             return self.async_abort(reason=err.code)
-        # Each driver's form is a step of its own name, so that its texts are its own.
+        # Each driver's form is a step named after the driver, so that it has its own texts.
         setattr(self, f"async_step_{driver_key}", self._async_step_driver)
         return await self._async_step_driver()
 
     async def _async_step_driver(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Make the entry once the printer was seen."""
+        """Create the entry once the probe has reached the printer."""
         errors: dict[str, str] = {}
         if user_input is not None:
             found = await self._async_probe(self._driver, user_input, errors)
             if found is not None:
-                # Somebody who fills in the form by hand may be quicker than the offer.
+                # The user may have added a printer by hand that was discovered meanwhile.
                 await self.async_set_unique_id(found.identity, raise_on_progress=False)
                 self._abort_if_unique_id_configured()
                 return self.async_create_entry(
@@ -206,7 +206,7 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
         return self.async_show_form(
             step_id=self._driver.driver_key,
             data_schema=self.add_suggested_values_to_schema(
-                form(asked_fields(self._driver)), user_input or self._found
+                form(asked_fields(self._driver)), user_input or self._discovered
             ),
             errors=errors,
         )
@@ -218,7 +218,7 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
         schema: probatio.Schema,
         user_input: dict[str, Any] | None,
     ) -> ConfigFlowResult:
-        """Change an entry once the same printer was seen."""
+        """Change the entry once the probe has reached the same printer."""
         entry = self._changed_entry
         errors: dict[str, str] = {}
         if user_input is not None:
@@ -246,7 +246,7 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
     async def _async_probe(
         self, driver: type[Driver], config: dict[str, Any], errors: dict[str, str]
     ) -> ProbeResult | None:
-        """Look at the printer; None with `errors` saying what the user can do."""
+        """Probe the printer; on failure fill in `errors` and return None."""
         try:
             found, self._config = await async_probe(self.hass, driver, config)
         except ValidationError as err:
@@ -260,12 +260,12 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
 
 
 class FilamentSlotsOptionsFlow(OptionsFlowWithReload):
-    """Changes how long history is kept, and things must hold to be believed."""
+    """Changes history options and confirmation times."""
 
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask for them; what is usual is not kept, so that it may change."""
+        """Ask for the options; defaults are not stored, so that they may change."""
         entry = self.config_entry
         try:
             driver = await load_driver(entry.data[CONF_DRIVER_KEY])

@@ -1,4 +1,4 @@
-"""Names that more than one module of the Home Assistant side uses."""
+"""Constants that several modules of the Home Assistant side use."""
 
 from typing import Final
 
@@ -8,16 +8,16 @@ from .model import EventType
 
 DOMAIN: Final = "filament_slots"
 
-# Entry data: the driver, what it is, and beside them the driver's own config.
+# Entry data: the driver, the printer's model, and the driver's own config.
 CONF_DRIVER_KEY: Final = "driver_key"
 CONF_MODEL: Final = "model"
 
-# What a discovery flow is told of a printer; the config is what is filled in already.
+# Data of a discovery flow; the config prefills the driver's form.
 CONF_IDENTITY: Final = "identity"
 CONF_NAME: Final = "name"
 CONF_CONFIG: Final = "config"
 
-# Of the entry's data. A later version brings its own step in `async_migrate_entry`.
+# Version of the entry's data; a higher one needs a step in `async_migrate_entry`.
 ENTRY_VERSION: Final = 1
 
 PLATFORMS: Final = [
@@ -27,7 +27,7 @@ PLATFORMS: Final = [
     Platform.SENSOR,
 ]
 
-# What an automation can act on; `ams_state` is state, not news.
+# The events that automations act on; `ams_state` is a state, not an event of a spool.
 SPOOL_EVENTS: Final = (
     EventType.SPOOL_INSERTED,
     EventType.SPOOL_REMOVED,

@@ -1,13 +1,14 @@
-"""One printer's coordinator: the slots entities read, and beside them the events."""
+"""Coordinator of a printer: its driver, its confirmed state, and its spool events."""
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 import logging
-from typing import Any, override
+from time import monotonic
+from typing import Any, Final, override
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.event import async_call_later
@@ -27,24 +28,26 @@ from .runtime import SharedCore
 
 _LOGGER = logging.getLogger(__name__)
 
-# Printers announce themselves every 10 s.
+# How long, in seconds, an announcement counts; printers send one every 10 s.
 _ANNOUNCED_FOR = 60.0
+# The least time, in seconds, between two requests for a full report.
+_REQUEST_INTERVAL: Final = 60.0
 
 type FilamentSlotsConfigEntry = ConfigEntry[SlotCoordinator]
 type SpoolEventListener = Callable[[SlotKey, dict[str, Any]], None]
 
-# Carries the spool events of every printer to those who can't know which there will be.
+# Carries the spool events of every printer to triggers, which exist before any printer.
 SIGNAL_SPOOL_EVENT: SignalType[SlotCoordinator, SlotKey, dict[str, Any]] = SignalType(
     f"{DOMAIN}_spool_event"
 )
 
 
 class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
-    """Hands on what the core has confirmed; compares nothing and decides nothing.
+    """Publishes what the core has stored; it compares and decides nothing itself.
 
-    State and events are two channels: `data` is what is true now, the events are what
-    an automation acts on. Events wait until Home Assistant has started, as automations
-    are armed only then.
+    State and events are two channels: `data` is the present state, the events are what
+    automations act on. Events wait until Home Assistant has started, as automations
+    are not active before.
     """
 
     config_entry: FilamentSlotsConfigEntry
@@ -57,9 +60,9 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         printer_id: int,
         driver_class: type[Driver],
     ) -> None:
-        """Show what is stored; the driver is made, but not started.
+        """Restore the stored state and create the driver, without starting it.
 
-        The core is held until `async_stop`.
+        The core stays acquired until `async_stop`.
 
         Raises pydantic.ValidationError for a configuration that the driver refuses.
         """
@@ -77,6 +80,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         self._held: list[tuple[SlotKey, dict[str, Any]]] | None = []
         self._unsubscribe: list[CALLBACK_TYPE] = []
         self._announced: CALLBACK_TYPE | None = None
+        self._requested_at = -_REQUEST_INTERVAL
         self.log = DriverLog(entry.title)
         self.driver = driver_class(
             printer_id,
@@ -114,18 +118,18 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
 
     @property
     def error(self) -> str | None:
-        """The code of what keeps the driver from running now."""
+        """The code of the error that keeps the driver from running now."""
         return current_error(self.health)
 
     @property
     def last_seen(self) -> datetime | None:
-        """When the printer was last heard of, here or before Home Assistant started."""
-        if (heard := self.health["last_message_at"]) is None:
+        """When the printer last sent a message, also before Home Assistant started."""
+        if (received_at := self.health["last_message_at"]) is None:
             return self._stored_last_seen
-        return dt_util.parse_datetime(heard)
+        return dt_util.parse_datetime(received_at)
 
     async def async_start(self) -> None:
-        """Start the driver, once everything that listens is in place."""
+        """Start the driver; entities and triggers must be subscribed by now."""
         self._async_update_issue()
         self._unsubscribe = [
             self._core.handler.subscribe(self.printer_id, self._async_event),
@@ -134,7 +138,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         await self.driver.start()
 
     async def async_restart_driver(self) -> None:
-        """Let the driver begin anew; entities stay, and what it knows of the slots."""
+        """Reconnect the driver; entities and the slots' state stay."""
         async with self._restarting:
             if self._stopped:
                 return
@@ -142,11 +146,11 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
             await self.driver.start()
 
     async def async_deactivate(self) -> None:
-        """Note that the entry is disabled."""
+        """Store that the entry is disabled."""
         await self._core.handler.deactivate(self.printer_id)
 
     async def async_stop(self) -> None:
-        """Stop the driver and see its last events through; again is harmless."""
+        """Stop the driver and publish its last events; harmless if already stopped."""
         if self._stopped:
             return
         self._stopped = True
@@ -166,35 +170,49 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
 
     @callback
     def async_announced(self) -> None:
-        """Learn that the printer is announcing the address it is looked for at.
+        """Note that the printer announces itself at the address of its entry.
 
-        That is worth knowing only while it cannot be reached, and soon out of date.
+        Counts only while the driver cannot connect, and for a minute: a printer that
+        announces itself is switched on, so that the user has to act.
         """
         self._async_cancel_announced()
         if self.error is None:
             return
         self._announced = async_call_later(
-            self.hass, _ANNOUNCED_FOR, self._async_silent
+            self.hass, _ANNOUNCED_FOR, self._async_announcement_expired
         )
         self._async_update_issue()
 
     @callback
     def async_subscribe_events(self, listener: SpoolEventListener) -> CALLBACK_TYPE:
-        """Listen to spool events, each with the key of its slot."""
+        """Subscribe to spool events, each with the key of its slot."""
         self._event_listeners.append(listener)
         return lambda: self._event_listeners.remove(listener)
 
+    async def async_request_report(self) -> bool:
+        """Ask the printer for a full report; return False less than a minute after one.
+
+        The report arrives as events. Only the `refresh` action is limited: every change
+        is reported without it.
+        """
+        now = monotonic()
+        if now < self._requested_at + _REQUEST_INTERVAL:
+            return False
+        self._requested_at = now
+        await self.driver.sync_state()
+        return True
+
     @override
     async def _async_update_data(self) -> PrinterSlots:
-        """Ask the printer for everything again; the answer comes as events."""
+        """Ask the printer for a full report, which arrives as events."""
         await self.driver.sync_state()
         return self.data
 
     @callback
     def _async_event(self, event: dict[str, Any], slots: PrinterSlots) -> None:
-        """Take over what was just committed."""
+        """Publish an event of the core, with the state after it."""
         if event["meta"].get("replay"):
-            self._async_replayed(event)
+            self._async_refire(event)
             return
         self.devices.async_sync(slots)
         self.async_set_updated_data(slots)
@@ -208,25 +226,25 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
 
     @callback
     def _async_release_held(self, _: HomeAssistant) -> None:
-        """Publish what waited for Home Assistant to start, in order."""
+        """Publish the events that waited for Home Assistant to start, in order."""
         held, self._held = self._held or [], None
         for key, event in held:
             self._async_publish(key, event)
 
     @callback
     def _async_publish(self, key: SlotKey, event: dict[str, Any]) -> None:
-        """Tell event entities, triggers and the bus."""
+        """Send an event to event entities, triggers and the bus."""
         for listener in list(self._event_listeners):
             listener(key, event)
         async_dispatcher_send(self.hass, SIGNAL_SPOOL_EVENT, self, key, event)
         self._async_fire(event, self.devices.slots.get(key))
 
     @callback
-    def _async_replayed(self, event: dict[str, Any]) -> None:
-        """Tell the bus alone: entities and triggers speak of what is new."""
+    def _async_refire(self, event: dict[str, Any]) -> None:
+        """Send a past event to the bus alone: entities and triggers are for new ones."""
         if event["event_type"] in SPOOL_EVENTS:
             device_id = None
-            # Its unit may be gone since.
+            # Its unit may have been removed since.
             with suppress(KeyError):
                 device_id = self.devices.slots.get(self.data.key_of(event["slot"]))
             self._async_fire(event, device_id)
@@ -244,12 +262,12 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         )
 
     def _health_changed(self) -> None:
-        """Hop to the event loop: drivers may call from any thread."""
+        """Schedule an update on the event loop: drivers may call from any thread."""
         self.hass.loop.call_soon_threadsafe(self._async_read_health)
 
     @callback
     def _async_read_health(self) -> None:
-        """Show how the driver stands, and ask the user where only they can help."""
+        """Publish the driver's health; raise an issue or a reauthentication if needed."""
         if self._stopped:
             return
         self.health = self.driver.health()
@@ -266,8 +284,8 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         async_show_issue(self.hass, self.config_entry, issue)
 
     @callback
-    def _async_silent(self, _: datetime) -> None:
-        """Note that the printer announces itself no more: it is switched off."""
+    def _async_announcement_expired(self, _: datetime) -> None:
+        """Note that the printer no longer announces itself: it is switched off."""
         self._announced = None
         self._async_update_issue()
 
@@ -276,3 +294,18 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         if self._announced is not None:
             self._announced()
             self._announced = None
+
+
+def is_loaded(entry: ConfigEntry) -> bool:
+    """Return whether the entry has a coordinator."""
+    return entry.state is ConfigEntryState.LOADED
+
+
+def loaded_entries(hass: HomeAssistant) -> list[FilamentSlotsConfigEntry]:
+    """Return the entries that have a coordinator."""
+    return hass.config_entries.async_loaded_entries(DOMAIN)
+
+
+def printer_entries(hass: HomeAssistant) -> list[FilamentSlotsConfigEntry]:
+    """Return the entries of all printers, loaded or not; ignored discoveries are none."""
+    return hass.config_entries.async_entries(DOMAIN, include_ignore=False)

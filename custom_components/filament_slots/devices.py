@@ -1,4 +1,4 @@
-"""The devices of one printer: the printer, its units, and a child device a slot."""
+"""Devices of a printer: the printer, its units, and a child device for each slot."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,15 +13,15 @@ from .model import StoredSlot, StoredUnit
 
 type UnitKey = str
 
-# Where a unique id names the unit, a direct slot says that it has none.
+# The unit's part in the unique id of a direct slot, which has no unit.
 _NO_UNIT = "direct"
 
 
 class PrinterDevices:
-    """Keeps the device registry in step with what the printer was seen to have.
+    """Keeps the device registry up to date with the units and slots of a printer.
 
-    identity: the printer's own, the stem of every unique id.
-    units, slots: the device ids of those that have a device.
+    identity: the printer's, with which every unique id starts.
+    units, slots: the device ids of units and slots that have a device.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class PrinterDevices:
             model=model,
             serial_number=identity,
         ).id
-        # What the registry was last told, as telling it again costs more than to look.
-        self._told: dict[str, dict[str, Any]] = {}
+        # The details registered last: comparing is cheaper than registering again.
+        self._registered: dict[str, dict[str, Any]] = {}
 
     def unique_id(self, key: UnitKey | SlotKey | None = None) -> str:
-        """Return what a unit, a slot or the printer itself is known by for ever."""
+        """Return the permanent unique id of a unit, a slot or the printer itself."""
         if key is None:
             return self.identity
         if isinstance(key, str):
@@ -60,15 +60,15 @@ class PrinterDevices:
 
     @property
     def printer_info(self) -> DeviceInfo:
-        """The printer, as an entity names it."""
+        """The device info that links an entity to the printer."""
         return DeviceInfo(identifiers={(DOMAIN, self.unique_id())})
 
     def unit_info(self, unit: UnitKey) -> DeviceInfo:
-        """Return a unit, as an entity names it."""
+        """Return the device info that links an entity to a unit."""
         return DeviceInfo(identifiers={(DOMAIN, self.unique_id(unit))})
 
     def slot_info(self, slot: SlotKey) -> ChildDeviceInfo:
-        """Return a slot, as an entity names it."""
+        """Return the device info that links an entity to a slot."""
         return ChildDeviceInfo(
             identifiers={(DOMAIN, self.unique_id(slot))},
             parent_device_id=self._parent_id(slot),
@@ -76,9 +76,9 @@ class PrinterDevices:
 
     @callback
     def async_sync(self, slots: PrinterSlots) -> None:
-        """Register what is new, and give what changed its new name."""
+        """Register new units and slots, and update changed ones."""
         for unit in slots.units.values():
-            if unit.key in self.units or self._wanted(unit):
+            if unit.key in self.units or self._is_listed(unit):
                 self._sync_unit(unit)
         for slot in slots.slots.values():
             if slot.unit is None or slot.unit.key in self.units:
@@ -86,14 +86,14 @@ class PrinterDevices:
 
     @callback
     def async_sync_printer(self, versions: Mapping[str, Any]) -> None:
-        """Register what the printer says of itself; before it has, nothing is lost."""
+        """Register model and firmware of the printer, as far as they are known."""
         details = {
             detail: versions[name]
             for name, detail in (("model", "model"), ("firmware", "sw_version"))
             if name in versions
         }
-        if self._told.get(self.identity) != details:
-            self._told[self.identity] = details
+        if self._registered.get(self.identity) != details:
+            self._registered[self.identity] = details
             self._registry.async_get_or_create(
                 config_entry_id=self._entry_id,
                 identifiers={(DOMAIN, self.unique_id())},
@@ -102,9 +102,10 @@ class PrinterDevices:
 
     @callback
     def async_forget(self, device: dr.AnyDeviceEntry, slots: PrinterSlots) -> bool:
-        """Return whether the user may remove the device: not what the printer has now.
+        """Return whether the user may remove the device, and forget it if so.
 
-        The slots of a unit go with it.
+        Only a unit that is disconnected may be removed, together with its slots, or a
+        device that is no longer the printer's.
         """
         unit = next(
             (key for key, known in self.units.items() if known == device.id), None
@@ -115,11 +116,11 @@ class PrinterDevices:
             return False
         del self.units[unit]
         self.slots = {key: known for key, known in self.slots.items() if key[0] != unit}
-        self._told.clear()
+        self._registered.clear()
         return True
 
-    def _wanted(self, unit: StoredUnit) -> bool:
-        """Leave out a unit that is away and was removed by the user, until it is back."""
+    def _is_listed(self, unit: StoredUnit) -> bool:
+        """Return False for a disconnected unit whose device the user has removed."""
         return unit.online is not False or bool(
             self._registry.async_get_device_by_identifier(
                 (DOMAIN, self.unique_id(unit.key)), self._entry_id
@@ -141,8 +142,8 @@ class PrinterDevices:
                 "label": unit.label or str(unit.ams_unit_no),
             },
         }
-        if self._told.get(unique_id) != details:
-            self._told[unique_id] = details
+        if self._registered.get(unique_id) != details:
+            self._registered[unique_id] = details
             self.units[unit.key] = self._registry.async_get_or_create(
                 config_entry_id=self._entry_id,
                 identifiers={(DOMAIN, unique_id)},
@@ -156,8 +157,8 @@ class PrinterDevices:
             "translation_key": "slot",
             "translation_placeholders": {"label": slot.label or str(slot.slot_no)},
         }
-        if self._told.get(unique_id) != details:
-            self._told[unique_id] = details
+        if self._registered.get(unique_id) != details:
+            self._registered[unique_id] = details
             self.slots[slot.key] = self._registry.async_get_or_create_child(
                 config_entry_id=self._entry_id,
                 identifiers={(DOMAIN, unique_id)},
@@ -167,6 +168,6 @@ class PrinterDevices:
 
 
 def _unit_name(unit: StoredUnit) -> str:
-    """Return how a unit is named: an AMS by its letter, others have names."""
+    """Return the translation key of a unit's name: an AMS has a letter, others a name."""
     is_ams = unit.model is None or unit.model.startswith("AMS")
     return "unit" if is_ams or unit.label is None else "changer"

@@ -1,4 +1,4 @@
-"""What the entities of all platforms share: whose they are, and when they write."""
+"""Base classes of the entities of a printer, its units and its slots."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -20,10 +20,11 @@ from .model import StoredSlot, StoredUnit
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shows[T](EntityDescription):
-    """What an entity shows of its subject.
+class SubjectDescription[T](EntityDescription):
+    """Describes an entity of a printer, a unit or a slot: its subject.
 
-    exists_fn: whether there is anything to show; once there was, the entity stays.
+    value_fn: returns the entity's value. exists_fn: whether the subject has the value;
+    an entity that was added once stays.
     """
 
     value_fn: Callable[[T], Any]
@@ -31,48 +32,51 @@ class Shows[T](EntityDescription):
 
 
 def has_sensor(slot: StoredSlot) -> bool:
-    """Whether anything senses presence; where nothing does it is never known."""
+    """Return whether the printer senses presence in the slot."""
     return slot.unit is not None or slot.present is not None
 
 
 @callback
-def async_add_as_seen[K: (UnitKey, SlotKey), T](
+def async_add_subjects[K: (UnitKey, SlotKey), T](
     entry: FilamentSlotsConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
     platform: Platform,
-    seen: Callable[[SlotCoordinator], Mapping[K, T]],
-    kinds: Iterable[
-        tuple[Callable[[SlotCoordinator, Any, K], FilamentSlotsEntity[T]], Shows[T]]
+    subjects_of: Callable[[SlotCoordinator], Mapping[K, T]],
+    entity_types: Iterable[
+        tuple[
+            Callable[[SlotCoordinator, Any, K], FilamentSlotsEntity[T]],
+            SubjectDescription[T],
+        ]
     ],
 ) -> None:
-    """Add the entities of what the printer has, and of what it is seen to have later."""
+    """Add the entities of units or slots, now and whenever the printer reports new ones."""
     coordinator = entry.runtime_data
     registry = er.async_get(coordinator.hass)
     added: set[tuple[K, str]] = set()
 
-    def wanted(key: K, subject: T, shows: Shows[T]) -> bool:
-        if (key, shows.key) in added:
+    def is_new(key: K, subject: T, description: SubjectDescription[T]) -> bool:
+        if (key, description.key) in added:
             return False
-        unique_id = f"{coordinator.devices.unique_id(key)}_{shows.key}"
-        return shows.exists_fn(subject) or bool(
+        unique_id = f"{coordinator.devices.unique_id(key)}_{description.key}"
+        return description.exists_fn(subject) or bool(
             registry.async_get_entity_id(platform, DOMAIN, unique_id)
         )
 
     @callback
     def add_new() -> None:
-        subjects = seen(coordinator)
-        # The entities of a device that the user removed went with it.
+        subjects = subjects_of(coordinator)
+        # The entities of a device that the user removed are gone, too.
         added.difference_update([pair for pair in added if pair[0] not in subjects])
         new = [
-            (key, make, shows)
+            (key, make, description)
             for key, subject in subjects.items()
-            for make, shows in kinds
-            if wanted(key, subject, shows)
+            for make, description in entity_types
+            if is_new(key, subject, description)
         ]
         if new:
-            added.update((key, shows.key) for key, _, shows in new)
+            added.update((key, description.key) for key, _, description in new)
             async_add_entities(
-                make(coordinator, shows, key) for key, make, shows in new
+                make(coordinator, description, key) for key, make, description in new
             )
 
     add_new()
@@ -80,14 +84,14 @@ def async_add_as_seen[K: (UnitKey, SlotKey), T](
 
 
 class FilamentSlotsEntity[T](CoordinatorEntity[SlotCoordinator]):
-    """Shows what the coordinator holds; written only when that has changed."""
+    """Base of all entities: writes its state only when its subject has changed it."""
 
     _attr_has_entity_name = True
 
     def __init__(
         self, coordinator: SlotCoordinator, description: EntityDescription, stem: str
     ) -> None:
-        """Take the description; `stem` is the unique id of what it describes."""
+        """Set up the entity; `stem` is the unique id of its subject's device."""
         super().__init__(coordinator)
         self.entity_description = description
         self._attr_unique_id = f"{stem}_{description.key}"
@@ -96,41 +100,41 @@ class FilamentSlotsEntity[T](CoordinatorEntity[SlotCoordinator]):
     @property
     @override
     def available(self) -> bool:
-        """The last known state is worth showing: a spool doesn't vanish with the power."""
+        """True: the last known state stays valid while the printer is switched off."""
         return True
 
     @property
     @abstractmethod
     def subject(self) -> T:
-        """What is shown: as it is now."""
+        """The printer, unit or slot in its present state."""
 
     @property
     @abstractmethod
-    def shown(self) -> object:
-        """Everything the state is made of."""
+    def written_state(self) -> object:
+        """Everything that the state consists of; a change of it is written."""
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Note what the first state, written after this, is made of."""
+        """Remember the first state, which Home Assistant writes after this."""
         await super().async_added_to_hass()
-        self._written = self.shown
+        self._written = self.written_state
 
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
-        """Write the state if it is another one."""
-        if (shown := self.shown) != self._written:
-            self._written = shown
+        """Write the state if it has changed."""
+        if (state := self.written_state) != self._written:
+            self._written = state
             self.async_write_ha_state()
 
 
 class PrinterEntity(FilamentSlotsEntity[SlotCoordinator]):
-    """Shows the printer itself."""
+    """An entity of the printer."""
 
     def __init__(
         self, coordinator: SlotCoordinator, description: EntityDescription
     ) -> None:
-        """Belong to the printer's device."""
+        """Set up an entity on the printer's device."""
         devices = coordinator.devices
         super().__init__(coordinator, description, devices.unique_id())
         self._attr_device_info = devices.printer_info
@@ -138,17 +142,17 @@ class PrinterEntity(FilamentSlotsEntity[SlotCoordinator]):
     @property
     @override
     def subject(self) -> SlotCoordinator:
-        """What is shown."""
+        """The coordinator of the printer."""
         return self.coordinator
 
 
 class UnitEntity(FilamentSlotsEntity[StoredUnit]):
-    """Shows the telemetry of a unit, which is worth nothing once the unit is away."""
+    """An entity of a unit; unavailable while the unit is."""
 
     def __init__(
         self, coordinator: SlotCoordinator, description: EntityDescription, key: UnitKey
     ) -> None:
-        """Belong to the unit's device."""
+        """Set up an entity on the unit's device."""
         devices = coordinator.devices
         super().__init__(coordinator, description, devices.unique_id(key))
         self._attr_device_info = devices.unit_info(key)
@@ -157,23 +161,23 @@ class UnitEntity(FilamentSlotsEntity[StoredUnit]):
     @property
     @override
     def subject(self) -> StoredUnit:
-        """What is shown."""
+        """The unit in its present state."""
         return self.coordinator.data.units[self._key]
 
     @property
     @override
     def available(self) -> bool:
-        """Whether the printer speaks and has the unit."""
+        """Whether printer and unit are connected."""
         return self.coordinator.connected and self.subject.online is not False
 
 
 class SlotEntity(FilamentSlotsEntity[StoredSlot]):
-    """Shows a slot."""
+    """An entity of a slot."""
 
     def __init__(
         self, coordinator: SlotCoordinator, description: EntityDescription, key: SlotKey
     ) -> None:
-        """Belong to the slot's device."""
+        """Set up an entity on the slot's device."""
         devices = coordinator.devices
         super().__init__(coordinator, description, devices.unique_id(key))
         self._attr_device_info = devices.slot_info(key)
@@ -182,5 +186,5 @@ class SlotEntity(FilamentSlotsEntity[StoredSlot]):
     @property
     @override
     def subject(self) -> StoredSlot:
-        """What is shown."""
+        """The slot in its present state."""
         return self.coordinator.data.slots[self._key]

@@ -1,4 +1,4 @@
-"""Event entities: what happened to the spool of a slot."""
+"""Event entities: insertions and removals of a slot's spools."""
 
 from dataclasses import dataclass
 from typing import Any, override
@@ -11,19 +11,19 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .const import SPOOL_EVENTS
 from .coordinator import FilamentSlotsConfigEntry
 from .core.slot_state import SlotKey
-from .entity import Shows, SlotEntity, async_add_as_seen, has_sensor
+from .entity import SlotEntity, SubjectDescription, async_add_subjects, has_sensor
 from .model import StoredSlot
 
-# Nothing is asked for here: the coordinator is told.
+# Nothing is polled: the coordinator pushes.
 PARALLEL_UPDATES = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShowsEvents(Shows[StoredSlot], EventEntityDescription):
-    """Which events an event entity shows."""
+class EventDescription(SubjectDescription[StoredSlot], EventEntityDescription):
+    """Describes an event entity of a slot."""
 
 
-SPOOL = ShowsEvents(
+SPOOL = EventDescription(
     key="spool",
     translation_key="spool",
     event_types=[str(event_type) for event_type in SPOOL_EVENTS],
@@ -37,8 +37,8 @@ async def async_setup_entry(
     entry: FilamentSlotsConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add one event entity a slot."""
-    async_add_as_seen(
+    """Add one event entity for each slot."""
+    async_add_subjects(
         entry,
         async_add_entities,
         Platform.EVENT,
@@ -48,7 +48,7 @@ async def async_setup_entry(
 
 
 class SpoolEventEntity(SlotEntity, EventEntity):
-    """Tells of insertions and removals; what was so at the start is not told."""
+    """Publishes spool events; the state at start-up is no event."""
 
     _unrecorded_attributes = frozenset(
         {"rfid_uid", "external_id", "vendor_tag", "event_id"}
@@ -56,13 +56,13 @@ class SpoolEventEntity(SlotEntity, EventEntity):
 
     @property
     @override
-    def shown(self) -> object:
-        """An event is written when it comes, and nothing else is."""
+    def written_state(self) -> object:
+        """Nothing: the state is written with each event, never with an update."""
         return None
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Listen to events."""
+        """Subscribe to events."""
         await super().async_added_to_hass()
         self.async_on_remove(
             self.coordinator.async_subscribe_events(self._async_handle_event)
@@ -70,7 +70,7 @@ class SpoolEventEntity(SlotEntity, EventEntity):
 
     @callback
     def _async_handle_event(self, key: SlotKey, event: dict[str, Any]) -> None:
-        """Tell of the event if it is this slot's."""
+        """Publish the event if it is this slot's."""
         if key != self._key:
             return
         meta = event.get("meta") or {}

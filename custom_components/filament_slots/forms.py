@@ -1,4 +1,4 @@
-"""Forms, built from the config model that a driver declares."""
+"""Forms of config, options and fix flows; a driver's from its config model."""
 
 from collections.abc import Mapping
 from typing import Any, get_args
@@ -24,9 +24,9 @@ from .options import CONF_MAX_MEGABYTES, HISTORY_OPTIONS, history_option
 
 
 def asked_fields(driver: type[Driver]) -> dict[str, FieldInfo]:
-    """Return the fields that a person fills in.
+    """Return the fields that a user fills in.
 
-    What may be missing and is no secret is what a probe finds by itself.
+    An optional field without a default that is no secret is filled in by the probe.
     """
     return {
         name: field
@@ -36,14 +36,14 @@ def asked_fields(driver: type[Driver]) -> dict[str, FieldInfo]:
 
 
 def secret_fields(driver: type[Driver]) -> dict[str, FieldInfo]:
-    """Return those of the fields whose values must never be shown."""
+    """Return the fields whose values must never be shown."""
     return {
         name: field for name, field in asked_fields(driver).items() if _is_secret(field)
     }
 
 
 def address_fields(driver: type[Driver], entry: ConfigEntry) -> dict[str, FieldInfo]:
-    """Return the fields that say how the printer is reached, and not which one it is."""
+    """Return the connection settings: all fields but the one that identifies the printer."""
     return {
         name: field
         for name, field in asked_fields(driver).items()
@@ -51,14 +51,14 @@ def address_fields(driver: type[Driver], entry: ConfigEntry) -> dict[str, FieldI
     }
 
 
-def shown(driver: type[Driver], data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of the data a form may show."""
+def without_secrets(driver: type[Driver], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the data that a form may show: all but secrets."""
     secrets = secret_fields(driver)
     return {name: value for name, value in data.items() if name not in secrets}
 
 
 def settle_form(timings: Timings) -> probatio.Schema:
-    """Return the form of the settle times, with these filled in."""
+    """Return the form of the confirmation times, prefilled with these."""
     return probatio.Schema(
         {
             probatio.Required(name, default=getattr(timings, name)): _number(
@@ -70,7 +70,7 @@ def settle_form(timings: Timings) -> probatio.Schema:
 
 
 def history_form(options: Mapping[str, Any]) -> probatio.Schema:
-    """Return the form of what is kept of history, with these options filled in."""
+    """Return the form of the history options, prefilled with these."""
     return probatio.Schema(
         {
             probatio.Required(name, default=history_option(options, name)): _number(
@@ -91,7 +91,7 @@ def history_form(options: Mapping[str, Any]) -> probatio.Schema:
 def form(
     fields: Mapping[str, FieldInfo], *, keep_secrets: bool = False
 ) -> probatio.Schema:
-    """Return the form; with `keep_secrets` an empty secret means the present one."""
+    """Return a form of these fields; with `keep_secrets` an empty secret keeps its value."""
     return probatio.Schema(
         {
             _key(name, field, keep_secrets): _type(field)
@@ -101,15 +101,17 @@ def form(
 
 
 def filled_in(user_input: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what somebody has really filled in."""
+    """Return the fields that were not left empty."""
     return {name: value for name, value in user_input.items() if value != ""}
 
 
-def _number(least: float, most: float, *, step: float, unit: str) -> NumberSelector:
+def _number(
+    minimum: float, maximum: float, *, step: float, unit: str
+) -> NumberSelector:
     return NumberSelector(
         NumberSelectorConfig(
-            min=least,
-            max=most,
+            min=minimum,
+            max=maximum,
             step=step,
             unit_of_measurement=unit,
             mode=NumberSelectorMode.BOX,

@@ -1,4 +1,4 @@
-"""Brings the cards to the browser: no resource to add, no restart."""
+"""Serves the dashboard cards, without a dashboard resource or a restart."""
 
 from hashlib import sha256
 import logging
@@ -13,26 +13,25 @@ from .const import DOMAIN
 _LOGGER = logging.getLogger(__name__)
 
 URL = f"/{DOMAIN}/frontend"
-# Only what is built for the browser is served; `frontend/build.mjs` makes it.
+# Holds only the build output of `frontend/build.mjs`.
 FOLDER = Path(__file__).parent / "frontend"
 
 
 async def async_register_frontend(hass: HomeAssistant) -> None:
-    """Serve the cards, and let every page load the small module that offers them.
+    """Serve the cards, and let every page load the module that registers them.
 
-    A Home Assistant without its frontend needs none; a source tree that was never
-    built has none.
+    Does nothing without Home Assistant's frontend, or if the cards were never built.
     """
     if "frontend" not in hass.config.components:
         return
     try:
         entry = await hass.async_add_executor_job((FOLDER / "entry.js").read_bytes)
     except FileNotFoundError:
-        _LOGGER.info("The dashboard cards are not built: there are none")
+        _LOGGER.info("The dashboard cards are not built and therefore not available")
         return
     await hass.http.async_register_static_paths(
         [StaticPathConfig(URL, str(FOLDER), cache_headers=True)]
     )
-    # Browsers keep it for ever: another content needs another address.
+    # Browsers cache it permanently: new contents need a new URL.
     version = sha256(entry).hexdigest()[:8]
     add_extra_js_url(hass, f"{URL}/entry.js?v={version}")

@@ -16,7 +16,14 @@ from .const import CONF_DRIVER_KEY, DOMAIN
 from .driver_host import async_probe, driver_config
 from .drivers.base import Driver, DriverError, DriverStatus, ErrorCode
 from .drivers.registry import load_driver
-from .forms import address_fields, asked_fields, filled_in, form, secret_fields, shown
+from .forms import (
+    address_fields,
+    asked_fields,
+    filled_in,
+    form,
+    secret_fields,
+    without_secrets,
+)
 from .repairs_store import async_clear_issue
 
 
@@ -137,7 +144,7 @@ class NewAddressFlow(_ReconnectFlow):
     def _form(self, entry: ConfigEntry, driver: type[Driver]) -> probatio.Schema:
         return self.add_suggested_values_to_schema(
             form(address_fields(driver, entry), keep_secrets=True),
-            shown(driver, entry.data),
+            without_secrets(driver, entry.data),
         )
 
     @override

@@ -1,4 +1,4 @@
-"""Sensors: what is in a slot, how a unit is doing, how the driver stands."""
+"""Sensors: the contents of a slot, telemetry of a unit, status of the driver."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,30 +26,30 @@ from .drivers.base import DriverStatus
 from .entity import (
     FilamentSlotsEntity,
     PrinterEntity,
-    Shows,
     SlotEntity,
+    SubjectDescription,
     UnitEntity,
-    async_add_as_seen,
+    async_add_subjects,
     has_sensor,
 )
 from .model import Filament, SlotStatus, StoredSlot, StoredUnit
 
-# Nothing is asked for here: the coordinator is told.
+# Nothing is polled: the coordinator pushes.
 PARALLEL_UPDATES = 0
 
 _MAX_STATE = 255
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShowsSensor[T](Shows[T], SensorEntityDescription):
-    """What a sensor shows of its subject."""
+class SensorDescription[T](SubjectDescription[T], SensorEntityDescription):
+    """Describes a sensor of a printer, a unit or a slot."""
 
 
 def _filament_name(slot: StoredSlot) -> str | None:
-    """Name the filament; a name given by a person stands in for a tag, not beside it."""
+    """Return the filament's name; an assigned label counts only without a tag."""
     filament = slot.filament or Filament()
-    given = None if slot.identifiers.known else slot.assigned_label
-    name = given or filament.name or filament.material
+    label = None if slot.identifiers.known else slot.assigned_label
+    name = label or filament.name or filament.material
     return name[:_MAX_STATE] if name else None
 
 
@@ -60,14 +60,14 @@ def _unidentified(coordinator: SlotCoordinator) -> int:
     )
 
 
-FILAMENT = ShowsSensor[StoredSlot](
+FILAMENT = SensorDescription[StoredSlot](
     key="filament",
     translation_key="filament",
     value_fn=_filament_name,
 )
 
 SLOT_SENSORS = (
-    ShowsSensor[StoredSlot](
+    SensorDescription[StoredSlot](
         key="status",
         translation_key="status",
         device_class=SensorDeviceClass.ENUM,
@@ -75,7 +75,7 @@ SLOT_SENSORS = (
         value_fn=lambda slot: slot.status,
         exists_fn=has_sensor,
     ),
-    ShowsSensor[StoredSlot](
+    SensorDescription[StoredSlot](
         key="remaining",
         translation_key="remaining",
         native_unit_of_measurement=PERCENTAGE,
@@ -87,7 +87,7 @@ SLOT_SENSORS = (
             slot.filament and slot.filament.remaining_percent is not None
         ),
     ),
-    ShowsSensor[StoredSlot](
+    SensorDescription[StoredSlot](
         key="inserted",
         translation_key="inserted",
         device_class=SensorDeviceClass.TIMESTAMP,
@@ -98,7 +98,7 @@ SLOT_SENSORS = (
 )
 
 UNIT_SENSORS = (
-    ShowsSensor[StoredUnit](
+    SensorDescription[StoredUnit](
         key="humidity",
         device_class=SensorDeviceClass.HUMIDITY,
         native_unit_of_measurement=PERCENTAGE,
@@ -107,17 +107,17 @@ UNIT_SENSORS = (
         value_fn=lambda unit: unit.humidity_percent,
         exists_fn=lambda unit: unit.humidity_percent is not None,
     ),
-    ShowsSensor[StoredUnit](
+    SensorDescription[StoredUnit](
         key="humidity_index",
         translation_key="humidity_index",
         state_class=SensorStateClass.MEASUREMENT,
         value_fn=lambda unit: unit.humidity_index,
-        # The coarse scale is for units that have no better one.
+        # The coarse scale (1 to 5) is for units that do not report a percentage.
         exists_fn=lambda unit: (
             unit.humidity_index is not None and unit.humidity_percent is None
         ),
     ),
-    ShowsSensor[StoredUnit](
+    SensorDescription[StoredUnit](
         key="temperature",
         device_class=SensorDeviceClass.TEMPERATURE,
         native_unit_of_measurement=UnitOfTemperature.CELSIUS,
@@ -127,7 +127,7 @@ UNIT_SENSORS = (
         value_fn=lambda unit: unit.temperature_c,
         exists_fn=lambda unit: unit.temperature_c is not None,
     ),
-    ShowsSensor[StoredUnit](
+    SensorDescription[StoredUnit](
         key="drying_time_left",
         translation_key="drying_time_left",
         device_class=SensorDeviceClass.DURATION,
@@ -138,7 +138,7 @@ UNIT_SENSORS = (
     ),
 )
 
-DRIVER_STATUS = ShowsSensor[SlotCoordinator](
+DRIVER_STATUS = SensorDescription[SlotCoordinator](
     key="driver_status",
     translation_key="driver_status",
     device_class=SensorDeviceClass.ENUM,
@@ -148,13 +148,13 @@ DRIVER_STATUS = ShowsSensor[SlotCoordinator](
 )
 
 PRINTER_SENSORS = (
-    ShowsSensor[SlotCoordinator](
+    SensorDescription[SlotCoordinator](
         key="unidentified_spools",
         translation_key="unidentified_spools",
         state_class=SensorStateClass.MEASUREMENT,
         value_fn=_unidentified,
     ),
-    ShowsSensor[SlotCoordinator](
+    SensorDescription[SlotCoordinator](
         key="last_seen",
         translation_key="last_seen",
         device_class=SensorDeviceClass.TIMESTAMP,
@@ -175,32 +175,35 @@ async def async_setup_entry(
     async_add_entities(
         [
             DriverStatusSensor(coordinator, DRIVER_STATUS),
-            *(PrinterSensor(coordinator, shows) for shows in PRINTER_SENSORS),
+            *(
+                PrinterSensor(coordinator, description)
+                for description in PRINTER_SENSORS
+            ),
         ]
     )
-    async_add_as_seen(
+    async_add_subjects(
         entry,
         async_add_entities,
         Platform.SENSOR,
         lambda coordinator: coordinator.units,
-        [(UnitSensor, shows) for shows in UNIT_SENSORS],
+        [(UnitSensor, description) for description in UNIT_SENSORS],
     )
-    async_add_as_seen(
+    async_add_subjects(
         entry,
         async_add_entities,
         Platform.SENSOR,
         lambda coordinator: coordinator.slots,
         [
             (FilamentSensor, FILAMENT),
-            *((SlotSensor, shows) for shows in SLOT_SENSORS),
+            *((SlotSensor, description) for description in SLOT_SENSORS),
         ],
     )
 
 
-class _ShownSensor[T](FilamentSlotsEntity[T], SensorEntity):
-    """Shows the value its description takes from its subject."""
+class _SubjectSensor[T](FilamentSlotsEntity[T], SensorEntity):
+    """A sensor whose state is a value of its subject."""
 
-    entity_description: ShowsSensor[T]
+    entity_description: SensorDescription[T]
 
     @property
     @override
@@ -211,28 +214,28 @@ class _ShownSensor[T](FilamentSlotsEntity[T], SensorEntity):
 
     @property
     @override
-    def shown(self) -> object:
-        """Everything the state is made of."""
+    def written_state(self) -> object:
+        """Everything that the state consists of."""
         return self.available, self.native_value, self.extra_state_attributes
 
 
-class PrinterSensor(PrinterEntity, _ShownSensor[SlotCoordinator]):
-    """Shows something of the printer."""
+class PrinterSensor(PrinterEntity, _SubjectSensor[SlotCoordinator]):
+    """A sensor of the printer."""
 
 
-class UnitSensor(UnitEntity, _ShownSensor[StoredUnit]):
-    """Shows telemetry of a unit."""
+class UnitSensor(UnitEntity, _SubjectSensor[StoredUnit]):
+    """A sensor of a unit."""
 
 
-class SlotSensor(SlotEntity, _ShownSensor[StoredSlot]):
-    """Shows something of a slot."""
+class SlotSensor(SlotEntity, _SubjectSensor[StoredSlot]):
+    """A sensor of a slot."""
 
 
 class FilamentSensor(SlotSensor):
-    """Shows which filament is in a slot.
+    """The filament in a slot.
 
-    Its attributes say whose it is and how to print it; they are for cards and
-    templates, not for history, which the integration keeps itself.
+    Its attributes, the spool's identity and print settings, are for cards and templates;
+    the recorder skips them, as the integration keeps its own history.
     """
 
     _unrecorded_attributes = frozenset(
@@ -254,7 +257,7 @@ class FilamentSensor(SlotSensor):
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
-        """What else is known; `last_seen` while nobody can know better."""
+        """Details of spool and filament; `last_seen` while the printer is not connected."""
         slot = self.subject
         filament = slot.filament or Filament()
         spool = slot.identifiers
@@ -276,12 +279,12 @@ class FilamentSensor(SlotSensor):
 
 
 class DriverStatusSensor(PrinterSensor):
-    """Shows how the driver stands, and what keeps it from running."""
+    """The status of the driver, with the error that keeps it from running."""
 
     _unrecorded_attributes = frozenset({"error"})
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
-        """The code of what is in the way; its text is translated."""
+        """The error's code; its text is translated."""
         return {"error": self.coordinator.error}

@@ -1,4 +1,4 @@
-"""What triggers and conditions share: which slots are meant, and of what material."""
+"""Targets of triggers and conditions: which slots they apply to."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ TEXTS = probatio.All(probatio.EnsureList(), [cv.string])
 def validate(config: ConfigType, options: dict[Any, Any]) -> ConfigType:
     """Return the config of a trigger or a condition, with defaults filled in.
 
-    What is picked is not looked up: it may be gone, or yet to come.
+    Target ids are not looked up: they may be removed, or not exist yet.
 
     Raises probatio.Invalid.
     """
@@ -38,18 +38,18 @@ def validate(config: ConfigType, options: dict[Any, Any]) -> ConfigType:
     return cast(ConfigType, schema(config))
 
 
-def among(material: str | None, wanted: Collection[str]) -> bool:
-    """Return whether a material is one of those, however it is spelt."""
+def matches_any(material: str | None, wanted: Collection[str]) -> bool:
+    """Return whether a material is one of these, ignoring case."""
     return (material or "").casefold() in {name.casefold() for name in wanted}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotPlace:
-    """Where a slot is, in the words of Home Assistant.
+    """The devices, area, floor, entities and labels that a slot belongs to.
 
     devices: the slot, its unit if it has one, and the printer.
-    area_id, floor_id: of the nearest of these devices that has an area.
-    entity_ids: of all these devices, disabled ones too.
+    area_id, floor_id: of the first of these devices that has an area.
+    entity_ids: of all these devices, disabled ones included.
     label_ids: of the devices, their entities and the area.
     """
 
@@ -62,7 +62,7 @@ class SlotPlace:
     @classmethod
     @callback
     def of(cls, hass: HomeAssistant, device_id: str | None) -> Self | None:
-        """Return the place of the slot with this device; None if there is none."""
+        """Return the place of the slot with this device; None if the device is none."""
         if not (devices := _devices(dr.async_get(hass), device_id)):
             return None
         area_id = next((each.area_id for each in devices if each.area_id), None)
@@ -88,26 +88,28 @@ class SlotPlace:
 
     @property
     def name(self) -> str:
-        """What people call the slot, and the printer it belongs to."""
+        """The names of slot and printer, as in `A1 of X1C`."""
         slot, *_, printer = (each.name_by_user or each.name for each in self.devices)
         return f"{slot} of {printer}"
 
 
 class SlotTarget:
-    """The slots that a person picked; all of them where nothing was.
+    """The slots that a user selected; all slots if the selection is empty.
 
-    A printer stands for its units, a unit for its slots, an entity for its device.
+    A printer selects its units, a unit its slots, an entity its device.
     """
 
     def __init__(self, config: ConfigType | None) -> None:
-        """Take what was picked, and since 2026.11 what was excluded from it."""
-        self._picked = TargetSelection(config or {})
-        self._excluded: TargetSelection | None = getattr(self._picked, "exclude", None)
+        """Take the selection, and the exclusions that Home Assistant 2026.11 added."""
+        self._selected = TargetSelection(config or {})
+        self._excluded: TargetSelection | None = getattr(
+            self._selected, "exclude", None
+        )
 
     @callback
     def includes(self, place: SlotPlace) -> bool:
-        """Return whether the slot is among them."""
-        if self._picked.has_any_target and not _touches(self._picked, place):
+        """Return whether the target includes the slot."""
+        if self._selected.has_any_target and not _touches(self._selected, place):
             return False
         return self._excluded is None or not _touches(self._excluded, place)
 
@@ -115,7 +117,7 @@ class SlotTarget:
 def _devices(
     registry: dr.DeviceRegistry, device_id: str | None
 ) -> tuple[AnyDeviceEntry, ...]:
-    """Return the slot and what it belongs to, the printer last."""
+    """Return the devices of slot, unit and printer, in this order."""
     slot = registry.async_get(device_id) if device_id else None
     if not isinstance(slot, ChildDeviceEntry):
         return ()

@@ -1,6 +1,6 @@
-"""Triggers: a spool was inserted, removed, or is one that nobody can identify.
+"""Triggers: a spool was inserted, removed, or cannot be identified.
 
-They are fed by what the coordinators have published, and so work with every entity
+They subscribe to the events of all coordinators, so they work with all entities
 disabled, before a printer is set up, and across its reload.
 """
 
@@ -25,7 +25,7 @@ from .coordinator import SIGNAL_SPOOL_EVENT, SlotCoordinator
 from .core.slot_state import SlotKey
 from .event import SPOOL
 from .model import EventType, Identifiers
-from .targets import CONF_MATERIAL, TEXTS, SlotPlace, SlotTarget, among, validate
+from .targets import CONF_MATERIAL, TEXTS, SlotPlace, SlotTarget, matches_any, validate
 
 CONF_IDENTITY: Final = "identity"
 CONF_INCLUDE_LATE: Final = "include_late"
@@ -48,7 +48,7 @@ _KNOWN_SPOOL = _ANY_SPOOL | {
 
 
 class SpoolTrigger(Trigger):
-    """Runs for the spool events of one type, in the slots that were picked."""
+    """Base of all triggers: runs for spool events of one type in the target's slots."""
 
     event_type: ClassVar[EventType]
     options: ClassVar[dict[Any, Any]]
@@ -58,11 +58,11 @@ class SpoolTrigger(Trigger):
     async def async_validate_config(
         cls, hass: HomeAssistant, config: ConfigType
     ) -> ConfigType:
-        """Check the options."""
+        """Validate the options."""
         return validate(config, cls.options)
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
-        """Take what was picked."""
+        """Set up the target and the filter."""
         super().__init__(hass, config)
         assert config.options is not None
         self._target = SlotTarget(config.target)
@@ -74,7 +74,7 @@ class SpoolTrigger(Trigger):
         run_action: TriggerActionRunner,
         did_not_trigger: TriggerNotTriggeredReporter | None = None,
     ) -> CALLBACK_TYPE:
-        """Listen to the events of every printer there is or will be."""
+        """Subscribe to the events of all printers, present and future."""
 
         @callback
         def handle(
@@ -87,25 +87,25 @@ class SpoolTrigger(Trigger):
             if place is None or not self._target.includes(place):
                 return
             where = _where(self._hass, coordinator, key, place)
-            if reason := self._filter.refuses(event):
+            if reason := self._filter.mismatch(event):
                 if did_not_trigger is not None:
                     did_not_trigger(NotTriggeredInfo(reason, event | where))
                 return
-            happening = self.event_type.replace("_", " ")
-            run_action(event | where, f"{happening} in {place.name}")
+            description = self.event_type.replace("_", " ")
+            run_action(event | where, f"{description} in {place.name}")
 
         return async_dispatcher_connect(self._hass, SIGNAL_SPOOL_EVENT, handle)
 
 
 class SpoolInsertedTrigger(SpoolTrigger):
-    """A spool was put in."""
+    """A spool was inserted."""
 
     event_type = EventType.SPOOL_INSERTED
     options = _KNOWN_SPOOL
 
 
 class SpoolRemovedTrigger(SpoolTrigger):
-    """A spool was taken out, or ran out."""
+    """A spool was removed, or ran out."""
 
     event_type = EventType.SPOOL_REMOVED
     options = _KNOWN_SPOOL | {
@@ -114,15 +114,15 @@ class SpoolRemovedTrigger(SpoolTrigger):
 
 
 class UnknownSpoolDetectedTrigger(SpoolTrigger):
-    """A spool was put in, and it is now sure that nothing tells which."""
+    """An inserted spool turned out to have no identity."""
 
     event_type = EventType.UNKNOWN_SPOOL_DETECTED
     options = _ANY_SPOOL
 
 
 TRIGGERS: dict[str, type[Trigger]] = {
-    kind.event_type: kind
-    for kind in (
+    trigger.event_type: trigger
+    for trigger in (
         SpoolInsertedTrigger,
         SpoolRemovedTrigger,
         UnknownSpoolDetectedTrigger,
@@ -131,29 +131,29 @@ TRIGGERS: dict[str, type[Trigger]] = {
 
 
 async def async_get_triggers(hass: HomeAssistant) -> dict[str, type[Trigger]]:
-    """Return the triggers by their names."""
+    """Return the triggers by name."""
     return TRIGGERS
 
 
 class _Filter:
-    """What a spool event has to be like, beside happening in the right slot."""
+    """The options that an event has to match, beside the target."""
 
     def __init__(self, options: dict[str, Any]) -> None:
-        """Take the options; those that a trigger does not have refuse nothing."""
+        """Take the options; those that a trigger does not have match every event."""
         self._materials: list[str] = options[CONF_MATERIAL]
         self._spools = {name.casefold() for name in options.get(CONF_SPOOL, ())}
         self._identity: str | None = options.get(CONF_IDENTITY)
         self._reason: str | None = options.get(CONF_REASON)
         self._include_late: bool = options[CONF_INCLUDE_LATE]
 
-    def refuses(self, event: dict[str, Any]) -> str | None:
-        """Return why the event is not one of these, as traces show it; None if it is."""
+    def mismatch(self, event: dict[str, Any]) -> str | None:
+        """Return why the event does not match, as traces show it; None if it does."""
         meta = event.get("meta") or {}
         identifiers = Identifiers(**(event.get("identifiers") or {}))
         assigned = (meta.get("assigned") or {}).get("external_id")
         identified = identifiers.known or assigned is not None
         material = (meta.get("filament") or {}).get("material")
-        if self._materials and not among(material, self._materials):
+        if self._materials and not matches_any(material, self._materials):
             return "other_material"
         if self._identity == IDENTIFIED and not identified:
             return "not_identified"
@@ -174,7 +174,7 @@ class _Filter:
 def _where(
     hass: HomeAssistant, coordinator: SlotCoordinator, key: SlotKey, place: SlotPlace
 ) -> dict[str, Any]:
-    """Return the ids that actions and templates need to go on from an event."""
+    """Return the ids that actions and templates need to use an event."""
     slot, *unit, printer = (device.id for device in place.devices)
     return {
         "entry_id": coordinator.config_entry.entry_id,
