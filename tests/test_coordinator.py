@@ -266,9 +266,9 @@ async def test_what_a_driver_logs_names_its_printer(
 ) -> None:
     driver = await async_set_up(hass, make_entry())
 
-    driver.services.log.warning("Printer is away: %s", "timeout")
+    driver.services.log.warning("Printer is unavailable: %s", "timeout")
 
-    assert "X1C: Printer is away: timeout" in caplog.text
+    assert "X1C: Printer is unavailable: timeout" in caplog.text
 
 
 async def test_a_driver_gets_certificates_loaded_off_the_event_loop(
@@ -293,6 +293,6 @@ async def test_a_name_with_a_per_cent_sign_is_logged(
     hass.config_entries.async_update_entry(entry, title="100%d PLA")
     driver = await async_set_up(hass, entry)
 
-    driver.services.log.warning("Printer is away: %s", "timeout")
+    driver.services.log.warning("Printer is unavailable: %s", "timeout")
 
-    assert "Printer is away: timeout" in caplog.text
+    assert "Printer is unavailable: timeout" in caplog.text

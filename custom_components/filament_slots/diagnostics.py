@@ -4,7 +4,8 @@ Ids are replaced by stand-ins, the same for the same everywhere in one download,
 the capture in it shows `scripts/replay` the events that were seen.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from homeassistant.components.diagnostics import async_redact_data
 from homeassistant.core import HomeAssistant
@@ -109,7 +110,7 @@ def _action(action: AuditEntry) -> Json:
     }
 
 
-def _health(entry: FilamentSlotsConfigEntry) -> Json:
+def _health(entry: FilamentSlotsConfigEntry) -> Mapping[str, Any]:
     """Return the driver's health; where there is no driver, why there is none."""
     if is_loaded(entry):
         return entry.runtime_data.driver.health()

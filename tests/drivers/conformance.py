@@ -32,26 +32,13 @@ from custom_components.filament_slots.drivers.base import (
     DriverStatus,
     ErrorCode,
 )
+from custom_components.filament_slots.drivers.health import CounterValues, Health
 from custom_components.filament_slots.drivers.snapshot import Snapshot
 from custom_components.filament_slots.model import parse_event
 from tests.clock import FakeClock
 
 from .services import Surroundings
 
-HEALTH_KEYS = {
-    "driver_key",
-    "status",
-    "connected",
-    "since",
-    "last_message_at",
-    "attempts",
-    "next_retry_in",
-    "circuit",
-    "last_error",
-    "counters",
-    "versions",
-}
-COUNTERS = {"messages", "bytes", "ignored", "decode_errors", "events", "reconnects"}
 # Frames of no wire at all; a decoder passes over them.
 JUNK: tuple[dict[str, Any], ...] = (
     {},
@@ -212,8 +199,8 @@ class DriverConformance:
         """Health is there from the first moment on."""
         health = stage.driver.health()
 
-        assert health.keys() >= HEALTH_KEYS
-        assert health["counters"].keys() == COUNTERS
+        assert health.keys() == Health.__annotations__.keys()
+        assert health["counters"].keys() == CounterValues.__annotations__.keys()
         assert not any(health["counters"].values())
         assert health["driver_key"] == self.driver.driver_key
         assert health["status"] == "stopped"

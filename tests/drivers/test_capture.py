@@ -18,13 +18,13 @@ class Rig:
         self.clock.tick(wait)
         self.recorder.record(message.encode())
         if news:
-            self.recorder.keep()
+            self.recorder.mark_significant()
 
     def open(self, *messages: str) -> None:
-        self.recorder.begin()
+        self.recorder.session_started()
         for message in messages:
             self.hear(message)
-        self.recorder.opened()
+        self.recorder.full_state_recorded()
 
     @property
     def kept(self) -> list[str]:
@@ -89,7 +89,7 @@ def test_many_messages_at_once_push_the_oldest_out() -> None:
 
 def test_an_opening_without_an_end_is_cut_short() -> None:
     rig = Rig()
-    rig.recorder.begin()
+    rig.recorder.session_started()
     for number in range(100):
         rig.hear(f"{number:5}", wait=0)
     rig.hear("x", wait=11)
@@ -102,7 +102,7 @@ def test_a_message_too_large_for_it_is_left_out() -> None:
     rig = Rig()
 
     rig.hear("." * 70_000)
-    rig.recorder.keep()
+    rig.recorder.mark_significant()
 
     assert rig.kept == []
 

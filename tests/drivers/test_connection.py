@@ -9,8 +9,16 @@ from typing import Any
 
 import pytest
 
-from custom_components.filament_slots.drivers.base import DriverError, ErrorCode
-from custom_components.filament_slots.drivers.connection import Connection
+from custom_components.filament_slots.drivers.base import (
+    DriverError,
+    DriverStatus as S,
+    ErrorCode,
+)
+from custom_components.filament_slots.drivers.connection import (
+    NEXT_STATUSES,
+    Connection,
+)
+from custom_components.filament_slots.drivers.health import Health
 from tests.clock import FakeClock
 
 from .services import Surroundings
@@ -18,6 +26,24 @@ from .services import Surroundings
 REFUSED = DriverError(ErrorCode.CONNECTION_REFUSED, "the port is closed")
 LOST = DriverError(ErrorCode.CONNECTION_LOST, "closed")
 NO_ENTRY = DriverError(ErrorCode.INVALID_AUTH, "refused")
+
+# Written by hand, so that the table of the connection is not its own evidence.
+FOLLOWS = {
+    (S.STOPPED, S.STARTING),
+    (S.STARTING, S.WAITING),
+    (S.STARTING, S.RECONNECTING),
+    (S.WAITING, S.RUNNING),
+    (S.WAITING, S.RECONNECTING),
+    (S.WAITING, S.AUTH_FAILED),
+    (S.RUNNING, S.WAITING),
+    (S.RUNNING, S.RECONNECTING),
+    (S.RECONNECTING, S.WAITING),
+    (S.RECONNECTING, S.AUTH_FAILED),
+    *((active, S.STOPPING) for active in (S.STARTING, S.WAITING, S.RUNNING)),
+    (S.RECONNECTING, S.STOPPING),
+    (S.AUTH_FAILED, S.STOPPING),
+    (S.STOPPING, S.STOPPED),
+}
 
 
 class Rig:
@@ -46,8 +72,8 @@ class Rig:
         async def session() -> None:
             self.connection.connected()
             if proved:
-                self.connection.heard(b"." * 100)
-                self.connection.proved()
+                self.connection.message_received(b"." * 100)
+                self.connection.ready()
             await asyncio.Event().wait()
 
         return session
@@ -57,12 +83,13 @@ class Rig:
         await self.clock.advance()
 
     @property
-    def health(self) -> dict[str, Any]:
+    def health(self) -> Health:
         return self.connection.health()
 
     @property
-    def code(self) -> str:
-        return str(self.health["last_error"]["code"])
+    def code(self) -> str | None:
+        error = self.health["last_error"]
+        return error["code"] if error else None
 
     async def _session(self) -> None:
         self.attempts.append(self.clock.monotonic())
@@ -79,6 +106,28 @@ async def rig() -> Any:
     await rig.connection.stop()
     assert rig.clock.pending == 0
     assert rig.closed == len(rig.attempts)
+
+
+@pytest.mark.parametrize("before", S)
+@pytest.mark.parametrize("after", S)
+def test_a_status_follows_another_only_where_the_table_allows_it(
+    before: S, after: S
+) -> None:
+    connection = Rig().connection
+    connection._status = before
+
+    connection._set_status(after)
+
+    allowed = (before, after) in FOLLOWS
+    assert connection.health()["status"] == (after if allowed else before)
+    assert len(connection.health()["transitions"]) == allowed
+
+
+def test_every_status_is_in_the_table_and_all_but_one_can_be_left() -> None:
+    assert set(NEXT_STATUSES) == set(S)
+    assert [status for status, after in NEXT_STATUSES.items() if not after] == [
+        S.CONFIG_ERROR
+    ]
 
 
 async def test_it_backs_off_up_to_a_minute_and_never_gives_up(rig: Rig) -> None:
@@ -131,7 +180,7 @@ async def test_a_stream_that_stalls_is_ended_and_renewed(rig: Rig) -> None:
     await rig.start()
     for _ in range(5):
         await rig.clock.advance(59)
-        rig.connection.heard(b"." * 10)
+        rig.connection.message_received(b"." * 10)
     assert len(rig.attempts) == 1
 
     await rig.clock.advance(60)
@@ -220,8 +269,8 @@ async def test_closed_right_after_connecting_three_times_has_its_own_name(
 async def test_a_session_that_was_good_is_not_called_closed_early(rig: Rig) -> None:
     async def session() -> None:
         rig.connection.connected()
-        rig.connection.heard(b".")
-        rig.connection.proved()
+        rig.connection.message_received(b".")
+        rig.connection.ready()
         raise LOST
 
     rig.play = session
@@ -271,10 +320,11 @@ async def test_the_circuit_opens_with_the_fifth_failure_in_a_row(rig: Rig) -> No
 
     rig.play = rig.stay(proved=False)
     await rig.clock.advance(16)
-    assert rig.health["circuit"] == "half_open"
+    circuits = [rig.health["circuit"]]
+    rig.connection.ready()
+    circuits.append(rig.health["circuit"])
 
-    rig.connection.proved()
-    assert rig.health["circuit"] == "closed"
+    assert circuits == ["half_open", "closed"]
 
 
 async def test_health_says_all_there_is_and_is_json(rig: Rig) -> None:
@@ -323,8 +373,8 @@ async def test_messages_are_counted_and_change_nothing_else(rig: Rig) -> None:
     changes = rig.around.changes
 
     await rig.clock.advance(5)
-    rig.connection.heard(b"." * 50)
-    rig.connection.proved()
+    rig.connection.message_received(b"." * 50)
+    rig.connection.ready()
 
     assert rig.around.changes == changes
     assert rig.health["counters"]["messages"] == 2
@@ -350,11 +400,11 @@ async def test_a_printer_that_is_there_but_not_ready_says_why(rig: Rig) -> None:
     rig.play = rig.stay()
     await rig.start()
 
-    rig.connection.waiting()
+    rig.connection.not_ready()
     assert (rig.health["status"], rig.health["last_error"]) == ("waiting", None)
-    rig.connection.waiting(DriverError(ErrorCode.UNKNOWN, "not ready"))
+    rig.connection.not_ready(DriverError(ErrorCode.UNKNOWN, "not ready"))
     assert (rig.health["status"], rig.code) == ("waiting", "unknown")
-    rig.connection.proved()
+    rig.connection.ready()
 
     assert rig.health["status"] == "running"
 
@@ -373,8 +423,8 @@ async def test_going_is_one_warning_and_coming_back_one_info(
     await rig.clock.advance(60)
 
     assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
-        ("WARNING", "Printer is away: stream_stalled: no message arrived"),
-        ("INFO", "Printer is back"),
+        ("WARNING", "Printer is unavailable: stream_stalled: no message arrived"),
+        ("INFO", "Printer is available again"),
     ]
 
 
@@ -406,12 +456,12 @@ async def test_what_is_said_while_a_session_is_being_ended_comes_too_late(
 ) -> None:
     async def session() -> None:
         rig.connection.connected()
-        rig.connection.proved()
+        rig.connection.ready()
         try:
             await asyncio.Event().wait()
         finally:
-            rig.connection.waiting()
-            rig.connection.proved()
+            rig.connection.not_ready()
+            rig.connection.ready()
 
     rig.play = session
     await rig.start()
@@ -457,7 +507,7 @@ async def test_the_wire_is_recorded_across_sessions(rig: Rig) -> None:
     rig.play = rig.stay()
     await rig.start()
     await rig.clock.advance(30)
-    rig.connection.heard(b"later")
+    rig.connection.message_received(b"later")
 
     await rig.clock.advance(61)
 

@@ -127,7 +127,9 @@ async def test_two_kinds_of_printers_tell_of_their_spools_and_of_nothing_else(
         assert len(by_printer) == 8
         found = complaints(home_assistant)
         assert len(found) == 2, found
-        assert all(re.search(r"Printer is away: connection_", line) for line in found)
+        assert all(
+            re.search(r"Printer is unavailable: connection_", line) for line in found
+        )
         log = home_assistant.log()
         for secret in (ACCESS_CODE, klipper.moonraker.api_key, BLUE.uuid, WHITE.uuid):
             assert str(secret) not in log

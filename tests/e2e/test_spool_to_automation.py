@@ -152,7 +152,7 @@ async def test_a_printer_that_is_off_loads_with_its_slots_known(
         if entity.endswith("_connected")
     ]
     assert connected == ["off"]
-    _assert_clean(home_assistant, "Printer is away: connection_refused")
+    _assert_clean(home_assistant, "Printer is unavailable: connection_refused")
 
 
 def test_home_assistant_has_nothing_installed_but_itself_and_what_we_require() -> None:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from ulid_transform import ulid_now
 
 from ..model import StoredSlot
+from .health import Health
 from .snapshot import Snapshot
 from .timings import Timings
 
@@ -65,9 +66,9 @@ class ErrorCode(StrEnum):
 
 @dataclass(slots=True)
 class Counters:
-    """What went over the connection since the driver was started.
+    """What went over the connection since the driver was created.
 
-    ignored: messages, and parts of messages, that say nothing a decoder knows.
+    ignored: messages, and parts of messages, that the decoder does not know.
     decode_errors: messages that could not be read at all.
     """
 
@@ -75,7 +76,6 @@ class Counters:
     bytes: int = 0
     ignored: int = 0
     decode_errors: int = 0
-    events: int = 0
     reconnects: int = 0
 
 
@@ -135,17 +135,21 @@ class LoopClock:
 
 
 class EventEmitter:
-    """The driver's way out: ordered, never blocking, safe from any thread.
+    """Delivers a driver's events: in order, without blocking, from any thread.
 
-    Gives each event its id. Ids are ULIDs, so that a reader sees their order too.
+    Gives each event its id, a ULID, so that ids sort in the order of events.
+
+    emitted: the number of events so far.
     """
 
     def __init__(self, deliver: Callable[[dict[str, Any]], None]) -> None:
         """Pass each event to `deliver`, which neither blocks nor raises."""
+        self.emitted = 0
         self._deliver = deliver
 
     def emit(self, event: Mapping[str, Any]) -> None:
-        """Send a standard event on its way."""
+        """Deliver a standard event."""
+        self.emitted += 1
         self._deliver({"event_id": ulid_now(), **event})
 
 
@@ -217,8 +221,8 @@ class Driver(ABC):
         """Leave no task, thread or socket; calling it again is harmless."""
 
     @abstractmethod
-    def health(self) -> dict[str, Any]:
-        """Say how it stands: JSON-able, without secrets; never raises or blocks."""
+    def health(self) -> Health:
+        """Return the driver's health; never raises or blocks."""
 
     async def sync_state(self) -> None:
         """Ask the printer for everything again, where it can be asked."""

@@ -57,12 +57,12 @@ class Recorder:
         self._next_worth = _Worth.NOTHING
         self._forgotten = False
 
-    def begin(self) -> None:
-        """Say that a session begins, whose opening is what comes next."""
+    def session_started(self) -> None:
+        """Note that a session starts; its next messages build up the full state."""
         self._next_worth = _Worth.FIRST
 
-    def opened(self) -> None:
-        """Say that the printer has said everything."""
+    def full_state_recorded(self) -> None:
+        """Note that the session has reported the full state."""
         self._next_worth = _Worth.NOTHING
 
     def record(self, data: bytes) -> None:
@@ -82,8 +82,8 @@ class Recorder:
             if frame.worth is not _Worth.NOTHING:
                 self._remember(frame)
 
-    def keep(self) -> None:
-        """Say that the message recorded last has said something new."""
+    def mark_significant(self) -> None:
+        """Note that the last message changed the state."""
         if self._recent and self._recent[-1].worth is _Worth.NOTHING:
             self._recent[-1].worth = _Worth.NEWS
 

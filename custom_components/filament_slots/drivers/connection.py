@@ -1,37 +1,64 @@
 """The reconnect loop that every driver runs its sessions in."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import asdict
 from datetime import datetime
 import logging
-from typing import Any
+from typing import Any, Final, Literal
 
 from .base import Counters, DriverError, DriverServices, DriverStatus, ErrorCode
 from .capture import Recorder
-from .standing import Standing
+from .health import Health, LastError, Transition
+
+# Which statuses may follow each one. A driver that could not even be created has
+# `config_error`, and never a connection.
+NEXT_STATUSES: Final[Mapping[DriverStatus, frozenset[DriverStatus]]] = {
+    DriverStatus.STOPPED: frozenset({DriverStatus.STARTING}),
+    DriverStatus.STARTING: frozenset(
+        {DriverStatus.WAITING, DriverStatus.RECONNECTING, DriverStatus.STOPPING}
+    ),
+    DriverStatus.WAITING: frozenset(
+        {
+            DriverStatus.RUNNING,
+            DriverStatus.RECONNECTING,
+            DriverStatus.AUTH_FAILED,
+            DriverStatus.STOPPING,
+        }
+    ),
+    DriverStatus.RUNNING: frozenset(
+        {DriverStatus.WAITING, DriverStatus.RECONNECTING, DriverStatus.STOPPING}
+    ),
+    DriverStatus.RECONNECTING: frozenset(
+        {DriverStatus.WAITING, DriverStatus.AUTH_FAILED, DriverStatus.STOPPING}
+    ),
+    DriverStatus.AUTH_FAILED: frozenset({DriverStatus.STOPPING}),
+    DriverStatus.STOPPING: frozenset({DriverStatus.STOPPED}),
+    DriverStatus.CONFIG_ERROR: frozenset(),
+}
+_TRANSITIONS_KEPT = 50
 
 _RETRY_MAXIMUM = 60.0
 _CIRCUIT_OPENS_AT = 5
-_REFUSALS_BELIEVED_AT = 2
-_EARLY_CLOSES_BELIEVED_AT = 3
-# A session that ends this soon never was one: the printer took the connection
-# only to close it.
+_REFUSALS_CONFIRMED_AT = 2
+_EARLY_CLOSES_CONFIRMED_AT = 3
+# A session that ends within these seconds was never usable: the printer accepted the
+# connection only to close it.
 _EARLY_SECONDS = 15.0
 
 
 class Connection:
-    """Keeps one session with one printer up for as long as the driver runs.
+    """Keeps one session with one printer open for as long as the driver runs.
 
-    `session` opens the connection, stays on it until it closes and closes it behind
-    itself however it ends. On the way it says `connected()`, `heard()` for each
-    message, `proved()` once the printer has said everything, or `waiting()` when the
-    printer is there but not ready. It ends with a DriverError that says why.
+    `session` opens the connection, reads from it until it closes, and releases it
+    however it ends. Meanwhile it calls `connected()`, `message_received()` for each
+    message, and `ready()` once the printer has reported its full state, or
+    `not_ready()` when the printer answers but cannot report it yet. It ends with a
+    DriverError that names the cause.
 
-    silence: a session without a message for so many seconds has stalled and is
-    renewed.
-    first_word: the same for the first message after `connected()`: a printer that
-    never says a word is not the one that was asked for.
+    silence: seconds without a message after which a session is stalled and renewed.
+    first_message: the same for the first message after `connected()`. A printer that
+    never sends one is not the one that was asked for.
     """
 
     def __init__(
@@ -41,38 +68,40 @@ class Connection:
         services: DriverServices,
         *,
         silence: float = 60.0,
-        first_word: float = 20.0,
+        first_message: float = 20.0,
     ) -> None:
-        """Take what is needed; nothing is opened yet."""
+        """Create it stopped; nothing is opened yet."""
         self.counters = Counters()
-        self.versions: Mapping[str, Any] = {}
+        self.versions: Mapping[str, str | None] = {}
         self._driver_key = driver_key
         self._session = session
         self._services = services
         self._clock = services.clock
         self._silence = silence
-        self._first_word = first_word
+        self._first_message = first_message
         self._task: asyncio.Task[None] | None = None
 
         self.recorder = Recorder(self._clock)
-        self._standing = Standing(self._clock.now())
-        self._error: dict[str, str] | None = None
+        self._status = DriverStatus.STOPPED
+        self._since = self._clock.now()
+        self._transitions: deque[Transition] = deque(maxlen=_TRANSITIONS_KEPT)
+        self._error: LastError | None = None
         self._last_message_at: datetime | None = None
-        self._shown: tuple[object, ...] | None = None
+        self._published: tuple[object, ...] | None = None
 
-        # Of the present attempt.
+        # The current attempt.
         self._connected = False
-        self._proved = False
+        self._was_ready = False
         self._started = 0.0
-        self._heard: float | None = None
-        self._listening = asyncio.Event()
+        self._last_message: float | None = None
+        self._watching = asyncio.Event()
 
-        # Of the attempts in a row that came to nothing.
+        # The failed attempts in a row.
         self._failures = 0
         self._refusals = 0
         self._early_closes = 0
         self._retry_at: float | None = None
-        self._gone = False
+        self._unavailable = False
         self._ever_connected = False
 
     def start(self) -> None:
@@ -80,72 +109,69 @@ class Connection:
         if self._task is not None:
             return
         self._failures = self._refusals = self._early_closes = 0
-        self._show(DriverStatus.STARTING)
+        self._set_status(DriverStatus.STARTING)
         self._task = asyncio.create_task(
             self._run(), name=f"{self._driver_key} connection"
         )
 
     async def stop(self) -> None:
-        """End the session and the retrying; calling it again is harmless."""
+        """End the session and the retries; calling it again is harmless."""
         task, self._task = self._task, None
         if task is None:
             return
-        self._show(DriverStatus.STOPPING)
+        self._set_status(DriverStatus.STOPPING)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         self._retry_at = None
-        self._show(DriverStatus.STOPPED)
+        self._set_status(DriverStatus.STOPPED)
 
     def connected(self) -> None:
-        """Say that the printer took the connection."""
+        """Note that the printer accepted the connection."""
         self._connected = True
         if self._ever_connected:
             self.counters.reconnects += 1
         self._ever_connected = True
-        self._listening.set()
-        self._show(DriverStatus.WAITING)
+        self._watching.set()
+        self._set_status(DriverStatus.WAITING)
 
-    def heard(self, message: bytes) -> None:
-        """Say that a message arrived."""
+    def message_received(self, message: bytes) -> None:
+        """Count and record a message."""
         self.counters.messages += 1
         self.counters.bytes += len(message)
         self.recorder.record(message)
-        self._heard = self._clock.monotonic()
+        self._last_message = self._clock.monotonic()
         self._last_message_at = self._clock.now()
 
-    def proved(self) -> None:
-        """Say that the printer has said all there is: only now is it back.
+    def ready(self) -> None:
+        """Note that the printer has reported its full state.
 
-        A connection that is taken and then comes to nothing must keep backing off,
-        so nothing before this is held in its favour.
+        Only this ends the backoff: a connection that is accepted and then comes to
+        nothing must not be retried faster and faster.
         """
-        if not self._standing.may_become(DriverStatus.RUNNING):
+        if DriverStatus.RUNNING not in NEXT_STATUSES[self._status]:
             return
-        self.recorder.opened()
-        self._proved = True
+        self.recorder.full_state_recorded()
+        self._was_ready = True
         self._failures = self._refusals = self._early_closes = 0
-        if self._gone:
-            self._services.log.info("Printer is back")
-        self._gone = False
-        self._show(DriverStatus.RUNNING)
+        if self._unavailable:
+            self._services.log.info("Printer is available again")
+        self._unavailable = False
+        self._set_status(DriverStatus.RUNNING)
 
-    def waiting(self, error: DriverError | None = None) -> None:
-        """Say that the printer is there but not ready, and why where that is known."""
+    def not_ready(self, error: DriverError | None = None) -> None:
+        """Note that the printer answers but is not ready, with the cause if known."""
         if error is not None:
-            self._note(error)
-        self._show(DriverStatus.WAITING)
+            self._note_error(error)
+        self._set_status(DriverStatus.WAITING)
 
-    def health(self) -> dict[str, Any]:
-        """Say how it stands (docs/architecture.md "Driver contract").
-
-        `last_error` is what went wrong last; it is over when `status` is `running`.
-        Beyond it, for a report of a fault: `transitions`, the last there were.
-        """
+    def health(self, events: int = 0) -> Health:
+        """Return the health, with the number of events that the driver emitted."""
+        counters = self.counters
         return {
             "driver_key": self._driver_key,
-            "status": self._standing.status.value,
+            "status": self._status.value,
             "connected": self._connected,
-            "since": self._standing.since.isoformat(),
+            "since": self._since.isoformat(),
             "last_message_at": (
                 self._last_message_at.isoformat() if self._last_message_at else None
             ),
@@ -156,21 +182,28 @@ class Connection:
                 else None
             ),
             "circuit": self._circuit(),
-            "last_error": dict(self._error) if self._error else None,
-            "counters": asdict(self.counters),
+            "last_error": self._error,
+            "counters": {
+                "messages": counters.messages,
+                "bytes": counters.bytes,
+                "ignored": counters.ignored,
+                "decode_errors": counters.decode_errors,
+                "events": events,
+                "reconnects": counters.reconnects,
+            },
             "versions": dict(self.versions),
-            "transitions": self._standing.transitions(),
+            "transitions": list(self._transitions),
         }
 
     async def _run(self) -> None:
-        """Have one session after the other, for ever."""
+        """Run one session after the other until cancelled or refused."""
         while True:
             error = await self._attempt()
             self._failures += 1
             self._count_kinds(error)
-            if self._refusals >= _REFUSALS_BELIEVED_AT:
-                # The code was changed at the printer. Asking on would look like
-                # guessing it, and only a person can say the new one.
+            if self._refusals >= _REFUSALS_CONFIRMED_AT:
+                # The access code was changed on the printer. Further attempts would
+                # look like guessing it, and only the user can enter the new one.
                 self._fail(DriverStatus.AUTH_FAILED, error)
                 return
             delay = min(2.0 ** min(self._failures - 1, 6), _RETRY_MAXIMUM)
@@ -180,20 +213,20 @@ class Connection:
             self._retry_at = None
 
     async def _attempt(self) -> DriverError:
-        """Have one session; return why it ended."""
+        """Run one session; return why it ended."""
         self._started = self._clock.monotonic()
-        self._heard = None
-        self._proved = False
-        self._listening.clear()
-        self.recorder.begin()
+        self._last_message = None
+        self._was_ready = False
+        self._watching.clear()
+        self.recorder.session_started()
         try:
             await race(self._session(), self._watch())
         except DriverError as err:
             return err
         except Exception as err:
-            # A driver's own fault must not end the retrying either.
+            # A fault of the driver itself must not end the retries either.
             self._services.log.log(
-                logging.DEBUG if self._gone else logging.ERROR,
+                logging.DEBUG if self._unavailable else logging.ERROR,
                 "Session failed in the driver itself",
                 exc_info=True,
             )
@@ -204,69 +237,87 @@ class Connection:
 
     async def _watch(self) -> None:
         """End the session once the printer has been silent for too long."""
-        await self._listening.wait()
+        await self._watching.wait()
         connected_at = self._clock.monotonic()
         while True:
-            if self._heard is None:
-                due, code = connected_at + self._first_word, ErrorCode.SILENT_PRINTER
+            if self._last_message is None:
+                due, code = (
+                    connected_at + self._first_message,
+                    ErrorCode.SILENT_PRINTER,
+                )
             else:
-                due, code = self._heard + self._silence, ErrorCode.STREAM_STALLED
+                due, code = (
+                    self._last_message + self._silence,
+                    ErrorCode.STREAM_STALLED,
+                )
             left = due - self._clock.monotonic()
             if left <= 0:
                 raise DriverError(code, "no message arrived")
             await self._clock.sleep(left)
 
     def _count_kinds(self, error: DriverError) -> None:
-        """Count in a row what one occurrence alone does not prove."""
+        """Count the failures that one occurrence alone does not confirm."""
         refused = error.code is ErrorCode.INVALID_AUTH
         self._refusals = self._refusals + 1 if refused else 0
         closed_early = (
             error.code is ErrorCode.CONNECTION_LOST
-            and not self._proved
+            and not self._was_ready
             and self._clock.monotonic() - self._started < _EARLY_SECONDS
         )
         self._early_closes = self._early_closes + 1 if closed_early else 0
 
     def _described(self, error: DriverError) -> DriverError:
         """Name the cause that several failures in a row point to."""
-        if self._early_closes >= _EARLY_CLOSES_BELIEVED_AT:
+        if self._early_closes >= _EARLY_CLOSES_CONFIRMED_AT:
             return DriverError(ErrorCode.CLOSED_AFTER_CONNECT, error.detail)
         return error
 
-    def _circuit(self) -> str:
+    def _circuit(self) -> Literal["closed", "open", "half_open"]:
         if self._failures < _CIRCUIT_OPENS_AT:
             return "closed"
         return "open" if self._retry_at is not None else "half_open"
 
     def _fail(self, status: DriverStatus, error: DriverError) -> None:
-        if self._gone:
-            self._services.log.debug("Printer is still away: %s", error)
+        if self._unavailable:
+            self._services.log.debug("Printer is still unavailable: %s", error)
         else:
-            self._services.log.warning("Printer is away: %s", error)
-        self._gone = True
-        self._note(error)
-        self._show(status)
+            self._services.log.warning("Printer is unavailable: %s", error)
+        self._unavailable = True
+        self._note_error(error)
+        self._set_status(status)
 
-    def _note(self, error: DriverError) -> None:
+    def _note_error(self, error: DriverError) -> None:
         self._error = {
             "code": error.code.value,
             "message": error.detail,
             "at": self._clock.now().isoformat(),
         }
 
-    def _show(self, status: DriverStatus) -> None:
-        """Take on a status; tell the reader of `health()` if that says anything new."""
+    def _set_status(self, status: DriverStatus) -> None:
+        """Change the status where the table allows it; announce a change of health."""
         code = self._error["code"] if self._error else None
-        if self._standing.may_become(status):
-            over = status is DriverStatus.RUNNING
-            self._standing.become(status, self._clock.now(), None if over else code)
-        elif status is not self._standing.status:
-            # What a session says while it is being ended comes too late to be true.
-            self._services.log.debug("%s does not follow here", status)
+        if status in NEXT_STATUSES[self._status]:
+            self._status = status
+            self._since = self._clock.now()
+            self._transitions.append(
+                {
+                    "at": self._since.isoformat(),
+                    "status": status.value,
+                    "error": None if status is DriverStatus.RUNNING else code,
+                }
+            )
+        elif status is not self._status:
+            # What a session reports while it is being ended is out of date.
+            self._services.log.debug("%s may not follow %s", status, self._status)
             return
-        shown = (status, self._connected, code, self._failures >= _CIRCUIT_OPENS_AT)
-        if shown != self._shown:
-            self._shown = shown
+        published = (
+            status,
+            self._connected,
+            code,
+            self._failures >= _CIRCUIT_OPENS_AT,
+        )
+        if published != self._published:
+            self._published = published
             self._services.health_changed()
 
 
@@ -279,5 +330,5 @@ async def race(*contestants: Coroutine[Any, Any, None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    # The one named first has the better reason when several end at once.
+    # The first one listed has the better reason when several end at once.
     next(task for task in tasks if task in done).result()

@@ -13,6 +13,7 @@ from custom_components.filament_slots.drivers.base import (
     EventEmitter,
     ProbeResult,
 )
+from custom_components.filament_slots.drivers.health import Health
 from custom_components.filament_slots.drivers.snapshot import Snapshot
 
 AT = "2026-01-01T00:00:00+00:00"
@@ -50,7 +51,7 @@ class Driver(BaseDriver):
         self.started = self.stopped = self.synced = 0
         self.at_stop: Mapping[str, Any] | None = None
         self._emitter = emitter
-        self._health: dict[str, Any] = {
+        self._health: Health = {
             "driver_key": "scripted",
             "status": "stopped",
             "connected": False,
@@ -60,8 +61,16 @@ class Driver(BaseDriver):
             "next_retry_in": None,
             "circuit": "closed",
             "last_error": None,
-            "counters": {},
+            "counters": {
+                "messages": 0,
+                "bytes": 0,
+                "ignored": 0,
+                "decode_errors": 0,
+                "events": 0,
+                "reconnects": 0,
+            },
             "versions": {},
+            "transitions": [],
         }
 
     @override
@@ -76,8 +85,8 @@ class Driver(BaseDriver):
         self.show(DriverStatus.STOPPED, connected=False)
 
     @override
-    def health(self) -> dict[str, Any]:
-        return dict(self._health)
+    def health(self) -> Health:
+        return self._health.copy()
 
     @override
     async def sync_state(self) -> None:
@@ -92,13 +101,15 @@ class Driver(BaseDriver):
         **more: Any,
     ) -> None:
         """Stand as the test says, and say that it changed; from any thread."""
-        self._health |= {
-            "status": status.value,
-            "connected": (
-                status is DriverStatus.RUNNING if connected is None else connected
-            ),
-            **more,
-        }
+        self._health.update(
+            {
+                "status": status.value,
+                "connected": (
+                    status is DriverStatus.RUNNING if connected is None else connected
+                ),
+                **more,  # type: ignore[typeddict-item]
+            }
+        )
         if error is not None:
             self._health["last_error"] = {"code": error.value, "message": "", "at": AT}
         self.services.health_changed()

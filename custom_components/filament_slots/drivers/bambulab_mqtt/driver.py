@@ -8,16 +8,9 @@ import logging
 import math
 from typing import Any, ClassVar, override
 
-from ..base import (
-    Driver as BaseDriver,
-    DriverError,
-    DriverServices,
-    ErrorCode,
-    EventEmitter,
-    ProbeResult,
-)
+from ..base import DriverError, DriverServices, ErrorCode, EventEmitter, ProbeResult
+from ..connected_driver import ConnectedDriver
 from ..connection import race
-from ..link import Link
 from ..snapshot import Snapshot
 from .capture import ABOUT, as_frame
 from .config import Config
@@ -30,14 +23,15 @@ from .versions import model_by_serial
 # How long a printer may take to say its first word, and then to tell its model.
 _FIRST_WORD = 20.0
 _MODEL_WAIT = 5.0
-_SILENCE = 60.0
 
 
-class Driver(BaseDriver):
+class Driver(ConnectedDriver[Config]):
     """Reads one Bambu Lab printer over its own MQTT server."""
 
     driver_key: ClassVar[str] = "bambulab_mqtt"
     Config: ClassVar[type[Config]] = Config
+    capture_about: ClassVar[str] = ABOUT
+    capture_frame = staticmethod(as_frame)
 
     def __init__(
         self,
@@ -47,42 +41,16 @@ class Driver(BaseDriver):
         services: DriverServices,
     ) -> None:
         """Take what the driver needs; raises pydantic.ValidationError."""
-        self._config = Config.model_validate(config)
-        self._services = services
+        super().__init__(printer_id, config, emitter, services)
         self._clock = services.clock
-        self._link = Link(
-            self,
-            self._session,
-            printer_id,
-            emitter,
-            services,
-            silence=_SILENCE,
-            first_word=_FIRST_WORD,
-        )
         self._requests: Requests | None = None
         self._ask = asyncio.Event()
-
-    @override
-    async def start(self) -> None:
-        self._link.start()
-
-    @override
-    async def stop(self) -> None:
-        await self._link.stop()
-
-    @override
-    def health(self) -> dict[str, Any]:
-        return self._link.health()
 
     @override
     async def sync_state(self) -> None:
         if self._requests is not None:
             self._requests.want_everything()
             self._ask.set()
-
-    @override
-    def capture(self) -> dict[str, Any]:
-        return self._link.capture(ABOUT, as_frame)
 
     @classmethod
     @override
@@ -121,17 +89,18 @@ class Driver(BaseDriver):
             config={"certificate": shown},
         )
 
-    async def _session(self) -> None:
-        connection = self._link.connection
-        decoder = ReportDecoder(self._services.log, connection.counters)
+    @override
+    async def run_session(self) -> None:
+        connection = self.connection
+        decoder = ReportDecoder(self.services.log, connection.counters)
         requests = Requests(decoder)
 
         def take(report: bytes) -> None:
-            connection.heard(report)
+            connection.message_received(report)
             self._take(decoder, report)
 
-        async with open_session(self._config, self._services, take) as session:
-            with self._link.up():
+        async with open_session(self.config, self.services, take) as session:
+            with self.connected():
                 self._requests = requests
                 try:
                     await session.subscribe()
@@ -141,11 +110,11 @@ class Driver(BaseDriver):
 
     def _take(self, decoder: ReportDecoder, report: bytes) -> None:
         snapshot = decoder.feed(report)
-        self._link.connection.versions = decoder.versions
+        self.connection.versions = decoder.versions
         if snapshot is not None or decoder.contradiction:
             self._ask.set()
         if snapshot is not None:
-            self._link.show(snapshot)
+            self.observe(snapshot)
 
     async def _keep_asking(self, session: Session, requests: Requests) -> None:
         for request in requests.opening(self._clock.monotonic()):

@@ -5,15 +5,9 @@ from typing import Any, ClassVar, override
 
 import aiohttp
 
-from ..base import (
-    Counters,
-    Driver as BaseDriver,
-    DriverServices,
-    EventEmitter,
-    ProbeResult,
-)
+from ..base import Counters, DriverServices, EventEmitter, ProbeResult
+from ..connected_driver import ConnectedDriver
 from ..connection import race
-from ..link import Link
 from ..snapshot import Snapshot
 from ..timings import Timings
 from .capture import ABOUT, as_frame
@@ -24,12 +18,14 @@ from .session import Session
 from .state import TIMINGS, MoonrakerDecoder, frame_decoder
 
 
-class Driver(BaseDriver):
+class Driver(ConnectedDriver[Config]):
     """Reads one Klipper printer through its Moonraker."""
 
     driver_key: ClassVar[str] = "moonraker_filament"
     Config: ClassVar[type[Config]] = Config
     timings: ClassVar[Timings] = TIMINGS
+    capture_about: ClassVar[str] = ABOUT
+    capture_frame = staticmethod(as_frame)
 
     def __init__(
         self,
@@ -39,9 +35,7 @@ class Driver(BaseDriver):
         services: DriverServices,
     ) -> None:
         """Take what the driver needs; raises pydantic.ValidationError."""
-        self._config = Config.model_validate(config)
-        self._services = services
-        self._link = Link(self, self._run_session, printer_id, emitter, services)
+        super().__init__(printer_id, config, emitter, services)
         # Bare sensors keep their numbers from one session to the next.
         self._numbers = {
             slot.label: slot.slot_no
@@ -51,25 +45,9 @@ class Driver(BaseDriver):
         self._session: Session | None = None
 
     @override
-    async def start(self) -> None:
-        self._link.start()
-
-    @override
-    async def stop(self) -> None:
-        await self._link.stop()
-
-    @override
-    def health(self) -> dict[str, Any]:
-        return self._link.health()
-
-    @override
     async def sync_state(self) -> None:
         if self._session is not None:
             self._session.refresh()
-
-    @override
-    def capture(self) -> dict[str, Any]:
-        return self._link.capture(ABOUT, as_frame)
 
     @classmethod
     @override
@@ -93,23 +71,22 @@ class Driver(BaseDriver):
             await race(ask(rpc), rpc.listen())
         return found[0]
 
-    async def _run_session(self) -> None:
-        connection = self._link.connection
-        decoder = MoonrakerDecoder(
-            self._services.log, self._numbers, connection.counters
-        )
-        session = Session(decoder, self._link, self._services.clock)
+    @override
+    async def run_session(self) -> None:
+        counters = self.connection.counters
+        decoder = MoonrakerDecoder(self.services.log, self._numbers, counters)
+        session = Session(decoder, self.connection, self.observe, self.services.clock)
         async with open_rpc(
-            self._config,
-            _http(self._services),
+            self.config,
+            _http(self.services),
             session.take,
-            connection.heard,
-            connection.counters,
+            self.connection.message_received,
+            counters,
         ) as rpc:
-            with self._link.up():
+            with self.connected():
                 self._session = session
                 try:
-                    await race(rpc.listen(), session.run(rpc, self._config.instance_id))
+                    await race(rpc.listen(), session.run(rpc, self.config.instance_id))
                 finally:
                     self._session = None
 

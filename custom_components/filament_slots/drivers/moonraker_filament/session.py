@@ -4,10 +4,12 @@ The decoder says what is missing; this asks for it, for as long as it is.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from ..base import Clock, DriverError, ErrorCode
-from ..link import Link
+from ..connection import Connection
+from ..snapshot import Snapshot
 from .identity import greet, read_instance_id
 from .jsonrpc import Frame, JsonRpc, Refusal, RpcError
 from .state import Ask, MoonrakerDecoder
@@ -40,12 +42,14 @@ class Session:
     def __init__(
         self,
         decoder: MoonrakerDecoder,
-        link: Link,
+        connection: Connection,
+        observe: Callable[[Snapshot], None],
         clock: Clock,
     ) -> None:
         """Be ready to take what arrives; nothing is asked before run()."""
         self._decoder = decoder
-        self._link = link
+        self._connection = connection
+        self._observe = observe
         self._clock = clock
         self._news = asyncio.Event()
         self._asked: Ask | None = None
@@ -59,8 +63,8 @@ class Session:
         """Take in a notification, or an answer."""
         snapshot = self._decoder.feed(message)
         if snapshot is not None:
-            self._tell_standing()
-            self._link.show(snapshot)
+            self._update_connection()
+            self._observe(snapshot)
         if self._decoder.ask != self._asked:
             self._news.set()
 
@@ -77,7 +81,7 @@ class Session:
         await self._introduce(rpc, instance_id)
         while True:
             self._news.clear()
-            self._tell_standing()
+            self._update_connection()
             ask = self._asked = self._decoder.ask
             if self._refresh and ask is None:
                 self._refresh = False
@@ -138,20 +142,21 @@ class Session:
         snapshot = self._decoder.snapshot
         return snapshot is not None and not snapshot.frozen
 
-    def _tell_standing(self) -> None:
-        """Tell the connection who the printer is, or why it is not ready."""
-        connection = self._link.connection
+    def _update_connection(self) -> None:
+        """Pass the printer's versions to the connection, or why it is not ready."""
         if self._live:
             self._unready_since = None
             self._trouble = None
-            connection.versions = self._versions | {"system": self._decoder.system}
+            self._connection.versions = self._versions | {
+                "system": self._decoder.system
+            }
             return
         if self._unready_since is None:
             self._unready_since = self._clock.monotonic()
         trouble = self._find_trouble(self._clock.monotonic() - self._unready_since)
         if trouble is None or trouble is not self._trouble:
             self._trouble = trouble
-            connection.waiting(
+            self._connection.not_ready(
                 DriverError(trouble, "Klippy is not ready") if trouble else None
             )
 

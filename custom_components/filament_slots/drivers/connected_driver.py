@@ -1,0 +1,106 @@
+"""The base class of drivers: a connection that is kept open, and the slot tracker."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, cast, override
+
+from pydantic import BaseModel
+
+from .base import Driver, DriverServices, EventEmitter
+from .connection import Connection
+from .health import Health
+from .snapshot import Snapshot
+from .tracking.tracker import SlotTracker
+
+
+class ConnectedDriver[ConfigT: BaseModel](Driver):
+    """Starts, stops, retries, measures and records the sessions of one printer.
+
+    A subclass defines `run_session()`, a decoder and `probe()`.
+
+    silence, first_message: see Connection.
+    capture_about: the description that a capture carries.
+    """
+
+    silence: ClassVar[float] = 60.0
+    first_message: ClassVar[float] = 20.0
+    capture_about: ClassVar[str] = "The last minutes of a printer."
+
+    @override
+    def __init__(
+        self,
+        printer_id: int,
+        config: Mapping[str, Any],
+        emitter: EventEmitter,
+        services: DriverServices,
+    ) -> None:
+        self.config = cast(ConfigT, self.Config.model_validate(config))
+        self.services = services
+        self.connection = Connection(
+            self.driver_key,
+            self.run_session,
+            services,
+            silence=self.silence,
+            first_message=self.first_message,
+        )
+        self._emitter = emitter
+        self._tracker = SlotTracker(
+            printer_id,
+            emitter,
+            services.clock,
+            services.stored,
+            services.last_seen,
+            services.timings or self.timings,
+        )
+
+    @abstractmethod
+    async def run_session(self) -> None:
+        """Connect and read until the connection ends; see Connection.
+
+        Reads within `connected()`, and calls `connection.message_received()` for each
+        message and `observe()` for each new snapshot.
+        """
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Mark the connection as open; at its end the tracker stops concluding."""
+        self.connection.connected()
+        try:
+            yield
+        finally:
+            self._tracker.disconnected()
+
+    def observe(self, snapshot: Snapshot) -> None:
+        """Pass the snapshot that the last message led to to the tracker."""
+        self.connection.recorder.mark_significant()
+        self._tracker.observe(snapshot)
+        if snapshot.complete and not snapshot.frozen:
+            self.connection.ready()
+
+    @override
+    async def start(self) -> None:
+        self.connection.start()
+
+    @override
+    async def stop(self) -> None:
+        await self.connection.stop()
+        self._tracker.stop()
+
+    @override
+    def health(self) -> Health:
+        return self.connection.health(self._emitter.emitted)
+
+    @override
+    def capture(self) -> dict[str, Any]:
+        return self.connection.recorder.capture(
+            self.driver_key, self.capture_about, self.capture_frame
+        )
+
+    @staticmethod
+    def capture_frame(message: Any) -> Mapping[str, Any] | None:
+        """Return a JSON message as the frame that `frame_decoder()` reads.
+
+        None leaves the message out. Overridden where messages hold private data.
+        """
+        return {"payload": message}

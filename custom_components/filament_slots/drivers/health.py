@@ -1,0 +1,56 @@
+"""The health of a driver: the JSON-able dictionary that `Driver.health()` returns."""
+
+from typing import Literal, TypedDict
+
+
+class LastError(TypedDict):
+    """The last failure: an ErrorCode, its detail for the log, and when (ISO 8601)."""
+
+    code: str
+    message: str
+    at: str
+
+
+class CounterValues(TypedDict):
+    """What went over the connection since the driver was created; see Counters."""
+
+    messages: int
+    bytes: int
+    ignored: int
+    decode_errors: int
+    events: int
+    reconnects: int
+
+
+class Transition(TypedDict):
+    """A change of status; `error` is the code of its cause, None where it has none."""
+
+    at: str
+    status: str
+    error: str | None
+
+
+class Health(TypedDict):
+    """How a driver and its connection are doing. It holds no secrets.
+
+    status: a DriverStatus, and since when.
+    attempts: failed attempts in a row; next_retry_in: seconds until the next one.
+    circuit: "closed" up to the fourth failed attempt in a row; after that "open" while
+    waiting for the next attempt and "half_open" during it.
+    last_error: kept after recovery; it is over once `status` is `running`.
+    versions: what the printer reports about itself: model, firmware, system.
+    transitions: the last 50, oldest first.
+    """
+
+    driver_key: str
+    status: str
+    connected: bool
+    since: str
+    last_message_at: str | None
+    attempts: int
+    next_retry_in: float | None
+    circuit: Literal["closed", "open", "half_open"]
+    last_error: LastError | None
+    counters: CounterValues
+    versions: dict[str, str | None]
+    transitions: list[Transition]
