@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import Event, HomeAssistant, State, callback
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.filament_slots.const import DOMAIN
@@ -66,14 +67,14 @@ async def async_set_up(hass: HomeAssistant, entry: MockConfigEntry) -> ScriptedD
     return driver_of(entry)
 
 
-def driver_of(entry: MockConfigEntry) -> ScriptedDriver:
+def driver_of(entry: ConfigEntry[Any]) -> ScriptedDriver:
     """Return the driver of a loaded entry."""
     coordinator: SlotCoordinator = entry.runtime_data
     return coordinator.driver  # type: ignore[return-value]
 
 
 async def async_deliver(
-    hass: HomeAssistant, entry: MockConfigEntry, *events: Any
+    hass: HomeAssistant, entry: ConfigEntry[Any], *events: Any
 ) -> None:
     """Let the driver emit the events, and wait until everybody has heard of them."""
     driver = driver_of(entry)
@@ -100,6 +101,13 @@ def async_capture_spool_events(
     for event_type in event_types or EventType:
         hass.bus.async_listen(f"{DOMAIN}_{event_type}", capture)
     return captured
+
+
+def entity_state(hass: HomeAssistant, entity_id: str) -> State:
+    """Return the state of an entity that has one."""
+    state = hass.states.get(entity_id)
+    assert state is not None
+    return state
 
 
 async def async_show(

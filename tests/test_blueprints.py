@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import Mock
 from urllib.parse import urlencode
 
-from homeassistant.components.automation import DOMAIN as AUTOMATION
+from homeassistant.components.automation.const import DOMAIN as AUTOMATION
 from homeassistant.components.blueprint.models import Blueprint
 from homeassistant.components.blueprint.schemas import BLUEPRINT_SCHEMA
 from homeassistant.config_entries import ConfigEntryState
@@ -550,10 +550,10 @@ async def test_the_answer_is_assigned_to_the_slot(
 
     await _answer(hass, f"filament_slots|automation.made|{slot}|{button}", text)
 
-    answer = await hass.services.async_call(
+    answer: Any = await hass.services.async_call(
         DOMAIN, "get_slots", {"device_id": slot}, blocking=True, return_response=True
     )
-    (shown,) = answer["slots"]  # type: ignore[index,union-attr]
+    (shown,) = answer["slots"]
     assert shown["assigned_external_id"] == external_id
     assert shown["assigned_label"] == label
 

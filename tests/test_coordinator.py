@@ -24,6 +24,7 @@ from .common import (
     async_deliver,
     async_set_up,
     async_show,
+    entity_state,
     make_entry,
     spool_event,
     state,
@@ -130,8 +131,8 @@ async def test_an_automation_on_the_bus_sees_the_new_state(
     def look(_: Event[Any]) -> None:
         seen.append(
             (
-                hass.states.get(STATUS_3).state,
-                hass.states.get(EVENT_3).attributes["event_type"],
+                entity_state(hass, STATUS_3).state,
+                entity_state(hass, EVENT_3).attributes["event_type"],
             )
         )
 
@@ -151,7 +152,7 @@ async def test_ams_state_is_no_news(
     await async_deliver(hass, entry, state())
 
     assert on_the_bus == []
-    assert hass.states.get(STATUS_3).state == "empty"
+    assert entity_state(hass, STATUS_3).state == "empty"
 
 
 async def test_events_wait_in_order_until_home_assistant_has_started(
@@ -170,8 +171,8 @@ async def test_events_wait_in_order_until_home_assistant_has_started(
     )
 
     assert on_the_bus == []
-    assert hass.states.get(STATUS_3).state == "unidentified"
-    assert hass.states.get(EVENT_3).state == "unknown"
+    assert entity_state(hass, STATUS_3).state == "unidentified"
+    assert entity_state(hass, EVENT_3).state == "unknown"
 
     hass.set_state(CoreState.running)
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
@@ -182,7 +183,9 @@ async def test_events_wait_in_order_until_home_assistant_has_started(
         "spool_inserted",
         "unknown_spool_detected",
     ]
-    assert hass.states.get(EVENT_3).attributes["event_type"] == "unknown_spool_detected"
+    assert (
+        entity_state(hass, EVENT_3).attributes["event_type"] == "unknown_spool_detected"
+    )
 
     await async_deliver(hass, entry, spool_event("spool_removed", 3))
     assert on_the_bus[-1].data["event_type"] == "spool_removed"
@@ -229,7 +232,7 @@ async def test_events_and_health_may_come_from_any_thread(
     await async_deliver(hass, entry)
 
     assert len(on_the_bus) == 1
-    assert hass.states.get("binary_sensor.x1c_connected").state == "on"
+    assert entity_state(hass, "binary_sensor.x1c_connected").state == "on"
 
 
 async def test_two_printers_do_not_hear_of_each_other(
@@ -244,7 +247,7 @@ async def test_two_printers_do_not_hear_of_each_other(
     await async_deliver(hass, second, spool_event("spool_inserted", 3))
 
     assert [event.data["entry_id"] for event in on_the_bus] == [second.entry_id]
-    assert hass.states.get(STATUS_3).state == "empty"
+    assert entity_state(hass, STATUS_3).state == "empty"
 
 
 async def test_a_refused_code_asks_for_a_new_one_once(hass: HomeAssistant) -> None:

@@ -87,7 +87,7 @@ async def entry(hass: HomeAssistant, scripted_driver: None) -> MockConfigEntry:
 async def test_a_download_holds_everything_and_no_secret(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, entry: MockConfigEntry
 ) -> None:
-    told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
     text = json.dumps(told)
     assert not {secret for secret in ABSENT if secret in text}
@@ -127,7 +127,7 @@ async def test_a_download_holds_everything_and_no_secret(
 async def test_it_tells_how_events_fare(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, entry: MockConfigEntry
 ) -> None:
-    told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
     pipeline = told["pipeline"]
     assert (pipeline["stored"], pipeline["failed"], pipeline["queue_depth"]) == (
@@ -171,7 +171,7 @@ async def test_it_tells_who_changed_what_and_nothing_of_other_printers(
             context=context,
         )
 
-    told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
     text = json.dumps(told)
     secrets = {*ABSENT, "87654321", serial, spool[9:], "Agatha", "/secret"}
@@ -191,7 +191,7 @@ async def test_an_audit_that_cannot_be_read_costs_nothing_else(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, entry: MockConfigEntry
 ) -> None:
     with patch.object(Store, "read", side_effect=StoreError(Problem.IO_ERROR)):
-        told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+        told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
     assert told["audit"] is None
     assert told["pipeline"]["stored"] == 1
@@ -208,7 +208,7 @@ async def test_the_log_is_kept_at_every_level_and_masked(
     log.debug("Line %d", 1)
     log.warning("Line 2 of 100%")
 
-    told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
     lines = [line.split(" ", 1)[1] for line in told["log"]]
     assert lines == [
@@ -234,7 +234,7 @@ async def test_a_unit_and_a_slot_are_told_of_alone(
 ) -> None:
     async def places(*parts: str) -> tuple[list[int], list[tuple[int | None, int]]]:
         device = _device(hass, entry, *parts)
-        told = await get_diagnostics_for_device(hass, hass_client, entry, device)
+        told: Any = await get_diagnostics_for_device(hass, hass_client, entry, device)
         assert told["health"]["status"] == "stopped"
         printer = told["printer"]
         return (
@@ -256,7 +256,7 @@ async def test_an_entry_that_cannot_work_says_why(
     entry.add_to_hass(hass)
     assert not await hass.config_entries.async_setup(entry.entry_id)
 
-    told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
     assert told["health"]["status"] == "config_error"
     assert told["health"]["last_error"]["code"] == "invalid_config"
@@ -290,7 +290,7 @@ async def test_a_replay_of_the_capture_shows_the_events_that_were_seen(
     await bambu.play(bambu.hardware.insert(1, 3, WHITE), speed=20)
     await until(lambda: inserted)
 
-    told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
     capture = told["capture"]
     text = json.dumps(told)
@@ -324,7 +324,7 @@ async def test_health_tells_how_the_driver_came_to_stand_as_it_does(
 ) -> None:
     _, entry = printer
 
-    told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
     assert [change["status"] for change in told["health"]["transitions"]] == [
         "starting",
@@ -362,7 +362,7 @@ async def test_a_klipper_printer_has_a_capture_too(
             )
         )
 
-        told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+        told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
         await hass.config_entries.async_unload(entry.entry_id)
 
     assert "secret" not in json.dumps(told["capture"])

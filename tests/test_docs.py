@@ -7,8 +7,8 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from homeassistant.components.automation import DOMAIN as AUTOMATION
-from homeassistant.components.script import DOMAIN as SCRIPT
+from homeassistant.components.automation.const import DOMAIN as AUTOMATION
+from homeassistant.components.script.const import DOMAIN as SCRIPT
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import area_registry as ar, device_registry as dr
 from homeassistant.helpers.template import Template, is_template_string

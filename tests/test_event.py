@@ -111,9 +111,9 @@ async def test_events_at_the_same_moment_are_all_told(
     )
 
     assert [
-        change.data["new_state"].attributes["event_type"]
+        new.attributes["event_type"]
         for change in changes
-        if change.data["entity_id"] == SLOT_3
+        if (new := change.data["new_state"]) and new.entity_id == SLOT_3
     ] == ["spool_inserted", "unknown_spool_detected", "spool_removed"]
 
 

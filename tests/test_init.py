@@ -37,6 +37,7 @@ from .common import (
     async_set_up,
     async_show,
     driver_of,
+    entity_state,
     make_entry,
     slot_state,
     spool_event,
@@ -48,6 +49,11 @@ pytestmark = pytest.mark.usefixtures("scripted_driver")
 
 OTHER_SERIAL = "00M09A000000002"
 SLOT_1 = "sensor.x1c_ams_a_slot_a1_status"
+
+
+def _state(entry: MockConfigEntry) -> ConfigEntryState:
+    """Return the state the entry is in now."""
+    return entry.state
 
 
 def _database(hass: HomeAssistant) -> Path:
@@ -79,7 +85,7 @@ async def test_an_entry_loads_with_the_printer_off(hass: HomeAssistant) -> None:
     assert driver.started == 1
     assert driver.config.serial == SERIAL
     assert driver.config.certificate == "certificate"
-    assert hass.states.get("binary_sensor.x1c_connected").state == "off"
+    assert entity_state(hass, "binary_sensor.x1c_connected").state == "off"
 
 
 async def test_an_entry_is_set_up_in_less_than_100_ms(hass: HomeAssistant) -> None:
@@ -110,7 +116,7 @@ async def test_the_driver_starts_when_all_that_listens_is_there(
     seen = []
 
     async def note_states(_: Any) -> None:
-        seen.append(hass.states.get(SLOT_1).state)
+        seen.append(entity_state(hass, SLOT_1).state)
 
     with patch(
         "custom_components.filament_slots.drivers.scripted.driver.Driver.start",
@@ -136,7 +142,7 @@ async def test_the_driver_and_the_entities_begin_with_what_is_stored(
     assert set(stored) == {*((UNIT_SERIAL, slot) for slot in range(1, 5)), (None, 1)}
     assert stored[UNIT_SERIAL, 1].identifiers.rfid_uid == TAG["rfid_uid"]
     assert driver.services.last_seen is not None
-    assert hass.states.get(SLOT_1).state == "identified"
+    assert entity_state(hass, SLOT_1).state == "identified"
 
 
 async def test_reloading_leaves_nothing_behind(hass: HomeAssistant) -> None:
@@ -188,7 +194,7 @@ async def test_what_a_driver_says_last_is_stored_and_told(hass: HomeAssistant) -
 
     assert len(removed) == 1
     assert await async_set_up(hass, entry)
-    assert hass.states.get(SLOT_1).state == "empty"
+    assert entity_state(hass, SLOT_1).state == "empty"
 
 
 async def test_stopping_home_assistant_stops_drivers_and_closes_the_store(
@@ -246,7 +252,8 @@ async def test_the_store_is_never_opened_on_the_event_loop(
 
     def note_thread(*args: Any, **kwargs: Any) -> sqlite3.Connection:
         threads.append(threading.get_ident())
-        return connect(*args, **kwargs)
+        db: sqlite3.Connection = connect(*args, **kwargs)
+        return db
 
     monkeypatch.setattr(sqlite3, "connect", note_thread)
     entry = make_entry()
@@ -288,7 +295,7 @@ async def test_a_removed_printer_finds_its_history_when_it_comes_back(
     driver = await async_set_up(hass, again)
     assert driver.printer_id == printer_id
     assert _rows(hass, "SELECT is_active, deleted_at FROM printers") == [(1, None)]
-    assert hass.states.get(SLOT_1).state == "identified"
+    assert entity_state(hass, SLOT_1).state == "identified"
 
 
 # What keeps an entry from loading.
@@ -374,12 +381,12 @@ async def test_a_store_that_cannot_be_opened_is_tried_again(
 
     assert not await hass.config_entries.async_setup(entry.entry_id)
 
-    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert _state(entry) is ConfigEntryState.SETUP_RETRY
     assert entry.error_reason_translation_key == "store_failed"
 
     path.rmdir()
     assert await hass.config_entries.async_reload(entry.entry_id)
-    assert entry.state is ConfigEntryState.LOADED
+    assert _state(entry) is ConfigEntryState.LOADED
 
 
 async def test_a_platform_that_fails_leaves_nothing_running(
@@ -470,8 +477,8 @@ async def test_new_units_and_slots_appear_without_a_reload(
         hass, entry, state(unit_state(), unit_state(2, serial="NEW", label="B"))
     )
 
-    assert hass.states.get("sensor.x1c_ams_a_slot_a2_status").state == "unidentified"
-    assert hass.states.get("sensor.x1c_ams_b_slot_a1_status").state == "identified"
+    assert entity_state(hass, "sensor.x1c_ams_a_slot_a2_status").state == "unidentified"
+    assert entity_state(hass, "sensor.x1c_ams_b_slot_a1_status").state == "identified"
 
 
 async def test_a_unit_that_moves_keeps_its_devices_and_entities(
@@ -520,6 +527,7 @@ async def test_only_a_unit_that_is_away_can_be_removed(
     unit = _unit_device(hass, entry)
     [slot, *_] = dr.async_entries_for_parent_device(registry, unit.id)
 
+    assert unit.via_device_id is not None
     for device_id in (unit.via_device_id, unit.id, slot.id):
         assert not await _remove_device(hass, hass_ws_client, device_id)
 
@@ -559,7 +567,7 @@ async def test_a_removed_unit_stays_away_until_it_is_back(
 
     await async_deliver(hass, entry, state())
     assert len(_tree(hass, entry)["X1C AMS A"]) == 4
-    assert hass.states.get(SLOT_1).state == "identified"
+    assert entity_state(hass, SLOT_1).state == "identified"
 
 
 # Versions of the entry, and what its owner has set.

@@ -26,7 +26,7 @@ from custom_components.filament_slots.model import (
 
 SCHEMA = Path(__file__).parent.parent / "docs" / "standard-event.schema.json"
 
-SPOOL = {
+SPOOL: dict[str, Any] = {
     "event_type": "spool_inserted",
     "event_at": "2026-01-01T12:00:00+02:00",
     "printer_id": 1,
@@ -39,7 +39,7 @@ SPOOL = {
     "meta": {"source": "live", "filament": {"material": "PLA"}},
     "event_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV",
 }
-STATE = {
+STATE: dict[str, Any] = {
     "event_type": "ams_state",
     "event_at": "2026-01-01T12:00:00Z",
     "printer_id": 1,
@@ -74,9 +74,9 @@ STATE = {
 
 def changed(event: dict[str, Any], path: str, value: object) -> dict[str, Any]:
     """Return a copy with one value changed; `...` takes the key out."""
-    copy = json.loads(json.dumps(event))
+    copy: dict[str, Any] = json.loads(json.dumps(event))
     *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
-    target = copy
+    target: Any = copy
     for part in way:
         target = target[part]
     if value is ...:

@@ -27,6 +27,7 @@ from .common import (
     async_deliver,
     async_set_up,
     async_show,
+    entity_state,
     make_entry,
     slot_state,
     spool_event,
@@ -175,14 +176,14 @@ def test_the_name_of_a_filament(slot: StoredSlot, name: str | None) -> None:
 async def test_slots_stay_and_show_their_age_while_the_printer_is_off(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    found = hass.states.get(f"{SLOT_1}_filament")
+    found = entity_state(hass, f"{SLOT_1}_filament")
     assert found.attributes["last_seen"] is None
 
     await async_show(
         hass, entry, DriverStatus.RECONNECTING, error=ErrorCode.CONNECTION_TIMEOUT
     )
 
-    found = hass.states.get(f"{SLOT_1}_filament")
+    found = entity_state(hass, f"{SLOT_1}_filament")
     assert found.state == "PLA Basic"
     assert found.attributes["last_seen"] == datetime.fromisoformat(HEARD)
     assert _state(hass, f"{SLOT_1}_status") == "identified"
@@ -226,12 +227,12 @@ async def test_the_driver_status_names_what_is_in_the_way(
     await async_show(
         hass, entry, DriverStatus.RECONNECTING, error=ErrorCode.HOST_NOT_FOUND
     )
-    found = hass.states.get("sensor.x1c_driver_status")
+    found = entity_state(hass, "sensor.x1c_driver_status")
     assert found.state == "reconnecting"
     assert found.attributes["error"] == "host_not_found"
 
     await async_show(hass, entry, DriverStatus.RUNNING)
-    found = hass.states.get("sensor.x1c_driver_status")
+    found = entity_state(hass, "sensor.x1c_driver_status")
     assert found.state == "running"
     assert found.attributes["error"] is None
 

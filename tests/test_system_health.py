@@ -124,9 +124,7 @@ async def test_it_works_without_any_printer_loaded(hass: HomeAssistant) -> None:
     entry = make_entry()
     await async_set_up(hass, entry)
     await hass.config_entries.async_unload(entry.entry_id)
-    await hass.async_add_executor_job(
-        hass.data[DOMAIN].path.unlink  # type: ignore[index]
-    )
+    await hass.async_add_executor_job(hass.data[DOMAIN].path.unlink)
 
     assert await _info(hass) == {
         "printers_connected": "0/1",

@@ -7,6 +7,7 @@ from pathlib import Path
 import re
 from typing import Any
 
+from homeassistant.helpers.entity import EntityDescription
 import pytest
 
 from custom_components.filament_slots import binary_sensor, button, event, sensor
@@ -30,7 +31,7 @@ LANGUAGES = ("en", "de")
 # A flow ends there where its driver is gone.
 DRIVER_ABORTS = {"driver_broken", "unknown_driver"}
 
-DESCRIPTIONS = [
+DESCRIPTIONS: list[tuple[str, EntityDescription]] = [
     *(("binary_sensor", shows) for shows in binary_sensor.SLOT_SENSORS),
     ("binary_sensor", binary_sensor.UNIT_CONNECTED),
     ("binary_sensor", binary_sensor.PRINTER_CONNECTED),

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from homeassistant.components.automation import DOMAIN as AUTOMATION
+from homeassistant.components.automation.const import DOMAIN as AUTOMATION
 from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.core import Context, CoreState, HomeAssistant, callback
 from homeassistant.helpers import (

@@ -1,6 +1,6 @@
 """What dashboards and scripts are told over the websocket."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from datetime import datetime
 import sqlite3
@@ -93,9 +93,7 @@ class Browser:
 
 
 @pytest.fixture
-async def browser(
-    hass: HomeAssistant, hass_ws_client: WebSocketGenerator
-) -> AsyncIterator[Browser]:
+async def browser(hass: HomeAssistant, hass_ws_client: WebSocketGenerator) -> Browser:
     """A browser whose user is an administrator."""
     assert await async_setup_component(hass, DOMAIN, {})
     return Browser(await hass_ws_client(hass))
@@ -452,7 +450,7 @@ async def test_a_change_is_told_after_its_commit(
     await browser.subscribe()
     found: list[int] = []
     path = hass.config.path(".storage", DOMAIN, f"{DOMAIN}.db")
-    send = ActiveConnection.send_message
+    send = vars(ActiveConnection)["send_message"]
 
     def look(self: ActiveConnection, message: Any) -> None:
         found.append(_stored(path))

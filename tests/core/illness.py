@@ -73,13 +73,13 @@ class _Refused(Illness):
     def fall(self) -> None:
         def refuse(*args: Any) -> Any:
             err = sqlite3.OperationalError("refused")
-            err.sqlite_errorcode = self.code  # type: ignore[misc]
+            err.sqlite_errorcode = self.code
             raise err
 
         def refuse_opening(path: Path) -> Any:
             raise self.reason
 
-        self.patches = [
+        self.patches: list[Any] = [
             patch.object(writer, "run_all", refuse),
             patch.object(writer, "open_database", refuse_opening),
         ]

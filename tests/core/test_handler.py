@@ -413,11 +413,14 @@ async def test_events_of_one_printer_are_told_in_their_order(
         for number, event_id in enumerate(ids)
     ]
     events[500] = {"printer_id": 1}
+
+    def put_all() -> None:
+        for event in events:
+            handler.put(event)
+
     poison = failing(times=2, event_id="E700")
     with poison:
-        thread = threading.Thread(
-            target=lambda: [handler.put(event) for event in events]
-        )
+        thread = threading.Thread(target=put_all)
         thread.start()
         await asyncio.to_thread(thread.join)
         await handler.drain(1)
@@ -494,6 +497,8 @@ async def test_an_event_that_cannot_be_stored_is_told_unstored_and_never_stops_t
     assert (failed.outcome, failed.attempts, failed.printer_id) == ("failed", 4, 1)
     assert failed.reason == "IntegrityError: no luck"
     assert failed.payload["event_id"] == "X"
+    assert failed.first_at is not None
+    assert failed.last_at is not None
     assert (failed.last_at - failed.first_at).total_seconds() >= 0.7
     stored = await count(store, "slot_events")
     assert stored == 2
@@ -523,7 +528,11 @@ async def test_a_listener_that_fails_stops_nobody(
     handler: EventHandler, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither the others nor the handler."""
-    handler.subscribe(1, lambda event, slots: 1 / 0)
+
+    def fail(event: Any, slots: Any) -> None:
+        raise ZeroDivisionError
+
+    handler.subscribe(1, fail)
     listener = Listener(handler)
     assert await handler.handle_printer_event(inserted(1, 1)) is Outcome.STORED
     assert len(listener.heard) == 1

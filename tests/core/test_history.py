@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 import itertools
 from pathlib import Path
 import re
@@ -33,6 +34,11 @@ from .conftest import (
     unit,
     unknown,
 )
+
+
+def _plan(db: sqlite3.Connection, query: str, parameters: Any) -> list[str]:
+    """Return the steps of SQLite's plan for a query."""
+    return [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {query}", parameters)]
 
 
 def at(second: int) -> datetime:
@@ -283,11 +289,7 @@ async def test_every_query_uses_an_index(filled: Store) -> None:
         query, parameters = events_query(
             one, limit=10, cursor=cursor, newest_first=newest_first
         )
-        plan = await filled.read(
-            lambda db, query=query, parameters=parameters: [
-                row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {query}", parameters)
-            ]
-        )
+        plan = await filled.read(partial(_plan, query=query, parameters=parameters))
         scans = [
             step for step in plan if re.match(r"SCAN (?!page|e$|\(subquery)", step)
         ]

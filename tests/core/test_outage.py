@@ -16,8 +16,10 @@ import pytest
 
 from custom_components.filament_slots.core import event_jobs
 from custom_components.filament_slots.core.engine import writer
+from custom_components.filament_slots.core.engine.database_file import check_present
 from custom_components.filament_slots.core.engine.errors import StoreError, StoreState
 from custom_components.filament_slots.core.engine.store import Store
+from custom_components.filament_slots.core.engine.transactions import run_all
 from custom_components.filament_slots.core.event_jobs import Outcome
 from custom_components.filament_slots.core.expectations import Assigned, Expectation
 from custom_components.filament_slots.core.handler import EventHandler
@@ -271,13 +273,13 @@ async def test_a_commit_that_worked_but_was_reported_as_failed_is_told_once(
 ) -> None:
     """The row is there, so the next try must neither write it again nor be silent."""
     told = Told(handler)
-    run_all, broken = writer.run_all, [1]
+    broken = [1]
 
     def lie(*args: Any) -> Any:
         result = run_all(*args)
         if broken and broken.pop():
             err = sqlite3.OperationalError("disk I/O error")
-            err.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC  # type: ignore[misc]
+            err.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
             for attempt in reversed(result[0]):
                 attempt.job.undo()
             raise err
@@ -294,12 +296,12 @@ async def test_a_commit_that_worked_but_was_reported_as_failed_is_told_once(
 @contextmanager
 def misreported() -> Iterator[None]:
     """Let the file look unreachable just after the next commit, which worked."""
-    check, broken = writer.check_present, [OSError(errno.EIO, "stale handle")]
+    broken = [OSError(errno.EIO, "stale handle")]
 
     def lie(*args: Any) -> int:
         if broken:
             raise broken.pop()
-        return check(*args)
+        return check_present(*args)
 
     with patch.object(writer, "check_present", lie):
         yield
@@ -352,7 +354,7 @@ async def test_an_event_whose_commit_was_misreported_is_told_as_it_was_written(
         )
         raise OSError(errno.EIO, "stale handle")
 
-    healthy = patch.object(writer, "check_present", writer.check_present)
+    healthy = patch.object(writer, "check_present", check_present)
     for event in (inserted(1, 2), inserted(1, 3, tag="A")):
         with patch.object(writer, "check_present", lie):
             await handler.handle_printer_event(event)
@@ -450,7 +452,7 @@ async def test_a_late_event_whose_commit_was_misreported_is_there_once(
     handler: EventHandler, store: Store, path: Path
 ) -> None:
     """As with every other."""
-    run_all, broken = writer.run_all, [1]
+    broken = [1]
 
     def lie(db: Any, batch: Any) -> Any:
         result = run_all(db, batch)

@@ -15,6 +15,7 @@ from custom_components.filament_slots.core.slot_state import (
 )
 from custom_components.filament_slots.model import (
     NO_IDENTIFIERS,
+    AmsStateEvent,
     Filament,
     Identifiers,
     parse_event,
@@ -27,7 +28,8 @@ def play(
     *events: dict[str, Any], slots: PrinterSlots | None = None
 ) -> tuple[PrinterSlots, tuple[Row, ...]]:
     """Return the slots after all events and the rows of the last one."""
-    slots, rows = slots or PrinterSlots(), ()
+    slots = slots or PrinterSlots()
+    rows: tuple[Row, ...] = ()
     for event in events:
         slots, rows = apply(slots, parse_event(event))
     return slots, rows
@@ -274,7 +276,12 @@ def test_a_picture_makes_history_only_where_content_differs(
 ) -> None:
     """What is left, what is active and labels are current state alone."""
     filament = {"material": "PLA", "remaining_percent": 50}
-    full = {"present": True, "tag": "A", "filament": filament, "active": True}
+    full: dict[str, Any] = {
+        "present": True,
+        "tag": "A",
+        "filament": filament,
+        "active": True,
+    }
     before, _ = play(state(unit(1, slot(1, **full), slot(2, **full))))
     if "identifiers" in more:
         full.pop("tag")
@@ -306,6 +313,7 @@ def test_a_picture_in_history_names_only_the_slots_that_differ() -> None:
     )
     (row,) = [row for row in rows if isinstance(row, EventRow)]
     assert list(row.spools) == [("u1", 2)]
+    assert isinstance(row.event, AmsStateEvent)
     assert [[s.slot_no for s in u.slots] for u in row.event.ams_units] == [[2]]
     assert row.event.direct_slots == ()
 
@@ -317,7 +325,9 @@ def test_what_is_said_of_a_unit_is_current_state_alone() -> None:
         state(unit(1, slot(1, True), humidity_percent=21, online=False)), slots=before
     )
     assert kinds(rows) == [UnitRow]
-    assert slots.slots["u1", 1].unit.humidity_percent == 21
+    unit_row = slots.slots["u1", 1].unit
+    assert unit_row is not None
+    assert unit_row.humidity_percent == 21
 
 
 def test_the_same_picture_again_changes_nothing_at_all() -> None:

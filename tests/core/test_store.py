@@ -1,6 +1,7 @@
 """The file and its one writer: durable, in groups, off the event loop."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 import signal
 import sqlite3
@@ -51,6 +52,11 @@ asyncio.run(main())
 """
 
 
+def _pragma(db: sqlite3.Connection, name: str) -> Any:
+    """Return the value of a setting of the connection."""
+    return db.execute(f"PRAGMA {name}").fetchone()
+
+
 async def test_the_file_is_private_and_its_folder_is_made(
     store: Store, path: Path
 ) -> None:
@@ -62,9 +68,7 @@ async def test_the_file_is_private_and_its_folder_is_made(
         "foreign_keys": 1,
         "auto_vacuum": 2,
     }.items():
-        assert await store.write(
-            lambda db, name=name: db.execute(f"PRAGMA {name}").fetchone()
-        ) == (value,)
+        assert await store.write(partial(_pragma, name=name)) == (value,)
 
 
 async def test_the_database_is_never_touched_on_the_event_loop(path: Path) -> None:
@@ -73,7 +77,7 @@ async def test_the_database_is_never_touched_on_the_event_loop(path: Path) -> No
     connect = sqlite3.connect
 
     def watch(*args: Any, **kwargs: Any) -> sqlite3.Connection:
-        db = connect(*args, **kwargs)
+        db: sqlite3.Connection = connect(*args, **kwargs)
         threads.add(threading.current_thread())
         db.set_trace_callback(lambda _: threads.add(threading.current_thread()))
         return db

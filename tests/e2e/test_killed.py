@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from functools import partial
 import random
 
 import pytest
@@ -25,6 +26,10 @@ ROUNDS = 3
 SPOOLS = {(1, 3): WHITE, (2, 2): BLACK, (2, 3): GREEN, (2, 4): RED}
 
 
+def _more_than(count: int, events: list[Event]) -> bool:
+    return len(events) > count
+
+
 async def test_what_was_heard_before_each_kill_is_stored_once(
     home_assistant: HomeAssistant,
 ) -> None:
@@ -43,7 +48,7 @@ async def test_what_was_heard_before_each_kill_is_stored_once(
                     speed=10,
                 )
             # Some are told by now, some are being written, some still wait.
-            assert await wait_until(lambda told=before: len(heard) > told, 20)
+            assert await wait_until(partial(_more_than, before, heard), 20)
             await asyncio.sleep(random.uniform(0, 0.5))
             await home_assistant.kill()
             await home_assistant.start()

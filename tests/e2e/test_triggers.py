@@ -12,7 +12,8 @@ from aiohttp.test_utils import TestServer
 import pytest
 
 from ..printers.bambu import BambuPrinter
-from ..printers.bambu_scenarios import BLACK, PLAIN_SPOOL, WHITE, x1c
+from ..printers.bambu_models import PLAIN_SPOOL
+from ..printers.bambu_scenarios import BLACK, WHITE, x1c
 from .client import Client
 from .hass import NEWEST, ROOT, HomeAssistant
 from .integration import DOMAIN, add_printer, slots, wait_until
@@ -143,7 +144,8 @@ async def _served(phone: Phone) -> AsyncIterator[TestServer]:
     app = web.Application()
     app.router.add_static("/blueprints", BLUEPRINTS)
     app.router.add_post("/push", phone.push)
-    async with TestServer(app) as server:
+    server = TestServer(app)
+    async with server:
         yield server
 
 

@@ -169,7 +169,7 @@ class _Client:
         self._writer = writer
         self._wanted: dict[str, Fields] = {}
         self._template: dict[str, Any] = {}
-        self._asked: list[tuple[int, dict[str, Fields]]] = []
+        self._asked: list[tuple[int | None, dict[str, Fields]]] = []
         self._calls: dict[str, Callable[[dict[str, Any]], Any]] = {
             "info": self._info,
             "list_endpoints": lambda params: {"endpoints": list(_ENDPOINTS)},

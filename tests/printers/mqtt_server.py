@@ -111,7 +111,7 @@ class MqttServer:
             try:
                 await writer.start_tls(self._context)
             except AttributeError:  # How asyncio says that it is gone already.
-                writer._transport = plain
+                writer._transport = plain  # type: ignore[attr-defined]
                 return
             if await self._welcome(client, reader):
                 self.clients.add(client)

@@ -15,7 +15,7 @@ from .reports import NO_TAG, NO_UUID, bambu_spool, other_spool
 
 def _filament(tray: dict[str, Any]) -> dict[str, Any] | None:
     filament = describe(tray, identify(tray))
-    return filament and filament.as_dict()
+    return filament.as_dict() if filament else None
 
 
 def test_a_tag_names_chip_spool_and_material() -> None:

@@ -1,9 +1,11 @@
 """Full and partial reports become one picture (docs/protocols/bambu.md 2)."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from custom_components.filament_slots.drivers.bambulab_mqtt.report import ReportDecoder
 from custom_components.filament_slots.model import NO_IDENTIFIERS
 
 from .reports import (
@@ -23,6 +25,11 @@ from .reports import (
     unit_of,
     x1c,
 )
+
+
+def contradicts(listener: ReportDecoder) -> bool:
+    """Whether the reports contradict each other."""
+    return listener.contradiction
 
 
 def test_a_full_report_tells_all_units_and_slots() -> None:
@@ -91,9 +98,9 @@ def test_a_unit_goes_with_its_bit_and_comes_back_as_a_new_one() -> None:
     gone = feed(listener, delta(ams_exist_bits="1", tray_exist_bits="f"))
     assert gone is not None
     assert [each.ams_unit_no for each in gone.units] == [1]
-    assert not listener.contradiction
+    assert not contradicts(listener)
     assert feed(listener, delta(ams_exist_bits="3")) is None
-    assert listener.contradiction
+    assert contradicts(listener)
     back = feed(
         listener,
         delta(ams=[unit(1, *({"id": str(n)} for n in range(4)))], tray_exist_bits="ff"),
@@ -101,7 +108,7 @@ def test_a_unit_goes_with_its_bit_and_comes_back_as_a_new_one() -> None:
     assert back is not None
     assert slot_of(back, 2, 1).present
     assert not slot_of(back, 2, 1).identifiers.known
-    assert not listener.contradiction
+    assert not contradicts(listener)
 
 
 def test_a_unit_goes_when_a_full_list_is_without_it() -> None:
@@ -212,7 +219,7 @@ def test_scalars_alone_are_not_complete() -> None:
     "holder", [{"vt_tray": {"id": "254"}}, {"vir_slot": [{"id": "255"}]}]
 )
 def test_a_printer_that_sends_no_units_is_complete_with_its_holder(
-    holder: dict[str, object],
+    holder: dict[str, Any],
 ) -> None:
     assert see(report(**holder)).complete
 
@@ -233,9 +240,9 @@ def test_the_shutdown_frame_changes_nothing_but_ends_all_conclusions() -> None:
     )
     assert before is not None
     assert feed(listener, shutdown) == replace(before, frozen=True)
-    assert listener.contradiction
+    assert contradicts(listener)
     assert feed(listener, start) == before
-    assert not listener.contradiction
+    assert not contradicts(listener)
 
 
 def test_all_units_may_go_in_a_full_report_that_lists_none() -> None:
@@ -249,18 +256,18 @@ def test_a_state_against_its_bit_is_a_contradiction() -> None:
     listener = decoder()
     feed(listener, full(unit(0, *four(1)), exist="f"))
     feed(listener, delta(ams=[unit(0, {"id": "0", "state": 11})]))
-    assert not listener.contradiction
+    assert not contradicts(listener)
     feed(listener, delta(ams=[unit(0, {"id": "0", "state": 10})]))
-    assert listener.contradiction
+    assert contradicts(listener)
     feed(listener, report(ams={"ams": [unit(0, *four(1))], "tray_exist_bits": "f"}))
-    assert not listener.contradiction
+    assert not contradicts(listener)
 
 
 def test_stale_full_trays_are_no_contradiction() -> None:
     listener = decoder()
     feed(listener, full(unit(0, *four(1)), exist="e"))
     feed(listener, delta(ams=[unit(0, bambu_spool(0, 5, state=3))]))
-    assert not listener.contradiction
+    assert not contradicts(listener)
 
 
 def test_fragments_without_a_command_are_reports() -> None:

@@ -230,7 +230,7 @@ def _places(node: object) -> Iterator[tuple[Any, Any]]:
 
 @st.composite
 def _mutations(draw: st.DrawFn) -> dict[str, Any]:
-    message = deepcopy(draw(st.sampled_from([_small(), _ANSWER])))
+    message: dict[str, Any] = deepcopy(draw(st.sampled_from([_small(), _ANSWER])))
     for _ in range(draw(st.integers(1, 4))):
         if not (places := list(_places(message))):
             break

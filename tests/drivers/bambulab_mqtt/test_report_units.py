@@ -1,6 +1,7 @@
 """What a report says of a unit: kind, serial, climate, drying."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -242,6 +243,9 @@ def test_the_minutes_of_drying_are_those_of_units_that_can(
     assert told.drying_minutes_left == minutes
 
 
+_NONSENSE: tuple[Any, ...] = ("x", [], {}, True, 10**25)
+
+
 @pytest.mark.parametrize(
     ("key", "nonsense"),
     [
@@ -255,7 +259,7 @@ def test_the_minutes_of_drying_are_those_of_units_that_can(
                 "temp",
                 "ams_id",
             )
-            for nonsense in ("x", [], {}, True, 10**25)
+            for nonsense in _NONSENSE
         ),
         ("info", -1),
         ("dry_time", -5),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import socket
 import ssl
 import time
+from typing import Any
 
 from cryptography import x509
 import pytest
@@ -44,7 +45,7 @@ async def tls_server(certificate: Certificate) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def plain_server(handler: Handler, **options: object) -> AsyncIterator[int]:
+async def plain_server(handler: Handler, **options: Any) -> AsyncIterator[int]:
     """Listen and do this with each connection; yield the port."""
     writers = []
 

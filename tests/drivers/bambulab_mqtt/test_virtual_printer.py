@@ -208,7 +208,7 @@ async def test_it_plays_a_capture_and_a_scenario(
     frames = [{"t": t, "payload": {"print": {"t": t}}} for t in (0, 10, 10)]
     capture.write_text(json.dumps({"frames": frames}), encoding="utf-8")
     topic = f"device/{printer.hardware.serial}/report"
-    acts = []
+    acts: list[object] = []
     async with client(printer) as reader:
         await reader.subscribe(topic)
         await printer.play_capture(capture, speed=1000)

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 
 from custom_components.filament_slots.drivers.base import TimerHandle
+from custom_components.filament_slots.drivers.health import Health
 from custom_components.filament_slots.drivers.moonraker_filament.driver import Driver
 from tests.drivers.services import Surroundings
 
@@ -55,7 +56,7 @@ class HurriedDriver:
         self.driver = Driver(1, config, self.around.emitter, self.around.services)
 
     @property
-    def health(self) -> dict[str, Any]:
+    def health(self) -> Health:
         """How it stands."""
         return self.driver.health()
 

@@ -55,14 +55,15 @@ class PaperPrinter(ScriptedPrinter):
 
     @override
     async def babble(self) -> None:
-        for said in (
+        messages: list[Any] = [
             "no JSON",
             [],
             {"jsonrpc": "2.0", "result": {"status": {SENSOR: {}}}, "id": 4711},
             {"method": "notify_status_update", "params": [{SENSOR: []}]},
             {"method": "notify_status_update", "params": 5},
-        ):
-            await self.moonraker.say(said)
+        ]
+        for message in messages:
+            await self.moonraker.say(message)
 
 
 class TestMoonraker(DriverConformance):

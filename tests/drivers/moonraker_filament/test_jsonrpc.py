@@ -85,9 +85,10 @@ async def test_a_call_is_answered_by_the_reply_with_its_id() -> None:
         await until_closed(peer)
 
     async with connected(talk) as client:
-        assert await asyncio.gather(
+        first, second = await asyncio.gather(
             client.call("server.info"), client.call("x", {"a": 1})
-        ) == ["first", "second"]
+        )
+    assert (first, second) == ("first", "second")
 
 
 async def test_everything_is_taken_in_the_order_in_which_it_came() -> None:
@@ -273,7 +274,10 @@ async def test_a_message_beyond_all_bounds_ends_the_connection(
 
 
 async def test_asking_over_a_connection_that_is_gone_says_so() -> None:
-    async with connected(lambda peer: peer.socket.close()) as client:
+    async def close(peer: Peer) -> None:
+        await peer.socket.close()
+
+    async with connected(close) as client:
         await asyncio.sleep(0.02)
         with pytest.raises(DriverError) as ended:
             await client.call("server.info")

@@ -17,6 +17,11 @@ from .systems.statuses import COMMON, happy_hare, sensors, switch
 RUNOUT = "filament_switch_sensor runout"
 
 
+def asked(klipper: Klipper) -> Ask | None:
+    """Return what the decoder asks now."""
+    return klipper.decoder.ask
+
+
 def decoder() -> MoonrakerDecoder:
     return MoonrakerDecoder(logging.getLogger(__name__))
 
@@ -87,10 +92,11 @@ def test_a_spoolman_that_refuses_is_not_asked_twice() -> None:
 def test_a_list_that_is_heard_twice_changes_nothing() -> None:
     klipper = filled()
     klipper.hear(answer({"objects": [*klipper.status]}))
-    assert klipper.decoder.ask is None
+    assert asked(klipper) is None
     klipper.hear(answer({"objects": [*klipper.status, "filament_switch_sensor new"]}))
-    assert klipper.decoder.ask is not None
-    assert klipper.decoder.ask.method == "printer.objects.subscribe"
+    again = asked(klipper)
+    assert again is not None
+    assert again.method == "printer.objects.subscribe"
 
 
 # Klippy's life.
@@ -100,9 +106,9 @@ def test_a_list_that_is_heard_twice_changes_nothing() -> None:
 def test_what_is_left_over_from_a_klippy_that_is_down_is_frozen(state: str) -> None:
     klipper = filled()
     klipper.stop(state)
-    assert klipper.snapshot.frozen
+    assert klipper.frozen()
     klipper.say(RUNOUT, filament_detected=False)
-    assert klipper.snapshot.frozen
+    assert klipper.frozen()
     klipper.wait(300)
     assert klipper.happened == []
 
@@ -110,7 +116,7 @@ def test_what_is_left_over_from_a_klippy_that_is_down_is_frozen(state: str) -> N
 def test_a_shutdown_may_be_told_by_an_object() -> None:
     klipper = filled()
     klipper.say("webhooks", state="shutdown")
-    assert klipper.snapshot.frozen
+    assert klipper.frozen()
     assert klipper.decoder.klippy_state == "shutdown"
 
 
@@ -126,7 +132,7 @@ def test_a_klippy_found_in_shutdown_is_not_believed() -> None:
 def test_a_klippy_found_ready_is_believed_at_once() -> None:
     klipper = Klipper(happy_hare(print_state="ready"))
     assert klipper.snapshot.complete
-    assert not klipper.snapshot.frozen
+    assert not klipper.frozen()
 
 
 def test_a_klippy_that_came_up_while_we_watched_has_to_show_its_sign() -> None:
@@ -175,7 +181,7 @@ def test_what_was_known_goes_out_with_the_answer_that_says_ready() -> None:
 def test_a_klippy_that_starts_anew_without_a_word_is_another_one() -> None:
     klipper = filled()
     klipper.hear(info("startup"))
-    assert klipper.snapshot.frozen
+    assert klipper.frozen()
     klipper.hear(info("ready"))
     assert klipper.decoder.ask == Ask("printer.objects.list")
 
@@ -186,16 +192,16 @@ def test_what_another_klippy_said_is_forgotten() -> None:
     klipper.hear(told("notify_klippy_ready"))
     assert klipper.decoder.system is None
     klipper.say(RUNOUT, filament_detected=False)
-    assert klipper.snapshot.frozen
+    assert klipper.frozen()
     klipper.start()
-    assert not klipper.snapshot.frozen
+    assert not klipper.frozen()
     assert klipper.direct(1).present is False
 
 
 def test_the_state_may_come_with_the_printers_info() -> None:
     klipper = filled()
     klipper.hear(answer({"state": "error", "state_message": "Config error"}))
-    assert klipper.snapshot.frozen
+    assert klipper.frozen()
 
 
 # What is kept.
@@ -220,7 +226,8 @@ def test_an_object_that_is_removed_says_nothing() -> None:
 
 def test_a_value_of_another_type_is_counted_and_the_last_one_stays() -> None:
     klipper = filled()
-    for nonsense in ("true", 2, [], {}):
+    wrong: list[Any] = ["true", 2, [], {}]
+    for nonsense in wrong:
         assert klipper.say(RUNOUT, filament_detected=nonsense) is None
     assert klipper.decoder.counters.ignored == 4
     assert klipper.direct(1).present is True

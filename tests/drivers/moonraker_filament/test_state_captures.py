@@ -80,7 +80,7 @@ def test_gate_7_of_two_units_is_the_second_slot_of_the_second() -> None:
         ("k2-stock-box", {(1, slot): True for slot in range(1, 5)}),
         (
             "k2-kalico-flat-box",
-            {**{(1, slot): True for slot in range(1, 5)}, (None, 1): None},
+            {(None, 1): None} | {(1, slot): True for slot in range(1, 5)},
         ),
         ("k2-filament_rack", {(None, 1): None}),
         ("qidi-max4-box-save_variables", {(1, slot): True for slot in range(1, 5)}),

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ def rig() -> Rig:
     return rig
 
 
-def stored(slot_no: int = 1, **facts: object) -> StoredSlot:
+def stored(slot_no: int = 1, **facts: Any) -> StoredSlot:
     """Return a slot of unit 1 as the store hands it over."""
     unit = StoredUnit(
         key=SERIAL,

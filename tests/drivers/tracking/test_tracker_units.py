@@ -1,16 +1,24 @@
 """The tracker's rules about units and about the confirmed picture (docs/architecture.md "Tracker rules")."""
 
 from dataclasses import replace
+from typing import Any
 
 from custom_components.filament_slots.drivers.snapshot import Slot, Unit
-from custom_components.filament_slots.model import Filament, StoredSlot, StoredUnit
+from custom_components.filament_slots.model import (
+    Filament,
+    Identifiers,
+    StoredSlot,
+    StoredUnit,
+)
 
 from .tracker_rig import BLUE, RED, Rig, state_of
 
 S1, S2 = "00600A000000001", "00600A000000002"
 
 
-def unit(number: int, serial: str | None, *spools: object, **facts: object) -> Unit:
+def unit(
+    number: int, serial: str | None, *spools: Identifiers | None, **facts: Any
+) -> Unit:
     """Return a unit whose slots hold these spools (None: an empty slot)."""
     return Unit(
         ams_unit_no=number,

@@ -137,6 +137,10 @@ class Klipper:
         assert self.decoder.snapshot is not None
         return self.decoder.snapshot
 
+    def frozen(self) -> bool:
+        """Whether the decoder shows left-over values."""
+        return self.snapshot.frozen
+
     def unit(self, number: int = 1) -> Unit:
         """Return a unit."""
         return next(unit for unit in self.snapshot.units if unit.ams_unit_no == number)

@@ -229,7 +229,7 @@ def test_the_empty_lanes_after_a_restart_are_not_believed() -> None:
     booting = afc(**nothing)
     booting["AFC"]["spoolman"] = None
     klipper.start(booting)
-    assert klipper.snapshot.frozen
+    assert klipper.frozen()
     klipper.wait(40)
     klipper.hear(
         {
@@ -250,7 +250,7 @@ def test_the_empty_lanes_after_a_restart_are_not_believed() -> None:
             ],
         }
     )
-    assert not klipper.snapshot.frozen
+    assert not klipper.frozen()
     klipper.wait(300)
     assert klipper.happened == []
     assert klipper.slot(3).identifiers.external_id == "spoolman:8"

@@ -241,11 +241,11 @@ def test_after_a_restart_nothing_is_believed_before_it_has_looked() -> None:
     klipper.stop()
     klipper.wait(2)
     klipper.start(happy_hare(gate_status=[0, 1, 1, 1], print_state="ready"))
-    assert klipper.snapshot.frozen
+    assert klipper.frozen()
     klipper.wait(30)
     assert klipper.happened == []
     klipper.say("mmu", gate_status=[1, 0, 0, 0], print_state="initialized")
-    assert not klipper.snapshot.frozen
+    assert not klipper.frozen()
     klipper.wait(300)
     assert klipper.happened == []
 

@@ -50,13 +50,15 @@ def mutations(draw: st.DrawFn, objects: Objects) -> list[tuple[str, str, Any]]:
         inside = value
         spots: list[tuple[Any, Any]] = []
         while isinstance(inside, dict | list) and inside:
-            keys = list(inside) if isinstance(inside, dict) else [*range(len(inside))]
+            keys: list[Any] = (
+                [*inside] if isinstance(inside, dict) else [*range(len(inside))]
+            )
             spot = draw(st.sampled_from(keys))
             spots.append((inside, spot))
             inside = inside[spot]
-        if spots and draw(st.booleans()):
-            container, spot = draw(st.sampled_from(spots))
-            container[spot] = draw(_JUNK)
+        if draw(st.booleans()) and spots:
+            container, place = draw(st.sampled_from(spots))
+            container[place] = draw(_JUNK)
         else:
             value = draw(_JUNK)
         # Python takes 0 for False: what equals the truth is no nonsense.
