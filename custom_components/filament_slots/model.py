@@ -1,7 +1,7 @@
-"""The vocabulary: the standard event (version 1), slot identity and the stored slot.
+"""Data model: the standard event (version 1), spool identity and the stored slot.
 
-Everything that travels between the floors of the integration is named here.
-Nothing in this module knows a wire, a database or Home Assistant.
+All layers share these types. The module depends on no protocol, no database and not on
+Home Assistant.
 """
 
 from collections.abc import Mapping
@@ -23,8 +23,8 @@ from pydantic import (
     model_validator,
 )
 
-# Of the standard event. Fields may come; none changes its meaning or goes without a
-# new number here.
+# Version of the standard event. Fields may be added; changing or removing one needs a
+# new number.
 SCHEMA_VERSION = 1
 
 MAX_META_BYTES = 8 * 1024
@@ -34,7 +34,7 @@ MAX_LABEL = 64
 
 
 class EventType(StrEnum):
-    """What a standard event says happened."""
+    """The type of a standard event."""
 
     SPOOL_INSERTED = "spool_inserted"
     SPOOL_REMOVED = "spool_removed"
@@ -43,19 +43,19 @@ class EventType(StrEnum):
 
 
 class SlotStatus(StrEnum):
-    """What a slot is, in one word; a slot nothing is known of has no status."""
+    """The status of a slot; a slot whose presence is unknown has none."""
 
     EMPTY = "empty"
     UNIDENTIFIED = "unidentified"
     IDENTIFIED = "identified"
 
 
-# Changers write "no tag" in many ways: zeros, F's, nothing, a placeholder.
+# Changers report "no tag" in many ways: zeros, Fs, an empty string, a placeholder.
 _NO_TAG_WORDS = frozenset({"", "N/A", "NA", "NONE", "NULL", "UNKNOWN", "-1"})
 
 
 def clean_tag(value: object) -> str | None:
-    """Return a tag id as upper-case text, or None for every spelling of "no tag"."""
+    """Return a tag id in upper case, or None for every way to report "no tag"."""
     if not isinstance(value, str):
         return None
     tag = value.strip().upper()
@@ -81,13 +81,13 @@ class _Strict(BaseModel):
 
 
 class Identifiers(_Strict):
-    """Who a spool is. All null: nobody knows.
+    """The identity of a spool; all fields are null if it is not known.
 
     rfid_uid: the chip's id, upper-case hex with all digits as reported. A spool
     may carry two chips, so this may change while the spool stays the same.
     external_id: the stable identity, namespaced: `bambulab:<tray_uuid>`,
     `spoolman:<spool id>`.
-    vendor_tag: the vendor's material code, only where it was read from a tag.
+    vendor_tag: the vendor's material code, only if it was read from a tag.
     """
 
     rfid_uid: Identifier | None = None
@@ -96,7 +96,7 @@ class Identifiers(_Strict):
 
     @property
     def known(self) -> bool:
-        """Whether anything at all is known of the spool's identity."""
+        """Whether any part of the identity is known."""
         return not (
             self.rfid_uid is None
             and self.external_id is None
@@ -104,7 +104,7 @@ class Identifiers(_Strict):
         )
 
     def same_spool(self, other: Identifiers) -> bool:
-        """Whether both name one spool; the stable identity outranks the chip."""
+        """Return whether both identify one spool; `external_id` outranks the chip."""
         if self.external_id is not None and other.external_id is not None:
             return self.external_id == other.external_id
         if self.rfid_uid is not None and other.rfid_uid is not None:
@@ -116,7 +116,7 @@ NO_IDENTIFIERS = Identifiers()
 
 
 class Filament(_Strict):
-    """What the printer says the filament is; absent keys are not known.
+    """The filament as the printer reports it; absent keys are not known.
 
     Colours are `#RRGGBB` or `#RRGGBBAA`, temperatures °C, weights g.
     """
@@ -134,16 +134,16 @@ class Filament(_Strict):
     nozzle_max_c: NozzleCelsius | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the JSON-compatible form, without the keys that are not known."""
+        """Return it as JSON-compatible data, without the keys that are not known."""
         return self.model_dump(mode="json", exclude_none=True)
 
     def as_json(self) -> str:
-        """Return the same as JSON text."""
+        """Return it as JSON text, without the keys that are not known."""
         return self.model_dump_json(exclude_none=True)
 
 
 class SlotContext(_Strict):
-    """Where it happened: a slot of a unit, or a direct slot of the printer."""
+    """The slot of an event: one of a unit, or a direct slot of the printer."""
 
     is_ams_slot: Bool
     ams_unit_no: UnitNo | None = None
@@ -160,10 +160,10 @@ class SlotContext(_Strict):
 
 
 class SlotState(_Strict):
-    """One slot in the confirmed picture of an `ams_state`.
+    """The confirmed state of a slot in an `ams_state`.
 
-    present: true, false, or null where it is not known.
-    identifiers: null where the slot can carry no identity at all.
+    present: null if it is not known.
+    identifiers: null if the slot cannot read or be given an identity.
     """
 
     slot_no: SlotNo
@@ -175,7 +175,7 @@ class SlotState(_Strict):
 
 
 class UnitState(_Strict):
-    """One unit in the confirmed picture; `slots` lists what is said, not all there is."""
+    """The confirmed state of a unit; `slots` holds the reported slots, not always all."""
 
     ams_unit_no: UnitNo
     slots_total: SlotsTotal
@@ -194,7 +194,7 @@ class UnitState(_Strict):
 
 
 def _bounded_meta(meta: object) -> object:
-    """Return meta as plain JSON; replace one that is too large: the event stays."""
+    """Return meta as plain JSON; if it is too large, only a marker: the event stays."""
     try:
         text = orjson.dumps(meta)
     except TypeError:
@@ -206,7 +206,7 @@ type Meta = Annotated[dict[str, Any], BeforeValidator(_bounded_meta)]
 
 
 def _not_a_number(at: object) -> object:
-    """Refuse bare numbers: nobody could tell seconds from milliseconds."""
+    """Refuse plain numbers, which may be seconds or milliseconds."""
     if isinstance(at, datetime) or (isinstance(at, str) and "-" in at[1:]):
         return at
     raise ValueError("must be an ISO-8601 datetime")
@@ -234,7 +234,7 @@ class _Event(_Strict):
 
 
 class SpoolEvent(_Event):
-    """A spool was inserted or removed, or one nobody could identify is in a slot."""
+    """A spool was inserted or removed, or an inserted one could not be identified."""
 
     event_type: Literal[
         EventType.SPOOL_INSERTED,
@@ -246,7 +246,7 @@ class SpoolEvent(_Event):
 
 
 class AmsStateEvent(_Event):
-    """The tracker's confirmed picture of all units and slots."""
+    """The confirmed state of all units and slots."""
 
     event_type: Literal[EventType.AMS_STATE]
     ams_units: Annotated[tuple[UnitState, ...], Field(max_length=MAX_UNITS)] = ()
@@ -261,13 +261,13 @@ _ADAPTER: TypeAdapter[StandardEvent] = TypeAdapter(
 
 
 def iso_utc(at: datetime) -> str:
-    """Return a time of day as events carry it: ISO-8601, UTC, with a Z."""
+    """Return a time as ISO-8601 in UTC, ending in Z."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-_MAX_COMPLAINTS = 8
+_MAX_ERRORS = 8
 
-# Where pydantic's own text repeats what it was given, or speaks of its insides.
+# Replaces texts of pydantic that repeat the input or name its internals.
 _MESSAGES = {
     "union_tag_invalid": f"event_type must be one of {', '.join(EventType)}",
     "union_tag_not_found": "event_type is missing",
@@ -276,7 +276,7 @@ _MESSAGES = {
 
 
 class InvalidEventError(ValueError):
-    """An event the model refuses; the text names each field and what is wrong with it."""
+    """An invalid event; the text names each invalid field and the reason."""
 
 
 def parse_event(event: Mapping[str, Any]) -> StandardEvent:
@@ -288,20 +288,20 @@ def parse_event(event: Mapping[str, Any]) -> StandardEvent:
     try:
         return _ADAPTER.validate_python(event)
     except ValidationError as err:
-        raise InvalidEventError(_complaint(err)) from None
+        raise InvalidEventError(_error_text(err)) from None
 
 
-def _complaint(err: ValidationError) -> str:
-    """Name the first few fields that are wrong; one event may hold thousands."""
+def _error_text(err: ValidationError) -> str:
+    """Return the first few invalid fields; one event may hold thousands."""
     errors = err.errors(include_url=False, include_input=False)
-    said = [
+    texts = [
         f"{'.'.join(str(part)[:32] for part in error['loc'][1:]) or 'event'}: "
         f"{_MESSAGES.get(error['type'], error['msg'])}"
-        for error in errors[:_MAX_COMPLAINTS]
+        for error in errors[:_MAX_ERRORS]
     ]
-    if len(errors) > _MAX_COMPLAINTS:
-        said.append(f"and {len(errors) - _MAX_COMPLAINTS} more")
-    return "; ".join(said)
+    if len(errors) > _MAX_ERRORS:
+        texts.append(f"and {len(errors) - _MAX_ERRORS} more")
+    return "; ".join(texts)
 
 
 def event_schema() -> dict[str, Any]:
@@ -313,11 +313,11 @@ def event_schema() -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredUnit:
-    """A unit as it was last known.
+    """The last known state of a unit.
 
-    key: its serial, or `u<number>` where it never told one; fixed at first sight,
-    so that moving a unit to another port moves its number and nothing else.
-    online: None until the printer has said anything.
+    key: its serial, or `u<number>` if it has never reported one; assigned once, so that
+    moving a unit to another port changes its number only.
+    online: None until the printer has reported it.
     """
 
     key: str
@@ -336,19 +336,19 @@ class StoredUnit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSlot:
-    """A slot as it was last known: what entities show and trackers start from.
+    """The last known state of a slot; entities show it and trackers start from it.
 
     unit: the unit it belongs to, None for a direct slot.
-    present: None until the printer has said anything.
-    identifiers: what the printer said; never an identity given by a person.
-    assigned_external_id, assigned_label: an identity given by a person, shown where
-    the printer gives none.
-    inserted_at: when the insertion that was reported happened; None where the slot
-    was first seen occupied.
-    unknown_reported: whether `unknown_spool_detected` went out for this insertion.
-    updated_at: when the slot's content last changed.
-    identifiable: whether the slot can carry an identity at all; one that cannot is
-    never counted as unidentified.
+    present: None until the printer has reported it.
+    identifiers: as the printer reported them; never an assigned identity.
+    assigned_external_id, assigned_label: the identity that a user assigned, shown if
+    the printer reports none.
+    inserted_at: when the spool was inserted; None if the slot was occupied when it was
+    first reported.
+    unknown_reported: whether `unknown_spool_detected` was sent for this insertion.
+    updated_at: when the slot's contents last changed.
+    identifiable: whether the slot can have an identity; one that cannot is never
+    counted as unidentified.
     """
 
     unit: StoredUnit | None
@@ -367,12 +367,12 @@ class StoredSlot:
 
     @property
     def key(self) -> tuple[str | None, int]:
-        """What stays the same for ever: the unit's key (None: direct) and the number."""
+        """The permanent key: that of the unit (None for a direct slot) and the slot number."""
         return (self.unit.key if self.unit else None, self.slot_no)
 
     @property
     def status(self) -> SlotStatus | None:
-        """Return what the slot is; None before anything is known."""
+        """The status of the slot; None if its presence is unknown."""
         if self.present is None:
             return None
         if not self.present:
