@@ -182,7 +182,7 @@ async def test_who_went_through_a_repair_and_what_came_of_it_is_kept(
     replayed, attempt = await read_audit(async_shared_core(hass).store)
     assert (attempt.user_id, attempt.result) == (None, {"error": "store_unavailable"})
     assert replayed.user_id == hass_admin_user.id
-    assert replayed.action == "replay_failed"
+    assert replayed.action == "retry_failed_events"
     assert replayed.details == {"issue_id": "events_failed"}
     assert replayed.result == {"replayed": 1, "failed": 0, "remaining": 0}
 

@@ -133,7 +133,7 @@ async def test_history_is_told_again_on_the_bus_alone(
     """Marked; entities show what is true now."""
     captured = async_capture_spool_events(hass)
     before = {each.entity_id: each.last_updated for each in hass.states.async_all()}
-    answer = await act(hass, "replay_events", **SINCE, config_entry_id=entry.entry_id)
+    answer = await act(hass, "refire_events", **SINCE, config_entry_id=entry.entry_id)
     await hass.async_block_till_done()
     assert answer == {"events": 4}
     assert [event.event_type for event in captured] == [
@@ -158,11 +158,41 @@ async def test_failed_events_are_replayed(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     """Here there are none."""
-    assert await act(hass, "replay_failed") == {
+    assert await act(hass, "retry_failed_events") == {
         "replayed": 0,
         "failed": 0,
         "remaining": 0,
     }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "data"),
+    [
+        ("replay_failed", "retry_failed_events", {}),
+        ("replay_events", "refire_events", SINCE),
+    ],
+)
+async def test_a_deprecated_action_still_works_and_logs_one_warning(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
+    old: str,
+    new: str,
+    data: dict[str, Any],
+) -> None:
+    expected = await act(hass, new, **data)
+    assert "deprecated" not in caplog.text
+
+    for _ in range(2):
+        assert await act(hass, old, **data) == expected
+
+    warnings = [
+        record.message for record in caplog.records if "deprecated" in record.message
+    ]
+    assert warnings == [
+        f"The action filament_slots.{old} is deprecated and will be removed; "
+        f"use filament_slots.{new} instead"
+    ]
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
@@ -217,8 +247,8 @@ async def test_what_cannot_be_exported_says_why(
     ("action", "data", "key"),
     [
         ("purge", {}, "not_saved"),
-        ("replay_failed", {}, "not_saved"),
-        ("replay_events", SINCE, "history_unavailable"),
+        ("retry_failed_events", {}, "not_saved"),
+        ("refire_events", SINCE, "history_unavailable"),
     ],
 )
 async def test_a_store_in_trouble_is_said(
@@ -273,7 +303,7 @@ async def test_only_administrators_may_and_who_it_was_is_kept(
     assert exported.details["start_time"] == "2026-01-01T00:00:00Z"
     assert exported.result == {"error": "path_not_allowed"}
     freezer.tick(91 * 86400)
-    await act(hass, "replay_failed", hass_admin_user.id)
+    await act(hass, "retry_failed_events", hass_admin_user.id)
     # A night has passed, too: its purge is nobody's.
     [replayed] = [entry for entry in await read_audit(store) if entry.user_id]
     assert replayed.result == {"replayed": 0, "failed": 0, "remaining": 0}

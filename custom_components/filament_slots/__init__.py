@@ -1,4 +1,4 @@
-"""Filament Slots: which spool is in which slot, and what just changed."""
+"""Filament Slots: which spool is in which slot, and when it changes."""
 
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant
@@ -24,7 +24,7 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Offer what is there once for all printers, whatever entries come and go."""
+    """Register actions, websocket commands and cards, independent of any entry."""
     async_setup_services(hass)
     async_register_commands(hass)
     await async_register_frontend(hass)
@@ -34,7 +34,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 async def async_setup_entry(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry
 ) -> bool:
-    """Set up a printer from what is stored of it; whether it is on makes no difference."""
+    """Set up a printer from its stored state, whether it is switched on or not."""
     driver_class = await _async_load_driver(hass, entry)
     core = async_shared_core(hass)
     try:
@@ -72,7 +72,7 @@ async def async_setup_entry(
 async def async_unload_entry(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry
 ) -> bool:
-    """Stop the driver, and see its last events through to entities that still listen."""
+    """Stop the driver, and publish its last events before the entities are unloaded."""
     coordinator = entry.runtime_data
     if entry.disabled_by is not None:
         await coordinator.async_deactivate()
@@ -83,7 +83,7 @@ async def async_unload_entry(
 async def async_remove_entry(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry
 ) -> None:
-    """Note that the printer is gone; its history stays, and is found if it comes back."""
+    """Mark the printer as deleted; its history stays, also if it is added again."""
     async_forget_issues(hass, entry)
     async with async_shared_core(hass).use() as handler:
         printer_id = await _async_register(entry, handler)
@@ -93,7 +93,7 @@ async def async_remove_entry(
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry, device: dr.AnyDeviceEntry
 ) -> bool:
-    """Let the user remove a unit that is away; it is back when the printer has it."""
+    """Allow removing a disconnected unit; it reappears when the printer reports it."""
     coordinator = entry.runtime_data
     return coordinator.devices.async_forget(device, coordinator.data)
 
@@ -101,14 +101,14 @@ async def async_remove_config_entry_device(
 async def async_migrate_entry(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry
 ) -> bool:
-    """Bring the data of an entry up to date; that of a later version is left alone."""
+    """Migrate the entry's data; refuse data of a later version."""
     return entry.version <= ENTRY_VERSION
 
 
 async def _async_load_driver(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry
 ) -> type[Driver]:
-    """Return the entry's driver; without one the entry fails with the reason."""
+    """Return the entry's driver; raises ConfigEntryError with the reason if it has none."""
     driver_key = entry.data[CONF_DRIVER_KEY]
     try:
         return await load_driver(driver_key)
@@ -124,7 +124,7 @@ async def _async_load_driver(
 async def _async_register(
     entry: FilamentSlotsConfigEntry, handler: EventHandler
 ) -> int:
-    """Return the store's id of the entry's printer."""
+    """Register the entry's printer in the store and return its id."""
     assert entry.unique_id is not None
     return await handler.register_printer(
         entry.unique_id, entry.title, entry.data[CONF_DRIVER_KEY], entry.entry_id
@@ -137,13 +137,13 @@ async def _async_make_coordinator(
     core: SharedCore,
     driver_class: type[Driver],
 ) -> SlotCoordinator:
-    """Find the printer in the store and show what it holds."""
+    """Return the coordinator, with the stored state of the printer."""
     printer_id = await _async_register(entry, core.handler)
     try:
         return SlotCoordinator(hass, entry, core, printer_id, driver_class)
     except ValidationError as err:
         async_show_issue(hass, entry, ErrorCode.INVALID_CONFIG)
-        # The field and never its value, which may be the access code.
+        # Name the field but never its value, which may be the access code.
         fields = ", ".join(
             ".".join(str(part) for part in error["loc"]) for error in err.errors()
         )

@@ -1,35 +1,33 @@
-"""Home Assistant's backup takes the store along: whole, and without a half event."""
+"""Backup platform of Home Assistant: keeps the store complete while it is copied."""
 
 import logging
 
 from homeassistant.core import HomeAssistant
 
-from .core.engine.errors import StoreError
-from .runtime import require_store
+from .runtime import async_shared_core
 
 _LOGGER = logging.getLogger(__name__)
 
-# A backup may take longer; then events are written again, but beside the file that is
-# being copied.
+# A backup may take longer. Then writing resumes, to a file beside the one being copied.
 _HOLD_SECONDS = 60.0
 
 
 async def async_pre_backup(hass: HomeAssistant) -> None:
-    """Bring everything into the one file, and let events wait; never raises."""
+    """Write everything to the one file and hold further writes; never raises."""
+    core = async_shared_core(hass)
     try:
-        await require_store(hass).store.hold(_HOLD_SECONDS)
-    except StoreError:
-        _LOGGER.debug("No store is open")
+        if core.is_open:
+            await core.store.hold(_HOLD_SECONDS)
     except Exception:
-        # What is raised here would cost the user the whole backup.
+        # An exception raised here would fail the whole backup.
         _LOGGER.exception("The store could not be prepared for the backup")
 
 
 async def async_post_backup(hass: HomeAssistant) -> None:
-    """Go on writing; never raises."""
+    """Resume writing; never raises."""
+    core = async_shared_core(hass)
     try:
-        require_store(hass).store.release()
-    except StoreError:
-        _LOGGER.debug("No store is open")
+        if core.is_open:
+            core.store.release()
     except Exception:
         _LOGGER.exception("The store could not be released after the backup")

@@ -306,6 +306,6 @@ def loaded_entries(hass: HomeAssistant) -> list[FilamentSlotsConfigEntry]:
     return hass.config_entries.async_loaded_entries(DOMAIN)
 
 
-def printer_entries(hass: HomeAssistant) -> list[FilamentSlotsConfigEntry]:
+def all_entries(hass: HomeAssistant) -> list[FilamentSlotsConfigEntry]:
     """Return the entries of all printers, loaded or not; ignored discoveries are none."""
     return hass.config_entries.async_entries(DOMAIN, include_ignore=False)

@@ -1,7 +1,7 @@
-"""Diagnostics: everything a report of a fault needs, and nothing of whose it is.
+"""Diagnostics: all data that a bug report needs, without personal data.
 
-Ids are replaced by stand-ins, the same for the same everywhere in one download, so that
-the capture in it shows `scripts/replay` the events that were seen.
+Ids are replaced by pseudonyms, the same one for the same id throughout a download, so
+that `scripts/replay` can reproduce the events from its capture.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,18 +12,18 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
 from .const import CONF_DRIVER_KEY, CONF_MODEL
-from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
+from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator, is_loaded
 from .core.engine.errors import StoreError
 from .core.tables.audit import AuditEntry, read_audit
 from .drivers.base import DriverStatus
 from .model import SCHEMA_VERSION
 from .redaction import StandIns
 from .runtime import require_store
-from .serializers import Json, is_loaded, iso, printer_picture
+from .serializers import Json, iso, printer_data
 
-# Everything else that a driver's config holds may be a secret of a driver to come.
+# Everything else in an entry's data may be a secret of some driver.
 _SHOWN = {CONF_DRIVER_KEY, CONF_MODEL, "port", "verify_ssl"}
-# Of an action: where files lie, and an owner's own words.
+# Fields of an action that hold paths, or texts written by the user.
 _PRIVATE = {"path", "label"}
 _ACTIONS_SHOWN = 50
 
@@ -31,17 +31,17 @@ _ACTIONS_SHOWN = 50
 async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry
 ) -> Json:
-    """Return the whole printer."""
-    told = await _async_told_of_entry(hass, entry)
-    return await hass.async_add_executor_job(_stand_ins(entry).mask, told)
+    """Return the diagnostics of a printer."""
+    report = await _async_entry_report(hass, entry)
+    return await hass.async_add_executor_job(_stand_ins(entry).mask, report)
 
 
 async def async_get_device_diagnostics(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry, device: dr.AnyDeviceEntry
 ) -> Json:
-    """Return a unit or a slot, and how its printer is doing; or the whole printer."""
-    told = await _async_told_of_entry(hass, entry)
-    printer = told["printer"]
+    """Return the diagnostics of a printer, reduced to one unit or slot if it is one."""
+    report = await _async_entry_report(hass, entry)
+    printer = report["printer"]
     units = [unit for unit in printer["units"] if unit["device_id"] == device.id]
     keys = {unit["key"] for unit in units}
     slots = [
@@ -51,13 +51,13 @@ async def async_get_device_diagnostics(
     ]
     if units or slots:
         printer |= {"units": units, "slots": slots}
-    return await hass.async_add_executor_job(_stand_ins(entry).mask, told)
+    return await hass.async_add_executor_job(_stand_ins(entry).mask, report)
 
 
-async def _async_told_of_entry(
+async def _async_entry_report(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry
 ) -> Json:
-    told: Json = {
+    report: Json = {
         "schema_version": SCHEMA_VERSION,
         "entry": {
             "version": entry.version,
@@ -65,36 +65,36 @@ async def _async_told_of_entry(
             "options": dict(entry.options),
             "state": entry.state.value,
         },
-        # Names may be made of serials, and say nothing of a fault.
-        "printer": printer_picture(hass, entry) | {"name": None},
+        # A name may contain a serial number, and does not help to find a fault.
+        "printer": {**printer_data(hass, entry), "name": None},
         "health": _health(entry),
-        **await _async_told_of_core(hass),
+        **await _async_core_report(hass),
         "log": [],
         "capture": None,
     }
     if is_loaded(entry):
         coordinator = entry.runtime_data
-        told["log"] = coordinator.log.lines
-        told["capture"] = coordinator.driver.capture()
-    return told
+        report["log"] = coordinator.log.lines
+        report["capture"] = coordinator.driver.capture()
+    return report
 
 
-async def _async_told_of_core(hass: HomeAssistant) -> Json:
-    """Return how events fare, and who changed what; null while that can't be told."""
-    told: Json = {"pipeline": None, "audit": None}
+async def _async_core_report(hass: HomeAssistant) -> Json:
+    """Return pipeline figures and the audit; null while the store cannot be read."""
+    report: Json = {"pipeline": None, "audit": None}
     try:
         core = require_store(hass)
-        told["pipeline"] = core.handler.health()
+        report["pipeline"] = core.handler.health()
         actions = await read_audit(core.store, _ACTIONS_SHOWN)
     except StoreError:
-        return told
-    return told | {"audit": [_action(action) for action in actions]}
+        return report
+    return report | {"audit": [_action(action) for action in actions]}
 
 
 def _action(action: AuditEntry) -> Json:
-    """Return an action; of its result the numbers, and what went wrong.
+    """Return an action; of its result only numbers and the error.
 
-    The rest are pictures, of other printers too, whose ids have no stand-ins here.
+    The rest may hold ids of other printers, which have no pseudonyms here.
     """
     result = action.result or {}
     return {
@@ -111,7 +111,7 @@ def _action(action: AuditEntry) -> Json:
 
 
 def _health(entry: FilamentSlotsConfigEntry) -> Mapping[str, Any]:
-    """Return the driver's health; where there is no driver, why there is none."""
+    """Return the driver's health; without a driver the reason why there is none."""
     if is_loaded(entry):
         return entry.runtime_data.driver.health()
     return {
@@ -124,7 +124,7 @@ def _health(entry: FilamentSlotsConfigEntry) -> Mapping[str, Any]:
 
 
 def _stand_ins(entry: FilamentSlotsConfigEntry) -> StandIns:
-    """Return what replaces every id and secret that is known from the start."""
+    """Return the pseudonyms for all ids and secrets of the entry."""
     identity = str(entry.unique_id)
     secrets = [
         value
@@ -136,7 +136,7 @@ def _stand_ins(entry: FilamentSlotsConfigEntry) -> StandIns:
 
 
 def _ids(coordinator: SlotCoordinator) -> Iterable[str]:
-    """Yield the serials of the units, and everything a spool is known by."""
+    """Yield the serials of the units and the ids of the spools."""
     for unit in coordinator.data.units.values():
         if unit.serial is not None:
             yield unit.serial

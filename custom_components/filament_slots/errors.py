@@ -1,4 +1,4 @@
-"""What an action that cannot be done says to its caller, in their language."""
+"""Translated errors of actions."""
 
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
@@ -7,7 +7,7 @@ from .core.engine.errors import Problem, StoreError
 
 
 def invalid(key: str, **placeholders: str) -> ServiceValidationError:
-    """Return the error for something that the caller has to put right."""
+    """Return the error for a mistake of the caller: invalid or impossible input."""
     return ServiceValidationError(
         translation_domain=DOMAIN,
         translation_key=key,
@@ -16,7 +16,7 @@ def invalid(key: str, **placeholders: str) -> ServiceValidationError:
 
 
 def failure(key: str, **placeholders: str) -> HomeAssistantError:
-    """Return the error for something that did not work."""
+    """Return the error for a valid call that failed."""
     return HomeAssistantError(
         translation_domain=DOMAIN,
         translation_key=key,
@@ -25,5 +25,5 @@ def failure(key: str, **placeholders: str) -> HomeAssistantError:
 
 
 def store_failure(err: StoreError, key: str) -> HomeAssistantError:
-    """Return the error for what the store could not do; `key` where it is open."""
+    """Return the error for a StoreError: `key`, or that no printer is loaded."""
     return invalid("no_printer_loaded") if err.code is Problem.CLOSED else failure(key)

@@ -1,4 +1,4 @@
-"""The fix flows of the store's repairs: salvage what is readable, replay what failed."""
+"""Fix flows of the store's repairs: salvage damaged files, retry failed events."""
 
 from abc import abstractmethod
 from dataclasses import asdict
@@ -15,13 +15,13 @@ from .core.engine.errors import StoreError
 from .repairs_store import EVENTS_FAILED, STORE_DAMAGED
 from .runtime import async_shared_core, require_store
 
-_REPLAYED_AT_ONCE = 500
+_BATCH_SIZE = 500
 
 
 class _StoreFlow(RepairsFlow):
-    """Asks once, then does it; what hinders it is shown, and can be tried again.
+    """Asks for confirmation, then fixes the issue; after an error it can be repeated.
 
-    Either way it leaves a row of who did it and what came of it, as `action`.
+    Either way it is stored in the audit, as `action`.
     """
 
     action: ClassVar[str]
@@ -29,13 +29,13 @@ class _StoreFlow(RepairsFlow):
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
-        """Ask at once."""
+        """Show the form."""
         return await self.async_step_confirm()
 
     async def async_step_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
-        """Do it, once the user agrees."""
+        """Fix the issue once the user confirms."""
         errors: dict[str, str] = {}
         if user_input is not None:
             try:
@@ -58,11 +58,11 @@ class _StoreFlow(RepairsFlow):
 
     @abstractmethod
     async def _async_fix(self) -> dict[str, Any]:
-        """Do it and return what came of it; raises what hinders it."""
+        """Fix the issue and return the result; raises StoreError."""
 
 
 class SalvageFlow(_StoreFlow):
-    """Takes what can be read of the damaged files into history."""
+    """Imports the readable events of damaged files into the history."""
 
     action = "salvage"
 
@@ -71,27 +71,27 @@ class SalvageFlow(_StoreFlow):
         return {"events": await async_shared_core(self.hass).async_salvage()}
 
 
-class ReplayFlow(_StoreFlow):
-    """Puts the events that could not be stored where they belong."""
+class RetryFlow(_StoreFlow):
+    """Stores the events that could not be stored before."""
 
-    action = "replay_failed"
+    action = "retry_failed_events"
 
     @override
     async def _async_fix(self) -> dict[str, Any]:
         handler = require_store(self.hass).handler
         events = 0
-        while (last := await handler.replay_failed(_REPLAYED_AT_ONCE)).replayed:
+        while (last := await handler.replay_failed(_BATCH_SIZE)).replayed:
             events += last.replayed
         return asdict(last) | {"replayed": events}
 
 
 def _user_id() -> str | None:
-    """Return who is at the other end of the flow."""
+    """Return the user who runs the flow, if there is a request."""
     request = current_request.get()
     return None if request is None else request[KEY_HASS_USER].id
 
 
 STORE_FLOWS: dict[str, type[RepairsFlow]] = {
     STORE_DAMAGED: SalvageFlow,
-    EVENTS_FAILED: ReplayFlow,
+    EVENTS_FAILED: RetryFlow,
 }

@@ -1,4 +1,4 @@
-"""The core that all printers share: open while at least one entry needs it."""
+"""Runtime of the integration: the event core that all entries share."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ _KEY: HassKey[SharedCore] = HassKey(DOMAIN)
 
 @callback
 def async_shared_core(hass: HomeAssistant) -> SharedCore:
-    """Return the one there is."""
+    """Return the shared core, open or not."""
     if _KEY not in hass.data:
         path = hass.config.path(".storage", DOMAIN, f"{DOMAIN}.db")
         hass.data[_KEY] = SharedCore(hass, Path(path))
@@ -50,36 +50,36 @@ def require_store(hass: HomeAssistant) -> SharedCore:
 
 
 class SharedCore:
-    """Counts who needs the handler; the first opens the store, the last closes it.
+    """Event handler and store, open while at least one entry uses them.
 
     path: of the store's file.
-    handler, store: there while somebody needs them.
+    handler, store: set while the core is open.
     """
 
     handler: EventHandler
     store: Store
 
     def __init__(self, hass: HomeAssistant, path: Path) -> None:
-        """Name the file; nothing is opened yet."""
+        """Create a closed core for the store at `path`."""
         self.path = path
         self._hass = hass
         self._state = StoreState()
         self._failed = 0
         self._stop_nightly: CALLBACK_TYPE | None = None
-        # Opening and closing take time, in which another entry may come or go.
+        # Another entry may be set up or unloaded while the store opens or closes.
         self._lock = asyncio.Lock()
         self._users = 0
-        self._to_be_counted = False
+        self._count_scheduled = False
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody needs it."""
+        """Whether handler and store can be used."""
         return self._users > 0
 
     async def acquire(self) -> None:
-        """Need it: `handler` is there, and its store open, until the release.
+        """Keep the core open until `release`; the first user opens it.
 
-        Raises StoreError when it cannot be opened.
+        Raises StoreError if the store cannot be opened.
         """
         async with self._lock:
             if self._users == 0:
@@ -87,7 +87,7 @@ class SharedCore:
             self._users += 1
 
     async def release(self) -> None:
-        """Need it no more."""
+        """Undo one `acquire`; the last user closes the core."""
         async with self._lock:
             self._users -= 1
             if self._users == 0:
@@ -96,7 +96,7 @@ class SharedCore:
     async def async_audit(
         self, user_id: str | None, action: str, details: Any, result: Any
     ) -> None:
-        """Keep who changed what; that it cannot be kept stops nobody."""
+        """Store who did what, with what result; a failure to store it is only logged."""
         entry = AuditEntry(
             at=dt_util.utcnow(),
             user_id=user_id,
@@ -107,12 +107,12 @@ class SharedCore:
         try:
             await write_audit(require_store(self._hass).store, entry)
         except StoreError as err:
-            _LOGGER.debug("An action could not be noted: %s", err)
+            _LOGGER.debug("The audit entry could not be stored: %s", err)
 
     async def async_salvage(self) -> int:
-        """Take what can be read of damaged files into history; return how many events.
+        """Import the readable events of damaged files; return how many there were.
 
-        The files stay, under a name that says that it was done. Raises StoreError.
+        The files are kept, renamed to mark them as salvaged. Raises StoreError.
         """
         salvaged = await require_store(self._hass).handler.salvage(
             self._hass.async_add_executor_job
@@ -144,7 +144,7 @@ class SharedCore:
 
     @asynccontextmanager
     async def use(self) -> AsyncIterator[EventHandler]:
-        """Need it for a moment."""
+        """Keep the core open for the length of a with block."""
         await self.acquire()
         try:
             yield self.handler
@@ -178,7 +178,7 @@ class SharedCore:
             self._state_changed(StoreState())
 
     async def _async_nightly(self, _: datetime) -> None:
-        """Delete what has grown too old."""
+        """Purge all history once a night."""
         try:
             purged = await self.async_purge()
         except StoreError as err:
@@ -193,13 +193,13 @@ class SharedCore:
 
     @callback
     def _failures_changed(self) -> None:
-        """Count anew, once for all that fail in one go."""
-        if not self._to_be_counted:
-            self._to_be_counted = True
+        """Count the failed events again, once for all that fail together."""
+        if not self._count_scheduled:
+            self._count_scheduled = True
             self._hass.async_create_task(self._async_count_failed(), eager_start=False)
 
     async def _async_count_failed(self) -> None:
-        self._to_be_counted = False
+        self._count_scheduled = False
         try:
             self._failed = await require_store(self._hass).handler.count_failed()
         except StoreError:

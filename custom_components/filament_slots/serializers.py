@@ -1,121 +1,214 @@
-"""Printers, units and slots as JSON: what dashboards and scripts are shown."""
+"""Printers, units, slots and history as JSON, for the websocket, actions and diagnostics.
 
-from dataclasses import asdict
+A value that is not known is null. Times are ISO-8601 in UTC.
+"""
+
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
-from homeassistant.config_entries import ConfigEntry, ConfigEntryState
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
 from .const import CONF_DRIVER_KEY, CONF_MODEL, DOMAIN
-from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
-from .model import StoredSlot, StoredUnit, iso_utc
+from .coordinator import (
+    FilamentSlotsConfigEntry,
+    SlotCoordinator,
+    is_loaded,
+    loaded_entries,
+)
+from .model import SlotStatus, StoredSlot, StoredUnit, iso_utc
 
 type Json = dict[str, Any]
 
 
-def printer_picture(hass: HomeAssistant, entry: FilamentSlotsConfigEntry) -> Json:
-    """Return a printer; what is not known is null.
+class UnitData(TypedDict):
+    """A unit: the fields of `StoredUnit`, and its device.
 
-    `{entry_id, printer_id, device_id, name, model, driver_key, state, connected,
-    status, error, last_seen, units: [unit], slots: [slot]}`
-    state: the config entry's; other than `loaded` the rest says nothing.
-    status: the driver's. error: the code of what is in the way now.
-    last_seen: ISO-8601, null while the printer is connected.
+    online: null until the printer has reported it.
     """
-    printer: Json = {
-        "entry_id": entry.entry_id,
-        "printer_id": None,
-        "device_id": printer_device_id(hass, entry),
-        "name": entry.title,
-        "model": entry.data.get(CONF_MODEL),
-        "driver_key": entry.data[CONF_DRIVER_KEY],
-        "state": entry.state.value,
-        "connected": False,
-        "status": None,
-        "error": None,
-        "last_seen": None,
-        "units": [],
-        "slots": [],
-    }
-    if not is_loaded(entry):
-        return printer
-    coordinator = entry.runtime_data
-    return printer | {
-        "printer_id": coordinator.printer_id,
-        "connected": coordinator.connected,
-        "status": coordinator.health["status"],
-        "error": coordinator.error,
-        "last_seen": None if coordinator.connected else iso(coordinator.last_seen),
-        "units": [
-            _unit(unit, coordinator.devices.units[key])
+
+    device_id: str
+    key: str
+    ams_unit_no: int
+    slots_total: int
+    serial: str | None
+    model: str | None
+    label: str | None
+    online: bool | None
+    drying: bool | None
+    humidity_percent: float | None
+    humidity_index: int | None
+    temperature_c: float | None
+    drying_minutes_left: int | None
+
+
+class SlotData(TypedDict):
+    """A slot, with the entry of its printer.
+
+    unit: the key of its unit, null for a direct slot.
+    status: null before anything is known, and where the slot has no sensor.
+    identifiers: `{rfid_uid, external_id, vendor_tag}`, as the printer reported them.
+    filament: as in events; `{}` if nothing is known.
+    """
+
+    entry_id: str
+    device_id: str
+    unit: str | None
+    is_ams_slot: bool
+    ams_unit_no: int | None
+    slot_no: int
+    label: str | None
+    present: bool | None
+    status: SlotStatus | None
+    active: bool | None
+    identifiers: Json
+    assigned_external_id: str | None
+    assigned_label: str | None
+    filament: Json
+    inserted_at: str | None
+    updated_at: str | None
+
+
+class PrinterSummary(TypedDict):
+    """A printer without its slots.
+
+    state: the config entry's; unless it is `loaded`, the fields below it are empty.
+    status: the driver's. error: the code of the error that keeps it from running now.
+    last_seen: null while the printer is connected.
+    """
+
+    entry_id: str
+    device_id: str | None
+    name: str | None
+    model: str | None
+    driver_key: str
+    state: str
+    printer_id: int | None
+    connected: bool
+    status: str | None
+    error: str | None
+    last_seen: str | None
+    units: list[UnitData]
+
+
+class PrinterData(PrinterSummary):
+    """A printer with its slots."""
+
+    slots: list[SlotData]
+
+
+def printer_summary(
+    hass: HomeAssistant, entry: FilamentSlotsConfigEntry
+) -> PrinterSummary:
+    """Return a printer without its slots."""
+    summary = PrinterSummary(
+        entry_id=entry.entry_id,
+        device_id=printer_device_id(hass, entry),
+        name=entry.title,
+        model=entry.data.get(CONF_MODEL),
+        driver_key=entry.data[CONF_DRIVER_KEY],
+        state=entry.state.value,
+        printer_id=None,
+        connected=False,
+        status=None,
+        error=None,
+        last_seen=None,
+        units=[],
+    )
+    if is_loaded(entry):
+        coordinator = entry.runtime_data
+        summary["printer_id"] = coordinator.printer_id
+        summary["connected"] = coordinator.connected
+        summary["status"] = coordinator.health["status"]
+        summary["error"] = coordinator.error
+        if not coordinator.connected:
+            summary["last_seen"] = iso(coordinator.last_seen)
+        summary["units"] = [
+            _unit_data(unit, coordinator.devices.units[key])
             for key, unit in coordinator.units.items()
-        ],
-        "slots": slot_pictures(coordinator),
+        ]
+    return summary
+
+
+def printer_data(hass: HomeAssistant, entry: FilamentSlotsConfigEntry) -> PrinterData:
+    """Return a printer with its slots."""
+    return {
+        **printer_summary(hass, entry),
+        "slots": slots_data(entry.runtime_data) if is_loaded(entry) else [],
     }
 
 
-def _unit(unit: StoredUnit, device_id: str) -> Json:
-    """Return a unit: the fields of `StoredUnit`, and its `device_id`.
-
-    They are what the printer said last; `online` is null where it said nothing yet.
-    """
-    return asdict(unit) | {"device_id": device_id}
-
-
-def slot_pictures(coordinator: SlotCoordinator) -> list[Json]:
-    """Return the slots of a printer, see `_slot`."""
+def slots_data(coordinator: SlotCoordinator) -> list[SlotData]:
+    """Return the slots of a printer."""
     entry_id = coordinator.config_entry.entry_id
     return [
-        {"entry_id": entry_id} | _slot(slot, coordinator.devices.slots[key])
+        _slot_data(slot, entry_id, coordinator.devices.slots[key])
         for key, slot in coordinator.slots.items()
     ]
 
 
-def _slot(slot: StoredSlot, device_id: str) -> Json:
-    """Return a slot, with the `entry_id` of its printer.
+def history_data(hass: HomeAssistant, events: Iterable[Json]) -> list[Json]:
+    """Return stored events, each with the `entry_id` of its printer.
 
-    `{device_id, unit, is_ams_slot, ams_unit_no, slot_no, label, present, status,
-    active, identifiers: {rfid_uid, external_id, vendor_tag}, assigned_external_id,
-    assigned_label, filament, inserted_at, updated_at}`
-    unit: the key of its unit, null for a direct slot.
-    status: `empty`, `unidentified`, `identified`; null before anything is known, and
-    where nothing watches the slot.
-    filament: as in events (`{}`: nothing known). Times are ISO-8601.
+    entry_id: null for a printer whose entry was removed or is not loaded.
     """
-    return {
-        "device_id": device_id,
-        "unit": slot.unit.key if slot.unit else None,
-        "is_ams_slot": slot.unit is not None,
-        "ams_unit_no": slot.unit.ams_unit_no if slot.unit else None,
-        "slot_no": slot.slot_no,
-        "label": slot.label,
-        "present": slot.present,
-        "status": slot.status,
-        "active": slot.active,
-        "identifiers": slot.identifiers.model_dump(),
-        "assigned_external_id": slot.assigned_external_id,
-        "assigned_label": slot.assigned_label,
-        "filament": slot.filament.as_dict() if slot.filament else {},
-        "inserted_at": iso(slot.inserted_at),
-        "updated_at": iso(slot.updated_at),
+    entry_ids = {
+        entry.runtime_data.printer_id: entry.entry_id for entry in loaded_entries(hass)
     }
+    return [
+        event | {"entry_id": entry_ids.get(event["printer_id"])} for event in events
+    ]
 
 
 def printer_device_id(hass: HomeAssistant, entry: ConfigEntry) -> str | None:
-    """Return the printer's own device."""
+    """Return the id of the printer's own device."""
     device = dr.async_get(hass).async_get_device_by_identifier(
         (DOMAIN, str(entry.unique_id)), entry.entry_id
     )
     return device.id if device else None
 
 
-def is_loaded(entry: ConfigEntry) -> bool:
-    """Return whether the entry has a coordinator."""
-    return entry.state is ConfigEntryState.LOADED
-
-
 def iso(at: datetime | None) -> str | None:
-    """Return a time as events carry it."""
+    """Return a time as ISO-8601 in UTC, or None."""
     return None if at is None else iso_utc(at)
+
+
+def _unit_data(unit: StoredUnit, device_id: str) -> UnitData:
+    return UnitData(
+        device_id=device_id,
+        key=unit.key,
+        ams_unit_no=unit.ams_unit_no,
+        slots_total=unit.slots_total,
+        serial=unit.serial,
+        model=unit.model,
+        label=unit.label,
+        online=unit.online,
+        drying=unit.drying,
+        humidity_percent=unit.humidity_percent,
+        humidity_index=unit.humidity_index,
+        temperature_c=unit.temperature_c,
+        drying_minutes_left=unit.drying_minutes_left,
+    )
+
+
+def _slot_data(slot: StoredSlot, entry_id: str, device_id: str) -> SlotData:
+    return SlotData(
+        entry_id=entry_id,
+        device_id=device_id,
+        unit=slot.unit.key if slot.unit else None,
+        is_ams_slot=slot.unit is not None,
+        ams_unit_no=slot.unit.ams_unit_no if slot.unit else None,
+        slot_no=slot.slot_no,
+        label=slot.label,
+        present=slot.present,
+        status=slot.status,
+        active=slot.active,
+        identifiers=slot.identifiers.model_dump(),
+        assigned_external_id=slot.assigned_external_id,
+        assigned_label=slot.assigned_label,
+        filament=slot.filament.as_dict() if slot.filament else {},
+        inserted_at=iso(slot.inserted_at),
+        updated_at=iso(slot.updated_at),
+    )

@@ -1,10 +1,9 @@
-"""Actions: what automations, scripts and dashboards may ask for (docs/actions.md)."""
+"""Actions for automations, scripts and dashboards (docs/actions.md)."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 import re
-from time import monotonic
-from typing import Final
+from typing import Final, TypedDict
 
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse, callback
@@ -12,11 +11,10 @@ from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.device_registry import AnyDeviceEntry
 from homeassistant.helpers.service import async_get_device_and_config_entry
 from homeassistant.util import dt as dt_util
-from homeassistant.util.hass_dict import HassKey
 import probatio
 
 from .const import DOMAIN
-from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
+from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator, loaded_entries
 from .core.assignments import AssignmentRefusedError
 from .core.engine.errors import StoreError
 from .core.expectations import Assigned, Expectation
@@ -26,30 +24,22 @@ from .devices import UnitKey
 from .errors import failure, invalid, store_failure
 from .model import MAX_LABEL, EventType, SlotStatus, iso_utc
 from .runtime import require_store
-from .serializers import Json, printer_device_id, slot_pictures
-from .services_store import async_setup_store_services, audited
+from .serializers import Json, SlotData, history_data, printer_device_id, slots_data
+from .services_store import async_setup_store_services, audited, utc_datetime
 
-REFRESH_EVERY: Final = 60.0
 MAX_PAGE: Final = 500
 
 _MAX_EXTERNAL_ID: Final = 128
 _EXTERNAL_ID: Final = re.compile(r"[a-z][a-z0-9_]*:\S(.*\S)?")
-_LONGEST_WAIT: Final = timedelta(days=1)
-# When each printer was last asked for everything, by its entry; in monotonic seconds.
-_REFRESHED: HassKey[dict[str, float]] = HassKey(f"{DOMAIN}_refreshed")
+_MAX_TIMEOUT: Final = timedelta(days=1)
 
 
 def _external_id(value: object) -> str:
-    """Take the identity of a spool, which says where it is an identity."""
+    """Validate the id of a spool, which names its system: `spoolman:12`."""
     text = str(value).strip()
     if len(text) > _MAX_EXTERNAL_ID or not _EXTERNAL_ID.fullmatch(text):
         raise probatio.Invalid("must name a spool like spoolman:12")
     return text
-
-
-def _instant(value: object) -> datetime:
-    """Take a time; without a time zone it is the one of Home Assistant."""
-    return dt_util.as_utc(cv.datetime(value))
 
 
 _DEVICES: Final = probatio.All(cv.ensure_list, [cv.string])
@@ -71,8 +61,8 @@ _GET_EVENTS: Final = probatio.Schema(
             cv.ensure_list, [probatio.Coerce(EventType)]
         ),
         probatio.Optional("external_id"): _external_id,
-        probatio.Optional("start_time"): _instant,
-        probatio.Optional("end_time"): _instant,
+        probatio.Optional("start_time"): utc_datetime,
+        probatio.Optional("end_time"): utc_datetime,
         probatio.Optional("order", default="newest"): probatio.In(["newest", "oldest"]),
         probatio.Optional("limit", default=50): probatio.All(
             probatio.Coerce(int), probatio.Range(1, MAX_PAGE)
@@ -96,15 +86,38 @@ _EXPECT: Final = probatio.Schema(
         probatio.Required("external_id"): _external_id,
         probatio.Optional("label"): _LABEL,
         probatio.Optional("timeout", default=timedelta(minutes=5)): probatio.All(
-            cv.positive_time_period, probatio.Range(timedelta(seconds=1), _LONGEST_WAIT)
+            cv.positive_time_period, probatio.Range(timedelta(seconds=1), _MAX_TIMEOUT)
         ),
     }
 )
 
 
+class SlotAnswer(SlotData):
+    """A slot with its devices and entities.
+
+    entities: the enabled ones, as `{sensor_filament: entity id}`.
+    age: seconds since the printer's last message, 0 while it is connected; null if
+    there was none.
+    """
+
+    printer: str
+    printer_device_id: str | None
+    unit_device_id: str | None
+    unit_label: str | None
+    entities: dict[str, str]
+    age: int | None
+
+
+class PrinterAnswer(TypedDict):
+    """A printer that an action was applied to."""
+
+    entry_id: str
+    device_id: str | None
+
+
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
-    """Offer the actions; once, whatever entries come and go."""
+    """Register the actions, independent of any entry."""
     only, optional = SupportsResponse.ONLY, SupportsResponse.OPTIONAL
     for name, handler, schema, response in (
         ("get_slots", _async_get_slots, _GET_SLOTS, only),
@@ -121,17 +134,17 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 
 async def _async_get_slots(call: ServiceCall) -> Json:
-    """Answer `{slots: [slot]}`, see `_slots`."""
+    """Return `{slots: [SlotAnswer]}`."""
     hass = call.hass
     if device_ids := call.data[ATTR_DEVICE_ID]:
         places = [_place(hass, device_id) for device_id in device_ids]
     else:
-        places = [_Place(entry) for entry in _loaded(hass)]
-    # A slot that is named twice, by itself and by its printer, is one slot.
+        places = [_Place(entry) for entry in loaded_entries(hass)]
+    # A slot that is given twice, by itself and by its printer, is returned once.
     found = {
         answer["device_id"]: answer
         for place in places
-        for answer in _slots(hass, place)
+        for answer in _slot_answers(hass, place)
     }
     present, statuses = call.data.get("present"), call.data["status"]
     return {
@@ -145,67 +158,54 @@ async def _async_get_slots(call: ServiceCall) -> Json:
 
 
 async def _async_get_events(call: ServiceCall) -> Json:
-    """Answer `{events: [standard event and entry_id], next_cursor: int or null}`.
-
-    entry_id: of the printer whose history it is; null for one that was removed.
-    """
-    hass, asked = call.hass, call.data
-    place = _place(hass, asked[ATTR_DEVICE_ID]) if ATTR_DEVICE_ID in asked else None
+    """Return `{events, next_cursor: int or null}`, see `serializers.history_data`."""
+    hass, data = call.hass, call.data
+    place = _place(hass, data[ATTR_DEVICE_ID]) if ATTR_DEVICE_ID in data else None
     wanted = EventFilter(
         printer_id=place.coordinator.printer_id if place else None,
         unit=place.unit if place else None,
         slot=place.slot if place else None,
-        event_types=frozenset(asked["event_type"]),
-        external_id=asked.get("external_id"),
-        since=asked.get("start_time"),
-        until=asked.get("end_time"),
+        event_types=frozenset(data["event_type"]),
+        external_id=data.get("external_id"),
+        since=data.get("start_time"),
+        until=data.get("end_time"),
     )
     try:
         page = await read_events(
             require_store(hass).store,
             wanted,
-            limit=asked["limit"],
-            cursor=asked.get("cursor"),
-            newest_first=asked["order"] == "newest",
+            limit=data["limit"],
+            cursor=data.get("cursor"),
+            newest_first=data["order"] == "newest",
         )
     except StoreError as err:
         raise store_failure(err, "history_unavailable") from err
-    entry_ids = {
-        entry.runtime_data.printer_id: entry.entry_id for entry in _loaded(hass)
-    }
-    return {
-        "events": [
-            event | {"entry_id": entry_ids.get(event["printer_id"])}
-            for event in page.events
-        ],
-        "next_cursor": page.cursor,
-    }
+    return {"events": history_data(hass, page.events), "next_cursor": page.cursor}
 
 
 async def _async_refresh(call: ServiceCall) -> Json:
-    """Answer `{printers: [{entry_id, device_id, refreshed}]}`.
+    """Return `{printers: [PrinterAnswer and refreshed]}`.
 
-    A printer that was asked less than a minute ago is left alone, as it tells every
-    change by itself: no reason to end somebody's script with an error. `refreshed`
-    says which it was.
+    refreshed: false for a printer that was asked less than a minute ago and is skipped.
+    That is no error: every change is reported without a refresh.
     """
     entries = _printers(call)
     for entry in entries:
         if not entry.runtime_data.connected:
             raise failure("not_connected", printer=entry.title)
-    asked = call.hass.data.setdefault(_REFRESHED, {})
-    answers = []
-    for entry in entries:
-        due = monotonic() >= asked.get(entry.entry_id, -REFRESH_EVERY) + REFRESH_EVERY
-        if due:
-            asked[entry.entry_id] = monotonic()
-            await entry.runtime_data.driver.sync_state()
-        answers.append(_printer_answer(call.hass, entry) | {"refreshed": due})
-    return {"printers": answers}
+    return {
+        "printers": [
+            {
+                **_printer_answer(call.hass, entry),
+                "refreshed": await entry.runtime_data.async_request_report(),
+            }
+            for entry in entries
+        ]
+    }
 
 
 async def _async_restart_driver(call: ServiceCall) -> Json:
-    """Answer `{printers: [{entry_id, device_id}]}`."""
+    """Return `{printers: [PrinterAnswer]}`."""
     entries = _printers(call)
     for entry in entries:
         await entry.runtime_data.async_restart_driver()
@@ -213,7 +213,7 @@ async def _async_restart_driver(call: ServiceCall) -> Json:
 
 
 async def _async_assign_spool(call: ServiceCall) -> Json:
-    """Answer `{slot: slot}` as it is then; without `external_id` nothing is assigned."""
+    """Return `{slot: SlotAnswer}`; without `external_id` the assignment is removed."""
     hass = call.hass
     assigned = _assigned(call)
     place = _place(hass, call.data[ATTR_DEVICE_ID])
@@ -227,7 +227,7 @@ async def _async_assign_spool(call: ServiceCall) -> Json:
         raise invalid(err.reason, slot=place.name) from err
     except StoreError as err:
         raise store_failure(err, "not_saved") from err
-    (slot,) = _slots(hass, place)
+    (slot,) = _slot_answers(hass, place)
     return {"slot": slot}
 
 
@@ -262,7 +262,7 @@ async def _async_expect_spool(call: ServiceCall) -> Json:
 
 
 def _assigned(call: ServiceCall) -> Assigned | None:
-    """Return who the spool is said to be; None for nobody."""
+    """Return the given spool; None if there is none."""
     external_id, label = call.data.get("external_id"), call.data.get("label")
     if external_id is not None:
         return Assigned(external_id=external_id, label=label)
@@ -273,7 +273,7 @@ def _assigned(call: ServiceCall) -> Assigned | None:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """What a device stands for: a printer, a unit of it, or a slot."""
+    """A printer, one of its units, or one of its slots, given by a device."""
 
     entry: FilamentSlotsConfigEntry
     device: AnyDeviceEntry | None = None
@@ -282,24 +282,25 @@ class _Place:
 
     @property
     def coordinator(self) -> SlotCoordinator:
-        """Who knows the slots."""
+        """The coordinator of the printer."""
         return self.entry.runtime_data
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The name of the device, as the user knows it."""
         device = self.device
         return (device and (device.name_by_user or device.name)) or self.entry.title
 
-    def holds(self, slot: SlotKey) -> bool:
-        """Return whether the slot is it, or belongs to it."""
+    def includes(self, slot: SlotKey) -> bool:
+        """Return whether the place is the slot, or its unit or printer."""
         return self.slot in (None, slot) and self.unit in (None, slot[0])
 
 
 def _place(hass: HomeAssistant, device_id: str) -> _Place:
-    """Return what a device stands for.
+    """Return the printer, unit or slot of a device.
 
-    Raises ServiceValidationError for a device that is not ours, not loaded or gone.
+    Raises ServiceValidationError for the device of another integration, of an entry
+    that is not loaded, or of a unit or slot that no longer exists.
     """
     device, entry = async_get_device_and_config_entry(hass, DOMAIN, device_id)
     devices = entry.runtime_data.devices
@@ -315,44 +316,40 @@ def _place(hass: HomeAssistant, device_id: str) -> _Place:
 
 
 def _printers(call: ServiceCall) -> list[FilamentSlotsConfigEntry]:
-    """Return the printers that the devices are or belong to, each once."""
+    """Return the printers of the given devices, each once."""
     places = [_place(call.hass, device_id) for device_id in call.data[ATTR_DEVICE_ID]]
     return list({place.entry.entry_id: place.entry for place in places}.values())
 
 
-def _printer_answer(hass: HomeAssistant, entry: FilamentSlotsConfigEntry) -> Json:
+def _printer_answer(
+    hass: HomeAssistant, entry: FilamentSlotsConfigEntry
+) -> PrinterAnswer:
     return {"entry_id": entry.entry_id, "device_id": printer_device_id(hass, entry)}
 
 
-def _slots(hass: HomeAssistant, place: _Place) -> list[Json]:
-    """Return the slots of a place.
-
-    Each as `serializers.py` says, and beside it `{printer, printer_device_id,
-    unit_device_id, unit_label, entities: {sensor_filament: entity id, ...}, age}`
-    age: seconds since the printer was last heard of, 0 while it is connected; null
-    if it never was.
-    """
+def _slot_answers(hass: HomeAssistant, place: _Place) -> list[SlotAnswer]:
+    """Return the slots of a place."""
     coordinator = place.coordinator
-    since = dt_util.utcnow()
-    heard = since if coordinator.connected else coordinator.last_seen
-    printer = {
-        "printer": place.entry.title,
-        "printer_device_id": printer_device_id(hass, place.entry),
-        "age": None if heard is None else round((since - heard).total_seconds()),
-    }
-    answers = []
-    for (key, slot), picture in zip(
-        coordinator.slots.items(), slot_pictures(coordinator), strict=True
-    ):
-        if place.holds(key):
-            unit = {
-                "unit_device_id": slot.unit
-                and coordinator.devices.units[slot.unit.key],
-                "unit_label": slot.unit and slot.unit.label,
-            }
-            entities = {"entities": _entities(hass, coordinator, key)}
-            answers.append(picture | printer | unit | entities)
-    return answers
+    now = dt_util.utcnow()
+    seen_at = now if coordinator.connected else coordinator.last_seen
+    age = None if seen_at is None else round((now - seen_at).total_seconds())
+    device_id = printer_device_id(hass, place.entry)
+    units = coordinator.devices.units
+    return [
+        {
+            **data,
+            "printer": place.entry.title,
+            "printer_device_id": device_id,
+            "unit_device_id": units[slot.unit.key] if slot.unit else None,
+            "unit_label": slot.unit.label if slot.unit else None,
+            "entities": _entities(hass, coordinator, key),
+            "age": age,
+        }
+        for (key, slot), data in zip(
+            coordinator.slots.items(), slots_data(coordinator), strict=True
+        )
+        if place.includes(key)
+    ]
 
 
 def _entities(
@@ -367,7 +364,3 @@ def _entities(
         )
         if entity.platform == DOMAIN
     }
-
-
-def _loaded(hass: HomeAssistant) -> list[FilamentSlotsConfigEntry]:
-    return hass.config_entries.async_loaded_entries(DOMAIN)

@@ -1,9 +1,10 @@
-"""Actions on the store, for administrators: purge, replay, export (docs/actions.md)."""
+"""Actions on the store, for administrators: purge, retry, re-fire, export."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from datetime import datetime
-from functools import wraps
+from functools import cache, wraps
+import logging
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from homeassistant.util import dt as dt_util
 import probatio
 
 from .const import DOMAIN
+from .coordinator import loaded_entries
 from .core.engine.errors import StoreError
 from .core.handler import EventHandler
 from .core.tables.export import Format, export_events
@@ -26,16 +28,19 @@ type Answer = dict[str, Any]
 type Handler = Callable[[ServiceCall], Coroutine[Any, Any, Answer]]
 
 
-def _instant(value: object) -> datetime:
-    """Take a time; without a time zone it is the one of Home Assistant."""
+_LOGGER = logging.getLogger(__name__)
+
+
+def utc_datetime(value: object) -> datetime:
+    """Validate a time, by default in Home Assistant's time zone; return it in UTC."""
     return dt_util.as_utc(cv.datetime(value))
 
 
 _ENTRY: Final = "config_entry_id"
 _RANGE: Final[dict[Any, Any]] = {
     probatio.Optional(_ENTRY): cv.string,
-    probatio.Required("start_time"): _instant,
-    probatio.Optional("end_time"): _instant,
+    probatio.Required("start_time"): utc_datetime,
+    probatio.Optional("end_time"): utc_datetime,
 }
 _PURGE: Final = probatio.Schema(
     {
@@ -45,14 +50,14 @@ _PURGE: Final = probatio.Schema(
         ),
     }
 )
-_REPLAY_FAILED: Final = probatio.Schema(
+_RETRY: Final = probatio.Schema(
     {
         probatio.Optional("batch_size", default=100): probatio.All(
             probatio.Coerce(int), probatio.Range(1, 500)
         )
     }
 )
-_REPLAY_EVENTS: Final = probatio.Schema(_RANGE)
+_REFIRE: Final = probatio.Schema(_RANGE)
 _EXPORT: Final = probatio.Schema(
     _RANGE
     | {
@@ -64,12 +69,19 @@ _EXPORT: Final = probatio.Schema(
 
 @callback
 def async_setup_store_services(hass: HomeAssistant) -> None:
-    """Offer the actions; once, whatever entries come and go."""
+    """Register the actions, independent of any entry."""
     for name, handler, schema in (
         ("purge", _async_purge, _PURGE),
-        ("replay_failed", _async_replay_failed, _REPLAY_FAILED),
-        ("replay_events", _async_replay_events, _REPLAY_EVENTS),
+        ("retry_failed_events", _async_retry_failed_events, _RETRY),
+        ("refire_events", _async_refire_events, _REFIRE),
         ("export", _async_export, _EXPORT),
+        # Deprecated names, to be removed in the release after next.
+        (
+            "replay_failed",
+            _deprecated(_async_retry_failed_events, "retry_failed_events"),
+            _RETRY,
+        ),
+        ("replay_events", _deprecated(_async_refire_events, "refire_events"), _REFIRE),
     ):
         async_register_admin_service(
             hass,
@@ -81,8 +93,29 @@ def async_setup_store_services(hass: HomeAssistant) -> None:
         )
 
 
+def _deprecated(handler: Handler, name: str) -> Handler:
+    """Return a handler that also logs, once, that the action is now called `name`."""
+
+    @cache
+    def warn(old_name: str) -> None:
+        _LOGGER.warning(
+            "The action %s.%s is deprecated and will be removed; use %s.%s instead",
+            DOMAIN,
+            old_name,
+            DOMAIN,
+            name,
+        )
+
+    @wraps(handler)
+    async def run(call: ServiceCall) -> Answer:
+        warn(call.service)
+        return await handler(call)
+
+    return run
+
+
 def audited(handler: Handler) -> Handler:
-    """Leave a row of who did what, when, and what came of it."""
+    """Store in the audit who called the action, when, and with what result."""
 
     @wraps(handler)
     async def run(call: ServiceCall) -> Answer:
@@ -103,7 +136,7 @@ def audited(handler: Handler) -> Handler:
 
 
 async def _async_purge(call: ServiceCall) -> Answer:
-    """Answer `{events: how many went, database_bytes}`."""
+    """Return `{events: number deleted, database_bytes}`."""
     entry_id = _entry_id(call)
     try:
         purged = await require_store(call.hass).async_purge(
@@ -114,8 +147,8 @@ async def _async_purge(call: ServiceCall) -> Answer:
     return asdict(purged)
 
 
-async def _async_replay_failed(call: ServiceCall) -> Answer:
-    """Answer `{replayed, failed, remaining}`, see `core/replay.py`."""
+async def _async_retry_failed_events(call: ServiceCall) -> Answer:
+    """Return `{replayed, failed, remaining}`: numbers of events."""
     try:
         handler = require_store(call.hass).handler
         return asdict(await handler.replay_failed(call.data["batch_size"]))
@@ -123,8 +156,8 @@ async def _async_replay_failed(call: ServiceCall) -> Answer:
         raise store_failure(err, "not_saved") from err
 
 
-async def _async_replay_events(call: ServiceCall) -> Answer:
-    """Answer `{events: how many were told again}`, each with `meta.replay`."""
+async def _async_refire_events(call: ServiceCall) -> Answer:
+    """Return `{events: number re-fired}`; each has `meta.replay`."""
     try:
         handler = require_store(call.hass).handler
         wanted = await _wanted(call, handler)
@@ -134,7 +167,7 @@ async def _async_replay_events(call: ServiceCall) -> Answer:
 
 
 async def _async_export(call: ServiceCall) -> Answer:
-    """Answer `{path, events: how many were written}`."""
+    """Return `{path, events: number written}`."""
     hass = call.hass
     path = call.data["path"]
     if not await hass.async_add_executor_job(hass.config.is_allowed_path, path):
@@ -159,12 +192,12 @@ async def _async_export(call: ServiceCall) -> Answer:
 
 
 async def _wanted(call: ServiceCall, handler: EventHandler) -> EventFilter:
-    """Return which events the call names."""
+    """Return the filter for the events that the call asks for."""
     printer_id = None
     if (entry_id := _entry_id(call)) is not None:
         owners = await handler.printer_entries()
         printer_id = next(
-            number for number, owner in owners.items() if owner == entry_id
+            printer_id for printer_id, owner in owners.items() if owner == entry_id
         )
     return EventFilter(
         printer_id=printer_id,
@@ -174,17 +207,16 @@ async def _wanted(call: ServiceCall, handler: EventHandler) -> EventFilter:
 
 
 def _entry_id(call: ServiceCall) -> str | None:
-    """Return the printer that is named; raises ServiceValidationError for no such."""
+    """Return the given entry, if any; raises ServiceValidationError if not loaded."""
     entry_id: str | None = call.data.get(_ENTRY)
     if entry_id is not None:
-        loaded = call.hass.config_entries.async_loaded_entries(DOMAIN)
-        if entry_id not in {entry.entry_id for entry in loaded}:
+        if entry_id not in {entry.entry_id for entry in loaded_entries(call.hass)}:
             raise invalid("not_loaded")
     return entry_id
 
 
 def _plain(value: Any) -> Any:
-    """Return it as JSON has it."""
+    """Return the value as plain JSON data."""
     match value:
         case datetime():
             return iso_utc(value)

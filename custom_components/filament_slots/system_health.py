@@ -1,30 +1,29 @@
-"""System health: how many printers are there, and how the store is doing."""
+"""System health: connected printers, and state of the store."""
 
 from typing import Any
 
 from homeassistant.components import system_health
 from homeassistant.core import HomeAssistant, callback
 
-from .const import DOMAIN
+from .coordinator import all_entries, is_loaded
 from .core.engine.errors import StoreError
 from .core.tables.history import EventFilter, read_events
 from .core.tables.schema import MIGRATIONS
 from .model import SCHEMA_VERSION
 from .runtime import async_shared_core, require_store
-from .serializers import is_loaded
 
 
 @callback
 def async_register(
     hass: HomeAssistant, register: system_health.SystemHealthRegistration
 ) -> None:
-    """Offer what there is to say."""
+    """Register the system health page of the integration."""
     register.async_register_info(_async_info)
 
 
 async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
-    """Return it; what takes time comes later."""
-    entries = hass.config_entries.async_entries(DOMAIN, include_ignore=False)
+    """Return the values; slow ones as coroutines."""
+    entries = all_entries(hass)
     connected = sum(
         is_loaded(entry) and entry.runtime_data.connected for entry in entries
     )
@@ -39,12 +38,12 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
 
 
 def _pipeline(hass: HomeAssistant) -> dict[str, Any]:
-    """Return how events fare on their way; nothing while nobody needs the store."""
+    """Return the figures of the event pipeline; none while no entry is loaded."""
     try:
         health = require_store(hass).handler.health()
     except StoreError:
         return {}
-    took = health["last_commit_ms"]
+    commit_ms = health["last_commit_ms"]
     return {
         "queue_depth": health["queue_depth"],
         "events_stored": health["stored"],
@@ -52,7 +51,7 @@ def _pipeline(hass: HomeAssistant) -> dict[str, Any]:
         "events_failed": health["failed"],
         "events_retried": health["retried"],
         "last_commit": health["last_commit_at"] or "-",
-        "last_commit_time": "-" if took is None else f"{took:.1f} ms",
+        "last_commit_time": "-" if commit_ms is None else f"{commit_ms:.1f} ms",
     }
 
 
@@ -69,10 +68,9 @@ async def _async_store_size(hass: HomeAssistant) -> str:
 
 
 async def _async_last_event(hass: HomeAssistant) -> str:
-    """Return when the newest event in the store happened."""
+    """Return the time of the newest stored event."""
     try:
-        store = require_store(hass).store
+        page = await read_events(require_store(hass).store, EventFilter(), limit=1)
     except StoreError:
         return "-"
-    page = await read_events(store, EventFilter(), limit=1)
     return str(page.events[0]["event_at"]) if page.events else "-"

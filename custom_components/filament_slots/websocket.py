@@ -1,23 +1,20 @@
-"""What dashboards and scripts may ask over the websocket, and follow live.
+"""Websocket commands for dashboards and scripts; all are read-only.
 
-Commands, all of them reading only:
-
-- `filament_slots/printers`: every printer, see `serializers.printer_picture`.
-- `filament_slots/slots` `{entry_id?}`: the slots of a printer or of all, see `serializers.py`.
-- `filament_slots/events`: history, a page at a time, see `_events`.
+- `filament_slots/printers`: all printers, see `serializers.PrinterSummary`.
+- `filament_slots/slots`: the slots of one printer or of all, see `serializers.SlotData`.
+- `filament_slots/events`: history, page by page, see `_events`.
 - `filament_slots/subscribe`: the present state, then each change, see `_subscribe`.
 - `filament_slots/health`, `filament_slots/failed_events`: for administrators.
 
-A printer is named by the id of its config entry. Errors: `not_found` for an id nobody
-knows, `not_loaded` for a printer whose entry is not loaded, `store_unavailable` where
-the history cannot be read.
+`entry_id` is the id of a printer's config entry. Errors: `not_found` for an unknown id,
+`not_loaded` if the printer's entry is not loaded, `store_unavailable` if the history
+cannot be read.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import wraps
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from homeassistant.components.websocket_api import async_register_command
 from homeassistant.components.websocket_api.connection import ActiveConnection
@@ -37,7 +34,13 @@ from homeassistant.helpers import config_validation as cv
 import probatio
 
 from .const import DOMAIN
-from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
+from .coordinator import (
+    FilamentSlotsConfigEntry,
+    SlotCoordinator,
+    all_entries,
+    is_loaded,
+    loaded_entries,
+)
 from .core.engine.errors import Problem, StoreError
 from .core.slot_state import SlotKey
 from .core.tables.history import (
@@ -46,63 +49,128 @@ from .core.tables.history import (
     read_events,
     read_failed_events,
 )
+from .drivers.health import Health
 from .model import EventType
 from .runtime import require_store
 from .serializers import (
     Json,
-    is_loaded,
+    PrinterSummary,
+    SlotData,
+    history_data,
     iso,
     printer_device_id,
-    printer_picture,
-    slot_pictures,
+    printer_summary,
+    slots_data,
 )
-from .websocket_subscription import Watch
+from .websocket_subscription import Message, Subscription
 
 ERR_NOT_LOADED: Final = "not_loaded"
 ERR_STORE_UNAVAILABLE: Final = "store_unavailable"
 MAX_PAGE: Final = 500
 _PAGE: Final = 50
 
-type _Answer = Callable[[HomeAssistant, Json], Awaitable[Json]]
+type _Handler = Callable[[HomeAssistant, Json], Awaitable[Mapping[str, object]]]
 
-# What SQLite can count to.
+# The largest integer of SQLite.
 _CURSOR: Final = probatio.All(int, probatio.Range(0, 2**63 - 1))
 _PRINTER: Final[dict[str | probatio.Marker, Any]] = {probatio.Optional("entry_id"): str}
 
 
+class PrintersResult(TypedDict):
+    """All printers."""
+
+    printers: list[PrinterSummary]
+
+
+class SlotsResult(TypedDict):
+    """The slots of one printer or of all."""
+
+    slots: list[SlotData]
+
+
+class EventsResult(TypedDict):
+    """A page of the history.
+
+    events: standard events, each with the `entry_id` of its printer, see
+    `serializers.history_data`. cursor: of the next page; null on the last page.
+    """
+
+    events: list[Json]
+    cursor: int | None
+
+
+class PrinterHealth(TypedDict):
+    """The health of a printer's driver; null if its entry is not loaded."""
+
+    entry_id: str
+    name: str
+    state: str
+    device_id: str | None
+    health: Health | None
+
+
+class HealthResult(TypedDict):
+    """The health of one printer or of all."""
+
+    printers: list[PrinterHealth]
+
+
+class FailedEventData(TypedDict):
+    """An event that could not be stored.
+
+    outcome: `rejected` (invalid) or `failed`. payload: the event as it was received.
+    """
+
+    id: int
+    outcome: str
+    printer_id: int | None
+    reason: str
+    attempts: int
+    first_at: str | None
+    last_at: str | None
+    payload: Any
+
+
+class FailedEventsResult(TypedDict):
+    """A page of failed events; cursor: of the next page, null on the last page."""
+
+    failed_events: list[FailedEventData]
+    cursor: int | None
+
+
 class _RefusedError(Exception):
-    """A question without an answer, with its error code."""
+    """A command that is answered with an error."""
 
     def __init__(self, code: str, message: str) -> None:
-        """Take the code, and a text for whoever wrote the question."""
+        """Take the error code, and a text for the developer of the client."""
         super().__init__(message)
         self.code = code
 
 
 @callback
 def async_register_commands(hass: HomeAssistant) -> None:
-    """Make the commands known; once, whatever entries come and go."""
+    """Register the commands, independent of any entry."""
     for command in (_printers, _slots, _events, _subscribe, _health, _failed_events):
         async_register_command(hass, command)
 
 
 def _aware_datetime(value: object) -> datetime:
-    """Take an ISO-8601 datetime with its time zone."""
+    """Validate an ISO-8601 datetime with a time zone."""
     at = cv.datetime(value)
     if at.tzinfo is None:
         raise probatio.Invalid("must have a time zone")
     return at
 
 
-def _answering(answer: _Answer) -> AsyncWebSocketCommandHandler:
-    """Send what is returned, or the error where there is no answer."""
+def _with_result(handler: _Handler) -> AsyncWebSocketCommandHandler:
+    """Send the handler's return value as the result, or its error."""
 
-    @wraps(answer)
+    @wraps(handler)
     async def handle(
         hass: HomeAssistant, connection: ActiveConnection, msg: Json
     ) -> None:
         try:
-            connection.send_result(msg["id"], await answer(hass, msg))
+            connection.send_result(msg["id"], await handler(hass, msg))
         except _RefusedError as err:
             connection.send_error(msg["id"], err.code, str(err))
         except StoreError as err:
@@ -118,25 +186,22 @@ def _answering(answer: _Answer) -> AsyncWebSocketCommandHandler:
 
 @websocket_command({"type": f"{DOMAIN}/printers"})
 @async_response
-@_answering
-async def _printers(hass: HomeAssistant, msg: Json) -> Json:
-    """Answer `{printers: [printer without its slots]}`."""
-    printers = [printer_picture(hass, entry) for entry in _entries(hass)]
-    for printer in printers:
-        del printer["slots"]
-    return {"printers": printers}
+@_with_result
+async def _printers(hass: HomeAssistant, msg: Json) -> PrintersResult:
+    """Return all printers, loaded or not."""
+    return {"printers": [printer_summary(hass, entry) for entry in all_entries(hass)]}
 
 
 @websocket_command({"type": f"{DOMAIN}/slots", **_PRINTER})
 @async_response
-@_answering
-async def _slots(hass: HomeAssistant, msg: Json) -> Json:
-    """Answer `{slots: [slot]}`; without `entry_id` those of all loaded printers."""
+@_with_result
+async def _slots(hass: HomeAssistant, msg: Json) -> SlotsResult:
+    """Return the slots; without `entry_id` those of all loaded printers."""
     if "entry_id" in msg:
         printers = [_coordinator(hass, msg["entry_id"])]
     else:
-        printers = [entry.runtime_data for entry in _loaded(hass)]
-    return {"slots": [slot for printer in printers for slot in slot_pictures(printer)]}
+        printers = [entry.runtime_data for entry in loaded_entries(hass)]
+    return {"slots": [slot for printer in printers for slot in slots_data(printer)]}
 
 
 @websocket_command(
@@ -158,19 +223,19 @@ async def _slots(hass: HomeAssistant, msg: Json) -> Json:
     }
 )
 @async_response
-@_answering
-async def _events(hass: HomeAssistant, msg: Json) -> Json:
-    """Answer `{events: [standard event and entry_id], cursor: int or null}`.
+@_with_result
+async def _events(hass: HomeAssistant, msg: Json) -> EventsResult:
+    """Return a page of the history.
 
-    entry_id: of the printer whose history it is; without it all printers', those
-    that were removed included. `entry_id` of an event is null for these.
-    unit: the key of a unit. slot_no: with a unit one of its slots, without one a
-    direct slot. Both need `entry_id`.
-    external_id: of a spool, wherever it was.
-    correlation_id: what one message of a printer caused.
-    since (included), until (not): ISO-8601 with a time zone.
+    entry_id: only the history of this printer; without it that of all printers,
+    removed ones included.
+    unit: the key of a unit. slot_no: a slot of the unit, or a direct slot without
+    `unit`. Both need `entry_id`.
+    external_id: only events of this spool, in any slot.
+    correlation_id: only events caused by the same message of a printer.
+    since (inclusive), until (exclusive): ISO-8601 with a time zone.
     order: `newest` or `oldest` first. limit: 1 to 500.
-    cursor: what the page before came with; null there says that it was the last.
+    cursor: the `cursor` of the previous page.
     """
     wanted = _event_filter(hass, msg)
     page = await read_events(
@@ -180,16 +245,7 @@ async def _events(hass: HomeAssistant, msg: Json) -> Json:
         cursor=msg.get("cursor"),
         newest_first=msg["order"] == "newest",
     )
-    entry_ids = {
-        entry.runtime_data.printer_id: entry.entry_id for entry in _loaded(hass)
-    }
-    return {
-        "events": [
-            event | {"entry_id": entry_ids.get(event["printer_id"])}
-            for event in page.events
-        ],
-        "cursor": page.cursor,
-    }
+    return {"events": history_data(hass, page.events), "cursor": page.cursor}
 
 
 @websocket_command(
@@ -201,13 +257,12 @@ async def _events(hass: HomeAssistant, msg: Json) -> Json:
 )
 @callback
 def _subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: Json) -> None:
-    """Tell the present state, then each change after its commit, and nothing else.
+    """Send the present state, then each change once it is stored.
 
-    The first message is `{printers: [printer]}`. Then, a change each:
-    `{printer: printer, event: standard event or null}`, with null where the connection
-    or the entry changed; `{removed: entry_id}`.
-    entry_id: of the printer to follow; without it all, new ones included.
-    event_types: only the changes that these events made, and nothing but them.
+    The messages are those of `websocket_subscription`: first a `StateMessage`, then a
+    `ChangeMessage` or a `RemovedMessage` for each change.
+    entry_id: of the printer to follow; without it all are followed, new ones included.
+    event_types: send only changes made by events of these types.
     """
     entry_id = msg.get("entry_id")
     try:
@@ -217,25 +272,25 @@ def _subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: Json) -> 
         connection.send_error(msg["id"], err.code, str(err))
         return
 
-    def tell(message: Json) -> None:
+    def send(message: Message) -> None:
         connection.send_message(event_message(msg["id"], message))
 
     connection.send_result(msg["id"])
-    watch = Watch(hass, tell, entry_id, frozenset(msg["event_types"]))
-    watch.async_start()
-    connection.subscriptions[msg["id"]] = watch.async_stop
+    subscription = Subscription(hass, send, entry_id, frozenset(msg["event_types"]))
+    subscription.async_start()
+    connection.subscriptions[msg["id"]] = subscription.async_stop
 
 
 @websocket_command({"type": f"{DOMAIN}/health", **_PRINTER})
 @require_admin
 @async_response
-@_answering
-async def _health(hass: HomeAssistant, msg: Json) -> Json:
-    """Answer `{printers: [{entry_id, name, state, device_id, health}]}`.
-
-    health: what the driver says of itself, null for an entry that is not loaded.
-    """
-    entries = [_entry(hass, msg["entry_id"])] if "entry_id" in msg else _entries(hass)
+@_with_result
+async def _health(hass: HomeAssistant, msg: Json) -> HealthResult:
+    """Return the health of one driver, or of all."""
+    if "entry_id" in msg:
+        entries = [_entry(hass, msg["entry_id"])]
+    else:
+        entries = all_entries(hass)
     return {
         "printers": [
             {
@@ -263,12 +318,11 @@ async def _health(hass: HomeAssistant, msg: Json) -> Json:
 )
 @require_admin
 @async_response
-@_answering
-async def _failed_events(hass: HomeAssistant, msg: Json) -> Json:
-    """Answer `{failed_events: [failed event], cursor: int or null}`, oldest first.
+@_with_result
+async def _failed_events(hass: HomeAssistant, msg: Json) -> FailedEventsResult:
+    """Return a page of the events that could not be stored, oldest first.
 
-    A failed event is `{id, outcome, printer_id, reason, attempts, first_at, last_at,
-    payload}`; `outcome` is `rejected` or `failed`, `payload` the event as it came.
+    cursor: the `cursor` of the previous page.
     """
     limit = msg["limit"]
     found = await read_failed_events(
@@ -280,19 +334,17 @@ async def _failed_events(hass: HomeAssistant, msg: Json) -> Json:
     }
 
 
-def _failed_event(event: FailedEvent) -> Json:
-    return asdict(event) | {
-        "first_at": iso(event.first_at),
-        "last_at": iso(event.last_at),
-    }
-
-
-def _entries(hass: HomeAssistant) -> list[FilamentSlotsConfigEntry]:
-    return hass.config_entries.async_entries(DOMAIN, include_ignore=False)
-
-
-def _loaded(hass: HomeAssistant) -> list[FilamentSlotsConfigEntry]:
-    return hass.config_entries.async_loaded_entries(DOMAIN)
+def _failed_event(event: FailedEvent) -> FailedEventData:
+    return FailedEventData(
+        id=event.id,
+        outcome=event.outcome,
+        printer_id=event.printer_id,
+        reason=event.reason,
+        attempts=event.attempts,
+        first_at=iso(event.first_at),
+        last_at=iso(event.last_at),
+        payload=event.payload,
+    )
 
 
 def _entry(hass: HomeAssistant, entry_id: str) -> FilamentSlotsConfigEntry:
@@ -326,7 +378,7 @@ def _event_filter(hass: HomeAssistant, msg: Json) -> EventFilter:
         raise _RefusedError(ERR_INVALID_FORMAT, "A unit or a slot needs its entry_id")
     return EventFilter(
         printer_id=printer_id,
-        # The slot names its unit.
+        # The key of a slot includes its unit.
         unit=None if slot else unit,
         slot=slot,
         event_types=frozenset(msg["event_types"]),

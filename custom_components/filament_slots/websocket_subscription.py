@@ -1,6 +1,7 @@
-"""A subscriber of the websocket: the present state, and each change as it comes."""
+"""Websocket subscription: the present state of the printers, then each change."""
 
 from collections.abc import Callable
+from typing import TypedDict
 
 from homeassistant.config_entries import (
     SIGNAL_CONFIG_ENTRY_CHANGED,
@@ -13,58 +14,88 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 
 from .const import DOMAIN
-from .coordinator import FilamentSlotsConfigEntry
+from .coordinator import FilamentSlotsConfigEntry, is_loaded
 from .core.slot_state import PrinterSlots
 from .model import EventType
 from .runtime import async_shared_core
-from .serializers import Json, is_loaded, printer_picture
+from .serializers import Json, PrinterData, printer_data
 
 
-class Watch:
-    """One subscriber, and the printers that are followed for it."""
+class StateMessage(TypedDict):
+    """The first message: the present state of all printers of the subscription."""
+
+    printers: list[PrinterData]
+
+
+class ChangeMessage(TypedDict):
+    """A printer after a change.
+
+    event: the standard event that made the change; null for a change of the connection
+    or of the entry.
+    """
+
+    printer: PrinterData
+    event: Json | None
+
+
+class RemovedMessage(TypedDict):
+    """A printer was removed; `removed` is the id of its entry."""
+
+    removed: str
+
+
+type Message = StateMessage | ChangeMessage | RemovedMessage
+
+
+class Subscription:
+    """Sends one subscriber the state of one printer or of all, and each change."""
 
     def __init__(
         self,
         hass: HomeAssistant,
-        tell: Callable[[Json], None],
+        send: Callable[[Message], None],
         entry_id: str | None,
         event_types: frozenset[EventType],
     ) -> None:
-        """Follow one printer, or all; nothing is told before the start."""
+        """Set up a subscription; nothing is sent before `async_start`.
+
+        entry_id: of the one printer to follow; None for all, new ones included.
+        event_types: send only changes made by events of these types; empty for all.
+        """
         self._hass = hass
-        self._tell = tell
+        self._send = send
         self._entry_id = entry_id
         self._event_types = event_types
-        self._told: dict[str, Json] = {}
+        self._sent: dict[str, PrinterData] = {}
         self._followed: dict[str, list[CALLBACK_TYPE]] = {}
         self._unsubscribe: CALLBACK_TYPE
 
     @callback
     def async_start(self) -> None:
-        """Tell the present state and follow it."""
+        """Send the present state, and follow changes."""
         entries = [
             entry
             for entry in self._hass.config_entries.async_entries(DOMAIN)
-            if self._wants(entry)
+            if self._includes(entry)
         ]
         for entry in entries:
-            self._told[entry.entry_id] = printer_picture(self._hass, entry)
+            self._sent[entry.entry_id] = printer_data(self._hass, entry)
             if is_loaded(entry):
                 self._follow(entry)
-        self._tell({"printers": list(self._told.values())})
+        self._send({"printers": list(self._sent.values())})
         self._unsubscribe = async_dispatcher_connect(
             self._hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._entry_changed
         )
 
     @callback
     def async_stop(self) -> None:
-        """Follow nothing any more."""
+        """Unsubscribe from everything."""
         self._unsubscribe()
         for entry_id in list(self._followed):
-            self._let_go(entry_id)
+            self._unfollow(entry_id)
 
-    def _wants(self, entry: ConfigEntry) -> bool:
-        # An offer that somebody ignored is an entry, too, and no printer.
+    def _includes(self, entry: ConfigEntry) -> bool:
+        # An ignored discovery is an entry, too, but not a printer.
         return (
             entry.domain == DOMAIN
             and entry.source != SOURCE_IGNORE
@@ -79,13 +110,13 @@ class Watch:
         def event_committed(event: Json, slots: PrinterSlots) -> None:
             nonlocal data
             data = slots
-            self._tell_event(entry, event)
+            self._send_event(entry, event)
 
         @callback
         def coordinator_updated() -> None:
-            # Where the slots differ, the event that changed them is about to be told.
+            # If the slots differ, the event that changed them is sent right after this.
             if coordinator.data is data:
-                self._tell_state(entry)
+                self._send_state(entry)
 
         handler = async_shared_core(self._hass).handler
         self._followed[entry.entry_id] = [
@@ -93,36 +124,36 @@ class Watch:
             coordinator.async_add_listener(coordinator_updated),
         ]
 
-    def _let_go(self, entry_id: str) -> None:
+    def _unfollow(self, entry_id: str) -> None:
         for unsubscribe in self._followed.pop(entry_id, ()):
             unsubscribe()
 
     @callback
     def _entry_changed(self, change: ConfigEntryChange, entry: ConfigEntry) -> None:
-        if not self._wants(entry):
+        if not self._includes(entry):
             return
         if change is ConfigEntryChange.REMOVED:
-            self._let_go(entry.entry_id)
-            self._told.pop(entry.entry_id, None)
+            self._unfollow(entry.entry_id)
+            self._sent.pop(entry.entry_id, None)
             if not self._event_types:
-                self._tell({"removed": entry.entry_id})
+                self._send({"removed": entry.entry_id})
             return
         if is_loaded(entry) and entry.entry_id not in self._followed:
             self._follow(entry)
-        # While it is unloaded its last events are still to come.
+        # Until an entry is unloaded its last events may still arrive.
         elif entry.state is ConfigEntryState.NOT_LOADED:
-            self._let_go(entry.entry_id)
-        self._tell_state(entry)
+            self._unfollow(entry.entry_id)
+        self._send_state(entry)
 
-    def _tell_event(self, entry: FilamentSlotsConfigEntry, event: Json) -> None:
-        printer = self._told[entry.entry_id] = printer_picture(self._hass, entry)
+    def _send_event(self, entry: FilamentSlotsConfigEntry, event: Json) -> None:
+        printer = self._sent[entry.entry_id] = printer_data(self._hass, entry)
         if not self._event_types or event["event_type"] in self._event_types:
-            self._tell({"printer": printer, "event": event})
+            self._send({"printer": printer, "event": event})
 
-    def _tell_state(self, entry: ConfigEntry) -> None:
-        printer = printer_picture(self._hass, entry)
-        if printer == self._told.get(entry.entry_id):
+    def _send_state(self, entry: ConfigEntry) -> None:
+        printer = printer_data(self._hass, entry)
+        if printer == self._sent.get(entry.entry_id):
             return
-        self._told[entry.entry_id] = printer
+        self._sent[entry.entry_id] = printer
         if not self._event_types:
-            self._tell({"printer": printer, "event": None})
+            self._send({"printer": printer, "event": None})

@@ -252,7 +252,7 @@ async def test_the_timeline_follows_and_filters(
         await client.call(
             "call_service",
             domain=DOMAIN,
-            service="replay_events",
+            service="refire_events",
             service_data={"start_time": "2026-01-01T00:00:00+00:00"},
             return_response=True,
         )
