@@ -1,8 +1,10 @@
-"""Announcements on a real socket: printers offered, and found again."""
+"""Announcements on a real socket: printers are offered, and found again."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 import logging
+from pathlib import Path
 import socket
 from typing import Any
 from unittest.mock import patch
@@ -12,15 +14,22 @@ from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.loader import async_get_integration
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_time_changed,
 )
 
-from custom_components.filament_slots import discovery
+from custom_components.filament_slots import discovery, drivers
 from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.drivers.bambulab_mqtt.discovery import UDP
 from custom_components.filament_slots.drivers.base import DriverStatus, ErrorCode
+from custom_components.filament_slots.drivers.discovery import (
+    UdpDiscovery,
+    ZeroconfDiscovery,
+)
+from custom_components.filament_slots.drivers.registry import load_drivers
 
 from .common import SERIAL, async_set_up, async_show, driver_of, make_entry
 from .drivers.bambulab_mqtt.test_discovery import packet
@@ -41,7 +50,7 @@ class Ether:
         self.sockets: list[socket.socket] = []
         self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
-    def listen(self) -> socket.socket:
+    def listen(self, way: UdpDiscovery) -> socket.socket:
         listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         listening.setblocking(False)
         listening.bind(("127.0.0.1", 0))
@@ -55,17 +64,17 @@ class Ether:
         await self.send(hass, packet(Location=host, USN=serial))
 
     async def send(self, hass: HomeAssistant, data: bytes) -> None:
-        heard = asyncio.Event()
-        take = discovery.Announcements.datagram_received
+        received = asyncio.Event()
+        read = discovery._Listener.datagram_received
 
         def note(self: Any, *args: Any) -> None:
-            take(self, *args)
-            heard.set()
+            read(self, *args)
+            received.set()
 
-        with patch.object(discovery.Announcements, "datagram_received", note):
+        with patch.object(discovery._Listener, "datagram_received", note):
             self._sender.sendto(data, self.sockets[-1].getsockname())
             async with asyncio.timeout(5):
-                await heard.wait()
+                await received.wait()
         await hass.async_block_till_done(wait_background_tasks=True)
 
     def close(self) -> None:
@@ -134,16 +143,16 @@ async def test_without_a_socket_everything_else_works(
     [line] = [
         record
         for record in caplog.records
-        if "Announcements of printers are not heard" in record.getMessage()
+        if "Cannot listen for announcements" in record.getMessage()
     ]
     assert line.levelname == "DEBUG"
 
 
-def test_the_socket_hears_the_port_beside_other_programs(
+def test_the_socket_shares_the_port_with_other_programs(
     nothing_announced: None,
 ) -> None:
-    first = discovery.announcement_socket()
-    second = discovery.announcement_socket()
+    first = discovery.announcement_socket(UDP)
+    second = discovery.announcement_socket(UDP)
 
     assert first.getsockname()[1] == second.getsockname()[1] == 2021
     assert not first.getblocking()
@@ -151,24 +160,49 @@ def test_the_socket_hears_the_port_beside_other_programs(
     second.close()
 
 
-def test_a_socket_hears_without_a_way_to_the_group(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(discovery, "GROUP", "127.0.0.1")  # No group at all.
+def test_the_socket_opens_without_a_route_to_the_group() -> None:
+    way = replace(UDP, group="127.0.0.1")  # Not a multicast group.
 
-    with discovery.announcement_socket() as listening:
+    with discovery.announcement_socket(way) as listening:
         assert listening.getsockname()[1] == 2021
 
 
-def test_a_port_that_another_program_keeps_for_itself_is_an_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_port_that_another_program_uses_exclusively_is_an_error() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("", 0))
-        monkeypatch.setattr(discovery, "PORT", other.getsockname()[1])
+        way = replace(UDP, port=other.getsockname()[1])
 
         with pytest.raises(OSError, match="in use"):
-            discovery.announcement_socket()
+            discovery.announcement_socket(way)
+
+
+async def test_a_broken_driver_does_not_keep_others_from_listening(
+    hass: HomeAssistant,
+    ether: Ether,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "a_broken_one").mkdir()
+    (tmp_path / "a_broken_one" / "driver.py").write_text("import no_such_module")
+    monkeypatch.setattr(drivers, "__path__", [*drivers.__path__, str(tmp_path)])
+    await async_set_up(hass, make_entry())
+
+    await ether.announce(hass, serial=NEW)
+
+    assert len(_offers(hass)) == 1
+
+
+async def test_manifest_lists_the_zeroconf_services_that_drivers_declare(
+    hass: HomeAssistant,
+) -> None:
+    integration = await async_get_integration(hass, DOMAIN)
+
+    assert integration.manifest["zeroconf"] == sorted(
+        way.service_type
+        for driver in await load_drivers()
+        for way in driver.discovery
+        if isinstance(way, ZeroconfDiscovery)
+    )
 
 
 # Offers.

@@ -277,7 +277,7 @@ async def test_a_closed_port_is_an_issue_until_it_opens(
 async def test_a_silent_printer_is_an_issue_until_it_speaks(
     hass: HomeAssistant, printer: BambuPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bambu_driver, "_FIRST_WORD", 0.2)
+    monkeypatch.setattr(bambu_driver.Driver, "first_message", 0.2)
     printer.silent = True
     entry = entry_of(printer)
     await set_up(hass, entry)
@@ -354,7 +354,7 @@ async def test_something_else_where_moonraker_was_is_an_issue_until_it_is_back(
             )
             await set_up(hass, entry)
             await until(lambda: issues(hass) == ["not_moonraker"])
-            assert entry.runtime_data.error == ErrorCode.NOT_MOONRAKER
+            assert entry.runtime_data.error == ErrorCode.WRONG_SERVICE
 
         hass.config_entries.async_update_entry(entry, data={**entry.data, **config})
         assert await hass.config_entries.async_reload(entry.entry_id)

@@ -1,10 +1,15 @@
 """The floors of the package stay apart, by rule and in fact."""
 
 from pathlib import Path
+import re
 import subprocess
 import sys
 
 ROOT = Path(__file__).parents[1]
+
+# Where others than a driver may name its printers: the text of an error, which keeps
+# its translation key, and citations of documents.
+ALLOWED = re.compile(r"not_moonraker|docs/protocols/\w+\.md")
 
 # The package's own __init__ is Home Assistant's door and does import it: a bare
 # module with the same path stands in for it.
@@ -42,6 +47,26 @@ def test_model_drivers_and_core_need_no_home_assistant() -> None:
     assert result.returncode == 0, result.stderr
     imported = {name.rpartition(".")[2] for name in result.stdout.split()}
     assert {"model", "tracker", "store", "driver"} <= imported
+
+
+def test_nothing_but_a_driver_names_its_printers() -> None:
+    package = ROOT / "custom_components" / "filament_slots"
+    drivers = package / "drivers"
+    kinds = [folder.parent for folder in drivers.glob("*/driver.py")]
+    files = [
+        file
+        for file in package.rglob("*.py")
+        if not any(file.is_relative_to(kind) for kind in kinds)
+    ]
+
+    assert {kind.name for kind in kinds} >= {"bambulab_mqtt", "moonraker_filament"}
+    assert len(files) > 50
+    assert [
+        f"{file.relative_to(package)}:{number}: {line.strip()}"
+        for file in files
+        for number, line in enumerate(file.read_text().splitlines(), 1)
+        if re.search("bambu|moonraker", ALLOWED.sub("", line), re.IGNORECASE)
+    ] == []
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:

@@ -36,7 +36,7 @@ CAUSES: Mapping[str, dict[str, Any]] = {
     "silent_printer": {"error": ErrorCode.SILENT_PRINTER},
     "closed_after_connect": {"error": ErrorCode.CLOSED_AFTER_CONNECT},
     "driver_broken": {"error": ErrorCode.DRIVER_BROKEN},
-    "not_moonraker": {"error": ErrorCode.NOT_MOONRAKER, "circuit": "open"},
+    "not_moonraker": {"error": ErrorCode.WRONG_SERVICE, "circuit": "open"},
     "tls_failed": {"error": ErrorCode.TLS_FAILED, "circuit": "half_open"},
     "unreachable": {"error": ErrorCode.CONNECTION_REFUSED, "circuit": "open"},
 }
@@ -52,7 +52,7 @@ OTHERS = [
     *({"error": code} for code in ErrorCode if code not in PRINTER_ISSUES),
     {"error": ErrorCode.CONNECTION_TIMEOUT, "circuit": "open"},
     {"error": ErrorCode.HOST_NOT_FOUND, "circuit": "open"},
-    {"error": ErrorCode.NOT_MOONRAKER},
+    {"error": ErrorCode.WRONG_SERVICE},
     {"error": ErrorCode.TLS_FAILED},
 ]
 

@@ -10,7 +10,7 @@ from homeassistant.config_entries import (
     OptionsFlow,
     OptionsFlowWithReload,
 )
-from homeassistant.const import CONF_HOST, CONF_PORT
+from homeassistant.const import CONF_HOST
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import SelectSelector, SelectSelectorConfig
@@ -28,7 +28,7 @@ from .const import (
     DOMAIN,
     ENTRY_VERSION,
 )
-from .discovery import async_heal_address_soon
+from .discovery import async_heal_address_soon, async_read_zeroconf
 from .driver_host import async_probe, driver_config, driver_timings
 from .drivers.base import Driver, DriverError, ErrorCode, ProbeResult
 from .drivers.registry import available_drivers, load_driver
@@ -44,7 +44,6 @@ from .forms import (
 )
 from .options import HISTORY_OPTIONS, history_option
 
-_MOONRAKER = "moonraker_filament"
 _HISTORY = "history"
 _ADVANCED = "advanced"
 
@@ -104,21 +103,19 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_zeroconf(
         self, discovery_info: ZeroconfServiceInfo
     ) -> ConfigFlowResult:
-        """Offer a Moonraker that announced itself, or learn its new address."""
-        instance_id = discovery_info.properties.get("uuid")
-        if not instance_id:
+        """Offer a printer whose service was found, or update its address."""
+        found = await async_read_zeroconf(discovery_info)
+        if found is None:
             return self.async_abort(reason="no_identity")
-        host = discovery_info.host
-        entry = await self.async_set_unique_id(instance_id)
+        driver_key, printer = found
+        entry = await self.async_set_unique_id(printer.identity)
         if entry is not None:
-            async_heal_address_soon(self.hass, entry, host)
+            async_heal_address_soon(self.hass, entry, printer.host)
         self._abort_if_unique_id_configured()
-        # One that could not tell its id when it was set up goes by another.
-        self._async_abort_entries_match({CONF_HOST: host})
+        # A printer that did not report its id during set-up has another unique id.
+        self._async_abort_entries_match({CONF_HOST: printer.host})
         return await self._async_offer(
-            _MOONRAKER,
-            discovery_info.hostname.removesuffix(".").removesuffix(".local"),
-            {CONF_HOST: host, CONF_PORT: discovery_info.port},
+            driver_key, printer.name, {CONF_HOST: printer.host, **printer.config}
         )
 
     async def async_step_reauth(

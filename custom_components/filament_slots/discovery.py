@@ -18,21 +18,23 @@ from homeassistant.const import CONF_HOST, EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import discovery_flow
 from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from homeassistant.util.hass_dict import HassKey
 
 from .const import CONF_CONFIG, CONF_DRIVER_KEY, CONF_IDENTITY, CONF_NAME, DOMAIN
 from .coordinator import FilamentSlotsConfigEntry
-from .drivers.bambulab_mqtt.discovery import (
-    GROUP,
-    PORT,
-    Announcement,
-    read_announcement,
-)
 from .drivers.base import ErrorCode
+from .drivers.discovery import (
+    DiscoveredPrinter,
+    UdpDiscovery,
+    ZeroconfDiscovery,
+    ZeroconfService,
+)
+from .drivers.registry import load_drivers
 
 _LOGGER = logging.getLogger(__name__)
 
-# What another address may cure.
+# Errors that another address may solve.
 _ADDRESS_ERRORS = (
     ErrorCode.HOST_NOT_FOUND,
     ErrorCode.CONNECTION_REFUSED,
@@ -40,47 +42,42 @@ _ADDRESS_ERRORS = (
     ErrorCode.CONNECTION_LOST,
     ErrorCode.CLOSED_AFTER_CONNECT,
     ErrorCode.TLS_FAILED,
-    ErrorCode.NOT_MOONRAKER,
+    ErrorCode.WRONG_SERVICE,
     ErrorCode.WRONG_PRINTER,
 )
 
-# A printer with two addresses announces both, and may answer at neither.
+# Seconds between two changes of an address: a printer with two addresses announces
+# both, and may answer at neither.
 _BETWEEN_MOVES = 300.0
-# How long a driver may take to notice that its printer has gone to another address.
+# Seconds within which a driver notices that its printer has left its address.
 _NOTICED_AFTER = 120.0
-# Who makes up announcements must not fill the user interface.
+# Forged announcements must not flood the user interface.
 _OFFERS_MAX = 50
 
-_BAMBU = "bambulab_mqtt"
 
+class Announcements:
+    """Listens for the UDP announcements of printers while any entry is loaded.
 
-class Announcements(asyncio.DatagramProtocol):
-    """Listens to what Bambu Lab printers announce, while there is any entry.
-
-    Home Assistant's own SSDP does not listen on their port.
+    They go to ports on which Home Assistant's own SSDP does not listen.
     """
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Listen to nothing yet."""
+        """Create it without a socket."""
         self._hass = hass
         self._users = 0
-        self._transport: asyncio.DatagramTransport | None = None
+        self._transports: list[asyncio.DatagramTransport] = []
         self._unsubscribe: Callable[[], None] | None = None
         self._offered: set[str] = set()
 
     async def async_acquire(self) -> None:
-        """Need it; the first who does starts it."""
+        """Add a user; the first one opens the sockets."""
         self._users += 1
         if self._users > 1:
             return
-        try:
-            listening = announcement_socket()
-        except OSError as err:
-            _LOGGER.debug("Announcements of printers are not heard: %s", err)
-            return
-        self._transport, _ = await self._hass.loop.create_datagram_endpoint(
-            lambda: self, sock=listening
-        )
+        for driver in await load_drivers():
+            for way in driver.discovery:
+                if isinstance(way, UdpDiscovery):
+                    await self._async_open(driver.driver_key, way)
         # Entries are not unloaded when Home Assistant stops.
         self._unsubscribe = self._hass.bus.async_listen_once(
             EVENT_HOMEASSISTANT_STOP, self._async_stopping
@@ -88,56 +85,81 @@ class Announcements(asyncio.DatagramProtocol):
 
     @callback
     def async_release(self) -> None:
-        """Need it no more; the last who does stops it."""
+        """Remove a user; the last one closes the sockets."""
         self._users -= 1
-        if self._users > 0 or self._transport is None:
+        if self._users > 0:
             return
-        self._transport.close()
-        self._transport = None
+        self._async_close()
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
 
-    @override
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Take in an announcement; anything else is passed over."""
-        announcement = read_announcement(data, addr[0])
-        if announcement is None:
-            return
+    @callback
+    def async_received(self, driver_key: str, printer: DiscoveredPrinter) -> None:
+        """Offer a new printer, or compare the address of a known one."""
         entry = self._hass.config_entries.async_entry_for_domain_unique_id(
-            DOMAIN, announcement.serial
+            DOMAIN, printer.identity
         )
         if entry is None:
-            self._offer(announcement)
+            self._offer(driver_key, printer)
         else:
-            async_heal_address(self._hass, entry, announcement.host)
+            async_heal_address(self._hass, entry, printer.host)
+
+    async def _async_open(self, driver_key: str, way: UdpDiscovery) -> None:
+        try:
+            listening = announcement_socket(way)
+        except OSError as err:
+            _LOGGER.debug("Cannot listen for announcements of printers: %s", err)
+            return
+        transport, _ = await self._hass.loop.create_datagram_endpoint(
+            lambda: _Listener(self, driver_key, way), sock=listening
+        )
+        self._transports.append(transport)
 
     @callback
-    def _offer(self, announcement: Announcement) -> None:
+    def _offer(self, driver_key: str, printer: DiscoveredPrinter) -> None:
         """Offer a new printer, once."""
-        serial = announcement.serial
-        if serial in self._offered or len(self._offered) >= _OFFERS_MAX:
+        if printer.identity in self._offered or len(self._offered) >= _OFFERS_MAX:
             return
-        self._offered.add(serial)
-        model = announcement.model or "Bambu Lab"
+        self._offered.add(printer.identity)
         discovery_flow.async_create_flow(
             self._hass,
             DOMAIN,
             context={"source": SOURCE_INTEGRATION_DISCOVERY},
             data={
-                CONF_DRIVER_KEY: _BAMBU,
-                CONF_IDENTITY: serial,
-                CONF_NAME: f"{model} {announcement.name or serial[-4:]}",
-                CONF_CONFIG: {CONF_HOST: announcement.host, "serial": serial},
+                CONF_DRIVER_KEY: driver_key,
+                CONF_IDENTITY: printer.identity,
+                CONF_NAME: printer.name,
+                CONF_CONFIG: {CONF_HOST: printer.host, **printer.config},
             },
         )
 
     @callback
     def _async_stopping(self, _: Event) -> None:
         self._unsubscribe = None
-        if self._transport is not None:
-            self._transport.close()
-            self._transport = None
+        self._async_close()
+
+    @callback
+    def _async_close(self) -> None:
+        while self._transports:
+            self._transports.pop().close()
+
+
+class _Listener(asyncio.DatagramProtocol):
+    """Reads the packets that arrive at one socket by the rules of its driver."""
+
+    def __init__(
+        self, announcements: Announcements, driver_key: str, way: UdpDiscovery
+    ) -> None:
+        self._announcements = announcements
+        self._driver_key = driver_key
+        self._read = way.read
+
+    @override
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        printer = self._read(data, addr[0])
+        if printer is not None:
+            self._announcements.async_received(self._driver_key, printer)
 
 
 _KEY: HassKey[Announcements] = HassKey(f"{DOMAIN}_announcements")
@@ -145,17 +167,17 @@ _MOVED: HassKey[dict[str, float]] = HassKey(f"{DOMAIN}_moved")
 
 
 async def async_listen(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Listen to announcements for as long as the entry is loaded."""
+    """Listen for announcements for as long as the entry is loaded."""
     if _KEY not in hass.data:
         hass.data[_KEY] = Announcements(hass)
     await hass.data[_KEY].async_acquire()
     entry.async_on_unload(hass.data[_KEY].async_release)
 
 
-def announcement_socket() -> socket.socket:
-    """Return a socket that hears announcements, beside other programs that do.
+def announcement_socket(way: UdpDiscovery) -> socket.socket:
+    """Return a socket that receives announcements, beside other programs that do.
 
-    Raises OSError where there can be none.
+    Raises OSError where the port cannot be used.
     """
     listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
@@ -163,35 +185,57 @@ def announcement_socket() -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if hasattr(socket, "SO_REUSEPORT"):
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listening.bind(("", PORT))
+        listening.bind(("", way.port))
     except BaseException:
         listening.close()
         raise
-    # Where there is no way to the group, what is sent to everybody is heard all the same.
+    # Without a route to the group, broadcasts are still received.
     with suppress(OSError):
         listening.setsockopt(
             socket.IPPROTO_IP,
             socket.IP_ADD_MEMBERSHIP,
-            socket.inet_aton(GROUP) + socket.inet_aton("0.0.0.0"),
+            socket.inet_aton(way.group) + socket.inet_aton("0.0.0.0"),
         )
     return listening
+
+
+async def async_read_zeroconf(
+    info: ZeroconfServiceInfo,
+) -> tuple[str, DiscoveredPrinter] | None:
+    """Return the printer behind a service, with the key of its driver.
+
+    None for a service that does not identify itself.
+    """
+    service = ZeroconfService(
+        host=info.host,
+        port=info.port,
+        hostname=info.hostname,
+        properties=info.properties,
+    )
+    for driver in await load_drivers():
+        for way in driver.discovery:
+            if isinstance(way, ZeroconfDiscovery) and way.service_type == info.type:
+                printer = way.read(service)
+                if printer is not None:
+                    return driver.driver_key, printer
+    return None
 
 
 @callback
 def async_heal_address(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry, host: str
 ) -> None:
-    """Learn that a known printer announces itself at an address.
+    """Compare the address at which a known printer announces itself.
 
-    Where it is not found at the one the entry has, it is looked for at this one. That
-    it is the same printer is for the driver to find out, as ever.
+    Where the printer is not found at the address of the entry, this one is tried. The
+    driver checks, as always, that it is the same printer.
     """
     if entry.state is not ConfigEntryState.LOADED:
         return
     known = entry.data[CONF_HOST]
     if known == host:
         entry.runtime_data.async_announced()
-    # A whole URL says more than an announcement does.
+    # A whole URL holds more than an announcement does.
     elif "/" not in known and entry.runtime_data.error in _ADDRESS_ERRORS:
         hass.async_create_background_task(
             _async_move(hass, entry, host), f"{DOMAIN} new address"
@@ -202,9 +246,9 @@ def async_heal_address(
 def async_heal_address_soon(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry, host: str
 ) -> None:
-    """Do the same for an announcement that is not repeated.
+    """Do the same now and a little later, for an announcement that is not repeated.
 
-    A printer that was restarted may announce itself before its driver has missed it.
+    A restarted printer may announce itself before its driver notices the restart.
     """
 
     @callback
@@ -219,7 +263,7 @@ def async_heal_address_soon(
 async def _async_move(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry, host: str
 ) -> None:
-    """Change the address, and start the driver anew, if that is really another one."""
+    """Change the address and reload the entry, if it really is another address."""
     moved = hass.data.setdefault(_MOVED, {})
     now = hass.loop.time()
     if now - moved.get(entry.entry_id, -_BETWEEN_MOVES) < _BETWEEN_MOVES:
@@ -234,7 +278,7 @@ async def _async_move(
 
 
 async def _async_addresses(hass: HomeAssistant, host: str) -> set[str]:
-    """Return the addresses behind what somebody has entered as one."""
+    """Return the IP addresses of a host: itself, or those its name resolves to."""
     try:
         return {str(ip_address(host))}
     except ValueError:

@@ -85,7 +85,7 @@ class Identifiers(_Strict):
 
     rfid_uid: the chip's id, upper-case hex with all digits as reported. A spool
     may carry two chips, so this may change while the spool stays the same.
-    external_id: the stable identity, namespaced: `bambulab:<tray_uuid>`,
+    external_id: the stable identity with its namespace in front, such as
     `spoolman:<spool id>`.
     vendor_tag: the vendor's material code, only if it was read from a tag.
     """

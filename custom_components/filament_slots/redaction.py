@@ -47,7 +47,7 @@ class StandIns:
     def of(self, value: str) -> str:
         """Return the stand-in of an id; what is none, or too short to be one, stays.
 
-        `bambulab:` and its like stay in front of it.
+        A namespace such as `spoolman:` stays in front of it.
         """
         space, colon, value = value.rpartition(":")
         if len(value) < _SHORTEST or not _may_be_id(value):

@@ -162,7 +162,7 @@ UNREACHABLE = "unreachable"
 PRINTER_ISSUES: Mapping[str, type[RepairsFlow] | None] = {
     ErrorCode.NEW_CERTIFICATE: NewCertificateFlow,
     ErrorCode.WRONG_PRINTER: NewAddressFlow,
-    ErrorCode.NOT_MOONRAKER: NewAddressFlow,
+    ErrorCode.WRONG_SERVICE: NewAddressFlow,
     ErrorCode.TLS_FAILED: NewAddressFlow,
     UNREACHABLE: NewAddressFlow,
     ErrorCode.SILENT_PRINTER: None,
@@ -196,7 +196,7 @@ def current_issue(health: Mapping[str, Any], *, announced: bool = False) -> str 
             return UNREACHABLE if lasting else None
         case ErrorCode.CONNECTION_TIMEOUT:
             return UNREACHABLE if lasting and announced else None
-        case ErrorCode.TLS_FAILED | ErrorCode.NOT_MOONRAKER as code:
+        case ErrorCode.TLS_FAILED | ErrorCode.WRONG_SERVICE as code:
             return code if lasting else None
         case code:
             return code if code in PRINTER_ISSUES else None

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from ulid_transform import ulid_now
 
 from ..model import StoredSlot
+from .discovery import UdpDiscovery, ZeroconfDiscovery
 from .health import Health
 from .snapshot import Snapshot
 from .timings import Timings
@@ -53,7 +54,7 @@ class ErrorCode(StrEnum):
     INVALID_AUTH = "invalid_auth"
     SILENT_PRINTER = "silent_printer"
     STREAM_STALLED = "stream_stalled"
-    NOT_MOONRAKER = "not_moonraker"
+    WRONG_SERVICE = "not_moonraker"
     KLIPPY_DISCONNECTED = "klippy_disconnected"
     KLIPPY_NOT_READY = "klippy_not_ready"
     KLIPPY_ERROR = "klippy_error"
@@ -192,12 +193,16 @@ class ProbeResult:
 class Driver(ABC):
     """Reads one printer.
 
-    timings: how long things must hold on its hardware before they are believed.
+    driver_key: the name of the driver's folder.
+    Config: what a user enters to reach a printer.
+    timings: how long a change must last on its hardware before it is confirmed.
+    discovery: how printers of this kind are found on the network, if they are.
     """
 
     driver_key: ClassVar[str]
     Config: ClassVar[type[BaseModel]]
     timings: ClassVar[Timings] = Timings()
+    discovery: ClassVar[tuple[UdpDiscovery | ZeroconfDiscovery, ...]] = ()
 
     @abstractmethod
     def __init__(

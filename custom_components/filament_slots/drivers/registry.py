@@ -1,6 +1,7 @@
 """Finds and loads drivers: each is a folder here that holds a `driver.py`."""
 
 import asyncio
+from contextlib import suppress
 from importlib import import_module
 import logging
 from pathlib import Path
@@ -26,6 +27,19 @@ async def load_driver(driver_key: str) -> type[Driver]:
     cannot be used. A broken driver affects no other.
     """
     return await asyncio.to_thread(load_driver_now, driver_key)
+
+
+async def load_drivers() -> tuple[type[Driver], ...]:
+    """Return all drivers that can be used, imported off the event loop."""
+    return await asyncio.to_thread(_load_usable)
+
+
+def _load_usable() -> tuple[type[Driver], ...]:
+    drivers = []
+    for driver_key in _find_drivers():
+        with suppress(DriverError):  # Logged already.
+            drivers.append(load_driver_now(driver_key))
+    return tuple(drivers)
 
 
 def _find_drivers() -> tuple[str, ...]:

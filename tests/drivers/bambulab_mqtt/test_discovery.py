@@ -3,9 +3,9 @@
 import pytest
 
 from custom_components.filament_slots.drivers.bambulab_mqtt.discovery import (
-    Announcement,
     read_announcement,
 )
+from custom_components.filament_slots.drivers.discovery import DiscoveredPrinter
 
 SENDER = "192.0.2.9"
 
@@ -27,10 +27,20 @@ def packet(**headers: str | None) -> bytes:
     return "\r\n".join(["NOTIFY * HTTP/1.1", *told, "", ""]).encode()
 
 
-def test_an_announcement_says_who_where_and_what_it_is() -> None:
-    assert read_announcement(packet(), SENDER) == Announcement(
-        serial="01P09A000000001", host="192.0.2.7", model="P1S", name="Workshop"
+def test_an_announcement_holds_serial_address_model_and_name() -> None:
+    assert read_announcement(packet(), SENDER) == DiscoveredPrinter(
+        identity="01P09A000000001",
+        name="P1S Workshop",
+        host="192.0.2.7",
+        config={"serial": "01P09A000000001"},
     )
+
+
+def test_a_printer_without_a_name_goes_by_the_end_of_its_serial() -> None:
+    printer = read_announcement(packet(**{"DevName.bambu.com": None}), SENDER)
+
+    assert printer is not None
+    assert printer.name == "P1S 0001"
 
 
 def test_headers_come_in_any_case_and_answers_say_st() -> None:
@@ -40,7 +50,7 @@ def test_headers_come_in_any_case_and_answers_say_st() -> None:
     announcement = read_announcement(shouted, SENDER)
 
     assert announcement is not None
-    assert announcement.serial == "01P09A000000001"
+    assert announcement.identity == "01P09A000000001"
     assert announcement.host == "192.0.2.7"
 
 
@@ -65,17 +75,17 @@ def test_the_address_is_the_one_it_names_or_else_the_senders(
     assert announcement.host == host
 
 
-def test_a_model_is_known_by_its_serial_or_by_its_code_or_not_at_all() -> None:
-    def model(serial: str, code: str | None) -> str | None:
+def test_the_model_comes_from_the_serial_or_the_model_code_if_at_all() -> None:
+    def name(serial: str, code: str | None) -> str:
         announced = packet(USN=serial, **{"DevModel.bambu.com": code})
-        announcement = read_announcement(announced, SENDER)
-        assert announcement is not None
-        return announcement.model
+        printer = read_announcement(announced, SENDER)
+        assert printer is not None
+        return printer.name
 
-    assert model("09400A000000001", "whatever") == "H2D"
-    assert model("99900A000000001", "N2S") == "A1"
-    assert model("99900A000000001", "whatever") is None
-    assert model("99900A000000001", None) is None
+    assert name("09400A000000001", "whatever") == "H2D Workshop"
+    assert name("99900A000000001", "N2S") == "A1 Workshop"
+    assert name("99900A000000001", "whatever") == "Bambu Lab Workshop"
+    assert name("99900A000000001", None) == "Bambu Lab Workshop"
 
 
 @pytest.mark.parametrize(

@@ -438,7 +438,7 @@ async def test_a_foreign_server_that_answers_is_no_moonraker(
     rig.moonraker.answers["server.info"] = answer
     await rig.start()
 
-    await rig.fails(ErrorCode.NOT_MOONRAKER)
+    await rig.fails(ErrorCode.WRONG_SERVICE)
 
 
 async def test_a_foreign_server_that_is_silent_is_no_moonraker(
@@ -448,7 +448,7 @@ async def test_a_foreign_server_that_is_silent_is_no_moonraker(
     rig.moonraker.silent |= {"server.connection.identify", "server.info"}
     await rig.start()
 
-    await rig.fails(ErrorCode.NOT_MOONRAKER)
+    await rig.fails(ErrorCode.WRONG_SERVICE)
 
 
 async def test_the_active_spool_is_followed(rig: Rig) -> None:
@@ -699,8 +699,8 @@ async def test_a_printer_that_is_off_behind_its_moonraker_can_be_set_up(
     ("trouble", "code"),
     [
         ({"errors": {"server.info": UNAUTHORIZED}}, ErrorCode.INVALID_AUTH),
-        ({"errors": {"server.info": METHOD_NOT_FOUND}}, ErrorCode.NOT_MOONRAKER),
-        ({"answers": {"server.info": {}}}, ErrorCode.NOT_MOONRAKER),
+        ({"errors": {"server.info": METHOD_NOT_FOUND}}, ErrorCode.WRONG_SERVICE),
+        ({"answers": {"server.info": {}}}, ErrorCode.WRONG_SERVICE),
     ],
 )
 async def test_a_probe_says_what_is_in_the_way(

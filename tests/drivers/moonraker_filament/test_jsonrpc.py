@@ -331,8 +331,8 @@ async def fails(host: str, **config: Any) -> ErrorCode:
 @pytest.mark.parametrize(
     ("status", "code"),
     [
-        (200, ErrorCode.NOT_MOONRAKER),
-        (404, ErrorCode.NOT_MOONRAKER),
+        (200, ErrorCode.WRONG_SERVICE),
+        (404, ErrorCode.WRONG_SERVICE),
         (401, ErrorCode.INVALID_AUTH),
         (403, ErrorCode.INVALID_AUTH),
         (500, ErrorCode.CONNECTION_REFUSED),
@@ -371,7 +371,7 @@ async def tcp_server(answer: bytes | None) -> AsyncIterator[int]:
 
 async def test_what_speaks_no_http_is_no_moonraker() -> None:
     async with tcp_server(b"SSH-2.0-OpenSSH_9.9\r\n\r\n") as port:
-        assert await fails("127.0.0.1", port=port) is ErrorCode.NOT_MOONRAKER
+        assert await fails("127.0.0.1", port=port) is ErrorCode.WRONG_SERVICE
 
 
 async def test_a_peer_that_hangs_up_at_once_is_a_lost_connection() -> None:

@@ -5,31 +5,18 @@ listen. Nothing in them is secret, and nothing in them is proven: whoever is fou
 the address has to show the printer's certificate.
 """
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
 
+from ..discovery import DiscoveredPrinter, UdpDiscovery
 from .versions import model_by_code, model_by_serial
 from .wire import serial_number, text
-
-GROUP: Final = "239.255.255.250"
-PORT: Final = 2021
 
 _PACKET_MAX: Final = 2048
 _KIND: Final = "urn:bambulab-com:device:3dprinter:1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Announcement:
-    """A printer that is there now: its serial, its address, what it is and is called."""
-
-    serial: str
-    host: str
-    model: str | None = None
-    name: str | None = None
-
-
-def read_announcement(packet: bytes, sender: str) -> Announcement | None:
+def read_announcement(packet: bytes, sender: str) -> DiscoveredPrinter | None:
     """Read a packet that came from the address `sender`; None for anything else.
 
     Header names come in any case, and the HOST line lies about the port. The printer
@@ -44,12 +31,15 @@ def read_announcement(packet: bytes, sender: str) -> Announcement | None:
     host = _address(headers.get("location", "")) or _address(sender)
     if serial is None or host is None:
         return None
-    return Announcement(
-        serial=serial,
+    model = model_by_serial(serial) or model_by_code(
+        headers.get("devmodel.bambu.com", "")
+    )
+    name = text(headers.get("devname.bambu.com"), 64) or serial[-4:]
+    return DiscoveredPrinter(
+        identity=serial,
+        name=f"{model or 'Bambu Lab'} {name}",
         host=host,
-        model=model_by_serial(serial)
-        or model_by_code(headers.get("devmodel.bambu.com", "")),
-        name=text(headers.get("devname.bambu.com"), 64),
+        config={"serial": serial},
     )
 
 
@@ -70,3 +60,6 @@ def _address(location: str) -> str | None:
     if address.is_unspecified or address.is_multicast:
         return None
     return str(address)
+
+
+UDP: Final = UdpDiscovery(group="239.255.255.250", port=2021, read=read_announcement)

@@ -14,14 +14,14 @@ from ..connection import race
 from ..snapshot import Snapshot
 from .capture import ABOUT, as_frame
 from .config import Config
+from .discovery import UDP
 from .report import ReportDecoder
 from .requests import GET_VERSION, PUSHALL, Requests
 from .session import Session, open_session
 from .tls import fetch_certificate
 from .versions import model_by_serial
 
-# How long a printer may take to say its first word, and then to tell its model.
-_FIRST_WORD = 20.0
+# Seconds that a probe waits for the model once the printer has sent its first report.
 _MODEL_WAIT = 5.0
 
 
@@ -30,6 +30,7 @@ class Driver(ConnectedDriver[Config]):
 
     driver_key: ClassVar[str] = "bambulab_mqtt"
     Config: ClassVar[type[Config]] = Config
+    discovery: ClassVar = (UDP,)
     capture_about: ClassVar[str] = ABOUT
     capture_frame = staticmethod(as_frame)
 
@@ -144,7 +145,7 @@ async def _introduced(decoder: ReportDecoder, heard: asyncio.Event) -> None:
     not worth waiting for long.
     """
     try:
-        async with asyncio.timeout(_FIRST_WORD):
+        async with asyncio.timeout(Driver.first_message):
             await heard.wait()
     except TimeoutError:
         raise DriverError(

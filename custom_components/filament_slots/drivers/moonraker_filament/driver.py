@@ -12,6 +12,7 @@ from ..snapshot import Snapshot
 from ..timings import Timings
 from .capture import ABOUT, as_frame
 from .config import Config
+from .discovery import ZEROCONF
 from .identity import introduce
 from .jsonrpc import JsonRpc, open_rpc
 from .session import Session
@@ -24,6 +25,7 @@ class Driver(ConnectedDriver[Config]):
     driver_key: ClassVar[str] = "moonraker_filament"
     Config: ClassVar[type[Config]] = Config
     timings: ClassVar[Timings] = TIMINGS
+    discovery: ClassVar = (ZEROCONF,)
     capture_about: ClassVar[str] = ABOUT
     capture_frame = staticmethod(as_frame)
 

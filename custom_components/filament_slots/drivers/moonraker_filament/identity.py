@@ -16,12 +16,12 @@ _MADE_UP: Final = ("br-", "docker", "veth", "virbr", "tun", "tap", "wg", "can")
 
 
 async def greet(
-    rpc: JsonRpc, otherwise: ErrorCode = ErrorCode.NOT_MOONRAKER
+    rpc: JsonRpc, otherwise: ErrorCode = ErrorCode.WRONG_SERVICE
 ) -> Mapping[str, Any]:
     """Return `server.info`.
 
     Raises DriverError: INVALID_AUTH where Moonraker wants another key or any at all,
-    `otherwise` when there is no answer, NOT_MOONRAKER for one of something else.
+    `otherwise` when there is no answer, WRONG_SERVICE for one of something else.
     """
     try:
         info = await rpc.call("server.info")
@@ -31,7 +31,7 @@ async def greet(
             ErrorCode.INVALID_AUTH if locked else otherwise, str(err)
         ) from err
     if not isinstance(info, dict) or "klippy_state" not in info:
-        raise DriverError(ErrorCode.NOT_MOONRAKER, "it answers like something else")
+        raise DriverError(ErrorCode.WRONG_SERVICE, "it answers like something else")
     return info
 
 

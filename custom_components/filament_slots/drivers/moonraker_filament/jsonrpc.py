@@ -178,7 +178,7 @@ async def _connect(
     except aiohttp.WSServerHandshakeError as err:
         raise DriverError(_refused(err.status), f"HTTP status {err.status}") from err
     except aiohttp.ClientResponseError as err:
-        raise DriverError(ErrorCode.NOT_MOONRAKER, "speaks no HTTP") from err
+        raise DriverError(ErrorCode.WRONG_SERVICE, "speaks no HTTP") from err
     except (aiohttp.ClientConnectorDNSError, UnicodeError) as err:
         raise DriverError(ErrorCode.HOST_NOT_FOUND, "the name has no address") from err
     except (aiohttp.ClientSSLError, ssl.SSLError) as err:
@@ -205,7 +205,7 @@ def _refused(status: int) -> ErrorCode:
             # A proxy whose Moonraker is off, or one that takes no more clients.
             return ErrorCode.CONNECTION_REFUSED
         case _:
-            return ErrorCode.NOT_MOONRAKER
+            return ErrorCode.WRONG_SERVICE
 
 
 def _refusal(error: object) -> Refusal:

@@ -100,7 +100,7 @@ class Session:
             # Courtesy only, which an old Moonraker may not understand.
             if err.refusal is Refusal.UNAUTHORIZED:
                 raise DriverError(ErrorCode.INVALID_AUTH, str(err)) from err
-        await self._greet(rpc, otherwise=ErrorCode.NOT_MOONRAKER)
+        await self._greet(rpc, otherwise=ErrorCode.WRONG_SERVICE)
         found = await read_instance_id(rpc) if instance_id else None
         if found != instance_id and found is not None:
             raise DriverError(
