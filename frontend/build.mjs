@@ -1,9 +1,10 @@
-// Bundles the cards into the integration's own folder. `entry.js` is what every page
-// loads; it fetches the rest, whose names carry their content, when a card is shown.
-import { build } from "esbuild";
+// Bundles the cards into the integration's folder. Every page loads `entry.js`, which
+// loads the rest, named by content hash, when a card is shown.
+
 import { readFileSync, rmSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
 
 const integration = new URL("../custom_components/filament_slots/", import.meta.url);
 const folder = new URL("frontend/", integration);

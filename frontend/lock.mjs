@@ -1,5 +1,5 @@
-// Writes package-lock.json anew. Which registry the packages came from is left out:
-// `npm ci` asks the one of its machine, and checks what it gets against the hashes.
+// Regenerates package-lock.json, without the addresses of the registry: `npm ci` uses
+// the registry configured on its machine and verifies the packages by their hashes.
 import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 

@@ -1,18 +1,18 @@
-/** Asks a person which spool is in a slot that nobody could identify. */
+/** The dialog in which the user assigns a spool to an unidentified slot. */
 
-import { LitElement, css, html, nothing, type TemplateResult } from "lit";
+import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { shared } from "./base";
-import { text, type Hass } from "./ha";
+import { type Hass, text } from "./ha";
 import type { Slot } from "./model";
 
 export class AssignDialog extends LitElement {
   hass?: Hass;
-  private slotAsked?: Slot;
-  private refusal = "";
+  private target?: Slot;
+  private error = "";
 
-  async ask(slot: Slot): Promise<void> {
-    this.slotAsked = slot;
-    this.refusal = "";
+  async open(slot: Slot): Promise<void> {
+    this.target = slot;
+    this.error = "";
     this.requestUpdate();
     await this.updateComplete;
     this.renderRoot.querySelector("form")?.reset();
@@ -20,17 +20,17 @@ export class AssignDialog extends LitElement {
   }
 
   protected override render(): TemplateResult | typeof nothing {
-    const { hass, slotAsked } = this;
-    if (!hass || !slotAsked) return nothing;
-    const label = slotAsked.label ?? String(slotAsked.slot_no);
+    const { hass, target } = this;
+    if (!hass || !target) return nothing;
+    const label = target.label ?? String(target.slot_no);
     return html`<dialog aria-labelledby="question">
-      <form @submit=${(event: Event) => this.assign(event, hass, slotAsked)}>
+      <form @submit=${(event: Event) => this.assign(event, hass, target)}>
         <h2 id="question">${text(hass, "assign.title", { label })}</h2>
         <label>${text(hass, "assign.spool")}
           <input name="external_id" required maxlength="128" placeholder="spoolman:12" autocomplete="off" /></label>
         <label>${text(hass, "assign.name")}
           <input name="label" maxlength="64" autocomplete="off" /></label>
-        ${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}
+        ${this.error ? html`<p class="error" role="alert">${this.error}</p>` : nothing}
         <div class="actions">
           <button type="button" class="chip" @click=${() => this.dialog?.close()}>${text(hass, "assign.cancel")}</button>
           <button class="chip main">${text(hass, "assign.assign")}</button>
@@ -41,19 +41,21 @@ export class AssignDialog extends LitElement {
 
   private async assign(event: Event, hass: Hass, slot: Slot): Promise<void> {
     event.preventDefault();
-    const filled = [...new FormData(event.target as HTMLFormElement)].filter(([, value]) => value !== "");
+    const filled = [...new FormData(event.target as HTMLFormElement)].filter(
+      ([, value]) => value !== "",
+    );
     try {
       await hass.callService(
         "filament_slots",
         "assign_spool",
         { device_id: slot.device_id, ...Object.fromEntries(filled) },
         undefined,
-        // What is wrong is said here, not beside the page.
+        // The dialog shows the error itself, not a notification beside the page.
         false,
       );
       this.dialog?.close();
     } catch (error) {
-      this.refusal = (error as { message?: string }).message ?? String(error);
+      this.error = (error as { message?: string }).message ?? String(error);
       this.requestUpdate();
     }
   }
@@ -100,7 +102,7 @@ export class AssignDialog extends LitElement {
         border: 1px solid var(--edge);
         border-radius: var(--ha-border-radius-md, 8px);
       }
-      .refusal {
+      .error {
         color: var(--error-color);
       }
       .actions {

@@ -1,12 +1,20 @@
-/** What all cards do: follow the feed, and draw again only when there is a reason. */
+/** Base class of all cards: subscribes to the feed and renders only when something shown has changed. */
 
-import { LitElement, css, html, type TemplateResult } from "lit";
-import { feedOf, type Change, type Feed } from "./feed";
-import { loadTexts, text, type CardConfig, type Hass } from "./ha";
+import { css, html, LitElement, type TemplateResult } from "lit";
+import { type Change, type Feed, feedOf } from "./feed";
+import { type CardConfig, type Hass, loadTexts, text } from "./ha";
 
 const MINUTE = 60_000;
-// Of all that Home Assistant hands out anew with every state change, what we show.
-const SHOWN = ["localize", "locale", "entities", "devices", "services", "user", "connection"] as const;
+// Home Assistant replaces `hass` with every state change; these are the parts that the cards show.
+const SHOWN = [
+  "localize",
+  "locale",
+  "entities",
+  "devices",
+  "services",
+  "user",
+  "connection",
+] as const;
 
 export abstract class FeedCard extends LitElement {
   protected config: CardConfig = { type: "" };
@@ -36,7 +44,7 @@ export abstract class FeedCard extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.follow();
-    // Ages grow while nothing happens.
+    // Relative times change without an event.
     this.clock = setInterval(() => this.requestUpdate(), MINUTE);
   }
 
@@ -60,28 +68,30 @@ export abstract class FeedCard extends LitElement {
     return typeof this.config.title === "string" ? this.config.title : "";
   }
 
-  /** Something changed; without a change everything may have. */
-  protected told(_change?: Change): void {
+  /** Called for each change of the feed; without an argument everything may have changed. */
+  protected feedChanged(_change?: Change): void {
     this.requestUpdate();
   }
 
   protected override render(): TemplateResult {
     const hass = this.current;
-    // Texts come a moment after the first draw.
+    // Translations are loaded after the first render.
     if (!hass || !text(hass, "card.unavailable")) return html`<ha-card></ha-card>`;
     return html`<ha-card>${this.content(hass)}</ha-card>`;
   }
 
   protected abstract content(hass: Hass): TemplateResult;
 
-  protected note(icon: string, words: string, more: unknown = ""): TemplateResult {
+  protected note(icon: string, message: string, more: unknown = ""): TemplateResult {
     return html`<div class="note" role="status"><ha-icon .icon=${icon}></ha-icon>
-      <div>${words}${more}</div></div>`;
+      <div>${message}${more}</div></div>`;
   }
 
   private follow(): void {
     this.stopListening?.();
-    this.stopListening = this.isConnected ? this.feed?.listen((change) => this.told(change)) : undefined;
+    this.stopListening = this.isConnected
+      ? this.feed?.listen((change) => this.feedChanged(change))
+      : undefined;
   }
 }
 

@@ -1,8 +1,8 @@
-/** The cards themselves, fetched when the first of them is shown. */
+/** The card elements, loaded when the first of them is shown. */
 
 import { AssignDialog } from "./assign-dialog";
+import { type CardConfig, type Hass, loadTexts, text } from "./ha";
 import { HealthCard } from "./health-card";
-import { loadTexts, text, type CardConfig, type Hass } from "./ha";
 import { SlotsCard } from "./slots-card";
 import { TimelineCard } from "./timeline-card";
 
@@ -18,19 +18,23 @@ for (const [tag, card] of Object.entries(CARDS))
 if (!customElements.get("filament-slots-assign-dialog"))
   customElements.define("filament-slots-assign-dialog", AssignDialog);
 
-/** The form that Home Assistant's card editor shows. */
+/** The form of Home Assistant's card editor. */
 export async function configForm(tag: string, hass: Hass) {
   await loadTexts(hass);
-  const device = { name: "device", selector: { device: { filter: { integration: "filament_slots" } } } };
+  const device = {
+    name: "device",
+    selector: { device: { filter: { integration: "filament_slots" } } },
+  };
   const title = { name: "title", selector: { text: {} } };
   return {
     schema: tag === "filament-slots-health-card" ? [title] : [device, title],
     computeLabel: ({ name }: { name: string }) => text(currentHass() ?? hass, `editor.${name}`),
-    computeHelper: ({ name }: { name: string }) => text(currentHass() ?? hass, `editor.${name}_help`) || undefined,
+    computeHelper: ({ name }: { name: string }) =>
+      text(currentHass() ?? hass, `editor.${name}_help`) || undefined,
     assertConfig: (config: CardConfig) => {
       for (const key of ["device", "title"] as const)
         if (config[key] !== undefined && typeof config[key] !== "string")
-          throw new Error(`${key} must be a text`);
+          throw new Error(`${key} must be a string`);
     },
   };
 }

@@ -1,4 +1,4 @@
-/** Filament colours as printers write them, and what is readable on them. */
+/** Parses the colours that printers report, and computes readable text colours on them. */
 
 export interface Colour {
   readonly red: number;
@@ -18,7 +18,7 @@ export const WHITE: Colour = { red: 255, green: 255, blue: 255, alpha: 1 };
 
 const CHECKS = "repeating-conic-gradient(#9e9e9e 0 25%, #e8e8e8 0 50%) 0 0 / 12px 12px";
 
-/** Read `#RRGGBB` or `#RRGGBBAA`; anything else is no colour. */
+/** Parse `#RRGGBB` or `#RRGGBBAA`; undefined for anything else. */
 export function parseColour(text: unknown): Colour | undefined {
   if (typeof text !== "string") return undefined;
   const parts = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})?$/i.exec(text);
@@ -27,7 +27,7 @@ export function parseColour(text: unknown): Colour | undefined {
   return { red: byte(1), green: byte(2), blue: byte(3), alpha: byte(4) / 255 };
 }
 
-/** All colours of a filament that can be read; none where none is known. */
+/** The valid colours of a filament; empty when none is known. */
 export function coloursOf(filament: Coloured): Colour[] {
   const several = Array.isArray(filament.colors) ? filament.colors : [];
   const colours = several.map(parseColour).filter((colour) => colour !== undefined);
@@ -35,7 +35,7 @@ export function coloursOf(filament: Coloured): Colour[] {
   return colours.length > 0 ? colours : single ? [single] : [];
 }
 
-/** The CSS background that shows the colours as slices of a disc. */
+/** CSS background that shows the colours as slices of a disc. */
 export function discBackground(colours: readonly Colour[]): string | undefined {
   if (colours.length === 0) return undefined;
   const slice = 360 / colours.length;
@@ -46,15 +46,18 @@ export function discBackground(colours: readonly Colour[]): string | undefined {
   return colours.some((colour) => colour.alpha < 1) ? `${disc}, ${CHECKS}` : disc;
 }
 
-/** Black or white, whichever stands out more from all of the colours. */
+/** Black or white, whichever has the higher contrast with all of the colours. */
 export function inkOn(colours: readonly Colour[]): Colour {
   const worst = (ink: Colour) => Math.min(...colours.map((colour) => contrast(ink, colour)));
   return worst(BLACK) >= worst(WHITE) ? BLACK : WHITE;
 }
 
-/** The contrast of WCAG 2, from 1 to 21; clear filament is seen as on white. */
+/** WCAG 2 contrast ratio, from 1 to 21; transparent filament is blended with white. */
 export function contrast(one: Colour, other: Colour): number {
-  const [dark, light] = [luminance(one), luminance(other)].sort((a, b) => a - b) as [number, number];
+  const [dark, light] = [luminance(one), luminance(other)].sort((a, b) => a - b) as [
+    number,
+    number,
+  ];
   return (light + 0.05) / (dark + 0.05);
 }
 

@@ -1,4 +1,4 @@
-/** Events by the day they happened, in the reader's time zone. */
+/** Groups events by day in the user's time zone, and formats days and ages. */
 
 export interface Day<T> {
   /** `2026-11-20` */
@@ -6,8 +6,11 @@ export interface Day<T> {
   events: T[];
 }
 
-/** Group events that are in order; the order stays. */
-export function byDay<T extends { event_at: string }>(events: readonly T[], timeZone: string): Day<T>[] {
+/** Group sorted events by day; the order is kept. */
+export function byDay<T extends { event_at: string }>(
+  events: readonly T[],
+  timeZone: string,
+): Day<T>[] {
   const days: Day<T>[] = [];
   for (const event of events) {
     const day = dayOf(event.event_at, timeZone);
@@ -19,11 +22,11 @@ export function byDay<T extends { event_at: string }>(events: readonly T[], time
 }
 
 export function dayOf(at: string | Date, timeZone: string): string {
-  // The Swedish write dates as ISO does.
+  // The Swedish locale formats dates as ISO 8601.
   return new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short" }).format(new Date(at));
 }
 
-/** "today", "yesterday", or the date, in the reader's language. */
+/** "Today", "Yesterday" or the date, in the user's language. */
 export function dayName(day: string, now: Date, timeZone: string, language: string): string {
   const ago = Math.round((Date.parse(dayOf(now, timeZone)) - Date.parse(day)) / 86_400_000);
   const name =
@@ -48,5 +51,8 @@ export function ago(at: string, now: Date, language: string): string {
     ["minute", 60],
   ];
   const [unit, length] = units.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
-  return new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(Math.round(seconds / length), unit);
+  return new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(
+    Math.round(seconds / length),
+    unit,
+  );
 }

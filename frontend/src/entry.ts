@@ -1,6 +1,6 @@
 /**
- * What every page of Home Assistant loads: the names of our cards and nothing else.
- * The cards come when one is shown.
+ * Entry point that every page of Home Assistant loads: registers the cards by name.
+ * The cards themselves are loaded when the first of them is shown.
  */
 
 import type { CardConfig, Hass } from "./ha";
@@ -14,7 +14,7 @@ interface CardElement extends HTMLElement {
 
 const cards = () => import("./cards");
 
-/** Texts that Home Assistant asks for before any of its own are loaded. */
+/** Texts for the card picker, which needs them before translations are loaded. */
 function picker(key: string): string {
   const language = currentHass()?.locale.language ?? document.documentElement.lang;
   return (PICKER[language.split("-")[0] as string] ?? PICKER.en)?.[key] ?? "";
@@ -63,14 +63,14 @@ function defineCard(tag: string, rows: number): void {
       connectedCallback(): void {
         this.style.display = "block";
         this.style.height = "100%";
-        if (!this.content) void this.fetch();
+        if (!this.content) void this.load();
       }
 
-      private async fetch(): Promise<void> {
+      private async load(): Promise<void> {
         try {
           await cards();
         } catch {
-          // After an update the page still asks for what was there before.
+          // After an update an open page still requests the scripts of the version before.
           this.textContent = picker("reload");
           return;
         }
@@ -89,7 +89,7 @@ function defineStrategy(tag: string): void {
   customElements.define(
     tag,
     class extends HTMLElement {
-      // The cards follow the printers; the dashboard itself depends on nothing.
+      // The cards subscribe to the printers themselves: no registry change regenerates the dashboard.
       static registryDependencies = [];
 
       static async generate(_config: unknown, hass: Hass) {
@@ -103,7 +103,7 @@ function defineStrategy(tag: string): void {
   );
 }
 
-/** The cards that make sense for one of our entities: of the device it belongs to. */
+/** Suggest a card for an entity of this integration: one of the device it belongs to. */
 function suggest(type: string, name: string) {
   return (hass: Hass, entityId: string) => {
     const entity = hass.entities[entityId];
@@ -113,12 +113,18 @@ function suggest(type: string, name: string) {
   };
 }
 
+/** Add to one of the lists in which Home Assistant looks for custom elements. */
+function addTo(list: "customCards" | "customStrategies", offer: object): void {
+  const lists = window as { customCards?: object[]; customStrategies?: object[] };
+  lists[list] ??= [];
+  lists[list].push(offer);
+}
+
 function offerCard(type: string, name: string, suggested: boolean): void {
-  const offers = ((window as { customCards?: object[] }).customCards ??= []);
-  offers.push({
+  addTo("customCards", {
     type,
     preview: true,
-    // Read when the picker opens, in the language of that moment.
+    // Getters: the language is known only when the picker opens.
     get name() {
       return picker(name);
     },
@@ -137,7 +143,7 @@ offerCard("filament-slots-timeline-card", "timeline", true);
 offerCard("filament-slots-health-card", "health", false);
 
 defineStrategy("ll-strategy-dashboard-filament-slots");
-((window as { customStrategies?: object[] }).customStrategies ??= []).push({
+addTo("customStrategies", {
   type: "filament-slots",
   strategyType: "dashboard",
   get name() {

@@ -1,4 +1,4 @@
-/** One subscription for all cards of a page: the printers as they are, and what happens. */
+/** One websocket subscription for all cards of a page: the state of the printers and their events. */
 
 import type { Connection } from "./ha";
 import type { Printer, SlotEvent } from "./model";
@@ -15,15 +15,15 @@ const RETRY_SECONDS = [1, 2, 4, 8, 15, 30];
 const feeds = new WeakMap<Connection, Feed>();
 
 export function feedOf(connection: Connection): Feed {
-  let feed = feeds.get(connection);
-  if (!feed) feeds.set(connection, (feed = new Feed(connection)));
+  const feed = feeds.get(connection) ?? new Feed(connection);
+  feeds.set(connection, feed);
   return feed;
 }
 
 export class Feed {
-  /** Undefined until the first word. */
+  /** Undefined until the first message. */
   printers: readonly Printer[] | undefined;
-  /** Whether nobody answers: the integration is not there, or not yet. */
+  /** Whether the subscription failed: the integration is not loaded, or not yet. */
   failed = false;
 
   private readonly listeners = new Set<Listener>();
@@ -34,7 +34,7 @@ export class Feed {
 
   constructor(private readonly connection: Connection) {}
 
-  /** Be called with each change; without one where everything may have changed. */
+  /** Add a listener; it is called with each change, and without one when everything may have changed. */
   listen(listener: Listener): () => void {
     this.listeners.add(listener);
     if (this.listeners.size === 1) {
@@ -49,25 +49,25 @@ export class Feed {
     };
   }
 
-  /** Subscribe; also when the connection is back, as Home Assistant may have restarted. */
+  /** Subscribe; also after each reconnection, as Home Assistant may have restarted. */
   private readonly open = async (): Promise<void> => {
     const session = ++this.session;
     clearTimeout(this.retry);
     this.unsubscribe = undefined;
     try {
       const unsubscribe = await this.connection.subscribeMessage<Message>(
-        (message) => this.session === session && this.take(message),
+        (message) => this.session === session && this.receive(message),
         { type: "filament_slots/subscribe" },
         { resubscribe: false },
       );
-      if (this.session !== session) return leave(unsubscribe);
+      if (this.session !== session) return endSubscription(unsubscribe);
       this.unsubscribe = unsubscribe;
     } catch {
       if (this.session !== session) return;
       this.failed = true;
       const seconds = RETRY_SECONDS[Math.min(this.failures++, RETRY_SECONDS.length - 1)];
       this.retry = setTimeout(this.open, (seconds as number) * 1000);
-      this.tell();
+      this.notify();
     }
   };
 
@@ -75,47 +75,48 @@ export class Feed {
     this.session++;
     clearTimeout(this.retry);
     this.connection.removeEventListener("ready", this.open);
-    leave(this.unsubscribe);
+    endSubscription(this.unsubscribe);
     this.unsubscribe = undefined;
     this.printers = undefined;
     this.failed = false;
   }
 
-  private take(message: Message): void {
+  private receive(message: Message): void {
     this.failed = false;
     this.failures = 0;
     if ("printers" in message) {
       this.printers = message.printers;
-      this.tell();
+      this.notify();
     } else if ("removed" in message) {
       this.printers = this.printers?.filter((printer) => printer.entry_id !== message.removed);
-      this.tell();
+      this.notify();
     } else {
-      this.put(message.printer);
-      this.tell(message);
+      this.replace(message.printer);
+      this.notify(message);
     }
   }
 
-  private put(printer: Printer): void {
+  private replace(printer: Printer): void {
     const known = this.printers ?? [];
     const before = known.find((one) => one.entry_id === printer.entry_id);
-    // While an entry reloads its printer still has the slots it had.
-    const after = printer.state === "loaded" || !before ? printer : {
-      ...printer,
-      units: before.units,
-      slots: before.slots,
-    };
-    this.printers = before
-      ? known.map((one) => (one === before ? after : one))
-      : [...known, after];
+    // While an entry reloads, its printer keeps the units and slots shown so far.
+    const after =
+      printer.state === "loaded" || !before
+        ? printer
+        : {
+            ...printer,
+            units: before.units,
+            slots: before.slots,
+          };
+    this.printers = before ? known.map((one) => (one === before ? after : one)) : [...known, after];
   }
 
-  private tell(change?: Change): void {
+  private notify(change?: Change): void {
     for (const listener of [...this.listeners]) listener(change);
   }
 }
 
-/** End a subscription; a connection that is gone has ended it already. */
-function leave(unsubscribe: (() => unknown) | undefined): void {
+/** End a subscription; errors are ignored, as a lost connection has ended it already. */
+function endSubscription(unsubscribe: (() => unknown) | undefined): void {
   void Promise.resolve(unsubscribe?.()).catch(() => undefined);
 }

@@ -1,4 +1,4 @@
-/** The little that is used of Home Assistant's frontend. */
+/** Types and helpers for the parts of Home Assistant's frontend that the cards use. */
 
 export interface Connection {
   sendMessagePromise<T>(message: Record<string, unknown>): Promise<T>;
@@ -51,12 +51,12 @@ export interface CardConfig {
 
 const OURS = "component.filament_slots";
 
-/** A text of the cards. */
+/** A translated text of the cards. */
 export function text(hass: Hass, key: string, values?: Record<string, string | number>): string {
   return hass.localize(`${OURS}.config_panel.${key}`, values);
 }
 
-/** A state of one of our entities, in words. */
+/** A translated state of an entity of this integration. */
 export function stateText(hass: Hass, entity: string, state: string): string {
   return hass.localize(`${OURS}.entity.${entity}.state.${state}`) || state;
 }
@@ -71,18 +71,19 @@ export function timeZone(hass: Hass): string {
     : Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
-/** What the user calls a device, or what the integration does. */
+/** The user's name of a device, else its own, else `otherwise`. */
 export function deviceName(hass: Hass, device: string | null, otherwise: string): string {
   const entry = device ? hass.devices[device] : undefined;
   return entry?.name_by_user || entry?.name || otherwise;
 }
 
-/** The entity that stands for a slot: its filament, or whichever is enabled. */
+/** The main entity of a slot: its filament sensor, else the first enabled one. */
 export function entityOf(hass: Hass, device: string): string | undefined {
   const entities = Object.values(hass.entities).filter(
     (entity) => entity.device_id === device && entity.platform === "filament_slots",
   );
-  return (entities.find((entity) => entity.translation_key === "filament") ?? entities[0])?.entity_id;
+  return (entities.find((entity) => entity.translation_key === "filament") ?? entities[0])
+    ?.entity_id;
 }
 
 export function showMoreInfo(element: HTMLElement, entityId: string): void {

@@ -1,10 +1,10 @@
-/** How the drivers stand, and which events could not be kept; for administrators. */
+/** Card with the status of the drivers and the failed events; for administrators. */
 
 import { css, html, nothing, type TemplateResult } from "lit";
 import { FeedCard, shared } from "./base";
 import { ago } from "./days";
 import type { Change } from "./feed";
-import { deviceName, stateText, text, type Hass } from "./ha";
+import { deviceName, type Hass, stateText, text } from "./ha";
 
 interface Health {
   status: string;
@@ -35,9 +35,9 @@ export class HealthCard extends FeedCard {
   private moreFailed = false;
   private broken = false;
 
-  protected override told(change?: Change): void {
-    super.told(change);
-    if (!change?.event) void this.ask();
+  protected override feedChanged(change?: Change): void {
+    super.feedChanged(change);
+    if (!change?.event) void this.load();
   }
 
   protected override content(hass: Hass): TemplateResult {
@@ -45,43 +45,53 @@ export class HealthCard extends FeedCard {
   }
 
   private rows(hass: Hass): TemplateResult {
-    if (!hass.user?.is_admin) return this.note("mdi:account-lock-outline", text(hass, "health.admins_only"));
+    if (!hass.user?.is_admin)
+      return this.note("mdi:account-lock-outline", text(hass, "health.admins_only"));
     if (!this.drivers)
       return this.broken || this.feed?.failed
         ? this.note("mdi:power-plug-off-outline", text(hass, "card.unavailable"))
         : this.note("mdi:heart-pulse", text(hass, "card.loading"));
     return html`<ul>${this.drivers.map((driver) => this.row(hass, driver))}</ul>
-      ${this.failed.length === 0
-        ? html`<p class="none secondary">${text(hass, "health.no_failed_events")}</p>`
-        : html`<details><summary>${text(hass, "health.failed_events", {
+      ${
+        this.failed.length === 0
+          ? html`<p class="none secondary">${text(hass, "health.no_failed_events")}</p>`
+          : html`<details><summary>${text(hass, "health.failed_events", {
               count: `${this.failed.length}${this.moreFailed ? "+" : ""}`,
             })}</summary>
-            <ul>${this.failed.map((event) => html`<li><div class="what">${event.reason}
-              <div class="secondary">${this.age(hass, event.last_at)}</div></div></li>`)}</ul></details>`}`;
+            <ul>${this.failed.map(
+              (event) => html`<li><div class="what">${event.reason}
+              <div class="secondary">${this.age(hass, event.last_at)}</div></div></li>`,
+            )}</ul></details>`
+      }`;
   }
 
   private row(hass: Hass, { device_id, health, name, state }: Driver): TemplateResult {
-    const called = deviceName(hass, device_id, name);
+    const label = deviceName(hass, device_id, name);
     const error = health?.last_error;
     return html`<li>
       <ha-icon .icon=${health?.status === "running" ? "mdi:check-circle-outline" : "mdi:alert-circle-outline"}></ha-icon>
       <div class="what">
-        <div>${called}</div>
-        <div class="secondary">${health
-          ? [stateText(hass, "sensor.driver_status", health.status), this.age(hass, health.since)]
-              .filter(Boolean)
-              .join(" · ")
-          : text(hass, "card.not_loaded")}</div>
-        ${error
-          ? html`<div class="secondary">${text(hass, "health.last_error", {
-              error: hass.localize(
-                `component.filament_slots.entity.sensor.driver_status.state_attributes.error.state.${error.code}`,
-              ) || error.code,
-              age: this.age(hass, error.at),
-            })}</div>`
-          : nothing}
+        <div>${label}</div>
+        <div class="secondary">${
+          health
+            ? [stateText(hass, "sensor.driver_status", health.status), this.age(hass, health.since)]
+                .filter(Boolean)
+                .join(" · ")
+            : text(hass, "card.not_loaded")
+        }</div>
+        ${
+          error
+            ? html`<div class="secondary">${text(hass, "health.last_error", {
+                error:
+                  hass.localize(
+                    `component.filament_slots.entity.sensor.driver_status.state_attributes.error.state.${error.code}`,
+                  ) || error.code,
+                age: this.age(hass, error.at),
+              })}</div>`
+            : nothing
+        }
       </div>
-      <button class="chip" aria-label=${text(hass, "health.restart_driver", { name: called })}
+      <button class="chip" aria-label=${text(hass, "health.restart_driver", { name: label })}
         ?disabled=${state !== "loaded" || !device_id}
         @click=${() => this.restart(hass, device_id)}>${text(hass, "health.restart")}</button>
     </li>`;
@@ -95,12 +105,12 @@ export class HealthCard extends FeedCard {
     try {
       await hass.callService("filament_slots", "restart_driver", { device_id });
     } catch {
-      // Home Assistant shows what is wrong, and the card how the driver stands.
+      // Home Assistant shows the error, and the card the status of the driver.
     }
-    await this.ask();
+    await this.load();
   }
 
-  private async ask(): Promise<void> {
+  private async load(): Promise<void> {
     const hass = this.hass;
     if (!hass?.user?.is_admin || !this.feed?.printers) return;
     const send = <T>(type: string, more: object = {}) =>

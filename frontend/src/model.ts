@@ -1,4 +1,4 @@
-/** Printers, units and slots as the websocket tells them, and how they are laid out. */
+/** Printers, units, slots and events as the websocket sends them, and their layout on the cards. */
 
 export interface Filament {
   name?: string;
@@ -79,19 +79,20 @@ export interface SlotEvent {
   } | null;
 }
 
-/** A bay of a unit; what the printer never spoke of has no slot. */
+/** A bay of a unit; without a slot when the printer never reported one there. */
 export interface Bay {
   slot_no: number;
   slot?: Slot;
 }
 
-/** What is drawn as one box: a unit with its bays, or the slots that hang off the printer. */
+/** One box of the card: a unit with its bays, or the slots outside any unit. */
 export interface Box {
   unit?: Unit;
   bays: Bay[];
 }
 
-export interface Scene {
+/** One printer on the card. */
+export interface PrinterLayout {
   printer: Printer;
   boxes: Box[];
 }
@@ -101,9 +102,9 @@ const MOST_BAYS = 64;
 /**
  * The printers, units and slots a card shows.
  *
- * device: of a printer, a unit or a slot; without it everything.
+ * device: the device of a printer, a unit or a slot; without it all printers are shown.
  */
-export function scenes(printers: readonly Printer[], device?: string): Scene[] {
+export function layoutOf(printers: readonly Printer[], device?: string): PrinterLayout[] {
   return printers
     .map((printer) => ({ printer, boxes: boxesOf(printer, device) }))
     .filter(({ printer, boxes }) => !device || device === printer.device_id || boxes.length > 0);
@@ -114,7 +115,10 @@ function boxesOf(printer: Printer, device?: string): Box[] {
   const units = [...printer.units].sort((a, b) => a.ams_unit_no - b.ams_unit_no);
   const boxes: Box[] = units.map((unit) => ({
     unit,
-    bays: baysOf(unit, printer.slots.filter((slot) => slot.unit === unit.key)),
+    bays: baysOf(
+      unit,
+      printer.slots.filter((slot) => slot.unit === unit.key),
+    ),
   }));
   const direct = printer.slots.filter((slot) => slot.unit === null).sort(byNumber);
   boxes.push({ bays: direct.map((slot) => ({ slot_no: slot.slot_no, slot })) });
@@ -127,7 +131,7 @@ function boxesOf(printer: Printer, device?: string): Box[] {
     .filter((box) => box.bays.length > 0);
 }
 
-/** All bays of a unit, those included that the printer has not spoken of. */
+/** All bays of a unit, including those that the printer has not reported. */
 export function baysOf(unit: Pick<Unit, "slots_total">, slots: readonly Slot[]): Bay[] {
   const known = new Map(slots.map((slot) => [slot.slot_no, slot]));
   const last = Math.max(Math.min(unit.slots_total, MOST_BAYS), ...known.keys(), 0);
@@ -137,23 +141,23 @@ export function baysOf(unit: Pick<Unit, "slots_total">, slots: readonly Slot[]):
   });
 }
 
-/** How many bays stand in a row: all up to five, else rows of equal length. */
+/** The number of bays in a row: all of up to five, else rows of equal length. */
 export function columnsFor(bays: number, most: number): number {
   const width = Math.max(1, most);
   if (bays <= Math.min(5, width)) return Math.max(1, bays);
   return Math.ceil(bays / Math.ceil(bays / Math.min(width, 8)));
 }
 
-/** What people call a unit: by its name, else by its model and letter; a single bay bears the letter itself. */
+/** The title of a unit: its name, else its model and letter; a single bay shows the letter itself. */
 export function unitTitle({ ams_unit_no, label, model }: Unit, bays: number): string {
   const kind = model ?? "AMS";
-  const called = label ?? String(ams_unit_no);
-  // "Box 1" and "Turtle_1" are names, "A" and "T1" only tell units of a model apart.
-  const title = /\p{L}{3}/u.test(called) ? called : bays > 1 ? `${kind} ${called}` : kind;
+  const name = label ?? String(ams_unit_no);
+  // "Box 1" and "Turtle_1" are names; "A" and "T1" only distinguish units of one model.
+  const title = /\p{L}{3}/u.test(name) ? name : bays > 1 ? `${kind} ${name}` : kind;
   return title.replaceAll("_", " ");
 }
 
-/** The filter of the history command for a device; undefined where nobody knows it. */
+/** The filter of the history command for a device; undefined for an unknown device. */
 export function eventsFilter(
   printers: readonly Printer[],
   device: string,
@@ -164,12 +168,17 @@ export function eventsFilter(
     const unit = printer.units.find((one) => one.device_id === device);
     if (unit) return { entry_id, unit: unit.key };
     const slot = printer.slots.find((one) => one.device_id === device);
-    if (slot) return { entry_id, slot_no: slot.slot_no, ...(slot.unit === null ? {} : { unit: slot.unit }) };
+    if (slot)
+      return {
+        entry_id,
+        slot_no: slot.slot_no,
+        ...(slot.unit === null ? {} : { unit: slot.unit }),
+      };
   }
   return undefined;
 }
 
-/** Whether an event that was just told belongs to a history with this filter. */
+/** Whether a new event belongs to a history with this filter. */
 export function matches(
   event: SlotEvent,
   printer: Printer,
@@ -182,14 +191,16 @@ export function matches(
   const unit = printer.units.find((one) => one.key === filter.unit);
   if (filter.unit !== undefined && event.slot.ams_unit_no !== unit?.ams_unit_no) return false;
   if (filter.slot_no === undefined) return true;
-  return event.slot.slot_no === filter.slot_no && event.slot.is_ams_slot === (filter.unit !== undefined);
+  return (
+    event.slot.slot_no === filter.slot_no && event.slot.is_ams_slot === (filter.unit !== undefined)
+  );
 }
 
-/** A history, newest first, with an event that was just told; one told again stays in its place. */
-export function withTold(events: readonly SlotEvent[], told: SlotEvent): SlotEvent[] {
-  const known = events.some(({ event_id }) => event_id === told.event_id);
-  if (known) return events.map((event) => (event.event_id === told.event_id ? told : event));
-  return told.meta?.replay ? [...events] : [told, ...events];
+/** A history, newest first, with a new event on top; a known or re-fired one stays in its place. */
+export function withEvent(events: readonly SlotEvent[], added: SlotEvent): SlotEvent[] {
+  const known = events.some(({ event_id }) => event_id === added.event_id);
+  if (known) return events.map((event) => (event.event_id === added.event_id ? added : event));
+  return added.meta?.replay ? [...events] : [added, ...events];
 }
 
 const byNumber = (a: Slot, b: Slot) => a.slot_no - b.slot_no;

@@ -1,4 +1,4 @@
-/** The units of one or all printers, and the spools in them. */
+/** Card with the units of one or all printers and the spools in them. */
 
 import { css, html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
@@ -7,9 +7,19 @@ import type { AssignDialog } from "./assign-dialog";
 import { FeedCard, shared } from "./base";
 import { coloursOf } from "./colour";
 import { ago } from "./days";
-import { deviceName, entityOf, navigate, showMoreInfo, stateText, text, type Hass } from "./ha";
-import { columnsFor, scenes, unitTitle, type Bay, type Box, type Printer, type Scene, type Slot, type Unit } from "./model";
-import { percentLeft, spool, spoolStyles, type Look } from "./spool";
+import { deviceName, entityOf, type Hass, navigate, showMoreInfo, stateText, text } from "./ha";
+import {
+  type Bay,
+  type Box,
+  columnsFor,
+  layoutOf,
+  type Printer,
+  type PrinterLayout,
+  type Slot,
+  type Unit,
+  unitTitle,
+} from "./model";
+import { type Look, percentLeft, spool, spoolStyles } from "./spool";
 
 const BAY = 76;
 
@@ -39,29 +49,44 @@ export class SlotsCard extends FeedCard {
         ? this.note("mdi:power-plug-off-outline", text(hass, "card.unavailable"))
         : this.note("mdi:printer-3d", text(hass, "card.loading"));
     if (printers.length === 0)
-      return this.note("mdi:printer-3d", text(hass, "card.no_printers"), html` <a
-        href="/config/integrations/integration/filament_slots">${text(hass, "card.add_printer")}</a>`);
-    const shown = scenes(printers, this.device);
-    if (shown.length === 0) return this.note("mdi:help-circle-outline", text(hass, "card.device_gone"));
+      return this.note(
+        "mdi:printer-3d",
+        text(hass, "card.no_printers"),
+        html` <a
+        href="/config/integrations/integration/filament_slots">${text(hass, "card.add_printer")}</a>`,
+      );
+    const shown = layoutOf(printers, this.device);
+    if (shown.length === 0)
+      return this.note("mdi:help-circle-outline", text(hass, "card.device_gone"));
     return html`${this.heading ? html`<h2 class="title">${this.heading}</h2>` : nothing}
       ${this.feed?.failed ? this.note("mdi:power-plug-off-outline", text(hass, "card.unavailable")) : nothing}
-      ${repeat(shown, ({ printer }) => printer.entry_id, (scene) => this.scene(hass, scene))}
+      ${repeat(
+        shown,
+        ({ printer }) => printer.entry_id,
+        (layout) => this.printer(hass, layout),
+      )}
       <filament-slots-assign-dialog .hass=${hass}></filament-slots-assign-dialog>`;
   }
 
-  private scene(hass: Hass, { printer, boxes }: Scene): TemplateResult {
+  private printer(hass: Hass, { printer, boxes }: PrinterLayout): TemplateResult {
     return html`<section>
       <header>
         <h2>${deviceName(hass, printer.device_id, printer.name)}</h2>
         ${this.condition(hass, printer)}
       </header>
-      ${boxes.length === 0
-        ? printer.state === "loaded"
-          ? html`<p class="none secondary">${text(hass, "card.no_slots")}</p>`
-          : nothing
-        : html`<div class="boxes">
-            ${repeat(boxes, (box) => box.unit?.key ?? "", (box) => this.box(hass, printer, box))}
-          </div>`}
+      ${
+        boxes.length === 0
+          ? printer.state === "loaded"
+            ? html`<p class="none secondary">${text(hass, "card.no_slots")}</p>`
+            : nothing
+          : html`<div class="boxes">
+            ${repeat(
+              boxes,
+              (box) => box.unit?.key ?? "",
+              (box) => this.box(hass, printer, box),
+            )}
+          </div>`
+      }
     </section>`;
   }
 
@@ -77,11 +102,13 @@ export class SlotsCard extends FeedCard {
             `component.filament_slots.entity.sensor.driver_status.state_attributes.error.state.${printer.error}`,
           )
         : text(hass, "card.not_connected"),
-      printer.last_seen ? text(hass, "card.seen", { age: ago(printer.last_seen, new Date(), language) }) : "",
+      printer.last_seen
+        ? text(hass, "card.seen", { age: ago(printer.last_seen, new Date(), language) })
+        : "",
     ];
-    const helpless = printer.status === "auth_failed" || printer.status === "config_error";
+    const needsUser = printer.status === "auth_failed" || printer.status === "config_error";
     return html`<span class="condition secondary">
-      <ha-icon .icon=${helpless ? "mdi:alert-circle-outline" : "mdi:sleep"}></ha-icon>
+      <ha-icon .icon=${needsUser ? "mdi:alert-circle-outline" : "mdi:sleep"}></ha-icon>
       ${words.filter(Boolean).join(" · ")}</span>`;
   }
 
@@ -94,12 +121,16 @@ export class SlotsCard extends FeedCard {
         ${unit ? html`<span class="climate secondary">${this.climate(hass, printer, unit, here)}</span>` : nothing}
       </div>
       <ul class="bays">
-        ${repeat(bays, (bay) => bay.slot_no, (bay) => html`<li>${this.bay(hass, bay, here)}</li>`)}
+        ${repeat(
+          bays,
+          (bay) => bay.slot_no,
+          (bay) => html`<li>${this.bay(hass, bay, here)}</li>`,
+        )}
       </ul>
     </div>`;
   }
 
-  /** Humidity and drying; of a unit that is away nothing is known. */
+  /** Humidity and drying of a unit; nothing while it is not connected. */
   private climate(hass: Hass, printer: Printer, unit: Unit, here: boolean): unknown {
     if (!here)
       return printer.connected
@@ -108,15 +139,19 @@ export class SlotsCard extends FeedCard {
     const { language } = hass.locale;
     const percent = unit.humidity_percent;
     const minutes = unit.drying_minutes_left;
-    return html`${unit.drying
-      ? html`<span title=${text(hass, "card.drying")}><ha-icon .icon=${"mdi:heat-wave"}></ha-icon>
+    return html`${
+      unit.drying
+        ? html`<span title=${text(hass, "card.drying")}><ha-icon .icon=${"mdi:heat-wave"}></ha-icon>
           <span class="hidden">${text(hass, "card.drying")}</span>${minutes ? duration(minutes, language) : nothing}</span>`
-      : nothing}
-    ${percent !== null || unit.humidity_index !== null
-      ? html`<span title=${text(hass, "card.humidity")}><ha-icon .icon=${"mdi:water-percent"}></ha-icon>
+        : nothing
+    }
+    ${
+      percent !== null || unit.humidity_index !== null
+        ? html`<span title=${text(hass, "card.humidity")}><ha-icon .icon=${"mdi:water-percent"}></ha-icon>
           <span class="hidden">${text(hass, "card.humidity")}</span>
           ${percent !== null ? percentText(percent, language) : `${unit.humidity_index}/5`}</span>`
-      : nothing}`;
+        : nothing
+    }`;
   }
 
   private bay(hass: Hass, { slot_no, slot }: Bay, here: boolean): TemplateResult {
@@ -126,8 +161,8 @@ export class SlotsCard extends FeedCard {
     const label = slot.label ?? String(slot_no);
     const look = lookOf(slot);
     const [first, second] = words(hass, slot, look);
-    // What is no material is said in a lower voice.
-    const plainly = first !== slot.filament.material && look !== "identified";
+    // Anything but a material or a spool is shown less prominently.
+    const muted = first !== slot.filament.material && look !== "identified";
     const left = look === "empty" ? undefined : percentLeft(slot.filament);
     const active = here && slot.active === true;
     const feeding = stateText(hass, "binary_sensor.active", "on");
@@ -136,25 +171,31 @@ export class SlotsCard extends FeedCard {
       data-label=${label}
       @click=${() => this.open(hass, slot)}
     >
-      <span class="label">${label}${active
-        ? html`<ha-icon .icon=${"mdi:printer-3d-nozzle"} title=${feeding}></ha-icon>
+      <span class="label">${label}${
+        active
+          ? html`<ha-icon .icon=${"mdi:printer-3d-nozzle"} title=${feeding}></ha-icon>
             <span class="hidden">${feeding}</span>`
-        : nothing}</span>
+          : nothing
+      }</span>
       ${spool(look, slot.filament)}
-      <span class="first ${plainly ? "nothing" : ""}">${first}</span>
+      <span class="first ${muted ? "nothing" : ""}">${first}</span>
       ${second ? html`<span class="second secondary">${second}</span>` : nothing}
-      ${left === undefined
-        ? nothing
-        : html`<span class="secondary">${text(hass, "card.left", {
-            percent: percentText(left, hass.locale.language),
-          })}</span>`}
+      ${
+        left === undefined
+          ? nothing
+          : html`<span class="secondary">${text(hass, "card.left", {
+              percent: percentText(left, hass.locale.language),
+            })}</span>`
+      }
         <span class="hidden">${coloursOf(slot.filament).length > 0 ? slot.filament.color_hex : nothing}</span>
       </button>
-      ${look === "unidentified" && hass.services.filament_slots?.assign_spool
-        ? html`<button class="chip assign" title=${text(hass, "assign.title", { label })}
-            @click=${() => this.assignDialog?.ask(slot)}>${text(hass, "assign.assign")}
+      ${
+        look === "unidentified" && hass.services.filament_slots?.assign_spool
+          ? html`<button class="chip assign" title=${text(hass, "assign.title", { label })}
+            @click=${() => this.assignDialog?.open(slot)}>${text(hass, "assign.assign")}
             <span class="hidden">${label}</span></button>`
-        : nothing}`;
+          : nothing
+      }`;
   }
 
   private get assignDialog(): AssignDialog | null {
@@ -325,7 +366,8 @@ function words(hass: Hass, slot: Slot, look: Look): [string, string] {
   const { material, name } = slot.filament;
   if (look === "empty") return [stateText(hass, "sensor.status", "empty"), ""];
   if (look === "unknown") return [text(hass, "card.unknown"), ""];
-  const unidentified = look === "unidentified" ? stateText(hass, "sensor.status", "unidentified") : "";
+  const unidentified =
+    look === "unidentified" ? stateText(hass, "sensor.status", "unidentified") : "";
   const known = slot.assigned_label || name || "";
   const first = material || known || unidentified || stateText(hass, "sensor.status", "identified");
   const second = unidentified || known;
@@ -333,12 +375,16 @@ function words(hass: Hass, slot: Slot, look: Look): [string, string] {
 }
 
 function percentText(percent: number, language: string): string {
-  return new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(percent / 100);
+  return new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(
+    percent / 100,
+  );
 }
 
 function duration(minutes: number, language: string): string {
   const part = (value: number, unit: string) =>
     new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "narrow" }).format(value);
   const hours = Math.floor(minutes / 60);
-  return [hours ? part(hours, "hour") : "", minutes % 60 ? part(minutes % 60, "minute") : ""].join(" ").trim();
+  return [hours ? part(hours, "hour") : "", minutes % 60 ? part(minutes % 60, "minute") : ""]
+    .join(" ")
+    .trim();
 }

@@ -1,11 +1,11 @@
-/** A spool as it looks from the side: its colours, how much is left, who it is. */
+/** Draws a spool: its colours, how much is left, and whether it is identified. */
 
 import { css, html, nothing, type TemplateResult } from "lit";
 import { styleMap } from "lit/directives/style-map.js";
 import { coloursOf, css as cssColour, discBackground, inkOn } from "./colour";
 import type { Filament, Status } from "./model";
 
-/** unknown: nobody has said anything yet; unwatched: no sensor sees whether a spool is there. */
+/** unknown: not reported yet; unwatched: no sensor detects whether a spool is present. */
 export type Look = Status | "unknown" | "unwatched";
 
 export function spool(look: Look, filament: Filament): TemplateResult {
@@ -25,7 +25,7 @@ export function spool(look: Look, filament: Filament): TemplateResult {
   </div>`;
 }
 
-/** What is left in percent, where it can be trusted. */
+/** The remaining filament in percent; undefined when it is not known. */
 export function percentLeft(filament: Filament): number | undefined {
   const left = filament.remaining_percent;
   return typeof left === "number" && left >= 0 && left <= 100 ? left : undefined;

@@ -1,13 +1,17 @@
-/** A dashboard of all printers; the cards follow them by themselves. */
+/** Dashboard strategy: one view of all printers. */
 
-import { loadTexts, text, type Hass } from "./ha";
+import { type Hass, loadTexts, text } from "./ha";
 
 export async function dashboard(hass: Hass) {
   await loadTexts(hass);
-  // Texts that were just loaded are in the object that Home Assistant hands out next.
+  // Texts that were just loaded are in the next `hass` object, not in this one.
   const now = (document.querySelector("home-assistant") as { hass?: Hass } | null)?.hass ?? hass;
   const card = (type: string) => ({ type: `custom:${type}`, grid_options: { columns: "full" } });
-  const section = (type: string, column_span: number) => ({ type: "grid", column_span, cards: [card(type)] });
+  const section = (type: string, column_span: number) => ({
+    type: "grid",
+    column_span,
+    cards: [card(type)],
+  });
   return {
     title: text(now, "strategy.title"),
     views: [

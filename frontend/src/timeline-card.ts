@@ -1,12 +1,12 @@
-/** What went in and out, newest first. */
+/** Card with the history of spool events, newest first. */
 
 import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { FeedCard, shared } from "./base";
 import { byDay, dayName } from "./days";
 import type { Change } from "./feed";
-import { deviceName, stateText, text, timeZone, type CardConfig, type Hass } from "./ha";
-import { eventsFilter, matches, scenes, withTold, type Printer, type SlotEvent } from "./model";
+import { type CardConfig, deviceName, type Hass, stateText, text, timeZone } from "./ha";
+import { eventsFilter, layoutOf, matches, type Printer, type SlotEvent, withEvent } from "./model";
 import { spool, spoolStyles } from "./spool";
 
 const KINDS = ["spool_inserted", "spool_removed", "unknown_spool_detected"];
@@ -19,11 +19,11 @@ const PAGE = 50;
 
 export class TimelineCard extends FeedCard {
   private events: SlotEvent[] = [];
-  /** Undefined: nothing was asked yet; null: there is no more. */
+  /** Undefined: nothing loaded yet; null: there are no more pages. */
   private cursor: number | null | undefined;
-  private asking = 0;
-  private broken = false;
-  /** What the reader chose in the card, over what is configured. */
+  private requests = 0;
+  private failed = false;
+  /** The device chosen in the card; overrides the configured one. */
   private place = "";
   private chosen: SlotEvent | undefined;
 
@@ -45,14 +45,15 @@ export class TimelineCard extends FeedCard {
     this.sight.disconnect();
   }
 
-  protected override told(change?: Change): void {
-    super.told(change);
+  protected override feedChanged(change?: Change): void {
+    super.feedChanged(change);
     const filter = this.filter;
     if (!change?.event) {
-      if (!change || this.broken) void this.reload();
+      if (!change || this.failed) void this.reload();
     } else if (KINDS.includes(change.event.event_type) && filter) {
       const event = { ...change.event, entry_id: change.printer.entry_id };
-      if (matches(event, change.printer, filter, this.spool)) this.events = withTold(this.events, event);
+      if (matches(event, change.printer, filter, this.spool))
+        this.events = withEvent(this.events, event);
     }
   }
 
@@ -69,25 +70,35 @@ export class TimelineCard extends FeedCard {
         <h2>${this.heading || text(hass, "timeline.title")}</h2>
         ${this.placePicker(hass, printers)}
       </header>
-      ${this.chosen
-        ? html`<div class="chosen"><button class="chip" @click=${() => this.choose(undefined)}>
+      ${
+        this.chosen
+          ? html`<div class="chosen"><button class="chip" @click=${() => this.choose(undefined)}>
             <ha-icon .icon=${"mdi:filter-remove-outline"}></ha-icon>
             ${text(hass, "timeline.only_spool", { name: filamentName(hass, this.chosen) })}</button></div>`
-        : nothing}
+          : nothing
+      }
       ${this.list(hass, printers)}`;
   }
 
   private list(hass: Hass, printers: readonly Printer[]): TemplateResult {
-    if (this.broken || (this.feed?.failed && this.events.length === 0))
+    if (this.failed || (this.feed?.failed && this.events.length === 0))
       return this.note("mdi:power-plug-off-outline", text(hass, "card.unavailable"));
     if (this.cursor === undefined) return this.note("mdi:history", text(hass, "card.loading"));
     if (this.events.length === 0) return this.note("mdi:history", text(hass, "timeline.nothing"));
     const zone = timeZone(hass);
     const { language } = hass.locale;
     return html`<div class="list" tabindex="0" role="region" aria-label=${this.heading || text(hass, "timeline.title")}>
-      ${repeat(byDay(this.events, zone), ({ day }) => day, ({ day, events }) => html`
+      ${repeat(
+        byDay(this.events, zone),
+        ({ day }) => day,
+        ({ day, events }) => html`
         <h3 class="day">${dayName(day, new Date(), zone, language)}</h3>
-        <ul>${repeat(events, (event) => event.event_id, (event) => this.row(hass, printers, event))}</ul>`)}
+        <ul>${repeat(
+          events,
+          (event) => event.event_id,
+          (event) => this.row(hass, printers, event),
+        )}</ul>`,
+      )}
       ${this.cursor === null ? nothing : html`<div class="end"></div>`}
     </div>`;
   }
@@ -105,16 +116,24 @@ export class TimelineCard extends FeedCard {
           ? deviceName(hass, printer.device_id, printer.name)
           : "",
     ];
-    const time = new Intl.DateTimeFormat(hass.locale.language, { timeStyle: "short", timeZone: timeZone(hass) });
+    const time = new Intl.DateTimeFormat(hass.locale.language, {
+      timeStyle: "short",
+      timeZone: timeZone(hass),
+    });
     const chips = [
       meta.reason === "runout"
-        ? hass.localize("component.filament_slots.entity.event.spool.state_attributes.reason.state.runout")
+        ? hass.localize(
+            "component.filament_slots.entity.event.spool.state_attributes.reason.state.runout",
+          )
         : "",
       meta.detected_late ? text(hass, "timeline.late") : "",
       meta.replay ? text(hass, "timeline.replayed") : "",
       meta.persisted === false ? text(hass, "timeline.not_stored") : "",
     ];
-    const look = event.identifiers && Object.values(event.identifiers).some(Boolean) ? "identified" : "unidentified";
+    const look =
+      event.identifiers && Object.values(event.identifiers).some(Boolean)
+        ? "identified"
+        : "unidentified";
     return html`<li>
       <time class="secondary" datetime=${event.event_at}>${time.format(new Date(event.event_at))}</time>
       <ha-icon class=${event.event_type} .icon=${ICONS[event.event_type]}></ha-icon>
@@ -123,23 +142,28 @@ export class TimelineCard extends FeedCard {
         <div>${filamentName(hass, event)} ${chips.filter(Boolean).map((chip) => html`<span class="chip">${chip}</span> `)}</div>
         <div class="secondary">${[kindText(hass, event), ...where].filter(Boolean).join(" · ")}</div>
       </div>
-      ${event.identifiers?.external_id && !this.chosen
-        ? html`<button class="icon" aria-label=${text(hass, "timeline.follow_spool", { name: filamentName(hass, event) })}
+      ${
+        event.identifiers?.external_id && !this.chosen
+          ? html`<button class="icon" aria-label=${text(hass, "timeline.follow_spool", { name: filamentName(hass, event) })}
             title=${text(hass, "timeline.follow_spool", { name: filamentName(hass, event) })}
             @click=${() => this.choose(event)}><ha-icon .icon=${"mdi:map-marker-path"}></ha-icon></button>`
-        : nothing}
+          : nothing
+      }
     </li>`;
   }
 
   private placePicker(hass: Hass, printers: readonly Printer[]): TemplateResult | typeof nothing {
-    const places = scenes(printers, this.device).flatMap(({ printer, boxes }) => {
+    const places = layoutOf(printers, this.device).flatMap(({ printer, boxes }) => {
       const name = deviceName(hass, printer.device_id, printer.name);
       const slots = boxes.flatMap(({ bays }) => bays.flatMap(({ slot }) => (slot ? [slot] : [])));
       return [
         ...(printer.device_id && (!this.device || this.device === printer.device_id)
           ? [{ id: printer.device_id, name }]
           : []),
-        ...slots.map((slot) => ({ id: slot.device_id, name: `${name} · ${slot.label ?? slot.slot_no}` })),
+        ...slots.map((slot) => ({
+          id: slot.device_id,
+          name: `${name} · ${slot.label ?? slot.slot_no}`,
+        })),
       ];
     });
     if (places.length < 2) return nothing;
@@ -164,27 +188,27 @@ export class TimelineCard extends FeedCard {
     return this.chosen?.identifiers?.external_id ?? undefined;
   }
 
-  /** Undefined where the device is not known (any more). */
+  /** Undefined when the device is unknown or was removed. */
   private get filter(): Record<string, string | number> | undefined {
     const device = this.place || this.device;
-    // A spool is followed wherever it went.
+    // The history of one spool spans all printers.
     if (!device || this.chosen) return {};
     return eventsFilter(this.feed?.printers ?? [], device);
   }
 
   private async reload(): Promise<void> {
     this.cursor = undefined;
-    await this.ask();
+    await this.load();
   }
 
   private async more(): Promise<void> {
-    if (typeof this.cursor === "number") await this.ask(this.cursor);
+    if (typeof this.cursor === "number") await this.load(this.cursor);
   }
 
-  private async ask(cursor?: number): Promise<void> {
+  private async load(cursor?: number): Promise<void> {
     const hass = this.hass;
     if (!hass || !this.feed?.printers) return;
-    const asking = ++this.asking;
+    const request = ++this.requests;
     try {
       const filter = this.filter;
       const page = filter
@@ -197,13 +221,13 @@ export class TimelineCard extends FeedCard {
             ...(cursor === undefined ? {} : { cursor }),
           })
         : { events: [], cursor: null };
-      if (asking !== this.asking) return;
+      if (request !== this.requests) return;
       this.events = cursor === undefined ? page.events : [...this.events, ...page.events];
       this.cursor = page.cursor;
-      this.broken = false;
+      this.failed = false;
     } catch {
-      if (asking !== this.asking) return;
-      this.broken = true;
+      if (request !== this.requests) return;
+      this.failed = true;
     }
     this.requestUpdate();
   }
@@ -292,7 +316,9 @@ function filamentName(hass: Hass, event: SlotEvent): string {
 }
 
 function kindText(hass: Hass, event: SlotEvent): string {
-  return hass.localize(
-    `component.filament_slots.entity.event.spool.state_attributes.event_type.state.${event.event_type}`,
-  ) || stateText(hass, "event.spool", event.event_type);
+  return (
+    hass.localize(
+      `component.filament_slots.entity.event.spool.state_attributes.event_type.state.${event.event_type}`,
+    ) || stateText(hass, "event.spool", event.event_type)
+  );
 }

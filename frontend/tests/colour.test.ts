@@ -1,20 +1,37 @@
 import { describe, expect, it } from "vitest";
-import { BLACK, WHITE, coloursOf, contrast, discBackground, inkOn, parseColour } from "../src/colour";
+import {
+  BLACK,
+  coloursOf,
+  contrast,
+  discBackground,
+  inkOn,
+  parseColour,
+  WHITE,
+} from "../src/colour";
 
-describe("colours as printers write them", () => {
-  it("reads six and eight digits in any case", () => {
+describe("colours as printers report them", () => {
+  it("parses six and eight digits in any case", () => {
     expect(parseColour("#FF8000")).toEqual({ red: 255, green: 128, blue: 0, alpha: 1 });
     expect(parseColour("#ff800000")?.alpha).toBe(0);
     expect(parseColour("#FF800080")?.alpha).toBeCloseTo(0.5, 2);
   });
 
-  it.each(["", "red", "#F80", "#FF80", "#GGGGGG", "FF8000", "#FF80000", "#FF8000;x:y", null, 7, {}])(
-    "takes %j for no colour",
-    (text) => {
-      expect(parseColour(text)).toBeUndefined();
-      expect(coloursOf({ color_hex: text, colors: text })).toEqual([]);
-    },
-  );
+  it.each([
+    "",
+    "red",
+    "#F80",
+    "#FF80",
+    "#GGGGGG",
+    "FF8000",
+    "#FF80000",
+    "#FF8000;x:y",
+    null,
+    7,
+    {},
+  ])("rejects %j", (text) => {
+    expect(parseColour(text)).toBeUndefined();
+    expect(coloursOf({ color_hex: text, colors: text })).toEqual([]);
+  });
 
   it("prefers several colours, and leaves out what cannot be read", () => {
     const filament = { color_hex: "#000000", colors: ["#FF0000", "nonsense", "#00FF00"] };
@@ -51,7 +68,7 @@ describe("ink", () => {
     expect(inkOn([{ ...BLACK, alpha: 0.1 }])).toEqual(BLACK);
   });
 
-  it("knows the contrasts of the standard", () => {
+  it("has the contrasts of WCAG 2", () => {
     expect(contrast(BLACK, WHITE)).toBeCloseTo(21, 5);
     expect(contrast(WHITE, WHITE)).toBe(1);
   });

@@ -5,8 +5,12 @@ const at = (event_at: string) => ({ event_at });
 const now = new Date("2026-11-20T10:00:00Z");
 
 describe("days", () => {
-  it("group by the reader's midnight and keep the order", () => {
-    const events = [at("2026-11-20T00:30:00Z"), at("2026-11-19T23:30:00Z"), at("2026-11-19T12:00:00Z")];
+  it("start at midnight in the user's time zone, and keep their order", () => {
+    const events = [
+      at("2026-11-20T00:30:00Z"),
+      at("2026-11-19T23:30:00Z"),
+      at("2026-11-19T12:00:00Z"),
+    ];
     expect(byDay(events, "Europe/Prague").map(({ day, events }) => [day, events.length])).toEqual([
       ["2026-11-20", 2],
       ["2026-11-19", 1],
@@ -15,7 +19,7 @@ describe("days", () => {
     expect(byDay([], "UTC")).toEqual([]);
   });
 
-  it("are right when the clock changes", () => {
+  it("are right across a daylight saving change", () => {
     expect(dayOf("2026-10-24T22:30:00Z", "Europe/Prague")).toBe("2026-10-25");
     expect(dayOf("2026-10-25T22:59:00Z", "Europe/Prague")).toBe("2026-10-25");
     expect(dayOf("2026-10-25T23:01:00Z", "Europe/Prague")).toBe("2026-10-26");

@@ -1,5 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { baysOf, columnsFor, eventsFilter, matches, scenes, unitTitle, withTold, type Printer, type Slot, type SlotEvent, type Unit } from "../src/model";
+import {
+  baysOf,
+  columnsFor,
+  eventsFilter,
+  layoutOf,
+  matches,
+  type Printer,
+  type Slot,
+  type SlotEvent,
+  type Unit,
+  unitTitle,
+  withEvent,
+} from "../src/model";
 
 const slot = (unit: string | null, slot_no: number): Slot => ({
   entry_id: "one",
@@ -27,16 +39,18 @@ const printer = {
 const bare = { entry_id: "two", device_id: "bare", units: [], slots: [] } as unknown as Printer;
 
 describe("the layout", () => {
-  it("has units in their order, then what hangs off the printer", () => {
-    const [scene] = scenes([printer]);
-    expect(scene?.boxes.map((box) => [box.unit?.key, box.bays.map((bay) => bay.slot_no)])).toEqual([
-      ["a", [1, 2, 3, 4]],
-      ["b", [1]],
-      [undefined, [1, 2]],
-    ]);
+  it("has units in order, then the slots outside any unit", () => {
+    const [layout] = layoutOf([printer]);
+    expect(layout?.boxes.map((box) => [box.unit?.key, box.bays.map((bay) => bay.slot_no)])).toEqual(
+      [
+        ["a", [1, 2, 3, 4]],
+        ["b", [1]],
+        [undefined, [1, 2]],
+      ],
+    );
   });
 
-  it("calls units what their owners call them", () => {
+  it("titles units by name, or by model and letter", () => {
     const title = (model: string | null, label: string | null, bays = 4) =>
       unitTitle({ ...unit("a", 2), model, label }, bays);
     expect(title("AMS 2 Pro", "B")).toBe("AMS 2 Pro B");
@@ -48,13 +62,10 @@ describe("the layout", () => {
     expect(title(null, null)).toBe("AMS 2");
   });
 
-  it("shows bays nobody spoke of, and no more than there can be", () => {
-    expect(baysOf({ slots_total: 4 }, [slot("a", 3)]).map((bay) => bay.slot !== undefined)).toEqual([
-      false,
-      false,
-      true,
-      false,
-    ]);
+  it("shows bays that were never reported, up to a limit", () => {
+    expect(baysOf({ slots_total: 4 }, [slot("a", 3)]).map((bay) => bay.slot !== undefined)).toEqual(
+      [false, false, true, false],
+    );
     expect(baysOf({ slots_total: 0 }, [])).toEqual([]);
     expect(baysOf({ slots_total: 0 }, [slot("a", 2)])).toHaveLength(2);
     expect(baysOf({ slots_total: 9999 }, [])).toHaveLength(64);
@@ -62,14 +73,14 @@ describe("the layout", () => {
 
   it("can be of a printer, a unit or a slot", () => {
     const bays = (device: string) =>
-      scenes([printer, bare], device).flatMap(({ boxes }) => boxes.map((box) => box.bays.length));
+      layoutOf([printer, bare], device).flatMap(({ boxes }) => boxes.map((box) => box.bays.length));
     expect(bays("printer")).toEqual([4, 1, 2]);
     expect(bays("unit-a")).toEqual([4]);
     expect(bays("a-3")).toEqual([1]);
     expect(bays("null-2")).toEqual([1]);
-    expect(scenes([printer, bare], "bare")).toEqual([{ printer: bare, boxes: [] }]);
-    expect(scenes([printer, bare], "gone")).toEqual([]);
-    expect(scenes([printer, bare])).toHaveLength(2);
+    expect(layoutOf([printer, bare], "bare")).toEqual([{ printer: bare, boxes: [] }]);
+    expect(layoutOf([printer, bare], "gone")).toEqual([]);
+    expect(layoutOf([printer, bare])).toHaveLength(2);
   });
 
   it.each([
@@ -125,21 +136,21 @@ describe("history of a device", () => {
   });
 });
 
-describe("a history that goes on", () => {
+describe("a history that is updated", () => {
   const event = (event_id: string, replay?: boolean) =>
     ({ event_id, ...(replay ? { meta: { replay } } : {}) }) as SlotEvent;
   const history = [event("b"), event("a")];
 
-  it("has on top what was just told", () => {
-    expect(withTold(history, event("c"))).toEqual([event("c"), ...history]);
+  it("has a new event on top", () => {
+    expect(withEvent(history, event("c"))).toEqual([event("c"), ...history]);
   });
 
-  it("tells nothing twice", () => {
-    expect(withTold(history, event("a"))).toEqual(history);
+  it("contains no event twice", () => {
+    expect(withEvent(history, event("a"))).toEqual(history);
   });
 
-  it("marks what is told again where it is, and leaves out what is further down", () => {
-    expect(withTold(history, event("a", true))).toEqual([event("b"), event("a", true)]);
-    expect(withTold(history, event("old", true))).toEqual(history);
+  it("marks a re-fired event in its place, and ignores one that is not loaded", () => {
+    expect(withEvent(history, event("a", true))).toEqual([event("b"), event("a", true)]);
+    expect(withEvent(history, event("old", true))).toEqual(history);
   });
 });
