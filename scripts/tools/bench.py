@@ -1,11 +1,9 @@
-"""Runs the benchmarks and prints their table, each number beside its bar."""
+"""Run the benchmarks and print their table: each number beside its bar."""
 
 import argparse
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 import logging
-import operator
 
 from . import (
     bench_dashboard,
@@ -15,29 +13,7 @@ from . import (
     bench_running,
     bench_store,
 )
-
-
-@dataclass(frozen=True)
-class Bar:
-    """What a number is held to: `number operation bar`."""
-
-    what: str
-    unit: str
-    sign: str = ""
-    bar: float | None = None
-
-    def row(self, number: float) -> str:
-        """Return the line of the table."""
-        if self.bar is None:
-            return f"| {self.what} | {self._told(number)} | | |"
-        met = {"≤": operator.le, "≥": operator.ge, "<": operator.lt}[self.sign]
-        verdict = "met" if met(number, self.bar) else "MISSED"
-        told, bar = self._told(number), self._told(self.bar)
-        return f"| {self.what} | {told} | {self.sign} {bar} | {verdict} |"
-
-    def _told(self, number: float) -> str:
-        digits = f"{number:,.0f}" if number >= 1000 else f"{number:.4g}"
-        return f"{digits} {self.unit}".rstrip()
+from .bench_table import HEADER, Bar
 
 
 def _decode() -> Iterator[str]:
@@ -87,18 +63,22 @@ def _history() -> Iterator[str]:
         history[slowest]
     )
     yield Bar("Opening and checking the file", "ms").row(history["open_ms"])
-    yield Bar("Memory, more than before", "MB").row(history["memory_mb"])
+    yield Bar("Additional memory", "MB").row(history["memory_mb"])
     yield Bar("Events purged while others were written", "").row(history["purged"])
     yield Bar("… it took", "s").row(history["purge_s"])
-    yield Bar("… a write waited, p99", "ms", "<", 50).row(history["purge_write_p99_ms"])
-    yield Bar("… the longest", "ms", "<", 50).row(history["purge_write_max_ms"])
+    yield Bar("… wait of a write, p99", "ms", "<", 50).row(
+        history["purge_write_p99_ms"]
+    )
+    yield Bar("… longest wait of a write", "ms", "<", 50).row(
+        history["purge_write_max_ms"]
+    )
 
 
 def _moonraker() -> Iterator[str]:
     numbers = bench_moonraker.updates()
     for kind, what in (
-        ("unread", "Klipper update of what no slot depends on"),
-        ("weight", "Klipper update of a spool that got 0.1 g lighter"),
+        ("unread", "Klipper update that no slot depends on"),
+        ("weight", "Klipper update of a spool 0.1 g lighter"),
     ):
         yield Bar(what, "B").row(numbers[f"{kind}_bytes"])
         yield Bar("… decoding it, against parsing it", "x", "≤", 2).row(
@@ -107,24 +87,26 @@ def _moonraker() -> Iterator[str]:
         yield Bar("… decoding it, more than parsing it", "µs").row(
             numbers[f"{kind}_us"]
         )
-    yield Bar("Klipper update for which all slots are looked at anew", "µs").row(
+    yield Bar("Klipper update for which all slots are decoded again", "µs").row(
         numbers["busy_us"]
     )
     minute = asyncio.run(bench_moonraker.minute())
     yield Bar("50 Klipper printers, 4 updates a second, CPU for a minute", "s").row(
         minute["cpu_s"]
     )
-    yield Bar("… for an update, connection and all", "µs").row(minute["per_message_us"])
+    yield Bar("… CPU an update, connection included", "µs").row(
+        minute["per_message_us"]
+    )
 
 
 def _running() -> Iterator[str]:
     for reports, what, bar in (("delta", "small", 0.15), ("full", "full", 0.3)):
-        yield Bar(
-            f"A {what} Bambu report only read off its connection, CPU at 10/s", "ms"
-        ).row(asyncio.run(bench_running.reading(reports)))
+        yield Bar(f"A {what} Bambu report, only received, CPU at 10/s", "ms").row(
+            asyncio.run(bench_running.reading(reports))
+        )
         running = asyncio.run(bench_running.running(reports))
         yield Bar(
-            "… to a running Home Assistant, all in",
+            "… in a running Home Assistant, everything included",
             "ms",
             "≤",
             bar,
@@ -139,18 +121,19 @@ def _running() -> Iterator[str]:
 def _house() -> Iterator[str]:
     for reports, what in (("delta", "small"), ("full", "full")):
         house = asyncio.run(bench_house.house(reports))
-        yield Bar(f"100 Bambu printers, {what} reports", "1/s").row(house["per_s"])
-        yield Bar("… of one core", "%", "<", 5).row(house["core_percent"])
-        yield Bar("… a report, connection and all", "µs").row(house["cpu_us"])
-        yield Bar("… longest the event loop worked in one go", "ms", "≤", 20).row(
+        yield Bar(f"100 Bambu printers, {what} reports", "/s").row(house["per_s"])
+        yield Bar("… CPU of one core", "%", "<", 5).row(house["core_percent"])
+        yield Bar("… CPU a report, connection included", "µs").row(house["cpu_us"])
+        yield Bar("… longest uninterrupted work on the event loop", "ms", "≤", 20).row(
             house["busy_ms"]
         )
-        yield Bar("… longest it was late, the machine's other work included", "ms").row(
-            house["stall_ms"]
-        )
-        yield Bar("… threads for them", "", "≤", 0).row(house["threads"])
-        yield Bar("… stopping them all", "ms", "<", 200).row(house["stop_ms"])
-    yield Bar("Stopping 100 that wait for an answer", "ms", "<", 200).row(
+        yield Bar(
+            "… longest delay of the event loop, other work of the machine included",
+            "ms",
+        ).row(house["stall_ms"])
+        yield Bar("… threads", "", "≤", 0).row(house["threads"])
+        yield Bar("… stopping all of them", "ms", "<", 200).row(house["stop_ms"])
+    yield Bar("Stopping 100 printers that do not answer", "ms", "<", 200).row(
         asyncio.run(bench_house.silent())
     )
 
@@ -164,12 +147,12 @@ def _dashboard() -> Iterator[str]:
         numbers["first_ours_ms"]
     )
     yield Bar("… of 16 tile cards", "ms").row(numbers["first_tiles_ms"])
-    yield Bar("… ours against it", "x").row(numbers["first_ratio"])
+    yield Bar("… this card against it", "x").row(numbers["first_ratio"])
     yield Bar("Update of one of 16 slots, script time", "ms").row(
         numbers["update_ours_ms"]
     )
     yield Bar("… of one of 16 tile cards", "ms").row(numbers["update_tiles_ms"])
-    yield Bar("… ours against it", "x").row(numbers["update_ratio"])
+    yield Bar("… this card against it", "x").row(numbers["update_ratio"])
     yield Bar("Messages to the dashboard of 50 idle printers", "/s", "≤", 0).row(
         numbers["idle_per_s"]
     )
@@ -187,15 +170,15 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
 
 
 def main() -> None:
-    """Measure what the command line names, or everything."""
+    """Run the parts named on the command line, or all."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=" ".join(PARTS))
     wanted = parser.parse_args().parts or list(PARTS)
     if unknown := set(wanted) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    # Printers come and go here by the hundred.
+    # Hundreds of printers connect and disconnect.
     logging.disable(logging.WARNING)
-    print("| what | measured | bar | |\n|---|---|---|---|")
+    print(HEADER)
     for part in wanted:
         for row in PARTS[part]():
             print(row, flush=True)
