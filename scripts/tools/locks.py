@@ -1,11 +1,13 @@
-"""Make the locked package lists in scripts/locks anew.
+"""Resolve the package lists in scripts/locks again, with hashes.
 
 `test.txt` is the group `test` of pyproject.toml. `ha.txt` is the group `ha` (the
 newest Home Assistant), what Home Assistant would install by itself for the
-configuration of our end-to-end tests, and what our manifest requires, all under
-Home Assistant's own constraints. Nothing else goes in: an integration that works
-there works with what a user has. `ha-oldest.txt` is the same for the oldest Home
-Assistant we support. `moonraker.txt` is the real Moonraker that the tests run.
+configuration of the end-to-end tests, and what the manifest requires, all under
+Home Assistant's own constraints. It contains nothing else, so that an integration
+that works there works with what a user has. `ha-oldest.txt` is the same for the oldest
+supported Home Assistant. `moonraker.txt` is the Moonraker that the tests run.
+
+With `--newest`, the exact versions in the groups `test` and `ha` are raised first.
 """
 
 import ast
@@ -21,14 +23,18 @@ import tomllib
 ROOT = Path(__file__).parents[2]
 LOCKS = ROOT / "scripts" / "locks"
 CONFIGURATION = ROOT / "tests" / "e2e" / "configuration.yaml"
+PROJECT = ROOT / "pyproject.toml"
 OUR_MANIFEST = ROOT / "custom_components" / "filament_slots" / "manifest.json"
 
-# The two have no wheels and would need a C compiler. Without them only Home
-# Assistant's assist_pipeline does not load, which listens to voices.
+# Home Assistant depends on uv.
+UV = (sys.executable, "-m", "uv", "pip")
+
+# These have no wheels and would need a C compiler. Without them only Home Assistant's
+# assist_pipeline (voice control) does not load.
 NEED_A_COMPILER = {"pymicro-vad", "pyspeex-noise"}
 
 # The wheel of ulid-transform 2.2.9 for glibc 2.41 lacks the compiled part that its
-# other wheels and Home Assistant's own have, and is taken before them on a new system.
+# other wheels have, and a system with that glibc prefers it.
 INCOMPLETE_WHEELS = {
     "f62d23bf7ed08e086e27dc5f5c89f9aec4d79316174529070073505bc367d8fa",
 }
@@ -39,9 +45,13 @@ ALWAYS_LOADED = {"CORE_INTEGRATIONS", "DEFAULT_INTEGRATIONS"}
 
 def main() -> None:
     """Write all lists."""
+    if sys.argv[1:] == ["--newest"]:
+        raise_versions("test", "ha")
+    elif sys.argv[1:]:
+        sys.exit("usage: scripts/lock [--newest]")
     LOCKS.mkdir(exist_ok=True)
     compile_lock("test.txt", "--group", "test")
-    # For whatever Python the machine has: Moonraker runs in a process of its own.
+    # Universal: Moonraker runs with whichever Python the machine has.
     compile_lock(
         "moonraker.txt",
         "--universal",
@@ -50,13 +60,37 @@ def main() -> None:
         str(LOCKS / "moonraker.in"),
     )
 
-    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     for group in ("ha", "ha-oldest"):
-        lock_home_assistant(group, groups[group])
+        lock_home_assistant(group, packages_of(group))
+
+
+def packages_of(group: str) -> list[str]:
+    """Return the requirements of a dependency group."""
+    groups = tomllib.loads(PROJECT.read_text())["dependency-groups"]
+    packages: list[str] = groups[group]
+    return packages
+
+
+def raise_versions(*groups: str) -> None:
+    """Set the exact versions in these groups of pyproject.toml to the newest ones."""
+    for package in (package for group in groups for package in packages_of(group)):
+        name, exact, _ = package.partition("==")
+        if not exact:
+            continue
+        newest = subprocess.run(
+            [*UV, "compile", "--quiet", "--no-deps", "--no-header", "-"],
+            input=name,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()[0]
+        PROJECT.write_text(PROJECT.read_text().replace(f'"{package}"', f'"{newest}"'))
+        print(f"{package} -> {newest}")
 
 
 def lock_home_assistant(group: str, packages: list[str]) -> None:
-    """Write the list of one Home Assistant; its own requirements are in its wheel."""
+    """Write the list of one Home Assistant, whose requirements are read from its wheel."""
     with tempfile.TemporaryDirectory() as folder:
         uv("install", "--quiet", "--no-deps", "--target", folder, *packages)
         home_assistant = Path(folder) / "homeassistant"
@@ -73,10 +107,10 @@ def lock_home_assistant(group: str, packages: list[str]) -> None:
 
 
 def requirements(home_assistant: Path) -> Iterator[str]:
-    """Yield what a Home Assistant with our configuration and integration requires.
+    """Yield what Home Assistant installs for our configuration and integration.
 
-    Home Assistant's own rule: the requirements of every integration it loads, of
-    its dependencies and of its after-dependencies.
+    By its own rule: the requirements of every integration it loads, of its
+    dependencies and of its after-dependencies.
     """
     manifests = {
         path.parent.name: json.loads(path.read_text())
@@ -120,7 +154,7 @@ def loaded_by_default(bootstrap: Path) -> Iterator[str]:
 def compile_lock(name: str, *sources: str) -> None:
     """Resolve `sources` into scripts/locks/`name`, with hashes and without hosts."""
     lock = LOCKS / name
-    # An empty list means "resolve anew": with a filled one uv keeps its versions.
+    # Emptied first, as uv keeps the versions that it finds in its output file.
     lock.write_text("")
     uv(
         "compile",
@@ -141,10 +175,8 @@ def compile_lock(name: str, *sources: str) -> None:
 
 
 def uv(*arguments: str) -> None:
-    """Run `uv pip` in the repository; Home Assistant brings uv along."""
-    subprocess.run(
-        [sys.executable, "-m", "uv", "pip", *arguments], cwd=ROOT, check=True
-    )
+    """Run `uv pip` in the repository."""
+    subprocess.run([*UV, *arguments], cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":
