@@ -1,4 +1,4 @@
-"""What the dashboard costs a browser, beside Home Assistant's own tile card.
+"""Benchmark: the cost of the dashboard in a browser, next to Home Assistant's tile card.
 
 A real Home Assistant, real Chromium, virtual printers: script time is what Chromium's
 own counters say of the page's main thread, Home Assistant's share included on both
@@ -47,9 +47,9 @@ class _Stage:
     printers: AsyncExitStack
 
     async def page(self, path: str) -> Page:
-        """Open a page that was never open before, at one of the dashboards."""
+        """Open a new page at one of the dashboards."""
         page = await self.browser.page()
-        # What others do on this machine meanwhile does not count.
+        # Other processes of the machine do not count.
         await page.send("Performance.disable")
         await page.send("Performance.enable", timeDomain="threadTicks")
         await sign_in(page, self.home_assistant)
@@ -63,7 +63,7 @@ class _Stage:
 
 
 def bundle_bytes() -> int:
-    """Return the size of all that is built for the browser, gzipped."""
+    """Return the size of the built scripts, gzipped, in bytes."""
     files = (INTEGRATION / "frontend").glob("*.js")
     return sum(len(gzip.compress(file.read_bytes(), 9)) for file in files)
 
@@ -79,7 +79,7 @@ async def dashboard() -> dict[str, float]:
     """
     async with _stage() as stage:
         first: dict[str, list[float]] = {_OURS: [], _TILES: []}
-        # Once for what browser and server remember.
+        # Once, to fill the caches of browser and server.
         for path in first:
             await _first(stage, path)
         for _ in range(_PAGES):
@@ -125,7 +125,7 @@ async def _stage() -> AsyncIterator[_Stage]:
 
 
 def _full_printer() -> BambuPrinter:
-    """Return a printer with spools in 16 slots; nobody can read the last."""
+    """Return a printer with spools in 16 slots; the last one has no tag."""
     hardware = VirtualBambu(X1C)
     spools = [*map(bambu_spool, range(1, _SLOTS)), PRESET_SPOOL]
     for unit in range(4):
@@ -134,7 +134,7 @@ def _full_printer() -> BambuPrinter:
 
 
 async def _filaments(home_assistant: HomeAssistant) -> list[str]:
-    """Return the entities of the 16 slots' filaments, once they are there."""
+    """Return the filament entities of the 16 slots, once they exist."""
     async with asyncio.timeout(_PATIENCE):
         while True:
             states = await home_assistant.client.states("sensor.")
@@ -164,7 +164,7 @@ async def _first(stage: _Stage, path: str) -> float:
 
 
 async def _update(stage: _Stage, path: str) -> float:
-    """Return what the page does when one of its slots gets another filament."""
+    """Return the script time in ms of a page when the filament of one slot changes."""
     page = await stage.page(path)
     await _check(page, path)
     hardware = stage.printer.hardware
@@ -175,7 +175,7 @@ async def _update(stage: _Stage, path: str) -> float:
         before = await _script_ms(page)
         preset = replace(PRESET_SPOOL, material=material)
         await stage.printer.play(hardware.set_preset(4, 4, preset))
-        await _hears(page, material)
+        await _receives(page, material)
         await _calm(page)
         times.append(await _script_ms(page) - before)
     assert material in await page.run("textOf(document.body)")
@@ -184,7 +184,7 @@ async def _update(stage: _Stage, path: str) -> float:
 
 
 async def _idle(stage: _Stage) -> float:
-    """Return how many messages a second the dashboard of idle printers is told."""
+    """Return how many messages a second the dashboard of idle printers receives."""
     client = stage.home_assistant.client
     for number in range(2, _PRINTERS + 1):
         hardware = VirtualBambu(X1C, f"{X1C.serial[:-4]}{number:04}")
@@ -197,13 +197,13 @@ async def _idle(stage: _Stage) -> float:
     shown = f"deep('{SLOTS}').renderRoot.querySelectorAll('section').length"
     await page.wait(f"{shown} === {_PRINTERS}", _PATIENCE)
     async with asyncio.timeout(_PATIENCE):
-        while await _told(page, 3.0):
+        while await _messages(page, 3.0):
             pass
-    return await _told(page, _LISTEN) / _LISTEN
+    return await _messages(page, _LISTEN) / _LISTEN
 
 
-async def _told(page: Page, seconds: float) -> int:
-    """Return how many things Home Assistant tells the page of in this time."""
+async def _messages(page: Page, seconds: float) -> int:
+    """Return how many messages the page receives in this time."""
     del page.frames[:]
     await asyncio.sleep(seconds)
     # A frame may hold several messages.
@@ -214,8 +214,8 @@ async def _told(page: Page, seconds: float) -> int:
     return sum(message["type"] == "event" for message in flat)
 
 
-async def _hears(page: Page, word: str) -> None:
-    """Wait until the page is told of it; asking the page would run scripts there."""
+async def _receives(page: Page, word: str) -> None:
+    """Wait until the page receives a text, without running scripts in it."""
     async with asyncio.timeout(_PATIENCE):
         while not any(word in frame for frame in page.frames):
             await asyncio.sleep(0.01)

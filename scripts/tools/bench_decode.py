@@ -1,4 +1,4 @@
-"""What decoding costs, against `orjson.loads` of the same bytes in the same run."""
+"""Benchmark: decoding a report, against `orjson.loads` of the same bytes in the same run."""
 
 from copy import deepcopy
 import logging
@@ -20,7 +20,7 @@ def bambu() -> dict[str, float]:
     delta_extra_us: a delta without slots, in microseconds more than parsing it.
     climate_extra_us: a delta with all units in which a temperature changed, likewise.
     """
-    full, delta, climate = _reports()
+    full, delta, temperatures = _reports()
     decoder = ReportDecoder(logging.getLogger(__name__))
     decoder.feed(full)
     (full_parse, full_feed) = cost(
@@ -29,7 +29,7 @@ def bambu() -> dict[str, float]:
     (delta_parse, delta_feed) = cost(
         lambda: orjson.loads(delta), lambda: decoder.feed(delta)
     )
-    warm, cool = climate
+    warm, cool = temperatures
     (pair_parse, pair_feed) = cost(
         lambda: (orjson.loads(warm), orjson.loads(cool)),
         lambda: (decoder.feed(warm), decoder.feed(cool)),
@@ -45,7 +45,7 @@ def bambu() -> dict[str, float]:
 
 
 def _reports() -> tuple[bytes, bytes, tuple[bytes, bytes]]:
-    """Return a full report, a delta without slots, and two that differ in warmth."""
+    """Return a full report, a delta without slots, and two that differ in a temperature."""
     printer = VirtualBambu(X1C)
     for unit in range(4):
         printer.add_unit(

@@ -1,4 +1,4 @@
-"""What a house of a hundred Bambu printers costs, and what it takes to stop them."""
+"""Benchmark: a hundred Bambu printers, and stopping them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,16 +20,16 @@ from tests.printers.bambu import HOST, BambuPrinter
 from tests.printers.bambu_hardware import VirtualBambu
 from tests.printers.bambu_models import X1C, Kind, bambu_spool
 
-from .bench_rig import elsewhere, messages, paced, running, say, told_to_talk
+from .bench_rig import announce, elsewhere, messages, paced, running, start_requested
 
 _PRINTERS = 100
 _SECONDS = 12.0
-# How often it is looked whether the event loop gets round.
+# Seconds between two checks of the event loop.
 _BEAT = 0.001
 
 
 async def house(reports: str) -> dict[str, float]:
-    """Return what the printers cost that send a report a second each.
+    """Return the cost of printers that send a report a second each.
 
     reports: `delta` or `full`. core_percent: of one core. stall_ms: the longest the
     event loop did not get round, which on a busy machine is others' doing too;
@@ -41,7 +41,7 @@ async def house(reports: str) -> dict[str, float]:
         threads = _threads()
         drivers: list[Driver] = [
             BambuDriver(number, config, around.emitter, around.services)
-            for number, config in enumerate(printers.told)
+            for number, config in enumerate(printers.config)
         ]
         async with running(drivers):
             await printers.talk()
@@ -50,7 +50,7 @@ async def house(reports: str) -> dict[str, float]:
             await asyncio.sleep(_SECONDS)
             worked, took = process_time() - worked, perf_counter() - began
             taken = messages(drivers) - before
-            # Not at the same time: to look so often takes more than all the printers.
+            # Measured apart: the frequent checks cost more than all the printers.
             async with _watched() as pauses:
                 await asyncio.sleep(_SECONDS)
             assert len(around.events) == emitted, "a slot changed"
@@ -68,10 +68,10 @@ async def house(reports: str) -> dict[str, float]:
 
 
 async def silent() -> float:
-    """Return how many milliseconds it takes to stop drivers that wait for an answer."""
+    """Return the time in ms to stop drivers that wait for an answer."""
     around = Surroundings()
-    with socket.create_server((HOST, 0), backlog=_PRINTERS) as nobody:
-        config = BambuPrinter(_hardware(0)).config | {"port": nobody.getsockname()[1]}
+    with socket.create_server((HOST, 0), backlog=_PRINTERS) as server:
+        config = BambuPrinter(_hardware(0)).config | {"port": server.getsockname()[1]}
         drivers: list[Driver] = [
             BambuDriver(number, config, around.emitter, around.services)
             for number in range(_PRINTERS)
@@ -98,7 +98,7 @@ async def _stop(drivers: list[Driver]) -> float:
 
 @asynccontextmanager
 async def _watched() -> AsyncIterator[list[tuple[float, float]]]:
-    """Note by how much the event loop was late, and how much it worked meanwhile."""
+    """Record the delays of the event loop, and how long it worked meanwhile."""
     pauses: list[tuple[float, float]] = []
 
     async def watch() -> None:
@@ -125,13 +125,13 @@ def _hardware(number: int) -> VirtualBambu:
 
 
 async def _talk(reports: str) -> None:
-    """Be a hundred printers that talk when they are told to."""
+    """Run a hundred virtual printers that start sending on request."""
     async with AsyncExitStack() as stack:
         printers = [BambuPrinter(_hardware(number)) for number in range(_PRINTERS)]
         for printer in printers:
             await stack.enter_async_context(printer)
-        say([printer.config for printer in printers])
-        await told_to_talk()
+        announce([printer.config for printer in printers])
+        await start_requested()
         for turn in count():
             async for number in paced(_PRINTERS, _PRINTERS):
                 hardware = printers[number].hardware

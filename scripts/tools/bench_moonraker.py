@@ -1,4 +1,4 @@
-"""What a Klipper printer's chatter costs: one update, and a minute of fifty printers."""
+"""Benchmark: one update of a Klipper printer, and a minute of fifty printers."""
 
 import asyncio
 import logging
@@ -21,21 +21,29 @@ from tests.drivers.services import Surroundings
 from tests.printers.klippy import Klippy, Status
 from tests.printers.moonraker_scenarios import Afc, HappyHare, System
 
-from .bench_rig import cost, elsewhere, messages, paced, running, say, told_to_talk
+from .bench_rig import (
+    announce,
+    cost,
+    elsewhere,
+    messages,
+    paced,
+    running,
+    start_requested,
+)
 
 _PRINTERS = 50
 _SECONDS = 60
 _PER_SECOND = 4
-# How much faster than the clock the minute passes.
+# How many times faster than real time the minute passes.
 _HURRY = 10
 
-# A lane's spool weighs a little less, as AFC says it all through a print.
+# A lane's spool weighs a little less: AFC reports this throughout a print.
 _WEIGHTS = [{"AFC_stepper lane1": {"weight": weight}} for weight in (999.9, 999.8)]
 _UNREAD = [
     {"mmu": {"filament_position": position, "sync_drive": True}}
     for position in (385.98724999999996, 386.98724999999996)
 ]
-# Happy Hare is at something else, so that its gates are looked at anew.
+# The action of Happy Hare changed, so that all gates are decoded again.
 _BUSY = [{"mmu": {"filament_pos": position}} for position in (3, 4)]
 
 
@@ -61,7 +69,7 @@ async def minute() -> dict[str, float]:
         around = Surroundings(session=session)
         drivers: list[Driver] = [
             MoonrakerDriver(
-                number, {"host": printers.told}, around.emitter, around.services
+                number, {"host": printers.config}, around.emitter, around.services
             )
             for number in range(_PRINTERS)
         ]
@@ -111,7 +119,7 @@ def _ratio(
 
 
 def _answers(kind: type[System]) -> list[dict[str, Any]]:
-    """Return what a printer with this system answers."""
+    """Return the answers of a printer with this system."""
     status = _full(kind)
     return [
         {"result": {"klippy_state": "ready", "components": []}},
@@ -135,10 +143,10 @@ def _full(kind: type[System]) -> Status:
 
 
 async def _talk(status: Status) -> None:
-    """Be fifty printers that talk when they are told to."""
+    """Run fifty virtual printers that start sending on request."""
     async with on_paper(status) as moonraker:
-        say(moonraker.url)
-        await told_to_talk()
+        announce(moonraker.url)
+        await start_requested()
         updates = [_update(change).decode() for change in _WEIGHTS]
         rate = _PRINTERS * _PER_SECOND * _HURRY
         async for number in paced(_PRINTERS * _PER_SECOND * _SECONDS, rate):

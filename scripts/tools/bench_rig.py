@@ -1,4 +1,4 @@
-"""What benchmarks share: turns of the same length, and printers in another process."""
+"""Helpers of the benchmarks: timing, and virtual printers in another process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -13,14 +13,14 @@ from custom_components.filament_slots.drivers.base import Driver
 
 _ROUNDS = 15
 _CALLS = 2000
-# For all printers to be connected.
-_PATIENCE = 60.0
-# For what they tell of themselves besides, and what comes of it.
-_FIRST_WORDS = 3.0
+# Until all printers are connected.
+_CONNECT_TIMEOUT = 60.0
+# Until the first messages of the printers have been processed.
+_SETTLE = 3.0
 
 
 def cost(*tasks: Callable[[], object]) -> list[float]:
-    """Return seconds a call, the tasks taking turns, each at its best."""
+    """Return the best time of each task, in seconds a call; the tasks take turns."""
     best = [float("inf")] * len(tasks)
     for _ in range(_ROUNDS):
         for number, task in enumerate(tasks):
@@ -32,18 +32,18 @@ def cost(*tasks: Callable[[], object]) -> list[float]:
 
 
 class Printers:
-    """Virtual printers in a process of their own, so that only ours is measured.
+    """Virtual printers in a process of their own, which is not measured.
 
-    told: what they said of themselves when they were there.
+    config: how to reach them, as they reported it when they were ready.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, told: Any) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, config: Any) -> None:
         """Use `elsewhere` instead."""
-        self.told = told
+        self.config = config
         self._process = process
 
     async def talk(self) -> None:
-        """Let them begin to talk."""
+        """Let them start sending."""
         assert self._process.stdin is not None
         self._process.stdin.write(b"\n")
         await self._process.stdin.drain()
@@ -51,7 +51,7 @@ class Printers:
 
 @asynccontextmanager
 async def elsewhere(module: str, *arguments: str) -> AsyncIterator[Printers]:
-    """Run a module that prints one line of JSON, and talks once it is sent a line."""
+    """Run a module that prints one line of JSON, and starts sending after it reads a line."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -69,18 +69,18 @@ async def elsewhere(module: str, *arguments: str) -> AsyncIterator[Printers]:
         await process.wait()
 
 
-async def told_to_talk() -> None:
-    """Wait for that line."""
+async def start_requested() -> None:
+    """Wait for the line that starts the sending; for the other process."""
     await asyncio.to_thread(sys.stdin.readline)
 
 
-def say(told: Any) -> None:
-    """Print the one line."""
-    print(orjson.dumps(told).decode(), flush=True)
+def announce(config: Any) -> None:
+    """Print the line of JSON; for the other process."""
+    print(orjson.dumps(config).decode(), flush=True)
 
 
 async def paced(times: int, rate: float) -> AsyncIterator[int]:
-    """Count, so many times a second."""
+    """Yield numbers at a rate per second."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     for number in range(times):
@@ -91,19 +91,19 @@ async def paced(times: int, rate: float) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def running(drivers: list[Driver]) -> AsyncIterator[None]:
-    """Run drivers, from when each has seen its printer."""
+    """Run drivers; entered once each is running."""
     try:
         for driver in drivers:
             await driver.start()
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_CONNECT_TIMEOUT):
             while any(driver.health()["status"] != "running" for driver in drivers):
                 await asyncio.sleep(0.1)
-        await asyncio.sleep(_FIRST_WORDS)
+        await asyncio.sleep(_SETTLE)
         yield
     finally:
         await asyncio.gather(*(driver.stop() for driver in drivers))
 
 
 def messages(drivers: list[Driver]) -> int:
-    """Return how many messages they have taken."""
+    """Return how many messages they have received."""
     return sum(driver.health()["counters"]["messages"] for driver in drivers)

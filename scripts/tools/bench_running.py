@@ -1,4 +1,4 @@
-"""What a report that changes no slot costs a running Home Assistant, all in."""
+"""Benchmark: a report that changes no slot, in a running Home Assistant."""
 
 import asyncio
 from collections.abc import Iterable
@@ -23,24 +23,24 @@ from tests.printers.bambu import BambuPrinter
 from tests.printers.bambu_hardware import VirtualBambu
 from tests.printers.bambu_models import X1C, Kind, bambu_spool
 
-from .bench_rig import elsewhere, paced, say, told_to_talk
+from .bench_rig import announce, elsewhere, paced, start_requested
 
 _SERIAL = "00M09A000000001"
 _RATE = 10.0
 _REPORTS = 200
 _SECONDS = _REPORTS / _RATE
 _ROUNDS = 3
-# A printer that is silent for longer counts as gone.
+# A printer that is silent for longer counts as disconnected.
 _SELDOM = 5.0
-# Home Assistant tidies up for a while after it has started.
+# Home Assistant is busy for a while after its start.
 _SETTLED = 45.0
 
 
 async def running(reports: str) -> dict[str, float]:
-    """Return what each of ten reports a second costs, and what was written for them.
+    """Return the cost of a report at ten a second, and what was written because of them.
 
     reports: `delta` or `full`. report_ms: of CPU, of the whole process, beyond what
-    it uses while the printer says little (idle_ms_per_s). entities: of ours; written:
+    it uses while the printer is idle (idle_ms_per_s). entities: of ours; written:
     how many of them were, changed or not. rows: of the recorder. commits: 0 where
     our store was not written.
     """
@@ -51,7 +51,7 @@ async def running(reports: str) -> dict[str, float]:
             HomeAssistant(folder) as home_assistant,
         ):
             client = home_assistant.client
-            await add_entry(client, "bambulab_mqtt", printers.told)
+            await add_entry(client, "bambulab_mqtt", printers.config)
             while not await slots(client, _SERIAL):
                 await asyncio.sleep(0.2)
             await asyncio.sleep(_SETTLED)
@@ -83,7 +83,7 @@ async def running(reports: str) -> dict[str, float]:
 
 
 async def _cpu_seconds(pid: int) -> float:
-    """Return what a process works in the time of a round."""
+    """Return the CPU seconds of a process during a round."""
     # The clock of another process, as clock_getcpuclockid(3) numbers it.
     clock = (~pid << 3) | 2
     began = clock_gettime(clock)
@@ -92,7 +92,7 @@ async def _cpu_seconds(pid: int) -> float:
 
 
 async def _reported(client: Client) -> dict[str, str]:
-    """Return when each of our entities was written last, whether it changed or not."""
+    """Return when each entity of the integration was written last, changed or not."""
     ours = {
         entity["entity_id"]
         for entity in await client.call("config/entity_registry/list")
@@ -103,7 +103,7 @@ async def _reported(client: Client) -> dict[str, str]:
 
 
 def _rows(recorder: sqlite3.Connection, entities: Iterable[str]) -> int:
-    """Count what the recorder has of entities."""
+    """Count the rows of entities in the recorder."""
     (rows,) = recorder.execute(
         "SELECT count(*) FROM states JOIN states_meta USING (metadata_id)"
         " WHERE states_meta.entity_id IN (SELECT value FROM json_each(?))",
@@ -123,15 +123,15 @@ def _read_only(path: Path) -> sqlite3.Connection:
 
 
 async def reading(reports: str) -> float:
-    """Return what it costs only to read such reports off a printer's connection.
+    """Return the cost of only receiving such reports.
 
     In ms of CPU for each, in a process that does nothing else and throws them away:
     asyncio's, TLS's, paho's and aiomqtt's part.
     """
     async with elsewhere(__name__, reports) as printers:
         services = Surroundings().services
-        found = await Driver.probe(printers.told, services)
-        config = Config.model_validate(printers.told | found.config)
+        found = await Driver.probe(printers.config, services)
+        config = Config.model_validate(printers.config | found.config)
         async with open_session(config, services, lambda report: None) as session:
             await session.subscribe()
             await asyncio.sleep(_SELDOM)
@@ -143,7 +143,7 @@ async def reading(reports: str) -> float:
 
 
 async def _talk(reports: str) -> None:
-    """Be a printer that says little, but for a round of reports when it is told to."""
+    """Run a virtual printer that is idle except for a round of reports on request."""
     hardware = VirtualBambu(X1C, _SERIAL)
     for unit in range(2):
         hardware.add_unit(
@@ -157,12 +157,12 @@ async def _talk(reports: str) -> None:
             )
 
         asked = ("host", "port", "serial", "access_code")
-        say({key: printer.config[key] for key in asked})
+        announce({key: printer.config[key] for key in asked})
         while True:
-            told = asyncio.create_task(told_to_talk())
-            while not told.done():
+            request = asyncio.create_task(start_requested())
+            while not request.done():
                 report()
-                await asyncio.wait({told}, timeout=_SELDOM)
+                await asyncio.wait({request}, timeout=_SELDOM)
             async for _ in paced(_REPORTS, _RATE):
                 report()
 

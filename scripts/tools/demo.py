@@ -1,8 +1,8 @@
-"""Spools at two virtual printers, and what a real Home Assistant makes of them.
+"""A real Home Assistant with two virtual printers, in which spools are swapped.
 
-One speaks as a Bambu Lab printer does, MQTT over TLS; the other is Klipper with a Box
-Turtle, behind a real Moonraker. Home Assistant is the newest one, in a process of its
-own, and both printers are added through the integration's own dialog.
+One is a Bambu Lab printer (MQTT over TLS), the other a Klipper printer with a Box
+Turtle behind a real Moonraker. Home Assistant is the newest one, in a process of its
+own; both printers are added through the integration's dialog.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from tests.e2e.integration import (
     on_spool_events,
     slots,
     statuses,
-    told,
+    summary,
     wait_until,
 )
 from tests.printers.bambu_scenarios import Expected
@@ -35,45 +35,45 @@ from tests.printers.bambu_scenarios import Expected
 from .demo_printers import DemoBambu, DemoKlipper, DemoPrinter
 from .terminal import bold, columns, green, red, say
 
-# Where the browser sees it all: the dashboard that our strategy makes.
+# The path of the dashboard, which the strategy generates.
 DASHBOARD = "filament-slots"
 # How long the printers' slots may take to appear in Home Assistant.
-FIRST_PICTURE = 20.0
-# How long an event may take beyond what its scenario says.
+FIRST_STATE = 20.0
+# How long an event may take beyond the time of its scenario.
 GRACE = 10.0
-# Between two things that happen while somebody watches.
+# Between two changes in the interactive demo.
 PAUSE = 12.0
 
 
 @dataclass
 class Stage:
-    """Home Assistant, and the printers by the entries they have there."""
+    """Home Assistant, and the printers by the id of their config entry."""
 
     home_assistant: HomeAssistant
     printers: dict[str, DemoPrinter[Any]] = field(default_factory=dict)
 
     async def add(self, printer: DemoPrinter[Any]) -> None:
-        """Add a printer, and wait until its slots are there."""
+        """Add a printer, and wait until its slots are shown."""
         entry_id = await add_printer(self.home_assistant.client, printer.printer)
         self.printers[entry_id] = printer
-        async with asyncio.timeout(FIRST_PICTURE):
+        async with asyncio.timeout(FIRST_STATE):
             while await self.differences(printer):
                 await asyncio.sleep(0.2)
 
-    def hear(self, event: Event) -> None:
-        """Take note of an event and show it."""
+    def add_event(self, event: Event) -> None:
+        """Record an event and print it."""
         printer = self.printers[event["entry_id"]]
         printer.events.append(event)
         say(f"  {printer.name:8} {_line(event)}")
 
     async def differences(self, printer: DemoPrinter[Any]) -> list[str]:
-        """Return in which slots Home Assistant shows something else than there is."""
+        """Return the slots in which Home Assistant shows something wrong."""
         found = statuses(await slots(self.home_assistant.client, printer.identity))
         true = printer.statuses
         return [
             f"{printer.name}: slot {slot} of {unit} is "
-            f"{true.get((unit, slot), 'not there')}, "
-            f"Home Assistant says {found.get((unit, slot), 'nothing')}"
+            f"{true.get((unit, slot), 'missing')}, "
+            f"Home Assistant shows {found.get((unit, slot), 'nothing')}"
             for unit, slot in sorted(found.keys() | true.keys())
             if found.get((unit, slot)) != true.get((unit, slot))
         ]
@@ -97,10 +97,10 @@ async def _demo(*, once: bool) -> int:
     async with _stage() as stage:
         printers = [*stage.printers.values()]
         if once:
-            # The printers of a house do not wait for each other.
+            # The printers are independent of each other.
             wrong = await asyncio.gather(*map(_play, printers))
             return await _judge(stage, [*chain.from_iterable(wrong)])
-        say("Spools come and go now; Ctrl-C ends it.\n")
+        say("Spools are now inserted and removed at random; Ctrl-C ends the demo.\n")
         while True:
             printer = random.choice(printers)
             act = printer.chance()
@@ -111,7 +111,7 @@ async def _demo(*, once: bool) -> int:
 
 @asynccontextmanager
 async def _stage() -> AsyncIterator[Stage]:
-    """Set everything up, and take it down whatever happens."""
+    """Start everything, and stop it at the end."""
     bambu, klipper = DemoBambu(), DemoKlipper()
     with tempfile.TemporaryDirectory(prefix="filament-slots-") as folder:
         async with (
@@ -120,7 +120,7 @@ async def _stage() -> AsyncIterator[Stage]:
             HomeAssistant(Path(folder)) as home_assistant,
         ):
             stage = Stage(home_assistant)
-            await on_spool_events(home_assistant.client, stage.hear)
+            await on_spool_events(home_assistant.client, stage.add_event)
             for printer in (bambu, klipper):
                 await stage.add(printer)
                 say(f"  {printer.name:14}  {printer.title}")
@@ -133,7 +133,7 @@ async def _stage() -> AsyncIterator[Stage]:
 
 
 async def _make_dashboard(client: Client) -> None:
-    """Let Home Assistant open on the dashboard that a click in its settings makes."""
+    """Make the dashboard of the strategy Home Assistant's start page."""
     await client.call(
         "lovelace/dashboards/create",
         url_path=DASHBOARD,
@@ -152,7 +152,7 @@ async def _make_dashboard(client: Client) -> None:
 
 
 async def _play(printer: DemoPrinter[Any]) -> list[str]:
-    """Play the printer's scenario; return what of its events came otherwise."""
+    """Play the printer's scenario; return the differences to the expected events."""
     expected: list[Expected] = []
     for act in printer.acts:
         say(bold(f"{printer.name}: {act.title}"))
@@ -164,17 +164,17 @@ async def _play(printer: DemoPrinter[Any]) -> list[str]:
             )
         else:
             await asyncio.sleep(act.rest)
-    heard = [told(event) for event in printer.events]
-    missing, surplus = Counter(expected), Counter(heard)
+    received = [summary(event) for event in printer.events]
+    missing, surplus = Counter(expected), Counter(received)
     wrong = [f"missing: {event}" for event in (missing - surplus).elements()]
-    wrong += [f"too much: {event}" for event in (surplus - missing).elements()]
-    if not wrong and heard != expected:
-        wrong.append("the events came in another order than things happened")
+    wrong += [f"unexpected: {event}" for event in (surplus - missing).elements()]
+    if not wrong and received != expected:
+        wrong.append("the events arrived in the wrong order")
     return [f"{printer.name}: {line}" for line in wrong]
 
 
 async def _judge(stage: Stage, wrong: list[str]) -> int:
-    """Show all slots; return 0 if Home Assistant tells everything as it was."""
+    """Print all slots; return 0 if events and slots are as expected, else 1."""
     say(bold("\nThe slots, read back from Home Assistant"))
     rows = []
     for printer in stage.printers.values():
@@ -187,8 +187,8 @@ async def _judge(stage: Stage, wrong: list[str]) -> int:
         say(red(line))
     if wrong:
         return 1
-    heard = sum(len(printer.events) for printer in stage.printers.values())
-    say(green(f"{heard} events and all slots: just what happened."))
+    received = sum(len(printer.events) for printer in stage.printers.values())
+    say(green(f"{received} events and all slots are as expected."))
     return 0
 
 
@@ -202,7 +202,7 @@ async def _slot_rows(stage: Stage, printer: DemoPrinter[Any]) -> list[tuple[str,
 
 
 def _line(event: Event) -> str:
-    """Return an event as one line, all of it from Home Assistant's bus."""
+    """Return one line about an event of Home Assistant's bus."""
     meta = event["meta"]
     filament = meta.get("filament") or {}
     at = datetime.fromisoformat(event["event_at"]).astimezone()

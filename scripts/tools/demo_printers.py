@@ -1,4 +1,4 @@
-"""The demo's printers: what happens to them, and what is really in their slots."""
+"""The printers of the demo, their scenarios, and what really is in their slots."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,13 +24,13 @@ from tests.printers.box_turtle import ACTS, TITLE, KlipperPrinter
 
 _SCENARIO = SCENARIOS["demo"]
 _SPOOLS = (BLUE, RED, GREEN, BLACK, WHITE, PLAIN_SPOOL)
-# None is a spool that nobody assigned.
+# None is an unassigned spool.
 _SPOOLMAN_IDS = (None, *range(1, 10))
 
 
 @dataclass(frozen=True)
 class Act:
-    """Something that happens, what must come of it, and how long to wait where nothing."""
+    """A step of a scenario: the events expected of it, or how long to wait when there are none."""
 
     title: str
     do: Callable[[], Awaitable[Any]]
@@ -40,7 +40,7 @@ class Act:
 
 @dataclass
 class DemoPrinter[P: (BambuPrinter, KlipperPrinter)](ABC):
-    """A virtual printer on the stage, and the events of it on Home Assistant's bus."""
+    """A virtual printer, and its events on Home Assistant's bus."""
 
     printer: P
     name: str
@@ -50,28 +50,28 @@ class DemoPrinter[P: (BambuPrinter, KlipperPrinter)](ABC):
     @property
     @abstractmethod
     def identity(self) -> str:
-        """Who the printer says it is."""
+        """The unique id of the printer."""
 
     @property
     @abstractmethod
     def statuses(self) -> dict[SlotKey, str]:
-        """What is really in each slot."""
+        """The real status of each slot."""
 
     @property
     @abstractmethod
     def acts(self) -> Sequence[Act]:
-        """What happens when everything is checked."""
+        """The scenario of the checked run."""
 
     @abstractmethod
     def chance(self) -> Act:
-        """Return some spool that goes in or out."""
+        """Return a random insertion or removal."""
 
 
 class DemoBambu(DemoPrinter[BambuPrinter]):
     """A Bambu Lab printer."""
 
     def __init__(self) -> None:
-        """Be an X1C with three units."""
+        """Create an X1C with three units."""
         printer = BambuPrinter(_SCENARIO.build(), chatter=1.0)
         super().__init__(printer, "Bambu", _SCENARIO.title)
 
@@ -104,12 +104,12 @@ class DemoBambu(DemoPrinter[BambuPrinter]):
         unit, slot, bay = random.choice(bays)
         if bay.spool:
             return Act(
-                f"A spool is taken out of {_label(unit, slot)}",
+                f"A spool is removed from {_label(unit, slot)}",
                 lambda: printer.play(hardware.remove(unit.number, slot)),
             )
         spool = _spare([bay.spool for _, _, bay in bays])
         return Act(
-            f"A spool goes into {_label(unit, slot)}",
+            f"A spool is inserted into {_label(unit, slot)}",
             lambda: printer.play(hardware.insert(unit.number, slot, spool)),
         )
 
@@ -121,7 +121,7 @@ class DemoKlipper(DemoPrinter[KlipperPrinter]):
     """A Klipper printer."""
 
     def __init__(self) -> None:
-        """Be one with a Box Turtle."""
+        """Create a Klipper printer with a Box Turtle."""
         super().__init__(KlipperPrinter(), "Klipper", TITLE)
 
     @property
@@ -148,9 +148,11 @@ class DemoKlipper(DemoPrinter[KlipperPrinter]):
         slot, status = random.choice([*self.printer.statuses.items()])
         lane = turtle.lanes[slot - 1]
         if status != "empty":
-            return Act(f"The spool in {lane} is taken out", lambda: turtle.remove(slot))
+            return Act(f"The spool in {lane} is removed", lambda: turtle.remove(slot))
         spool = random.choice(_SPOOLMAN_IDS)
-        return Act(f"A spool goes into {lane}", lambda: turtle.insert(slot, spool))
+        return Act(
+            f"A spool is inserted into {lane}", lambda: turtle.insert(slot, spool)
+        )
 
 
 def _spare(in_use: Sequence[Spool | None]) -> Spool:
@@ -160,7 +162,7 @@ def _spare(in_use: Sequence[Spool | None]) -> Spool:
 
 
 def _label(unit: Unit, slot: int) -> str:
-    """Return what the printer's screen calls the slot."""
+    """Return the slot's name on the printer's screen."""
     if unit.kind is Kind.HT:
         return f"HT-{chr(ord('A') + unit.number - 5)}"
     return f"{chr(ord('A') + unit.number - 1)}{slot}"

@@ -58,7 +58,7 @@ def draw() -> Image.Image:
         angle = tau * hole / 6
         disc(128 + 35 * sin(angle), 112 - 35 * cos(angle), 6, HUB)
 
-    # The slot in front of it, with its number's lamp.
+    # The slot in front of it, with its lamp.
     block((16, 166, 240, 250), 26, SLOT)
     block((96, 200, 160, 216), 8, FILAMENT)
     return image

@@ -1,8 +1,8 @@
-"""The integration's lower floors without its front door.
+"""Import drivers and core without Home Assistant.
 
-Importing `custom_components.filament_slots` runs its `__init__`, which is Home
-Assistant's door. Drivers and core need none of it: `load()` makes them importable as
-`filament_slots.drivers` and `filament_slots.core`.
+Importing `custom_components.filament_slots` runs its `__init__`, which imports Home
+Assistant. `load()` makes the parts below importable as `filament_slots.drivers` and
+`filament_slots.core` instead.
 """
 
 from importlib import import_module

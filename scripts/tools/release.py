@@ -1,8 +1,8 @@
-"""Makes the download of a release: the inside of the integration's folder, zipped.
+"""Build the download of a release: a zip of the contents of the integration's folder.
 
     python3 scripts/tools/release.py 1.2.3 filament_slots.zip
 
-Needs nothing but Python. The version in the zipped manifest is the one given.
+Requires only Python. The given version is written into the zipped manifest.
 """
 
 import json
@@ -16,14 +16,13 @@ BUNDLE = Path("frontend")
 
 
 class ReleaseError(Exception):
-    """What keeps a release from being made."""
+    """The release cannot be built."""
 
 
 def make_release(version: str, target: Path, folder: Path = FOLDER) -> list[str]:
     """Write the zip; return the names in it.
 
-    Raises ReleaseError for a version that is none, or where the dashboard has not
-    been built.
+    Raises ReleaseError for an invalid version, or when the dashboard has not been built.
     """
     if not re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?", version):
         raise ReleaseError(f"{version!r} is no version like 1.2.3 or 1.2.3b1")
@@ -47,7 +46,7 @@ def make_release(version: str, target: Path, folder: Path = FOLDER) -> list[str]
 
 
 def main() -> int:
-    """Do what the command line says."""
+    """Run the command line; return the exit code."""
     if len(sys.argv) != 3:
         print(__doc__, file=sys.stderr)
         return 2

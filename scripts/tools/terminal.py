@@ -1,4 +1,4 @@
-"""Text for a terminal: coloured where somebody looks, plain in a pipe."""
+"""Output to a terminal: coloured on a terminal, plain in a pipe."""
 
 from collections.abc import Sequence
 import os
@@ -8,7 +8,7 @@ _COLOURED = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
 def say(text: str = "") -> None:
-    """Print a line at once, so that a pipe follows live too."""
+    """Print a line and flush it, so that a pipe receives it at once."""
     print(text, flush=True)
 
 

@@ -1,1 +1,1 @@
-"""Our cards in a real browser: headless Chromium on a real Home Assistant process."""
+"""The dashboard cards in headless Chromium, served by a real Home Assistant process."""

@@ -1,7 +1,7 @@
 """Headless Chromium, driven over its own DevTools protocol.
 
-`Chromium` is a process that ends with its context; `Page` is a tab. Elements are found
-by selectors that look through open shadow roots, as Home Assistant is made of them.
+`Chromium` is a process that ends with its context; `Page` is a tab. Selectors search
+open shadow roots too, of which Home Assistant's frontend consists.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ FLAGS = (
 START_TIMEOUT = 60.0
 WAIT_TIMEOUT = 20.0
 
-# Finds what a selector names, in the document and in every open shadow root below it.
+# Query selectors that search the document and every open shadow root below it.
 HELPERS = """
 globalThis.deepAll = (selector, root = document) => {
   const found = [...root.querySelectorAll(selector)];
@@ -55,7 +55,7 @@ globalThis.textOf = (element) =>
 
 
 class PageError(Exception):
-    """Something in the page went wrong, or did not happen in time."""
+    """A script failed in the page, or a condition was not met in time."""
 
 
 class Chromium:
@@ -100,7 +100,7 @@ class Chromium:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """End the browser and all its helpers."""
+        """End the browser and its child processes."""
         if hasattr(self, "_reader"):
             await self._socket.close()
             await self._reader
@@ -160,18 +160,18 @@ class Chromium:
                 else:
                     answer.set_result(message["result"])
             elif page := self._pages.get(message.get("sessionId", "")):
-                page.hear(message["method"], message["params"])
+                page.receive(message["method"], message["params"])
         for answer in self._answers.values():
             if not answer.done():
-                answer.set_exception(PageError("the browser is gone"))
+                answer.set_exception(PageError("the browser has ended"))
 
 
 class Page:
     """A tab.
 
-    errors: what the console and uncaught exceptions complained of.
-    requests: the addresses that were asked for.
-    frames: what came over the page's websockets.
+    errors: errors on the console and uncaught exceptions.
+    requests: the addresses that were requested.
+    frames: the frames received on the page's websockets.
     """
 
     def __init__(self, browser: Chromium, session: str) -> None:
@@ -194,7 +194,7 @@ class Page:
         await self.send("Page.navigate", url=url)
 
     async def resize(self, width: int, height: int) -> None:
-        """Be as large as a phone, or a wall."""
+        """Set the size of the viewport; below 600 pixels it is a phone."""
         await self.send(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -204,7 +204,7 @@ class Page:
         )
 
     async def run(self, expression: str) -> Any:
-        """Return what a JavaScript expression comes to; promises are awaited."""
+        """Return the value of a JavaScript expression; promises are awaited."""
         answer = await self.send(
             "Runtime.evaluate",
             expression=expression,
@@ -213,35 +213,35 @@ class Page:
             userGesture=True,
         )
         if details := answer.get("exceptionDetails"):
-            told = details.get("exception", {}).get("description") or details["text"]
-            raise PageError(f"{expression}: {told}")
+            error = details.get("exception", {}).get("description") or details["text"]
+            raise PageError(f"{expression}: {error}")
         return answer["result"].get("value")
 
     async def wait(self, condition: str, seconds: float = WAIT_TIMEOUT) -> Any:
-        """Wait until an expression is true; return what it came to."""
-        told = ""
+        """Wait until an expression is truthy; return its value."""
+        error = ""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while True:
                     try:
-                        # An element itself cannot be sent.
+                        # A node cannot be serialised.
                         if value := await self.run(
                             f"((found) => found instanceof Node || found)({condition})"
                         ):
                             return value
                     except PageError as err:
-                        # While a page loads, what is looked for may not be there.
-                        told = str(err)
+                        # While a page loads, elements may be missing.
+                        error = str(err)
                     await asyncio.sleep(0.05)
-        raise PageError(f"not within {seconds:g} s: {condition} {told}")
+        raise PageError(f"not within {seconds:g} s: {condition} {error}")
 
     async def text(self, selector: str) -> str:
         """Return all text of an element, that in shadow roots included."""
         return str(await self.run(f"textOf(deep({json.dumps(selector)}))"))
 
     async def click(self, selector: str) -> None:
-        """Click on an element as a mouse does."""
-        # Not before it is what the mouse would hit: something may still cover it.
+        """Click on an element with the mouse."""
+        # Wait until the element is what the mouse hits: a dialog may still cover it.
         box = await self.wait(
             f"""(() => {{
               const element = deep({json.dumps(selector)});
@@ -264,7 +264,7 @@ class Page:
             )
 
     async def key(self, key: str) -> None:
-        """Press a key and let it go."""
+        """Press and release a key."""
         code = {"Enter": 13, "Tab": 9, "Escape": 27}[key]
         for kind in ("keyDown", "keyUp"):
             await self.send(
@@ -277,7 +277,7 @@ class Page:
             )
 
     async def screenshot(self, file: Path, selector: str | None = None) -> None:
-        """Keep what the tab shows, or one element of it, as a PNG."""
+        """Save a PNG of the tab, or of one element."""
         clip = {}
         if selector:
             box = await self.run(
@@ -289,10 +289,10 @@ class Page:
             )
             clip = {"clip": box}
         answer = await self.send("Page.captureScreenshot", format="png", **clip)
-        _keep(file, base64.b64decode(answer["data"]))
+        _save(file, base64.b64decode(answer["data"]))
 
-    def hear(self, method: str, params: dict[str, Any]) -> None:
-        """Take note of what the tab tells by itself."""
+    def receive(self, method: str, params: dict[str, Any]) -> None:
+        """Record an event of the tab: errors, requests, websocket frames."""
         match method:
             case "Runtime.exceptionThrown":
                 details = params["exceptionDetails"]
@@ -317,6 +317,6 @@ class Page:
                 self.frames.append(params["response"]["payloadData"])
 
 
-def _keep(file: Path, content: bytes) -> None:
+def _save(file: Path, content: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)

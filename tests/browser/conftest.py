@@ -1,4 +1,4 @@
-"""A Home Assistant process and a browser for each test that asks for them."""
+"""Fixtures: a Home Assistant process and a browser."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from .chromium import Chromium
 async def home_assistant(
     tmp_path: Path, socket_enabled: None
 ) -> AsyncIterator[HomeAssistant]:
-    """The newest Home Assistant, running; ended with the test, whatever happens."""
+    """Run the newest Home Assistant for the duration of a test."""
     folder = tmp_path / "home_assistant"
     folder.mkdir()
     async with HomeAssistant(folder) as running:
@@ -22,6 +22,6 @@ async def home_assistant(
 
 @pytest.fixture
 async def browser(tmp_path: Path, socket_enabled: None) -> AsyncIterator[Chromium]:
-    """A browser that was never used before."""
+    """Run a browser with a new profile."""
     async with Chromium(tmp_path / "browser") as running:
         yield running

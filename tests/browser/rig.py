@@ -1,4 +1,4 @@
-"""Home Assistant as a person in front of a browser meets it."""
+"""Helpers for the browser tests: signing in, dashboards, cards, accessibility checks."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from ..e2e.hass import ROOT, HomeAssistant
 from ..printers.bambu_hardware import VirtualBambu
 from .chromium import Page, PageError
 
-# Artefacts of every run; those of the README are made anew with
+# Artefacts of every run; those of the README are replaced with
 # FILAMENT_SLOTS_SCREENSHOTS=docs/images.
 SCREENSHOTS = ROOT / os.environ.get("FILAMENT_SLOTS_SCREENSHOTS", "build/screenshots")
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
@@ -21,14 +21,14 @@ TIMELINE = "filament-slots-timeline-card-content"
 HEALTH = "filament-slots-health-card-content"
 CARDS = (SLOTS, TIMELINE, HEALTH)
 
-# What a card says while it cannot say more, and what Home Assistant says of a broken one.
+# The card's texts while it loads, and Home Assistant's for a card that failed.
 RED_CARD = "deepAll('hui-error-card, ha-alert[alert-type=error]').length"
 
 
 async def sign_in(
     page: Page, home_assistant: HomeAssistant, language: str = "en"
 ) -> None:
-    """Let the tab be signed in; tokens are where the login page would leave them."""
+    """Sign the tab in, by storing the tokens where the login page stores them."""
     url = home_assistant.url
     tokens = {
         "access_token": home_assistant.client.token,
@@ -51,7 +51,7 @@ async def sign_in(
 async def make_dashboard(
     client: Client, config: dict[str, Any], path: str = "a-dashboard"
 ) -> None:
-    """Create a dashboard; nothing but its cards is configured."""
+    """Create a dashboard with nothing but cards."""
     await client.call(
         "lovelace/dashboards/create", url_path=path, mode="storage", title="Test"
     )
@@ -64,8 +64,8 @@ def cards(*configs: dict[str, Any]) -> dict[str, Any]:
     return {"views": [{"type": "sections", "path": "view", "sections": sections}]}
 
 
-def truth(hardware: VirtualBambu) -> dict[str, str]:
-    """Return what is really in the printer's bays, by what their label says."""
+def real_looks(hardware: VirtualBambu) -> dict[str, str]:
+    """Return how each bay of the virtual printer must look, by its label."""
     found = {}
     for unit in hardware.units.values():
         for number, bay in enumerate(unit.bays, start=1):
@@ -84,7 +84,7 @@ def truth(hardware: VirtualBambu) -> dict[str, str]:
     return found
 
 
-# The looks of all bays that are drawn, by their label.
+# The looks of all bays on the page, by their label.
 LOOKS = """Object.fromEntries(deepAll(".bay").map((bay) => [
   bay.dataset.label,
   ["empty", "unidentified", "identified", "unwatched", "unknown"].find((look) =>
@@ -93,7 +93,7 @@ LOOKS = """Object.fromEntries(deepAll(".bay").map((bay) => [
 
 
 async def shows(page: Page, expected: dict[str, str], seconds: float = 20.0) -> None:
-    """Wait until the card shows this; other bays may be there too."""
+    """Wait until the card shows these bays; others are ignored."""
     try:
         await page.wait(
             f"""(() => {{
@@ -108,7 +108,7 @@ async def shows(page: Page, expected: dict[str, str], seconds: float = 20.0) -> 
 
 
 async def violations(page: Page, *selectors: str) -> list[str]:
-    """Return what axe-core finds wrong with these elements, by the WCAG A and AA rules."""
+    """Return the WCAG A and AA violations that axe-core finds in these elements."""
     await page.run(AXE.read_text() + "; undefined")
     found: list[dict[str, Any]] = await page.run(
         f"""axe.run(
@@ -122,7 +122,7 @@ async def violations(page: Page, *selectors: str) -> list[str]:
 
 
 async def note_more_info(page: Page) -> None:
-    """Note in `asked` which entities the page is asked to tell more of."""
+    """Record in `asked` the entities whose details dialog is opened."""
     await page.run(
         """window.asked = [];
         window.addEventListener("hass-more-info", (event) => {
@@ -144,6 +144,6 @@ async def darken(page: Page, *, dark: bool) -> None:
     )
 
 
-def picture(name: str) -> Path:
+def image(name: str) -> Path:
     """Return where a screenshot belongs."""
     return SCREENSHOTS / f"{name}.png"

@@ -1,4 +1,4 @@
-"""What no card should stumble over."""
+"""Cards with odd filaments, missing texts, and an integration that is reloaded or gone."""
 
 import json
 from typing import Any
@@ -15,12 +15,12 @@ from .rig import (
     RED_CARD,
     SLOTS,
     cards,
+    image,
     make_dashboard,
     note_more_info,
-    picture,
+    real_looks,
     shows,
     sign_in,
-    truth,
     violations,
 )
 
@@ -95,13 +95,13 @@ def _printer(name: str, filaments: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 async def _show(page: Page, config: dict[str, Any], printers: list[Any]) -> None:
-    """Draw a card of its own, which is told of these printers."""
+    """Render a card outside any dashboard, with a fake feed of these printers."""
     await page.run(
         f"""(() => {{
           const card = document.createElement("filament-slots-card");
           const connection = {{
-            subscribeMessage: async (tell) => {{
-              tell({{printers: {json.dumps(printers)}}});
+            subscribeMessage: async (send) => {{
+              send({{printers: {json.dumps(printers)}}});
               return () => undefined;
             }},
             addEventListener() {{}},
@@ -127,7 +127,7 @@ ODD = "document.querySelector('#odd')"
 BAYS = f"deepAll('.bay', {ODD})"
 
 
-async def test_whatever_a_printer_tells_is_drawn_calmly(
+async def test_every_reported_filament_is_rendered_without_errors(
     home_assistant: HomeAssistant, browser: Chromium
 ) -> None:
     client = home_assistant.client
@@ -136,9 +136,9 @@ async def test_whatever_a_printer_tells_is_drawn_calmly(
     await sign_in(page, home_assistant)
     async with BambuPrinter(x1c()) as printer:
         await add_printer(client, printer)
-        # The first printer brings the cards; nobody restarts Home Assistant.
+        # The first printer registers the cards, without a restart of Home Assistant.
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, truth(printer.hardware), 60)
+        await shows(page, real_looks(printer.hardware), 60)
 
     empty, full = _printer("Empty", []), _printer(HTML, FILAMENTS)
     await _show(page, {"type": "x", "title": HTML}, [empty, full])
@@ -159,7 +159,7 @@ async def test_whatever_a_printer_tells_is_drawn_calmly(
     ]
     assert await page.run(f"deepAll('.ring', {ODD}).length") == 2
     assert await violations(page, "#odd") == []
-    await page.screenshot(picture("every-filament"))
+    await page.screenshot(image("every-filament"))
     await page.run(f"{ODD}.style.direction = 'rtl'")
     sides = await page.run(f"{BAYS}.map((bay) => bay.getBoundingClientRect().x)")
     assert sides[0] > sides[1]
@@ -177,7 +177,7 @@ async def test_whatever_a_printer_tells_is_drawn_calmly(
     assert page.errors == []
 
 
-async def test_cards_stay_calm_while_the_integration_comes_and_goes(
+async def test_cards_survive_reloads_and_the_removal_of_the_integration(
     home_assistant: HomeAssistant, browser: Chromium
 ) -> None:
     client = home_assistant.client
@@ -187,9 +187,9 @@ async def test_cards_stay_calm_while_the_integration_comes_and_goes(
         page = await browser.page()
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, truth(printer.hardware), 30)
+        await shows(page, real_looks(printer.hardware), 30)
 
-        # A renamed entity is found, one that is disabled or removed not missed.
+        # A renamed entity is found; a disabled or removed one causes no error.
         entities = await client.call("config/entity_registry/list")
         first, second, third = (
             next(
@@ -212,25 +212,25 @@ async def test_cards_stay_calm_while_the_integration_comes_and_goes(
         await page.click(".bay[data-label=A1]")
         await page.wait("asked.length")
         assert await page.run("asked") == ["sensor.renamed"]
-        # Of a slot without its filament entity another one tells more.
+        # Without its filament entity, another entity of the slot opens the details.
         await page.click(".bay[data-label=A2]")
         await page.wait("asked[1]?.includes('a2')")
         await client.call("config/entity_registry/remove", entity_id=third)
         await page.wait(f"!deep('{SLOTS}').hass.entities['{third}']")
         await page.click(".bay[data-label=A3]")
         await page.wait("asked[2]?.includes('a3')")
-        await shows(page, truth(printer.hardware))
+        await shows(page, real_looks(printer.hardware))
 
         await printer.power_off()
         await page.wait(f"/seen .* ago|seen now/.test(textOf(deep('{SLOTS}')))", 60)
-        await shows(page, truth(printer.hardware))
-        await page.screenshot(picture("asleep"))
+        await shows(page, real_looks(printer.hardware))
+        await page.screenshot(image("asleep"))
 
         await client.call(
             "config_entries/disable", entry_id=entry_id, disabled_by="user"
         )
         await page.wait(f"textOf(deep('{SLOTS}')).includes('Not loaded')")
-        await shows(page, truth(printer.hardware))
+        await shows(page, real_looks(printer.hardware))
         assert await page.run(RED_CARD) == 0
         await client.call("config_entries/disable", entry_id=entry_id, disabled_by=None)
         await page.wait(f"!textOf(deep('{SLOTS}')).includes('Not loaded')")

@@ -1,4 +1,4 @@
-"""The dashboard as its owner sees it."""
+"""The dashboard in a browser: it follows the printers, and every card works."""
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
@@ -28,12 +28,12 @@ from .rig import (
     TIMELINE,
     cards,
     darken,
+    image,
     make_dashboard,
     note_more_info,
-    picture,
+    real_looks,
     shows,
     sign_in,
-    truth,
     violations,
 )
 
@@ -46,7 +46,7 @@ HASS = "document.querySelector('home-assistant').hass"
 
 
 def _hosts(page: Page) -> set[str]:
-    """Return whom the page talked to."""
+    """Return the hosts that the page contacted."""
     return {
         urlsplit(url).netloc for url in page.requests if url.startswith(("http", "ws"))
     }
@@ -56,9 +56,9 @@ async def test_the_card_is_there_at_once_and_follows_what_happens(
     home_assistant: HomeAssistant, browser: Chromium
 ) -> None:
     client = home_assistant.client
-    heard: list[float] = []
+    events_at: list[float] = []
     clock = asyncio.get_running_loop().time
-    await on_spool_events(client, lambda event: heard.append(clock()))
+    await on_spool_events(client, lambda event: events_at.append(clock()))
     async with BambuPrinter(x1c(), chatter=1.0) as printer:
         hardware = printer.hardware
         await add_printer(client, printer)
@@ -66,18 +66,18 @@ async def test_the_card_is_there_at_once_and_follows_what_happens(
         page = await browser.page()
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, truth(hardware), 30)
+        await shows(page, real_looks(hardware), 30)
 
         await printer.play(hardware.insert(1, 3, WHITE))
         await shows(page, {"A3": "identified"})
-        assert clock() - heard[-1] < 1
+        assert clock() - events_at[-1] < 1
         assert await page.text(".bay[data-label=A3]") == (
             "A3 PLA PLA Basic 100% left #FFFFFF"
         )
 
         await printer.play(hardware.remove(1, 3))
         await shows(page, {"A3": "empty"})
-        assert clock() - heard[-1] < 1
+        assert clock() - events_at[-1] < 1
 
         await printer.play(hardware.start_print(1, 1))
         await page.wait("textOf(deep('.bay.active')).includes('In use')")
@@ -88,23 +88,23 @@ async def test_the_card_is_there_at_once_and_follows_what_happens(
         # A unit that is plugged in is there, without a reload of the page.
         hardware.add_unit(Kind.AMS, 2, BLACK)
         printer.publish(hardware.report_full())
-        await shows(page, truth(hardware), 30)
+        await shows(page, real_looks(hardware), 30)
         assert await page.text(".bay[data-label=C1]") == "C1 ABS 12% left #000000"
 
-        # A tap, or Enter, opens what Home Assistant knows of the slot.
+        # A click, or Enter, opens the details of the slot.
         await note_more_info(page)
         await page.click(".bay[data-label=A1]")
         await page.wait("asked.length === 1")
         await page.run("deep('.bay[data-label=B1]').focus()")
         await page.key("Enter")
         await page.wait("asked.length === 2")
-        told = await page.run("asked")
-        assert [entity.partition("_slot_")[2] for entity in told] == [
+        opened = await page.run("asked")
+        assert [entity.partition("_slot_")[2] for entity in opened] == [
             "a1_filament",
             "b1_filament",
         ]
 
-        # While nothing changes nothing is told.
+        # While nothing changes, nothing is sent.
         del page.frames[:]
         await asyncio.sleep(3)
         assert not [frame for frame in page.frames if '"printer"' in frame]
@@ -116,9 +116,9 @@ async def test_the_card_is_there_at_once_and_follows_what_happens(
         assert not await page.run(RED_CARD)
         await home_assistant.start()
         await printer.play(hardware.insert(1, 3, BLACK))
-        await shows(page, truth(hardware), 60)
+        await shows(page, real_looks(hardware), 60)
         assert not await page.run(RED_CARD)
-        # Home Assistant's own frontend may miss its server; our cards must not mind.
+        # Home Assistant's own frontend may log a lost connection; the cards must not.
         assert not [error for error in page.errors if "filament_slots" in error]
 
 
@@ -172,7 +172,7 @@ async def test_one_click_makes_a_dashboard_of_everything(
         await printer.play(hardware.remove(1, 2))
         await printer.play(hardware.insert(1, 3, WHITE))
         await page.open(f"{home_assistant.url}/{path}")
-        await shows(page, truth(hardware), 30)
+        await shows(page, real_looks(hardware), 30)
         await page.wait(f"{ROWS} === 2")
         await page.wait(f"textOf(deep('{HEALTH}')).includes('Running')")
         assert "Spool removed · A2" in await page.text(TIMELINE)
@@ -180,7 +180,7 @@ async def test_one_click_makes_a_dashboard_of_everything(
         await page.wait(f"{ROWS} >= 3")
         await shows(page, {"A2": "unidentified"})
 
-        # So is a printer that is added while somebody looks.
+        # So is a printer that is added while the page is open.
         klipper = await stage.enter_async_context(KlipperPrinter())
         await add_printer(client, klipper)
         lanes = zip(klipper.turtle.lanes, klipper.statuses.values(), strict=True)
@@ -195,14 +195,14 @@ async def test_one_click_makes_a_dashboard_of_everything(
             await page.resize(1280, 860)
             await asyncio.sleep(0.5)
             wrong += await violations(page, *CARDS)
-            await page.screenshot(picture(f"dashboard-{'dark' if dark else 'light'}"))
+            await page.screenshot(image(f"dashboard-{'dark' if dark else 'light'}"))
         await darken(page, dark=False)
         await page.resize(390, 844)
         await asyncio.sleep(0.5)
         wrong += await violations(page, *CARDS)
         assert wrong == []
         assert await page.run("document.documentElement.scrollWidth") == 390
-        await page.screenshot(picture("dashboard-phone"))
+        await page.screenshot(image("dashboard-phone"))
         assert page.errors == []
 
 
@@ -230,7 +230,7 @@ async def test_the_timeline_follows_and_filters(
             == "Heute"
         )
 
-        # One of its spools is followed, wherever it was.
+        # The history can be limited to one spool.
         await page.run(
             f"deep('{TIMELINE}').renderRoot.querySelector('li:last-child .icon').click()"
         )
@@ -248,7 +248,7 @@ async def test_the_timeline_follows_and_filters(
         )
         await page.wait(f"{ROWS} === 1")
 
-        # What is told again is marked where it is, and nowhere else.
+        # A re-fired event is marked in its place, and not added.
         await client.call(
             "call_service",
             domain=DOMAIN,
@@ -261,18 +261,18 @@ async def test_the_timeline_follows_and_filters(
         assert page.errors == []
 
 
-async def _live_through(folder: Path, events: int) -> None:
-    """Leave a history of a printer that is no more, ten spools in and out a day."""
+async def _make_history(folder: Path, events: int) -> None:
+    """Store the history of a removed printer: ten events a day."""
     store = Store(folder / ".storage" / DOMAIN / f"{DOMAIN}.db")
     await store.open()
     handler = EventHandler(store)
     printer_id = await handler.register_printer("GONE", "Gone", "bambulab_mqtt", "gone")
     for number in range(events):
-        came = number % 2 == 0
+        inserted = number % 2 == 0
         late = {"source": "reconcile", "detected_late": True}
         outcome = await handler.handle_printer_event(
             {
-                "event_type": "spool_inserted" if came else "spool_removed",
+                "event_type": "spool_inserted" if inserted else "spool_removed",
                 "event_at": f"2026-01-{1 + number // 10:02}T12:{number % 10:02}:00Z",
                 "printer_id": printer_id,
                 "slot": {
@@ -295,7 +295,7 @@ async def test_the_timeline_scrolls_to_the_beginning(
     home_assistant: HomeAssistant, browser: Chromium
 ) -> None:
     client = home_assistant.client
-    await _live_through(home_assistant.folder, 120)
+    await _make_history(home_assistant.folder, 120)
     async with BambuPrinter(x1c(), chatter=1.0) as printer:
         await add_printer(client, printer)
         await make_dashboard(client, cards(A_TIMELINE))
@@ -308,11 +308,11 @@ async def test_the_timeline_scrolls_to_the_beginning(
           list.scrollTop = list.scrollHeight;
         }})()"""
         await asyncio.sleep(1)
-        assert await page.run(f"{ROWS}") == 50  # Nobody has scrolled.
+        assert await page.run(f"{ROWS}") == 50  # Without scrolling, no page is loaded.
 
         await page.run(to_the_end)
         await page.wait(f"{ROWS} === 100")
-        # What happens meanwhile comes on top, and moves no page.
+        # A new event is added on top, and shifts no page.
         await printer.play(printer.hardware.insert(1, 3, BLACK))
         await page.wait(f"{ROWS} === 101")
         await page.run(to_the_end)
@@ -347,7 +347,7 @@ async def test_the_editor_changes_the_card(
         page = await browser.page()
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard/view?edit=1")
-        await shows(page, truth(printer.hardware), 30)
+        await shows(page, real_looks(printer.hardware), 30)
 
         await page.wait("deep('hui-card-edit-mode')")
         await page.run(
@@ -408,7 +408,7 @@ async def test_the_editor_changes_the_card(
         assert page.errors == []
 
 
-async def test_a_person_says_which_spool_nobody_could_identify(
+async def test_the_user_assigns_a_spool_to_an_unidentified_slot(
     home_assistant: HomeAssistant, browser: Chromium
 ) -> None:
     client = home_assistant.client

@@ -1,4 +1,4 @@
-"""Home Assistant's own pages, as they look with our integration in them."""
+"""Home Assistant's own pages with this integration, and screenshots of them."""
 
 import asyncio
 import json
@@ -11,17 +11,17 @@ from ..e2e.integration import DOMAIN, add_printer
 from ..printers.bambu import BambuPrinter
 from ..printers.bambu_scenarios import WHITE, x1c
 from .chromium import Chromium, Page
-from .rig import picture, sign_in
+from .rig import image, sign_in
 
 pytestmark = [pytest.mark.process, pytest.mark.usefixtures("socket_enabled")]
 
 TRIGGER = f"{DOMAIN}.spool_inserted"
-# Bytes: a page with pictures is read on phones too.
+# Bytes: the README is read on phones too.
 LARGEST = 200_000
 
 
 async def _device(client: Client, name: str) -> str:
-    """Return the id of one of our devices, once it is there."""
+    """Return the id of a device, once it exists."""
     async with asyncio.timeout(10):
         while True:
             for device in await client.call("config/device_registry/list"):
@@ -48,28 +48,28 @@ async def _automate(client: Client, name: str) -> None:
     )
 
 
-async def _says(page: Page, *words: str) -> None:
-    """Wait until the page says all this."""
+async def _shows(page: Page, *words: str) -> None:
+    """Wait until the page contains all these texts."""
     for word in words:
         await page.wait(f"textOf(document.body).includes({json.dumps(word)})", 30)
 
 
-async def _told(page: Page, key: str) -> None:
-    """Wait until Home Assistant has told the page of something by this name."""
+async def _received(page: Page, key: str) -> None:
+    """Wait until the page has received a message with this key."""
     async with asyncio.timeout(20):
         while not any(f'"{key}":' in frame for frame in page.frames):
             await asyncio.sleep(0.1)
 
 
-async def _keep(page: Page, name: str) -> None:
-    """Keep what the page shows, once nothing moves on it."""
+async def _save(page: Page, name: str) -> None:
+    """Take a screenshot, once animations have ended."""
     await asyncio.sleep(1)
-    file = picture(name)
+    file = image(name)
     await page.screenshot(file)
     assert file.stat().st_size < LARGEST
 
 
-async def test_the_pages_of_home_assistant_show_our_integration(
+async def test_the_pages_of_home_assistant_show_the_integration(
     home_assistant: HomeAssistant, browser: Chromium
 ) -> None:
     client, url = home_assistant.client, home_assistant.url
@@ -80,29 +80,29 @@ async def test_the_pages_of_home_assistant_show_our_integration(
         await sign_in(page, home_assistant)
 
         await page.open(f"{url}/config/devices/device/{slot}")
-        await _says(page, "Slot A3")
+        await _shows(page, "Slot A3")
         await printer.play(printer.hardware.insert(1, 3, WHITE))
-        await _says(page, "PLA Basic", "Identified", "Spool inserted")
-        await _keep(page, "device")
+        await _shows(page, "PLA Basic", "Identified", "Spool inserted")
+        await _save(page, "device")
 
         await _automate(client, "new_spool")
         await page.open(f"{url}/config/automation/edit/new_spool")
         await page.wait("deep('ha-automation-row h3')")
-        # The editor of a trigger is made of its description, which comes a bit later.
-        await _told(page, TRIGGER)
+        # The editor needs the description of the trigger, which is sent a bit later.
+        await _received(page, TRIGGER)
         await asyncio.sleep(0.5)
         await page.run("deep('ha-automation-row').click()")
-        await _says(page, "put into a slot", "Only spools of one of these materials")
+        await _shows(page, "put into a slot", "Only spools of one of these materials")
         assert "visual editor" not in await page.text("ha-automation-sidebar")
-        await _keep(page, "trigger")
+        await _save(page, "trigger")
 
         printer.change_certificate()
         printer.kick()
         await page.open(f"{url}/config/repairs")
-        await _says(page, "1 repair", "X1-Carbon 0001 shows another certificate")
+        await _shows(page, "1 repair", "X1-Carbon 0001 shows another certificate")
         await page.run(
             "deepAll('ha-list-item-button').find((one) => one.issue).click()"
         )
-        await _says(page, "The printer at 127.0.0.1 has the right serial number")
-        await _keep(page, "repairs")
+        await _shows(page, "The printer at 127.0.0.1 has the right serial number")
+        await _save(page, "repairs")
         assert page.errors == []

@@ -1,4 +1,4 @@
-"""What a browser says to Home Assistant: REST calls and one websocket."""
+"""A client of Home Assistant: REST calls and one websocket."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ class HomeAssistantError(Exception):
 
 
 class Client:
-    """A logged-in connection. `connect` makes one, `close` ends it."""
+    """A connection that is logged in; made by `connect`, ended by `close`."""
 
     def __init__(
         self,
@@ -48,15 +48,15 @@ class Client:
         await self._reader
 
     async def get(self, path: str) -> Any:
-        """Return what GET /api/`path` answers."""
+        """Return the answer to GET /api/`path`."""
         return await self._request("GET", path)
 
     async def post(self, path: str, body: object) -> Any:
-        """Return what POST /api/`path` with the JSON `body` answers."""
+        """Return the answer to POST /api/`path` with the JSON `body`."""
         return await self._request("POST", path, json=body)
 
     async def delete(self, path: str) -> Any:
-        """Return what DELETE /api/`path` answers."""
+        """Return the answer to DELETE /api/`path`."""
         return await self._request("DELETE", path)
 
     async def states(self, domain: str = "") -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A Home Assistant process for each test that asks for one."""
+"""Fixtures: a Home Assistant process."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,6 +20,6 @@ def environment(request: pytest.FixtureRequest) -> Path:
 async def home_assistant(
     tmp_path: Path, environment: Path, socket_enabled: None
 ) -> AsyncIterator[HomeAssistant]:
-    """Home Assistant, running; ended with the test, whatever happens."""
+    """Run Home Assistant for the duration of a test."""
     async with HomeAssistant(tmp_path, environment) as running:
         yield running

@@ -25,9 +25,9 @@ NEWEST = ROOT / ".venv-ha"
 OLDEST = ROOT / ".venv-ha-oldest"
 CONFIGURATION = Path(__file__).with_name("configuration.yaml")
 INTEGRATION = ROOT / "custom_components" / "filament_slots"
-# Two packages for voices that need a compiler. Without them Home Assistant cannot list
-# its actions, and no page of its frontend ever appears.
-STAND_INS = Path(__file__).with_name("stand_ins")
+# Stubs of two packages for voice control that need a compiler. Without them Home
+# Assistant cannot list its actions, and its frontend shows no page.
+STUBS = Path(__file__).with_name("stubs")
 
 USER = "demo"
 PASSWORD = "demo"
@@ -81,10 +81,10 @@ class HomeAssistant:
         self._session = aiohttp.ClientSession(self.url)
         async with asyncio.timeout(START_TIMEOUT):
             if self._token:
-                self.client = await self._patiently(Client.connect, self._token)
+                self.client = await self._retry(Client.connect, self._token)
             else:
-                token = await self._patiently(_create_owner, self.url)
-                self.client = await self._patiently(Client.connect, token)
+                token = await self._retry(_create_owner, self.url)
+                self.client = await self._retry(Client.connect, token)
                 # The first token ends after half an hour, and with the process.
                 self._token = self.client.token = await self.client.call(
                     "auth/long_lived_access_token", client_name="Rig", lifespan=1
@@ -98,45 +98,45 @@ class HomeAssistant:
             await asyncio.sleep(0.1)
 
     async def stop(self) -> None:
-        """Stop Home Assistant as an update or a reboot does."""
+        """Stop Home Assistant in the way that an update or a reboot does."""
         await self._end(signal.SIGTERM)
 
     async def kill(self) -> None:
-        """End the process at once, with no chance to save anything."""
+        """Kill the process, without giving it time to save anything."""
         await self._end(signal.SIGKILL)
 
     @property
     def pid(self) -> int:
-        """Return the number of the process, which must be running."""
+        """Return the id of the process, which must be running."""
         assert self._process is not None
         return self._process.pid
 
     def log(self) -> str:
-        """Return everything the process wrote, over all its starts."""
+        """Return the output of the process, of all its starts."""
         return self.log_file.read_text(errors="replace")
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         python = self._environment / "bin" / "python"
         command: list[str | Path] = [python, "-m", "homeassistant"]
         command += ["-c", self.folder, "--skip-pip"]
-        # Even if we are killed outright, it must not outlive us.
+        # It must end even when the test process is killed.
         if setpriv := shutil.which("setpriv"):
             command = [setpriv, "--pdeathsig", "KILL", *command]
         with self.log_file.open("ab") as log:
             return subprocess.Popen(
                 command,
-                # Where a folder custom_components is, Python would take that one.
+                # Python would import custom_components from the current folder.
                 cwd=self.folder,
-                env=os.environ | {"PYTHONPATH": str(STAND_INS)},
+                env=os.environ | {"PYTHONPATH": str(STUBS)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
 
-    async def _patiently[T](
+    async def _retry[T](
         self, ask: Callable[[aiohttp.ClientSession, str], Awaitable[T]], value: str
     ) -> T:
-        """Return `ask(session, value)`, asked again until the server is there."""
+        """Return `ask(session, value)`, repeated until the server answers."""
         assert self._session and self._process
         while self._process.poll() is None:
             try:
@@ -174,9 +174,9 @@ def _prepare(folder: Path, port: int) -> None:
     (folder / "automations.yaml").write_text("[]\n")
     (folder / "custom_components").mkdir()
     (folder / "custom_components" / INTEGRATION.name).symlink_to(INTEGRATION)
-    # Written as the dialogs would have left it: a YAML `http:` block would cover
-    # the whole frontend with a question, and the onboarding steps past the user
-    # start integrations that call out.
+    # Written as the dialogs would: a YAML `http:` block would open a dialog over the
+    # whole frontend, and the onboarding steps after the user start integrations that
+    # use the internet.
     _store(
         folder,
         "http",

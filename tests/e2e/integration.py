@@ -1,4 +1,4 @@
-"""Our integration as a user meets it: its dialog, its events, its entities."""
+"""The integration as a user sees it: its dialog, events and entities."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,8 +21,8 @@ SPOOL_EVENTS = ("spool_inserted", "spool_removed", "unknown_spool_detected")
 
 type Event = dict[str, Any]
 type State = dict[str, Any]
-# The unit's serial (its number, where it has none) and the number of the slot, as the
-# unique ids have them.
+# The unit's serial (`u` and its number without one) and the slot's number, as in the
+# unique ids.
 type SlotKey = tuple[str, int]
 
 _AMS_STATE = 3
@@ -31,25 +31,27 @@ _AMS_STATE = 3
 async def add_printer(client: Client, printer: BambuPrinter | KlipperPrinter) -> str:
     """Fill in the dialog as a user does; return the id of the new entry.
 
-    Raises HomeAssistantError with what the dialog said.
+    Raises HomeAssistantError with the errors of the dialog.
     """
     return await add_entry(client, *_filled_in(printer))
 
 
 async def add_entry(client: Client, driver_key: str, fields: dict[str, Any]) -> str:
-    """Do the same with what is to be filled in."""
+    """Fill in the dialog of a driver with these fields; return the id of the new entry."""
     step = await client.post("config/config_entries/flow", {"handler": DOMAIN})
     dialog = f"config/config_entries/flow/{step['flow_id']}"
     if step.get("step_id") == "user":
         step = await client.post(dialog, {"driver_key": driver_key})
     answer = await client.post(dialog, fields)
     if answer["type"] != "create_entry":
-        raise HomeAssistantError(f"the dialog said {answer.get('errors') or answer}")
+        raise HomeAssistantError(
+            f"the dialog reported {answer.get('errors') or answer}"
+        )
     return str(answer["result"]["entry_id"])
 
 
 def _filled_in(printer: BambuPrinter | KlipperPrinter) -> tuple[str, dict[str, Any]]:
-    """Return the driver to pick, and what its form asks for."""
+    """Return the driver and the fields of its form."""
     match printer:
         case BambuPrinter():
             asked = ("host", "port", "serial", "access_code")
@@ -62,7 +64,7 @@ def _filled_in(printer: BambuPrinter | KlipperPrinter) -> tuple[str, dict[str, A
 
 
 async def entry_state(client: Client, entry_id: str) -> str:
-    """Return `loaded`, or why the entry is not."""
+    """Return the state of an entry: `loaded`, or why it is not."""
     entry = await client.call("config_entries/get_single", entry_id=entry_id)
     return str(entry["config_entry"]["state"])
 
@@ -73,8 +75,8 @@ async def on_spool_events(client: Client, listener: Callable[[Event], None]) -> 
         await client.on_event(f"{DOMAIN}_{kind}", lambda event: listener(event["data"]))
 
 
-def told(event: Event) -> Expected:
-    """Return what an event says, as the virtual printers' scenarios expect it."""
+def summary(event: Event) -> Expected:
+    """Return an event in the form in which the scenarios expect it."""
     meta, slot = event["meta"], event["slot"]
     return Expected(
         event["event_type"],
@@ -101,14 +103,14 @@ async def slots(client: Client, serial: str) -> dict[SlotKey, dict[str, State]]:
 
 
 def statuses(found: dict[SlotKey, dict[str, State]]) -> dict[SlotKey, str]:
-    """Return what Home Assistant says of each slot, in one word."""
+    """Return the status of each slot in Home Assistant."""
     return {key: entities["sensor.status"]["state"] for key, entities in found.items()}
 
 
 def true_statuses(printer: VirtualBambu | KlipperPrinter) -> dict[SlotKey, str]:
-    """Return what is really in the slots of the virtual printer."""
+    """Return the real status of each slot of the virtual printer."""
     if isinstance(printer, KlipperPrinter):
-        return {(f"u{UNIT}", slot): said for slot, said in printer.statuses.items()}
+        return {(f"u{UNIT}", slot): status for slot, status in printer.statuses.items()}
     return {
         (unit.serial, number): (
             "empty"
@@ -123,7 +125,7 @@ def true_statuses(printer: VirtualBambu | KlipperPrinter) -> dict[SlotKey, str]:
 
 
 def stored(home_assistant: HomeAssistant) -> list[str]:
-    """Return the ids of the spool events in the store: of a printer in their order."""
+    """Return the ids of the spool events in the store, by printer and in order."""
     path = home_assistant.folder / ".storage" / DOMAIN / f"{DOMAIN}.db"
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
         rows = db.execute(
@@ -135,7 +137,7 @@ def stored(home_assistant: HomeAssistant) -> list[str]:
 
 
 def complaints(home_assistant: HomeAssistant) -> list[str]:
-    """Return the lines of the log that complain of us, or of what went through us."""
+    """Return the warnings and errors in the log that concern this integration."""
     ours = re.compile(
         rf" (WARNING|ERROR|CRITICAL) .*{DOMAIN}|custom_components/{DOMAIN}/"
     )
@@ -147,7 +149,7 @@ def complaints(home_assistant: HomeAssistant) -> list[str]:
 
 
 async def until_shown(client: Client, printer: VirtualBambu, seconds: float) -> None:
-    """Wait until the entities say what really is in the slots.
+    """Wait until the entities show what really is in the slots.
 
     Raises TimeoutError when they do not in that time.
     """

@@ -1,4 +1,4 @@
-"""Home Assistant is killed again and again while spools come and go."""
+"""Home Assistant is killed repeatedly while spools are inserted and removed."""
 
 import asyncio
 from collections import Counter
@@ -22,7 +22,7 @@ from .integration import (
 pytestmark = [pytest.mark.process, pytest.mark.usefixtures("socket_enabled")]
 
 ROUNDS = 3
-# The empty slots, and what goes into them and out again.
+# The empty slots, and the spools that are inserted and removed.
 SPOOLS = {(1, 3): WHITE, (2, 2): BLACK, (2, 3): GREEN, (2, 4): RED}
 
 
@@ -30,16 +30,16 @@ def _more_than(count: int, events: list[Event]) -> bool:
     return len(events) > count
 
 
-async def test_what_was_heard_before_each_kill_is_stored_once(
+async def test_what_was_published_before_each_kill_is_stored_once(
     home_assistant: HomeAssistant,
 ) -> None:
-    heard: list[Event] = []
+    published: list[Event] = []
     async with BambuPrinter(x1c(), chatter=0.5) as printer:
         await add_printer(home_assistant.client, printer)
         await until_shown(home_assistant.client, printer.hardware, 40)
         for number in range(ROUNDS):
-            await on_spool_events(home_assistant.client, heard.append)
-            before = len(heard)
+            await on_spool_events(home_assistant.client, published.append)
+            before = len(published)
             for (unit, slot), spool in SPOOLS.items():
                 await printer.play(
                     printer.hardware.remove(unit, slot)
@@ -47,8 +47,8 @@ async def test_what_was_heard_before_each_kill_is_stored_once(
                     else printer.hardware.insert(unit, slot, spool),
                     speed=10,
                 )
-            # Some are told by now, some are being written, some still wait.
-            assert await wait_until(partial(_more_than, before, heard), 20)
+            # By now some are published, some are being written, some are still queued.
+            assert await wait_until(partial(_more_than, before, published), 20)
             await asyncio.sleep(random.uniform(0, 0.5))
             await home_assistant.kill()
             await home_assistant.start()
@@ -56,6 +56,6 @@ async def test_what_was_heard_before_each_kill_is_stored_once(
 
     ids = stored(home_assistant)
     assert set(Counter(ids).values()) == {1}
-    assert {event["event_id"] for event in heard} <= set(ids)
-    # Every change of every round is there, told before the kill or found after it.
+    assert {event["event_id"] for event in published} <= set(ids)
+    # Every change of every round is stored, published before the kill or found after it.
     assert len(ids) == ROUNDS * len(SPOOLS)

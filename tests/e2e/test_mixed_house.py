@@ -38,7 +38,7 @@ from .integration import (
     slots,
     statuses,
     stored,
-    told,
+    summary,
     true_statuses,
     wait_until,
 )
@@ -58,18 +58,18 @@ class Listener:
     def __init__(self) -> None:
         self.events: dict[str, list[Event]] = defaultdict(list)
 
-    def hear(self, event: Event) -> None:
+    def add(self, event: Event) -> None:
         self.events[event["entry_id"]].append(event)
 
-    async def heard(self, entry_id: str, *expected: Expected) -> None:
-        """Wait until the printer's events are these, since the last time it was asked."""
+    async def published(self, entry_id: str, *expected: Expected) -> None:
+        """Wait until the printer's events since the last call are these."""
         events = self.events[entry_id]
         await wait_until(lambda: len(events) >= len(expected), 20)
-        assert [told(event) for event in events] == [*expected]
+        assert [summary(event) for event in events] == [*expected]
         events.clear()
 
 
-async def test_two_kinds_of_printers_tell_of_their_spools_and_of_nothing_else(
+async def test_two_kinds_of_printers_report_their_spools_and_nothing_else(
     home_assistant: HomeAssistant,
 ) -> None:
     client = home_assistant.client
@@ -86,23 +86,23 @@ async def test_two_kinds_of_printers_tell_of_their_spools_and_of_nothing_else(
         await _shown(client, house)
         bus = Listener()
         everything: list[Event] = []
-        await on_spool_events(client, bus.hear)
+        await on_spool_events(client, bus.add)
         await on_spool_events(client, everything.append)
 
         await asyncio.gather(
             bambu.play(hardware.insert(1, 3, WHITE)), turtle.insert(2, BLUE_SPOOL)
         )
-        await bus.heard(x1, inserted_at_bambu(1, 3, WHITE))
-        await bus.heard(voron, inserted(2, BLUE_SPOOL))
+        await bus.published(x1, inserted_at_bambu(1, 3, WHITE))
+        await bus.published(voron, inserted(2, BLUE_SPOOL))
         await turtle.insert(3)
-        await bus.heard(voron, inserted(3), unknown(3))
+        await bus.published(voron, inserted(3), unknown(3))
         await _shown(client, house)
 
         await asyncio.gather(
             bambu.play(hardware.remove(1, 1)), turtle.remove(2), turtle.remove(4)
         )
-        await bus.heard(x1, removed_at_bambu(1, 1, BLUE))
-        await bus.heard(voron, removed(2, BLUE_SPOOL), removed(4))
+        await bus.published(x1, removed_at_bambu(1, 1, BLUE))
+        await bus.published(voron, removed(2, BLUE_SPOOL), removed(4))
         await _shown(client, house)
 
         await klipper.moonraker.stop()
@@ -110,17 +110,17 @@ async def test_two_kinds_of_printers_tell_of_their_spools_and_of_nothing_else(
         await klipper.moonraker.start()
         await _connected(client, {hardware.serial: True, klipper.identity: True})
         await klipper.restart()
-        # By now a removal that is none would be confirmed.
+        # By now a false removal would be confirmed.
         await asyncio.sleep(REMOVAL_CONFIRMED + 2)
-        await bus.heard(voron)
+        await bus.published(voron)
 
         await klipper.moonraker.stop()
         await _connected(client, {klipper.identity: False})
         await turtle.remove(1)
         await klipper.moonraker.start()
-        await bus.heard(voron, removed(1, RED_SPOOL, late=True))
+        await bus.published(voron, removed(1, RED_SPOOL, late=True))
         await _shown(client, house)
-        await bus.heard(x1)
+        await bus.published(x1)
 
         by_printer = sorted(everything, key=lambda event: event["printer_id"])
         assert stored(home_assistant) == [event["event_id"] for event in by_printer]
@@ -138,7 +138,7 @@ async def test_two_kinds_of_printers_tell_of_their_spools_and_of_nothing_else(
 async def _shown(
     client: Client, house: dict[str, VirtualBambu | KlipperPrinter]
 ) -> None:
-    """Wait until the entities say what really is in the slots of every printer."""
+    """Wait until the entities show what really is in the slots of every printer."""
     for identity, printer in house.items():
         async with asyncio.timeout(20):
             while statuses(await slots(client, identity)) != true_statuses(printer):
@@ -146,7 +146,7 @@ async def _shown(
 
 
 async def _connected(client: Client, expected: dict[str, bool]) -> None:
-    """Wait until the printers are said to be connected, or not."""
+    """Wait until the printers are shown as connected, or as not connected."""
     registry: list[dict[str, Any]] = await client.call("config/entity_registry/list")
     entities = {
         entity["unique_id"].removesuffix("_connected"): entity["entity_id"]

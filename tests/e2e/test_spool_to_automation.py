@@ -1,4 +1,4 @@
-"""The whole path: a spool goes into a printer, an automation runs in Home Assistant."""
+"""The whole path: a spool is inserted, an automation runs in Home Assistant."""
 
 import asyncio
 from collections import Counter
@@ -23,7 +23,7 @@ from .integration import (
     slots,
     statuses,
     stored,
-    told,
+    summary,
     true_statuses,
     until_shown,
     wait_until,
@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.process, pytest.mark.usefixtures("socket_enabled")]
 
 REMOVAL_CONFIRMED = 8.0
 
-# Tells which events automations ran for, on the bus where the test can hear it.
+# Fires an event for each run of an automation, for the test to listen to.
 RELAY = {
     "alias": "Relay",
     "mode": "queued",
@@ -56,7 +56,7 @@ for found in importlib.metadata.distributions():
 
 
 class Listener:
-    """What came over Home Assistant's bus: events, and automations that ran for them."""
+    """The events on Home Assistant's bus, and the automations that ran for them."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -70,10 +70,10 @@ class Listener:
             lambda event: self.acted_on.append(event["data"]["event_id"]),
         )
 
-    async def heard(self, number: int, seconds: float) -> None:
+    async def published(self, number: int, seconds: float) -> None:
         """Wait for so many events and the automation's run for each."""
         await wait_until(lambda: len(self.acted_on) >= number, seconds)
-        assert [told(event) for event in self.events][number:] == []
+        assert [summary(event) for event in self.events][number:] == []
         assert self.acted_on == [event["event_id"] for event in self.events]
         assert len(self.events) == number
 
@@ -96,8 +96,8 @@ async def test_a_spool_reaches_automations_and_the_store_even_across_a_kill(
 
         await printer.play(hardware.insert(1, 3, WHITE))
 
-        await before.heard(1, 15)
-        assert [told(event) for event in before.events] == [inserted(1, 3, WHITE)]
+        await before.published(1, 15)
+        assert [summary(event) for event in before.events] == [inserted(1, 3, WHITE)]
         event = before.events[0]
         assert event["entry_id"] == entry_id
         slot_name = (await _device_names(home_assistant))[event["device_id"]]
@@ -115,15 +115,15 @@ async def test_a_spool_reaches_automations_and_the_store_even_across_a_kill(
         after = Listener()
         await after.listen(home_assistant)
 
-        await after.heard(2, 40)
-        assert [told(event) for event in after.events] == [
+        await after.published(2, 40)
+        assert [summary(event) for event in after.events] == [
             removed(1, 1, BLUE, late=True),
             inserted(1, 1, BLACK, late=True),
         ]
         assert {event["meta"]["source"] for event in after.events} == {"reconcile"}
         await _shown(home_assistant, printer)
-        # By now a removal of an untouched slot would be confirmed too. What is stored
-        # is all there is: events are stored before anybody hears of them.
+        # By now a false removal would be confirmed too. The store holds every event, as
+        # events are stored before they are published.
         await asyncio.sleep(REMOVAL_CONFIRMED)
         assert stored(home_assistant) == [
             event["event_id"] for event in before.events + after.events
@@ -155,7 +155,7 @@ async def test_a_printer_that_is_off_loads_with_its_slots_known(
     _assert_clean(home_assistant, "Printer is unavailable: connection_refused")
 
 
-def test_home_assistant_has_nothing_installed_but_itself_and_what_we_require() -> None:
+def test_home_assistant_has_nothing_installed_but_itself_and_our_requirements() -> None:
     installed = subprocess.run(
         [
             NEWEST / "bin" / "python",
@@ -196,7 +196,7 @@ def _automations_of_the_readme() -> dict[str, Any]:
 
 
 def _assert_clean(home_assistant: HomeAssistant, *expected: str) -> None:
-    """Home Assistant's log holds no complaint of ours but these, and no secret."""
+    """Check that the log contains these warnings of ours and no others, and no secret."""
     found = complaints(home_assistant)
     assert len(found) == len(expected), found
     for line, pattern in zip(found, expected, strict=True):

@@ -1,4 +1,4 @@
-"""Automations as people write them: native triggers, conditions and blueprints."""
+"""Automations as users write them: native triggers, conditions and blueprints."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.process, pytest.mark.usefixtures("socket_enabled")]
 BLUEPRINTS = ROOT / "blueprints" / "automation" / DOMAIN
 REMOVAL_CONFIRMED = 8.0
 
-# What these tests need beside us: a phone with the app, and Spoolman's integration, of
-# which only the action that the blueprint calls is there.
+# A phone with the companion app, and a Spoolman integration with the one action that
+# the blueprint calls.
 MORE_CONFIGURATION = """
 mobile_app:
 spoolman:
@@ -68,7 +68,7 @@ async def async_setup(hass, config):
 async def with_a_phone(
     tmp_path: Path, environment: Path
 ) -> AsyncIterator[HomeAssistant]:
-    """A running Home Assistant that also has the app's and Spoolman's integration."""
+    """Run Home Assistant with the companion app's and Spoolman's integration."""
     home_assistant = HomeAssistant(tmp_path, environment)
     with (tmp_path / "configuration.yaml").open("a") as configuration:
         configuration.write(MORE_CONFIGURATION)
@@ -81,7 +81,7 @@ async def with_a_phone(
 
 
 class Phone:
-    """A phone with the app: it is sent notifications and answers them."""
+    """A phone with the companion app: it receives and answers notifications."""
 
     def __init__(self, client: Client) -> None:
         self.received: list[dict[str, Any]] = []
@@ -100,7 +100,7 @@ class Phone:
                 "app_version": "1",
                 "device_id": "phone",
                 "device_name": "Phone",
-                "manufacturer": "Somebody",
+                "manufacturer": "Phone maker",
                 "model": "Phone",
                 "os_name": "Some",
                 "os_version": "1",
@@ -115,12 +115,12 @@ class Phone:
         ]
 
     async def push(self, request: web.Request) -> web.Response:
-        """Take a notification, in the place of the app's maker."""
+        """Receive a notification, in place of the push service."""
         self.received.append(await request.json())
         return web.json_response({}, status=201)
 
     async def reply(self, notification: dict[str, Any], text: str) -> None:
-        """Type an answer into a notification."""
+        """Answer a notification with a text."""
         (field,) = [
             action
             for action in notification["data"]["actions"]
@@ -140,7 +140,7 @@ class Phone:
 
 @asynccontextmanager
 async def _served(phone: Phone) -> AsyncIterator[TestServer]:
-    """Serve the blueprints, as GitHub does, and the phone's push address."""
+    """Serve the blueprints and the push address of the phone."""
     app = web.Application()
     app.router.add_static("/blueprints", BLUEPRINTS)
     app.router.add_post("/push", phone.push)
@@ -150,7 +150,7 @@ async def _served(phone: Phone) -> AsyncIterator[TestServer]:
 
 
 async def _import(client: Client, server: TestServer, name: str) -> str:
-    """Import a blueprint by its address, as the dialog does; return its path."""
+    """Import a blueprint by its address; return its path."""
     url = str(server.make_url(f"/blueprints/{name}.yaml"))
     found = await client.call("blueprint/import", url=url)
     assert not found["validation_errors"]
@@ -170,7 +170,7 @@ async def _automate(client: Client, name: str, **config: Any) -> None:
 
 
 async def _devices(client: Client) -> dict[str, dict[str, str]]:
-    """Return our printers, units and slots by what identifies them."""
+    """Return the devices of printers, units and slots by their identifier."""
     return {
         identifier: device
         for device in await client.call("config/device_registry/list")
@@ -195,7 +195,7 @@ async def _noted(client: Client, note: tuple[str, str], seconds: float) -> None:
 
 
 def _run(kind: str, target: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Return an automation that says on the bus what it runs for."""
+    """Return an automation that fires an event with its trigger's data."""
     options = {"options": more.pop("options")} if "options" in more else {}
     return {
         "mode": "queued",
@@ -225,8 +225,8 @@ async def test_native_triggers_run_on_their_slots_and_for_late_events_too(
     ran: list[tuple[str, int, bool]] = []
 
     def note(event: dict[str, Any]) -> None:
-        said = event["data"]
-        ran.append((said["name"], said["slot"], said["late"]))
+        data = event["data"]
+        ran.append((data["name"], data["slot"], data["late"]))
 
     async with BambuPrinter(x1c(), chatter=1.0) as printer:
         hardware = printer.hardware
@@ -293,7 +293,7 @@ async def test_native_triggers_run_on_their_slots_and_for_late_events_too(
         assert await wait_until(lambda: len(ran) >= (2 if but_slot_3 else 1), 40)
         await asyncio.sleep(REMOVAL_CONFIRMED)
 
-        # The spool that went in was no PLA, and not in the slot of the others.
+        # The inserted spool was no PLA, and not in the slot of the other automations.
         excluded = [("inserted_excluded", 1, True)] if but_slot_3 else []
         assert ran == [("removed_unit", 1, True), *excluded]
         traces = await client.call(
@@ -310,7 +310,7 @@ async def test_native_triggers_run_on_their_slots_and_for_late_events_too(
 
 
 @pytest.mark.parametrize("environment", ["newest", "oldest"], indirect=True)
-async def test_every_blueprint_can_be_imported_and_does_what_it_says(
+async def test_every_blueprint_can_be_imported_and_works(
     with_a_phone: HomeAssistant,
 ) -> None:
     client = with_a_phone.client
@@ -402,7 +402,7 @@ def _assert_no_errors(home_assistant: HomeAssistant) -> None:
 
 
 async def _known(client: Client, printer: BambuPrinter) -> None:
-    """Wait until the printer's slots are there."""
+    """Wait until the slots of the printer exist."""
     async with asyncio.timeout(20):
         while not await slots(client, printer.hardware.serial):
             await asyncio.sleep(0.1)
