@@ -1,4 +1,4 @@
-"""A printer of plain facts in front of the real tracker, on a clock of our own."""
+"""A rig that feeds snapshots to the real tracker, on a fake clock."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +13,13 @@ from custom_components.filament_slots.model import (
     NO_IDENTIFIERS,
     Identifiers,
     StoredSlot,
+    StoredUnit,
     parse_event,
 )
 from tests.clock import FakeClock
 
 SERIAL = "00600A000000001"
+OTHER_SERIAL = "00600A000000002"
 
 
 def tag(name: str, chip: str | None = None) -> Identifiers:
@@ -32,10 +34,50 @@ def tag(name: str, chip: str | None = None) -> Identifiers:
 RED, BLUE = tag("RED"), tag("BLUE")
 
 
-class Rig:
-    """Says what is so; collects what the tracker says happened.
+def make_unit(
+    number: int, serial: str | None, *spools: Identifiers | None, **changes: Any
+) -> Unit:
+    """Return a unit whose slots hold these spools (None: an empty slot)."""
+    return Unit(
+        ams_unit_no=number,
+        serial=serial,
+        slots_total=len(spools),
+        slots=tuple(
+            Slot(
+                slot_no=slot_no,
+                present=spool is not None,
+                identifiers=spool or NO_IDENTIFIERS,
+                reads_tags=True,
+                read_done=spool is not None,
+            )
+            for slot_no, spool in enumerate(spools, start=1)
+        ),
+        **changes,
+    )
 
-    Slots stand in one unit, number 1, unless a test arranges the units itself.
+
+def stored_unit(number: int, serial: str | None, **changes: Any) -> StoredUnit:
+    """Return a unit as the store keeps it."""
+    return StoredUnit(
+        key=serial or f"u{number}",
+        serial=serial,
+        ams_unit_no=number,
+        **{"slots_total": 1} | changes,
+    )
+
+
+def stored_slot(slot_no: int = 1, **changes: Any) -> StoredSlot:
+    """Return a slot of unit 1 as the store keeps it."""
+    unit = stored_unit(
+        1, SERIAL, slots_total=2, model="AMS", label="A", online=True, drying=False
+    )
+    return StoredSlot(unit=unit, slot_no=slot_no, label=f"A{slot_no}", **changes)
+
+
+class Rig:
+    """Feeds snapshots to a tracker and collects its events.
+
+    The slots are those of one unit, number 1, unless a test defines the units itself.
     """
 
     def __init__(
@@ -45,9 +87,9 @@ class Rig:
         slots: int = 2,
         stored: tuple[StoredSlot, ...] = (),
         last_seen: datetime | None = None,
-        **about: Any,
+        **options: Any,
     ) -> None:
-        """Arrange empty slots that read tags; nothing is said yet."""
+        """Define empty slots that read tags; no snapshot is reported yet."""
         self.clock = FakeClock()
         self.events: list[dict[str, Any]] = []
         self.snapshot = Snapshot(
@@ -73,46 +115,46 @@ class Rig:
                 for number in range(1, units + 1)
             ),
         )
-        self._about = about
+        self._options = options
         self._gathering = False
         self.start(stored, last_seen)
 
     def start(
         self, stored: tuple[StoredSlot, ...] = (), last_seen: datetime | None = None
     ) -> None:
-        """Put a fresh tracker before the printer, as after a restart."""
+        """Create a new tracker, as a restart does."""
         self.tracker = SlotTracker(
             1,
             EventEmitter(self._collect),
             self.clock,
             stored,
             last_seen,
-            **self._about,
+            **self._options,
         )
 
     def _collect(self, event: dict[str, Any]) -> None:
         parse_event(event)
         self.events.append(event)
 
-    # What the printer says.
+    # What the printer reports.
 
-    def say(self, **changes: Any) -> None:
-        """Change facts about the printer and say them."""
+    def report(self, **changes: Any) -> None:
+        """Change attributes of the printer and report them."""
         self.snapshot = replace(self.snapshot, **changes)
         if not self._gathering:
             self.tracker.observe(self.snapshot)
 
     @contextmanager
-    def at_once(self) -> Iterator[None]:
-        """Gather changes and say them in one message."""
+    def one_report(self) -> Iterator[None]:
+        """Gather changes and report them in one snapshot."""
         self._gathering = True
         yield
         self._gathering = False
-        self.say()
+        self.report()
 
     def unit(self, number: int = 1, **changes: Any) -> None:
-        """Change facts about a unit and say them."""
-        self.say(
+        """Change attributes of a unit and report them."""
+        self.report(
             units=tuple(
                 replace(unit, **changes) if unit.ams_unit_no == number else unit
                 for unit in self.snapshot.units
@@ -120,7 +162,7 @@ class Rig:
         )
 
     def slot(self, slot_no: int = 1, unit_no: int = 1, **changes: Any) -> None:
-        """Change facts about a slot and say them."""
+        """Change attributes of a slot and report them."""
         unit = next(u for u in self.snapshot.units if u.ams_unit_no == unit_no)
         self.unit(
             unit_no,
@@ -131,7 +173,7 @@ class Rig:
         )
 
     def put(self, spool: Identifiers | None, slot_no: int = 1, **more: Any) -> None:
-        """Put a spool in; its tag has been read, or has been found missing."""
+        """Insert a spool whose tag was read; None: a spool without a tag."""
         self.slot(
             slot_no,
             present=True,
@@ -141,11 +183,11 @@ class Rig:
         )
 
     def put_unread(self, slot_no: int = 1, **more: Any) -> None:
-        """Put a spool in whose tag nobody has tried to read yet."""
+        """Insert a spool whose tag has not been read yet."""
         self.slot(slot_no, present=True, read_done=False, **more)
 
     def take(self, slot_no: int = 1, **more: Any) -> None:
-        """Take the spool out."""
+        """Remove the spool."""
         self.slot(
             slot_no,
             present=False,
@@ -160,15 +202,15 @@ class Rig:
         self.clock.tick(seconds)
 
     def outage(self, seconds: float = 100) -> None:
-        """Lose the connection for a while; say() speaks again."""
+        """Lose the connection for a while; the next report() ends the gap."""
         self.tracker.disconnected()
         self.wait(seconds)
 
-    # What the tracker said.
+    # What the tracker emitted.
 
-    def heard(self) -> list[tuple[str, int, str | None]]:
-        """Return and forget the spool events: (what, slot, stable identity)."""
-        told = [
+    def changes(self) -> list[tuple[str, int, str | None]]:
+        """Return and forget the spool events: (type, slot number, external id)."""
+        changes = [
             (
                 event["event_type"].removeprefix("spool_"),
                 event["slot"]["slot_no"],
@@ -179,12 +221,12 @@ class Rig:
             if event["event_type"] != "ams_state"
         ]
         self.events.clear()
-        return told
+        return changes
 
-    def told_at(self) -> list[tuple[str, float]]:
+    def changes_at(self) -> list[tuple[str, float]]:
         """Return and forget the spool events with their seconds since the start."""
         start = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
-        told = [
+        changes = [
             (
                 event["event_type"].removeprefix("spool_"),
                 (datetime.fromisoformat(event["event_at"]) - start).total_seconds(),
@@ -193,25 +235,25 @@ class Rig:
             if event["event_type"] != "ams_state"
         ]
         self.events.clear()
-        return told
+        return changes
 
     def spool_events(self) -> list[dict[str, Any]]:
-        """Return and forget the spool events, whole."""
-        told = [event for event in self.events if event["event_type"] != "ams_state"]
+        """Return and forget the complete spool events."""
+        changes = [event for event in self.events if event["event_type"] != "ams_state"]
         self.events.clear()
-        return told
+        return changes
 
     def states(self) -> list[dict[str, Any]]:
         """Return and forget the `ams_state` events."""
-        told = [event for event in self.events if event["event_type"] == "ams_state"]
+        changes = [event for event in self.events if event["event_type"] == "ams_state"]
         self.events.clear()
-        return told
+        return changes
 
 
 def state_of(
     event: dict[str, Any], slot_no: int = 1, unit_no: int = 1
 ) -> dict[str, Any]:
-    """Return a slot as an `ams_state` shows it."""
+    """Return a slot in an `ams_state`."""
     return next(
         slot
         for unit in event["ams_units"]

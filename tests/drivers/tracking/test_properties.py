@@ -1,4 +1,4 @@
-"""What must hold for the tracker whatever a printer and its owner do."""
+"""Properties that hold for the tracker whatever a printer reports."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from custom_components.filament_slots.model import NO_IDENTIFIERS
 from .tracker_rig import BLUE, RED, SERIAL, Rig
 
 SLOTS = (1, 2)
-QUIET = 2000.0  # longer than every wait there is
+QUIET = 2000.0  # longer than every wait
 
 type Act = Callable[[Rig], None]
 
@@ -38,7 +38,7 @@ def _lose(rig: Rig) -> None:
 
 
 def slot_acts(slot_no: int) -> list[Act]:
-    """Return all that can happen to one slot."""
+    """Return all changes of one slot that a printer can report."""
     return [
         *(_act("put", spool=spool, slot_no=slot_no) for spool in (RED, BLUE, None)),
         _act("put_unread", slot_no=slot_no),
@@ -57,11 +57,11 @@ def slot_acts(slot_no: int) -> list[Act]:
 ACTS = [
     *slot_acts(1),
     *slot_acts(2),
-    _act("say"),
-    _act("say", printing=True),
-    _act("say", reading_enabled=False),
-    _act("say", frozen=True),
-    _act("say", frozen=False),
+    _act("report"),
+    _act("report", printing=True),
+    _act("report", reading_enabled=False),
+    _act("report", frozen=True),
+    _act("report", frozen=False),
     _act("unit", drying=True),
     _act("unit", drying=False),
     _act("unit", feeding=True),
@@ -75,18 +75,18 @@ STORY = st.lists(st.tuples(st.sampled_from(ACTS), st.sampled_from(PAUSES)), max_
 
 
 class Listener:
-    """Follows the events as the core does, and minds what must hold."""
+    """Follows the events as the core does, and checks that they are consistent."""
 
     def __init__(self) -> None:
-        """Know nothing."""
+        """Begin without any slot."""
         self.present: dict[int, bool | None] = {}
         self.identity: dict[int, str | None] = {}
         self.unknown: dict[int, bool] = {}
 
-    def hear(self, event: dict[str, Any]) -> None:
-        """Take in one event."""
+    def take(self, event: dict[str, Any]) -> None:
+        """Check one event and follow it."""
         if event["event_type"] == "ams_state":
-            self._hear_state(event)
+            self._take_state(event)
             return
         slot_no = event["slot"]["slot_no"]
         identity = event["identifiers"]["external_id"]
@@ -107,7 +107,7 @@ class Listener:
                 assert self.unknown.get(slot_no) is False, "once per insertion"
                 self.unknown[slot_no] = True
 
-    def _hear_state(self, event: dict[str, Any]) -> None:
+    def _take_state(self, event: dict[str, Any]) -> None:
         for unit in event["ams_units"]:
             for slot in unit["slots"]:
                 slot_no, present = slot["slot_no"], slot["present"]
@@ -119,31 +119,31 @@ class Listener:
                 self.identity[slot_no] = slot["identifiers"]["external_id"]
 
 
-def tell(rig: Rig, story: list[tuple[Act, float]]) -> Listener:
-    """Play a story to its end, then let everything come to rest on the wire."""
+def play(rig: Rig, story: list[tuple[Act, float]]) -> Listener:
+    """Play a story, then report a printer at rest until nothing is pending."""
     for act, pause in story:
         act(rig)
         rig.wait(pause)
-    with rig.at_once():
-        rig.say(frozen=False, printing=False, reading_enabled=True)
+    with rig.one_report():
+        rig.report(frozen=False, printing=False, reading_enabled=True)
         rig.unit(drying=False, feeding=False, online=True)
         for slot_no in SLOTS:
             rig.slot(slot_no, reading=False, unreadable=False)
     rig.wait(QUIET)
     listener = Listener()
     for event in rig.events:
-        listener.hear(event)
+        listener.take(event)
     return listener
 
 
 @settings(max_examples=300, deadline=None)
 @given(STORY)
-def test_inserts_and_removes_alternate_and_the_settled_truth_is_told_once(
+def test_insertions_and_removals_alternate_and_the_final_state_is_reported(
     story: list[tuple[Act, float]],
 ) -> None:
     rig = Rig()
-    rig.say()
-    listener = tell(rig, story)
+    rig.report()
+    listener = play(rig, story)
     for slot in rig.snapshot.units[0].slots:
         if slot.present is not None:
             assert listener.present[slot.slot_no] == slot.present
@@ -153,45 +153,47 @@ def test_inserts_and_removes_alternate_and_the_settled_truth_is_told_once(
 
 @settings(max_examples=100, deadline=None)
 @given(STORY)
-def test_once_all_is_told_saying_the_same_again_tells_nothing(
+def test_a_repeated_snapshot_reports_nothing(
     story: list[tuple[Act, float]],
 ) -> None:
     rig = Rig()
-    rig.say()
-    tell(rig, story)
+    rig.report()
+    play(rig, story)
     rig.events.clear()
     for _ in range(3):
-        rig.say()
+        rig.report()
         rig.wait(QUIET)
     assert rig.events == []
 
 
 @settings(max_examples=100, deadline=None)
 @given(STORY)
-def test_a_reconnect_to_an_unchanged_printer_tells_nothing(
+def test_a_reconnect_to_an_unchanged_printer_reports_no_change(
     story: list[tuple[Act, float]],
 ) -> None:
     rig = Rig()
-    rig.say()
-    tell(rig, story)
-    with rig.at_once():
+    rig.report()
+    play(rig, story)
+    with rig.one_report():
         for slot in rig.snapshot.units[0].slots:
             if slot.present is None:
                 rig.take(slot.slot_no)
     rig.wait(QUIET)
     rig.events.clear()
     rig.outage()
-    rig.say()
+    rig.report()
     rig.wait(QUIET)
     assert [e for e in rig.events if e["event_type"] != "ams_state"] == []
 
 
 @settings(max_examples=100, deadline=None)
 @given(STORY)
-def test_every_wait_ends(story: list[tuple[Act, float]]) -> None:
+def test_no_timer_is_left_when_nothing_is_pending(
+    story: list[tuple[Act, float]],
+) -> None:
     rig = Rig()
-    rig.say()
-    tell(rig, story)
+    rig.report()
+    play(rig, story)
     assert rig.clock.pending == 0
 
 
@@ -204,7 +206,7 @@ def test_every_wait_ends(story: list[tuple[Act, float]]) -> None:
         max_size=6,
     )
 )
-def test_plugging_units_in_another_order_is_never_a_swap(
+def test_units_connected_in_another_order_are_never_a_swap(
     orders: list[tuple[list[str], bool]],
 ) -> None:
     rig = Rig(units=3, slots=1)
@@ -213,7 +215,7 @@ def test_plugging_units_in_another_order_is_never_a_swap(
         for number, spool in ((1, RED), (2, BLUE), (3, None))
     }
     units: dict[str, Unit] = {u.serial or "": u for u in rig.snapshot.units}
-    rig.say(
+    rig.report(
         units=tuple(
             _holding(units[serial], number, spool)
             for number, (serial, spool) in enumerate(inside.items(), start=1)
@@ -221,18 +223,18 @@ def test_plugging_units_in_another_order_is_never_a_swap(
     )
     rig.wait(QUIET)
     for order, confirmed_late in orders:
-        rig.say(units=())
+        rig.report(units=())
         rig.wait(100)
         arranged = tuple(
             _holding(units[serial], number, inside[serial])
             for number, serial in enumerate(order, start=1)
         )
         if confirmed_late:
-            rig.say(units=tuple(_unconfirmed(unit) for unit in arranged))
+            rig.report(units=tuple(_unconfirmed(unit) for unit in arranged))
             rig.wait(5)
-        rig.say(units=arranged)
+        rig.report(units=arranged)
         rig.wait(QUIET)
-    assert rig.heard() == []
+    assert rig.changes() == []
 
 
 def _holding(unit: Unit, number: int, spool: Any) -> Unit:

@@ -1,0 +1,267 @@
+"""Gaps: after a lost connection, a restart or frozen values, changes are late."""
+
+from datetime import UTC, datetime
+
+from custom_components.filament_slots.model import NO_IDENTIFIERS, Filament
+
+from .tracker_rig import BLUE, RED, Rig, stored_slot
+
+
+def test_an_equal_slot_after_a_gap_is_no_change(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.outage()
+    rig.report()
+    rig.wait(900)
+    assert rig.events == []
+
+
+def test_a_change_found_after_a_gap_is_late(rig: Rig) -> None:
+    rig.put(RED, 1)
+    rig.wait(10)
+    rig.events.clear()
+    rig.tracker.disconnected()
+    rig.wait(100)
+    with rig.one_report():
+        rig.take(1)
+        rig.put(BLUE, 2)
+    rig.wait(8)
+    inserted, removed = rig.spool_events()
+    assert inserted["slot"]["slot_no"] == 2
+    assert removed["slot"]["slot_no"] == 1
+    for event in (inserted, removed):
+        assert event["meta"]["source"] == "reconcile"
+        assert event["meta"]["detected_late"] is True
+        assert event["meta"]["offline_since"] == "2026-01-01T00:00:10Z"
+        assert event["event_at"] == "2026-01-01T00:01:50Z"
+
+
+def test_a_swap_found_after_a_gap_is_late(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.outage()
+    rig.put(BLUE)
+    rig.wait(5)
+    events = rig.spool_events()
+    assert [event["event_type"] for event in events] == [
+        "spool_removed",
+        "spool_inserted",
+    ]
+    assert all(event["meta"]["detected_late"] for event in events)
+
+
+def test_a_swap_for_a_spool_without_a_tag_is_found_once_it_was_read(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.outage()
+    rig.slot(identifiers=NO_IDENTIFIERS, read_done=False)
+    rig.wait(600)
+    assert rig.changes() == []  # unread: kept
+    rig.slot(reading=True)
+    rig.wait(10)
+    rig.slot(reading=False, read_done=True)
+    rig.wait(5)
+    events = rig.spool_events()
+    assert [event["event_type"] for event in events] == [
+        "spool_removed",
+        "spool_inserted",
+        "unknown_spool_detected",
+    ]
+    assert all(event["meta"]["detected_late"] for event in events)
+
+
+def test_an_identity_missing_after_a_gap_is_kept_where_reading_is_off(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.report(reading_enabled=False)
+    rig.events.clear()
+    rig.outage()
+    rig.slot(identifiers=NO_IDENTIFIERS, read_done=True)
+    rig.wait(900)
+    assert rig.changes() == []
+
+
+def test_tags_read_one_by_one_after_a_power_up_are_no_change(rig: Rig) -> None:
+    rig.put(RED, 1, filament=Filament(material="PLA"))
+    rig.put(BLUE, 2)
+    rig.wait(10)
+    rig.events.clear()
+    rig.outage()
+    with rig.one_report():
+        rig.slot(2, identifiers=NO_IDENTIFIERS, read_done=False)
+        rig.slot(
+            1, identifiers=NO_IDENTIFIERS, read_done=False, reading=True, filament=None
+        )
+    rig.wait(15)
+    rig.slot(1, identifiers=RED, read_done=True, reading=False)
+    rig.slot(2, reading=True)
+    rig.wait(15)
+    rig.slot(2, identifiers=BLUE, read_done=True, reading=False)
+    rig.wait(900)
+    assert rig.changes() == []
+
+
+def test_a_read_cut_off_by_a_gap_has_not_ended_without_a_tag(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.outage()
+    rig.slot(identifiers=NO_IDENTIFIERS, read_done=False, reading=True)
+    rig.wait(2)
+    rig.events.clear()
+    rig.outage()
+    rig.slot(reading=False)
+    rig.wait(900)
+    assert rig.changes() == []
+
+
+def test_a_swap_interrupted_by_a_gap_is_late(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.take()
+    rig.wait(3)
+    rig.put_unread(reading=True)
+    rig.wait(5)
+    rig.slot(reading=False, read_done=True)
+    rig.wait(1)
+    rig.outage(10)
+    rig.report()
+    rig.wait(5)
+    events = rig.spool_events()
+    assert [event["event_type"] for event in events] == [
+        "spool_removed",
+        "spool_inserted",
+        "unknown_spool_detected",
+    ]
+    assert all(event["meta"]["detected_late"] for event in events)
+
+
+def test_a_removal_pending_before_a_gap_is_compared_after_it(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.take()
+    rig.wait(7)
+    rig.outage()
+    assert rig.changes() == []
+    rig.report()
+    rig.wait(8)
+    assert rig.spool_events()[0]["meta"]["detected_late"] is True
+
+
+def test_a_short_absence_after_a_late_removal_stays_late(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.outage()
+    rig.take()
+    rig.wait(3)
+    rig.put(BLUE)
+    rig.wait(10)
+    events = rig.spool_events()
+    assert [event["event_type"] for event in events] == [
+        "spool_removed",
+        "spool_inserted",
+    ]
+    assert all(event["meta"]["detected_late"] for event in events)
+
+
+def test_a_change_after_an_equal_slot_is_live(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.outage()
+    rig.report()
+    rig.wait(60)
+    rig.events.clear()
+    rig.take()
+    rig.wait(8)
+    assert rig.spool_events()[0]["meta"]["detected_late"] is False
+
+
+def test_a_restart_compares_with_the_stored_slots() -> None:
+    last_seen = datetime(2025, 12, 31, 12, tzinfo=UTC)
+    rig = Rig(
+        stored=(
+            stored_slot(present=True, identifiers=RED),
+            stored_slot(2, present=True, identifiers=BLUE),
+        ),
+        last_seen=last_seen,
+    )
+    with rig.one_report():
+        rig.take(1)
+        rig.put(BLUE, 2)
+    rig.wait(900)
+    (removed,) = rig.spool_events()
+    assert removed["identifiers"]["external_id"] == "bambulab:RED"
+    assert removed["meta"]["offline_since"] == "2025-12-31T12:00:00Z"
+
+
+def test_a_restart_without_a_change_reports_no_change() -> None:
+    rig = Rig(
+        stored=(
+            stored_slot(present=True, identifiers=RED, active=False),
+            stored_slot(2, present=False, active=False),
+        )
+    )
+    rig.slot(1, present=True, identifiers=RED, read_done=True)
+    rig.wait(900)
+    assert rig.changes() == []
+
+
+def test_a_late_event_without_a_known_start_has_no_offline_since() -> None:
+    rig = Rig(stored=(stored_slot(present=True, identifiers=RED),))
+    rig.report()
+    rig.wait(8)
+    assert rig.spool_events()[0]["meta"]["offline_since"] is None
+
+
+def test_frozen_values_are_a_gap(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    with rig.one_report():
+        rig.take()
+        rig.report(frozen=True)
+    rig.wait(900)
+    assert rig.events == []
+    rig.report(frozen=False)
+    rig.wait(8)
+    assert rig.spool_events()[0]["meta"]["detected_late"] is True
+
+
+def test_a_lost_connection_reports_nothing(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.take()
+    rig.outage(900)
+    assert rig.events == []
+
+
+def test_a_stopped_tracker_leaves_no_timer(rig: Rig) -> None:
+    rig.put_unread()
+    assert rig.clock.pending == 1
+    rig.tracker.stop()
+    rig.tracker.stop()
+    assert rig.clock.pending == 0
+
+
+def test_an_identity_kept_before_a_gap_is_kept_after_it(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.slot(identifiers=NO_IDENTIFIERS)
+    rig.wait(10)
+    rig.events.clear()
+    rig.outage()
+    rig.report()
+    rig.wait(900)
+    assert rig.events == []

@@ -1,0 +1,83 @@
+"""Removals: when one is confirmed, and what it reports."""
+
+import pytest
+
+from custom_components.filament_slots.model import Filament, Identifiers
+
+from .tracker_rig import BLUE, RED, SERIAL, Rig
+
+
+def test_a_removal_is_confirmed_after_eight_seconds_with_the_last_identity(
+    rig: Rig,
+) -> None:
+    rig.put(RED, filament=Filament(material="PLA"))
+    rig.wait(10)
+    rig.events.clear()
+    rig.take()
+    rig.wait(7.9)
+    assert rig.events == []
+    rig.wait(0.1)
+    (removed,) = rig.spool_events()
+    assert removed["event_type"] == "spool_removed"
+    assert removed["identifiers"]["external_id"] == "bambulab:RED"
+    assert removed["meta"] == {
+        "source": "live",
+        "detected_late": False,
+        "offline_since": None,
+        "slot_label": "A1",
+        "correlation_id": removed["meta"]["correlation_id"],
+        "unit": {"model": "AMS", "serial": SERIAL, "label": "A"},
+        "filament": {"material": "PLA"},
+    }
+    assert removed["event_at"] == "2026-01-01T00:00:10Z"
+
+
+def test_a_removal_from_the_active_slot_of_a_print_is_a_runout(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.report(printing=True)
+    rig.slot(active=True)
+    rig.events.clear()
+    rig.take(active=False)
+    rig.wait(8)
+    assert rig.spool_events()[0]["meta"]["reason"] == "runout"
+
+
+def test_a_removal_from_an_inactive_slot_is_no_runout(rig: Rig) -> None:
+    rig.put(RED)
+    rig.put(BLUE, 2, active=True)
+    rig.wait(10)
+    rig.report(printing=True)
+    rig.events.clear()
+    rig.take(1)
+    rig.wait(8)
+    assert "reason" not in rig.spool_events()[0]["meta"]
+
+
+def test_slots_are_confirmed_independently(rig: Rig) -> None:
+    rig.put(RED, 1)
+    rig.wait(1)
+    rig.put(BLUE, 2)
+    rig.wait(10)
+    assert rig.changes() == [("inserted", 1, "RED"), ("inserted", 2, "BLUE")]
+    rig.take(2)
+    rig.wait(1)
+    rig.take(1)
+    rig.wait(10)
+    assert rig.changes() == [("removed", 2, "BLUE"), ("removed", 1, "RED")]
+
+
+@pytest.mark.parametrize("spool", [RED, None], ids=["identified", "unidentified"])
+def test_absences_shorter_than_eight_seconds_are_no_removal(
+    rig: Rig, spool: Identifiers | None
+) -> None:
+    rig.put(spool)
+    rig.wait(100)
+    rig.events.clear()
+    for _ in range(5):
+        rig.slot(present=False)
+        rig.wait(7.9)
+        rig.slot(present=True)
+        rig.wait(1)
+    rig.wait(900)
+    assert rig.changes() == []

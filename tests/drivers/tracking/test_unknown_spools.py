@@ -1,0 +1,91 @@
+"""Unknown spools: reported once per insertion, and only when no read can follow."""
+
+from datetime import UTC, datetime
+
+from .tracker_rig import RED, Rig, state_of, stored_slot
+
+
+def test_unknown_is_reported_after_sixty_idle_seconds_without_a_read(rig: Rig) -> None:
+    rig.put_unread()
+    rig.wait(59.9)
+    assert rig.changes() == [("inserted", 1, None)]
+    rig.wait(0.1)
+    assert rig.changes() == [("unknown_spool_detected", 1, None)]
+    rig.wait(900)
+    assert rig.changes() == []
+
+
+def test_a_read_in_another_slot_restarts_the_sixty_seconds(rig: Rig) -> None:
+    rig.put_unread()
+    rig.wait(50)
+    rig.slot(2, reading=True)
+    rig.wait(20)
+    rig.slot(2, reading=False)
+    rig.events.clear()
+    rig.wait(59.9)
+    assert rig.changes() == []
+    rig.wait(0.1)
+    assert rig.changes() == [("unknown_spool_detected", 1, None)]
+
+
+def test_unknown_waits_while_the_unit_feeds_a_print(rig: Rig) -> None:
+    rig.report(printing=True)
+    rig.unit(feeding=True)
+    rig.put_unread()
+    rig.wait(3600)
+    assert rig.changes() == [("inserted", 1, None)]
+    rig.unit(feeding=False)
+    rig.wait(60)
+    assert rig.changes() == [("unknown_spool_detected", 1, None)]
+
+
+def test_a_later_identity_cancels_unknown(rig: Rig) -> None:
+    rig.put_unread()
+    rig.wait(40)
+    rig.events.clear()
+    rig.slot(identifiers=RED, read_done=True)
+    (state,) = rig.states()
+    assert state_of(state)["identifiers"]["external_id"] == "bambulab:RED"
+    rig.wait(900)
+    assert rig.changes() == []
+
+
+def test_a_removal_cancels_unknown(rig: Rig) -> None:
+    rig.put_unread()
+    rig.wait(31)
+    rig.take()
+    rig.wait(900)
+    assert rig.changes() == [("inserted", 1, None), ("removed", 1, None)]
+
+
+def test_unknown_is_reported_after_a_restart_when_it_was_pending() -> None:
+    at = datetime(2025, 12, 31, tzinfo=UTC)
+    rig = Rig(
+        stored=(
+            stored_slot(present=True, inserted_at=at),
+            stored_slot(2, present=False),
+        )
+    )
+    rig.put_unread()
+    rig.wait(60)
+    assert rig.changes() == [("unknown_spool_detected", 1, None)]
+
+
+def test_unknown_is_not_reported_again_after_a_restart() -> None:
+    at = datetime(2025, 12, 31, tzinfo=UTC)
+    rig = Rig(
+        stored=(
+            stored_slot(present=True, inserted_at=at, unknown_reported=True),
+            stored_slot(2, present=False),
+        )
+    )
+    rig.put_unread()
+    rig.wait(900)
+    assert rig.changes() == []
+
+
+def test_an_insertion_and_its_unknown_share_their_correlation_id(rig: Rig) -> None:
+    rig.put_unread()
+    rig.wait(60)
+    inserted, unknown = rig.spool_events()
+    assert inserted["meta"]["correlation_id"] == unknown["meta"]["correlation_id"]
