@@ -529,7 +529,7 @@ async def test_the_probe_does_without_the_versions(
 async def test_the_probe_of_a_silent_printer_says_so(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver_module, "_FIRST_WORD", 0.1)
+    monkeypatch.setattr(Driver, "first_message", 0.1)
     rig.printer.silent = True
 
     assert await probe_code(rig) is ErrorCode.SILENT_PRINTER
