@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from .const import CONF_DRIVER_KEY, DOMAIN
 from .driver_host import async_probe, driver_config
 from .drivers.base import Driver, DriverError, DriverStatus, ErrorCode
+from .drivers.health import Health
 from .drivers.registry import load_driver
 from .forms import (
     address_fields,
@@ -175,16 +176,15 @@ PRINTER_ISSUES: Mapping[str, type[RepairsFlow] | None] = {
 _NO_ERROR = (DriverStatus.RUNNING, DriverStatus.STOPPING, DriverStatus.STOPPED)
 
 
-def current_error(health: Mapping[str, Any]) -> str | None:
+def current_error(health: Health) -> str | None:
     """Return the code of the error that keeps the driver from running now."""
     error = health["last_error"]
     if error is None or health["status"] in _NO_ERROR:
         return None
-    code: str = error["code"]
-    return code
+    return error["code"]
 
 
-def current_issue(health: Mapping[str, Any], *, announced: bool = False) -> str | None:
+def current_issue(health: Health, *, announced: bool = False) -> str | None:
     """Return the translation key of the one issue to raise now.
 
     announced: the printer announces itself at the address of its entry.

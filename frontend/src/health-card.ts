@@ -6,11 +6,16 @@ import { ago } from "./days";
 import type { Change } from "./feed";
 import { deviceName, type Hass, stateText, text } from "./ha";
 
+interface LastError {
+  code: string;
+  at: string;
+}
+
 interface Health {
   status: string;
-  since: string | null;
+  since: string;
   attempts: number;
-  last_error: { code: string; at: string } | null;
+  last_error: LastError | null;
 }
 
 interface Driver {
