@@ -88,22 +88,27 @@ async def test_an_entry_loads_with_the_printer_off(hass: HomeAssistant) -> None:
     assert entity_state(hass, "binary_sensor.x1c_connected").state == "off"
 
 
-async def test_an_entry_is_set_up_in_less_than_100_ms(hass: HomeAssistant) -> None:
+async def test_setting_up_an_entry_takes_less_than_100_ms_of_cpu_time(
+    hass: HomeAssistant,
+) -> None:
+    """And waits for nothing, not even on a busy machine."""
     entry = make_entry()
     await async_set_up(hass, entry)
     units = [unit_state(number, serial=f"UNIT{number}") for number in range(1, 5)]
     await async_deliver(hass, entry, state(*units, direct=[EXTERNAL]))
-    taken = []
+    cpu, wall = [], []
 
-    # Whatever else the machine does can only make it longer.
+    # Garbage collection and other load can only make it longer.
     for _ in range(5):
         await hass.config_entries.async_unload(entry.entry_id)
         await hass.async_block_till_done()
-        started = time.perf_counter()
+        before = time.process_time(), time.perf_counter()
         assert await hass.config_entries.async_setup(entry.entry_id)
-        taken.append(time.perf_counter() - started)
+        cpu.append(time.process_time() - before[0])
+        wall.append(time.perf_counter() - before[1])
 
-    assert min(taken) < 0.1, taken
+    assert min(cpu) < 0.1, cpu
+    assert min(wall) < 1, wall
 
 
 async def test_the_driver_starts_when_all_that_listens_is_there(

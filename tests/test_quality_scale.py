@@ -1,12 +1,15 @@
-"""The quality scale: what is said to be done is done, as far as a program can tell."""
+"""Quality scale: every rule that is marked as done is checked, where a test can."""
 
 import ast
 from collections.abc import AsyncIterator, Iterator
+from importlib.metadata import packages_distributions, requires
 import json
 from pathlib import Path
+import re
 import ssl
 import sys
 import threading
+import tomllib
 from types import FrameType
 from typing import Any
 
@@ -47,7 +50,7 @@ GOLD = """
 """
 PLATINUM = "async-dependency inject-websession strict-typing"
 
-# Where the documentation of a rule is: the file, and how its heading begins.
+# Where the documentation of a rule is: the file, and the start of its heading.
 DOCS = {
     "docs-actions": ("docs/actions.md", "# Actions"),
     "docs-conditions": ("docs/automations.md", "## Conditions"),
@@ -66,11 +69,10 @@ DOCS = {
     "docs-use-cases": ("README.md", "## What for"),
 }
 
-PLATFORMS = ("binary_sensor", "button", "event", "sensor")
-# The files that belong to Home Assistant's floor.
+# The modules of the Home Assistant side.
 MODULES = {path.stem: ast.parse(path.read_text()) for path in FOLDER.glob("*.py")}
 
-# What raises these shows a text to somebody.
+# Exceptions whose text is shown to users.
 TRANSLATED = {
     "ConfigEntryAuthFailed",
     "ConfigEntryError",
@@ -85,10 +87,10 @@ def _rules() -> dict[str, tuple[str, str]]:
     """Return status and comment of each rule."""
     loaded: Any = load_yaml(str(FOLDER / "quality_scale.yaml"))
     return {
-        rule: (said, "")
-        if isinstance(said, str)
-        else (said["status"], said.get("comment", ""))
-        for rule, said in loaded["rules"].items()
+        rule: (answer, "")
+        if isinstance(answer, str)
+        else (answer["status"], answer.get("comment", ""))
+        for rule, answer in loaded["rules"].items()
     }
 
 
@@ -101,22 +103,22 @@ def test_every_rule_is_answered() -> None:
     assert list(_rules()) == f"{BRONZE} {SILVER} {GOLD} {PLATINUM}".split()
 
 
-def test_only_documentation_may_be_still_to_do() -> None:
+def test_only_documentation_may_be_to_do_and_an_exemption_has_a_reason() -> None:
     for rule, (status, comment) in _rules().items():
         assert status in {"done", "exempt", "todo"}
         assert status != "todo" or rule.startswith("docs-"), rule
-        # Who is exempt has a reason.
-        assert status != "exempt" or len(comment) > 20, rule
+        assert status != "exempt" or len(comment) > 20, f"{rule} needs a reason"
 
 
-def test_what_is_documented_can_be_found() -> None:
+def test_every_rule_of_documentation_has_a_section_with_text() -> None:
     rules = _rules()
     assert set(DOCS) == {rule for rule in rules if rule.startswith("docs-")}
 
     for rule, (file, heading) in DOCS.items():
-        lines = (ROOT / file).read_text().splitlines()
-        written = any(line.startswith(heading) for line in lines)
-        assert written or rules[rule][0] == "todo", rule
+        text = f"\n{(ROOT / file).read_text()}".partition(f"\n{heading}")[2]
+        same_level = rf"^#{{1,{heading.index(' ')}}} "
+        section = re.split(same_level, text.partition("\n")[2], flags=re.MULTILINE)[0]
+        assert section.strip() or rules[rule][0] == "todo", rule
 
 
 def test_the_brand_and_the_owner_are_there() -> None:
@@ -131,13 +133,36 @@ def test_the_manifest_is_sorted_as_home_assistant_wants_it() -> None:
     assert keys == ["domain", "name", *sorted(set(keys) - {"domain", "name"})]
 
 
-def test_nothing_is_required_that_home_assistant_brings() -> None:
-    required = {
-        requirement.split(">")[0].split("<")[0].split("=")[0]
-        for requirement in _manifest()["requirements"]
+def test_the_manifest_requires_what_is_imported_and_home_assistant_does_not_bring() -> (
+    None
+):
+    brought = set(map(_distribution, requires("homeassistant") or ()))
+    imported = {
+        distribution.lower()
+        for path in FOLDER.rglob("*.py")
+        for module in _imported(ast.parse(path.read_text()))
+        if module not in sys.stdlib_module_names
+        for distribution in packages_distributions().get(module, [module])
     }
 
-    assert required == {"aiomqtt", "paho-mqtt", "pydantic"}
+    assert {_distribution(text) for text in _manifest()["requirements"]} == (
+        imported - brought - {"homeassistant"}
+    )
+
+
+def _distribution(requirement: str) -> str:
+    """Return the name of the package in a requirement."""
+    return re.split(r"[^A-Za-z0-9_.-]", requirement)[0].lower()
+
+
+def _imported(module: ast.Module) -> Iterator[str]:
+    """Yield the top-level packages that a module imports, in any of its functions."""
+    for node in ast.walk(module):
+        match node:
+            case ast.Import(names=names):
+                yield from (name.name.partition(".")[0] for name in names)
+            case ast.ImportFrom(module=str(name), level=0):
+                yield name.partition(".")[0]
 
 
 @pytest.mark.parametrize(
@@ -152,12 +177,12 @@ def test_nothing_is_required_that_home_assistant_brings() -> None:
         "async_get_options_flow",
     ],
 )
-def test_the_flow_has_every_way_in(step: str) -> None:
+def test_the_flow_has_every_entry_step(step: str) -> None:
     assert step in vars(config_flow.FilamentSlotsConfigFlow)
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
-def test_every_platform_says_how_many_updates_go_at_once(platform: str) -> None:
+@pytest.mark.parametrize("platform", const.PLATFORMS)
+def test_every_platform_limits_parallel_updates(platform: str) -> None:
     assigned = {
         target.id
         for node in MODULES[platform].body
@@ -169,17 +194,24 @@ def test_every_platform_says_how_many_updates_go_at_once(platform: str) -> None:
     assert "PARALLEL_UPDATES" in assigned
 
 
-def test_every_entity_has_its_name_from_the_translations() -> None:
+def test_names_and_icons_of_entities_come_from_the_translations_alone() -> None:
+    """None is set as an argument, an attribute or a property."""
     assert FilamentSlotsEntity._attr_has_entity_name
-    for platform in PLATFORMS:
-        for node in ast.walk(MODULES[platform]):
-            if isinstance(node, ast.keyword):
-                assert node.arg not in {"name", "icon"}, (platform, node.value.lineno)
-            if isinstance(node, ast.Attribute):
-                assert node.attr not in {"_attr_name", "_attr_icon"}, platform
+    for module in ("entity", *const.PLATFORMS):
+        for node in ast.walk(MODULES[module]):
+            match node:
+                case (
+                    ast.keyword(arg=name)
+                    | ast.FunctionDef(name=name)
+                    | ast.Attribute(attr=name, ctx=ast.Store())
+                    | ast.Name(id=name, ctx=ast.Store())
+                ) if name:
+                    name = name.removeprefix("_attr_")
+                    assert name not in {"icon", "suggested_object_id"}, module
+                    assert name != "name" or isinstance(node, ast.Name), module
 
 
-def test_entries_are_typed_wherever_home_assistant_hands_one_in() -> None:
+def test_every_function_that_home_assistant_calls_with_an_entry_types_it() -> None:
     wanted = {
         "async_setup_entry",
         "async_unload_entry",
@@ -203,44 +235,111 @@ def test_entries_are_typed_wherever_home_assistant_hands_one_in() -> None:
     assert found == wanted
 
 
-def test_nothing_of_an_entry_is_kept_in_hass_data() -> None:
+# What is kept in hass.data, and why it belongs to no entry.
+SHARED_DATA = {
+    "SharedCore": "the store of all entries",
+    "Announcements": "the listener for printers, known or not",
+    "dict[str, float]": "when an address was changed: outlives the reload after it",
+}
+
+
+def test_what_belongs_to_an_entry_is_kept_in_its_runtime_data() -> None:
+    """Whatever touches hass.data does so with a typed key of something shared."""
     for name, module in MODULES.items():
-        for node in ast.walk(module):
-            if isinstance(node, ast.Subscript):
-                assert ast.unparse(node) != "hass.data[DOMAIN]", (name, node.lineno)
+        keys = {
+            node.target.id: ast.unparse(node.annotation)
+            for node in module.body
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        }
+        for place in _uses_of_hass_data(module):
+            key = _key(place)
+            assert key in keys, (name, ast.unparse(place))
+            kind = keys[key].removeprefix("HassKey[").removesuffix("]")
+            assert kind in SHARED_DATA, (name, ast.unparse(place))
 
 
-def test_every_error_that_somebody_sees_is_translated() -> None:
-    seen = 0
+def _uses_of_hass_data(module: ast.Module) -> Iterator[ast.AST]:
+    """Yield the expressions directly around each `hass.data`."""
+    for node in ast.walk(module):
+        for child in ast.iter_child_nodes(node):
+            if ast.unparse(child) in {"hass.data", "self.hass.data", "self._hass.data"}:
+                parent = node
+                if isinstance(node, ast.Attribute):
+                    parent = next(
+                        call
+                        for call in ast.walk(module)
+                        if isinstance(call, ast.Call) and call.func is node
+                    )
+                yield parent
+
+
+def _key(use: ast.AST) -> str | None:
+    """Return the name of the key in `hass.data[key]`, `.get(key)` or `key in ...`."""
+    match use:
+        case (
+            ast.Subscript(slice=ast.Name(id=name))
+            | ast.Call(args=[ast.Name(id=name), *_])
+            | ast.Compare(left=ast.Name(id=name))
+        ):
+            return name
+    return None
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "hass.data[DOMAIN][entry.entry_id] = 1",
+        "hass.data.setdefault(entry.entry_id, {})",
+        "x = self.hass.data",
+        "hass.data['filament_slots'] = 1",
+    ],
+)
+def test_a_use_of_hass_data_without_a_shared_key_is_found(code: str) -> None:
+    uses = list(_uses_of_hass_data(ast.parse(code)))
+
+    assert uses
+    assert all(_key(use) in {None, "DOMAIN"} for use in uses)
+
+
+def test_every_exception_that_users_see_is_translated() -> None:
+    """Wherever one is made, raised at once or not; none is raised without a text."""
+    made = 0
     for name, module in MODULES.items():
         for node in ast.walk(module):
             match node:
-                case ast.Raise(exc=ast.Call(func=ast.Name(id=kind)) as call) if (
+                case ast.Call(func=ast.Name(id=kind), keywords=keywords) if (
                     kind in TRANSLATED
                 ):
-                    seen += 1
-                    keywords = {keyword.arg for keyword in call.keywords}
-                    assert {"translation_domain", "translation_key"} <= keywords, (
+                    made += 1
+                    given = {keyword.arg for keyword in keywords}
+                    assert {"translation_domain", "translation_key"} <= given, (
                         name,
                         node.lineno,
                     )
-    assert seen
+                case ast.Raise(exc=ast.Name(id=kind)):
+                    assert kind not in TRANSLATED, (name, node.lineno)
+    assert made
 
 
-def test_types_are_told_to_whoever_imports_the_package() -> None:
+def test_the_package_ships_its_types_and_is_checked_strictly() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
+
     assert (FOLDER / "py.typed").is_file()
-    assert "strict = true" in (ROOT / "pyproject.toml").read_text()
+    assert settings["strict"] is True
+    assert "custom_components.filament_slots" in settings["packages"]
+    for override in settings.get("overrides", ()):
+        assert "filament_slots." not in str(override["module"])
 
 
-def test_config_flows_are_covered_in_full() -> None:
+def test_the_test_script_requires_full_coverage_of_config_flows() -> None:
     assert (
         "coverage report --include='*/config_flow.py' --fail-under=100"
         in (ROOT / "scripts" / "test").read_text()
     )
 
 
-# Nothing blocks the event loop. Home Assistant's own detector sees neither sqlite3 nor
-# the making of directories or SSL contexts, and is off for some of the rest in tests.
+# Home Assistant's own detector of blocking calls misses sqlite3, directories and SSL
+# contexts, and is partly switched off in tests.
 
 _BLOCKING = (
     "glob.",
@@ -265,19 +364,19 @@ _BLOCKING = (
 )
 
 
-# Asked by asyncio's debug mode, for the source of what it may have to complain about.
+# asyncio's debug mode reads source files for its warnings.
 _NOT_OURS = ("/linecache.py",)
 
 
-class Watch:
-    """Notes what our code does on the event loop that blocks it."""
+class BlockingCalls:
+    """Records the blocking calls that our code makes on the event loop."""
 
     def __init__(self) -> None:
         self.thread: int | None = None
         self.caught: list[str] = []
 
     def note(self, what: str, caller: FrameType | None) -> None:
-        """Note it if it is done on the loop, and done by us."""
+        """Record a call if it was made on the loop's thread, and by our code."""
         if self.thread != threading.get_ident():
             return
         while caller is not None:
@@ -288,45 +387,45 @@ class Watch:
             if caller.f_code.co_filename.endswith(_NOT_OURS):
                 return
             if "/homeassistant/" in caller.f_code.co_filename:
-                return  # What Home Assistant does in its own way is its own business.
+                return  # Home Assistant made the call, not our code.
             caller = caller.f_back
 
 
-WATCH = Watch()
+RECORDED = BlockingCalls()
 
 
 def _audit(event: str, _: tuple[Any, ...]) -> None:
-    if WATCH.thread is not None and event.startswith(_BLOCKING):
-        WATCH.note(event, sys._getframe(1))
+    if RECORDED.thread is not None and event.startswith(_BLOCKING):
+        RECORDED.note(event, sys._getframe(1))
 
 
 @pytest.fixture(scope="module")
 def audit() -> None:
-    """Hear of what Python does; such a hook stays for ever, and sleeps."""
+    """Install the hook, which cannot be removed; it records only during a test."""
     sys.addaudithook(_audit)
 
 
 @pytest.fixture
-def watch(
+def blocking(
     hass: HomeAssistant, audit: None, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Watch]:
-    """Watch the thread of the event loop."""
+) -> Iterator[BlockingCalls]:
+    """Record the blocking calls on the thread of the event loop."""
     load, new = ssl.SSLContext.load_verify_locations, ssl.SSLContext.__new__
 
-    def watched_load(self: ssl.SSLContext, *args: Any, **kwargs: Any) -> None:
-        WATCH.note("loading certificates", sys._getframe(1))
+    def recorded_load(self: ssl.SSLContext, *args: Any, **kwargs: Any) -> None:
+        RECORDED.note("loading certificates", sys._getframe(1))
         load(self, *args, **kwargs)
 
-    def watched_new(cls: type[ssl.SSLContext], *args: Any) -> ssl.SSLContext:
-        WATCH.note("making an SSL context", sys._getframe(1))
+    def recorded_new(cls: type[ssl.SSLContext], *args: Any) -> ssl.SSLContext:
+        RECORDED.note("making an SSL context", sys._getframe(1))
         return new(cls, *args)
 
-    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", watched_load)
-    monkeypatch.setattr(ssl.SSLContext, "__new__", watched_new)
-    WATCH.caught.clear()
-    WATCH.thread = threading.get_ident()
-    yield WATCH
-    WATCH.thread = None
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", recorded_load)
+    monkeypatch.setattr(ssl.SSLContext, "__new__", recorded_new)
+    RECORDED.caught.clear()
+    RECORDED.thread = threading.get_ident()
+    yield RECORDED
+    RECORDED.thread = None
 
 
 @pytest.fixture
@@ -336,7 +435,7 @@ async def printer(socket_enabled: None) -> AsyncIterator[BambuPrinter]:
 
 
 async def test_nothing_blocks_the_event_loop(
-    hass: HomeAssistant, printer: BambuPrinter, watch: Watch
+    hass: HomeAssistant, printer: BambuPrinter, blocking: BlockingCalls
 ) -> None:
     entry = entry_of(printer)
     await set_up(hass, entry)
@@ -346,11 +445,13 @@ async def test_nothing_blocks_the_event_loop(
     await hass.config_entries.async_remove(entry.entry_id)
     await hass.async_block_till_done()
 
-    assert not watch.caught, watch.caught
+    assert not blocking.caught, blocking.caught
 
 
 @pytest.mark.parametrize("kind", ["file", "database", "context"])
-async def test_the_watch_would_see_it(watch: Watch, tmp_path: Path, kind: str) -> None:
+async def test_a_blocking_call_is_recorded(
+    blocking: BlockingCalls, tmp_path: Path, kind: str
+) -> None:
     work = {
         "file": f"open({str(tmp_path / 'x')!r}, 'w').close()",
         "database": f"import sqlite3; sqlite3.connect({str(tmp_path / 'x')!r}).close()",
@@ -359,4 +460,4 @@ async def test_the_watch_would_see_it(watch: Watch, tmp_path: Path, kind: str) -
 
     exec(compile(work, str(FOLDER / "ours.py"), "exec"))  # noqa: S102
 
-    assert any("ours.py" in caught for caught in watch.caught)
+    assert any("ours.py" in caught for caught in blocking.caught)
