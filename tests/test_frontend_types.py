@@ -1,44 +1,79 @@
-"""The frontend's types of a driver's health are those of the backend."""
+"""The TypeScript types of the cards are those that the websocket sends."""
 
 from pathlib import Path
 import re
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, TypeAliasType, get_args, get_origin, get_type_hints
 
 import pytest
 
 from custom_components.filament_slots.drivers.health import Health, LastError
-from custom_components.filament_slots.websocket import PrinterHealth
+from custom_components.filament_slots.model import Filament, Identifiers, SlotStatus
+from custom_components.filament_slots.serializers import PrinterData, SlotData, UnitData
+from custom_components.filament_slots.websocket import FailedEventData, PrinterHealth
 
-CARD = Path(__file__).parents[1] / "frontend" / "src" / "health-card.ts"
-NAMES = {str: "string", int: "number", float: "number", bool: "boolean"}
+SOURCES = Path(__file__).parents[1] / "frontend" / "src"
+NAMES = {
+    str: "string",
+    int: "number",
+    float: "number",
+    bool: "boolean",
+    NoneType: "null",
+    SlotStatus: "Status",
+    SlotData: "Slot",
+    UnitData: "Unit",
+}
 
 
 def _typescript(hint: Any) -> str:
     """Return a Python type as TypeScript writes it."""
     if get_origin(hint) is UnionType:
         return " | ".join(map(_typescript, get_args(hint)))
-    return "null" if hint is NoneType else NAMES.get(hint, hint.__name__)
+    if get_origin(hint) is list:
+        return f"{_typescript(*get_args(hint))}[]"
+    return NAMES.get(hint) or str(hint.__name__)
 
 
-def _interface(name: str) -> dict[str, str]:
-    """Return the fields of an interface of the card with their types."""
-    source = CARD.read_text(encoding="utf-8")
+def _interface(file: str, name: str) -> dict[str, str]:
+    """Return the fields of an interface with their types."""
+    source = (SOURCES / file).read_text(encoding="utf-8")
     found = re.search(rf"interface {name} {{\n(.*?)\n}}", source, re.DOTALL)
     assert found is not None
-    return dict(re.findall(r"^\s*(\w+): ([^;]+);", found[1], re.MULTILINE))
+    return dict(re.findall(r"^\s*(\w+)\??: ([^;]+);", found[1], re.MULTILINE))
 
 
 @pytest.mark.parametrize(
-    ("interface", "backend"),
-    [("Driver", PrinterHealth), ("Health", Health), ("LastError", LastError)],
+    ("file", "interface", "backend"),
+    [
+        ("health-card.ts", "Driver", PrinterHealth),
+        ("health-card.ts", "Health", Health),
+        ("health-card.ts", "LastError", LastError),
+        ("health-card.ts", "Failed", FailedEventData),
+        ("model.ts", "Printer", PrinterData),
+        ("model.ts", "Unit", UnitData),
+        ("model.ts", "Slot", SlotData),
+    ],
 )
-def test_the_fields_that_the_card_reads_have_the_types_of_the_backend(
-    interface: str, backend: type
+def test_the_fields_that_a_card_reads_have_the_types_of_the_backend(
+    file: str, interface: str, backend: type
 ) -> None:
-    fields = _interface(interface)
+    fields = _interface(file, interface)
     hints = get_type_hints(backend)
 
     assert fields
     assert fields.keys() <= hints.keys()
-    assert fields == {name: _typescript(hints[name]) for name in fields}
+    # What is an object in an event is checked by its fields below.
+    typed = {name for name in fields if not isinstance(hints[name], TypeAliasType)}
+    assert {name: fields[name] for name in typed} == {
+        name: _typescript(hints[name]) for name in typed
+    }
+
+
+@pytest.mark.parametrize("model", [Filament, Identifiers])
+def test_the_fields_of_events_that_a_card_reads_exist(
+    model: type[Filament | Identifiers],
+) -> None:
+    fields = _interface("model.ts", model.__name__)
+
+    assert fields
+    assert fields.keys() <= model.model_fields.keys()

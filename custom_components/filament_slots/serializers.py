@@ -81,7 +81,7 @@ class PrinterSummary(TypedDict):
 
     entry_id: str
     device_id: str | None
-    name: str | None
+    name: str
     model: str | None
     driver_key: str
     state: str

@@ -32,8 +32,8 @@ STUBS = Path(__file__).with_name("stubs")
 USER = "demo"
 PASSWORD = "demo"
 
-START_TIMEOUT = 60.0
-STOP_TIMEOUT = 30.0
+START_TIMEOUT = 180.0
+STOP_TIMEOUT = 60.0
 
 
 class HomeAssistant:
