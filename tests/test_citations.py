@@ -26,7 +26,7 @@ DEAD = re.compile(r"\bdesign \d|(?<![\w/])(?:bambu|moonraker|design)\.md\b")
 
 
 def tracked() -> list[Path]:
-    """Return the files of the repository, this one apart: it has dead citations."""
+    """Return the files of the repository, without tests that show dead citations."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"],
         cwd=ROOT,
@@ -37,7 +37,8 @@ def tracked() -> list[Path]:
     return [
         path
         for name in listed.stdout.split("\0")
-        if (path := ROOT / name).is_file() and path != Path(__file__)
+        if (path := ROOT / name).is_file()
+        and name not in ("tests/test_citations.py", "tests/test_words.py")
     ]
 
 
