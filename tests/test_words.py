@@ -63,7 +63,6 @@ SKIPPED = re.compile(
 
 # Areas that still hold left-out words, with how many. It only shrinks, until it is gone.
 PENDING: dict[str, int] = {
-    "CONTRIBUTING.md": 3,
     "README.md": 29,
     "blueprints/": 10,
     "custom_components/filament_slots/": 16,
@@ -71,19 +70,16 @@ PENDING: dict[str, int] = {
     "custom_components/filament_slots/drivers/": 29,
     "custom_components/filament_slots/drivers/bambulab_mqtt/": 111,
     "custom_components/filament_slots/drivers/moonraker_filament/": 171,
-    "custom_components/filament_slots/translations/": 88,
     "docs/": 40,
-    "frontend/": 45,
-    "pyproject.toml": 3,
-    "scripts/": 112,
+    "frontend/": 8,
+    "pyproject.toml": 2,
+    "scripts/": 47,
     "tests/": 267,
-    "tests/browser/": 60,
+    "tests/browser/": 4,
     "tests/core/": 379,
     "tests/drivers/": 82,
     "tests/drivers/bambulab_mqtt/": 65,
     "tests/drivers/moonraker_filament/": 134,
-    "tests/drivers/tracking/": 165,
-    "tests/e2e/": 49,
     "tests/printers/": 44,
 }
 

@@ -326,7 +326,7 @@ async def test_the_timeline_scrolls_to_the_beginning(
               .map((row) => textOf(row))"""
         )
         assert len(rows) == len(set(rows)) == 121
-        assert rows[-1].startswith("Spool 0 Found later")
+        assert rows[-1].startswith("Spool 0 Detected later")
         assert "Removed printer" in rows[-1]
         days = await page.run(
             f"""[...deep('{TIMELINE}').renderRoot.querySelectorAll('.day')]

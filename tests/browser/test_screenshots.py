@@ -92,7 +92,9 @@ async def test_the_pages_of_home_assistant_show_the_integration(
         await _received(page, TRIGGER)
         await asyncio.sleep(0.5)
         await page.run("deep('ha-automation-row').click()")
-        await _shows(page, "put into a slot", "Only spools of one of these materials")
+        await _shows(
+            page, "inserted into a slot", "Trigger only for spools of these materials"
+        )
         assert "visual editor" not in await page.text("ha-automation-sidebar")
         await _save(page, "trigger")
 
