@@ -165,3 +165,37 @@ def test_presence_in_the_first_snapshot_of_a_drying_unit_counts() -> None:
     (state,) = rig.states()
     assert state_of(state, 1)["present"] is True
     assert state_of(state, 2)["present"] is None
+
+
+def test_a_removal_is_awaited_when_the_unit_began_to_dry_in_a_gap(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.outage()
+    with rig.one_report():
+        rig.unit(drying=True)
+        rig.slot(present=None)
+    rig.wait(3600)
+    with rig.one_report():
+        rig.unit(drying=False)
+        rig.slot(present=False)
+    rig.wait(500)
+    rig.slot(present=True)
+    rig.wait(3600)
+    assert rig.changes() == []
+
+
+def test_a_spool_put_into_a_drying_unit_is_not_observed_from_its_insertion_on(
+    rig: Rig,
+) -> None:
+    rig.unit(drying=True)
+    rig.wait(100)
+    rig.put(RED)
+    rig.wait(3600)
+    with rig.one_report():
+        rig.unit(drying=False)
+        rig.take()
+    rig.wait(600)
+    removed = rig.spool_events()[-1]
+    assert removed["event_type"] == "spool_removed"
+    assert removed["meta"]["offline_since"] == "2026-01-01T00:01:42.500000Z"

@@ -1,7 +1,9 @@
 """Gaps: after a lost connection, a restart or frozen values, changes are late."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from custom_components.filament_slots.drivers.snapshot import Slot
 from custom_components.filament_slots.model import NO_IDENTIFIERS, Filament
 
 from .tracker_rig import BLUE, RED, Rig, stored_slot
@@ -265,3 +267,46 @@ def test_an_identity_kept_before_a_gap_is_kept_after_it(rig: Rig) -> None:
     rig.report()
     rig.wait(900)
     assert rig.events == []
+
+
+def test_a_swap_after_a_gap_and_a_short_absence_is_late(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.outage()
+    rig.slot(identifiers=NO_IDENTIFIERS, read_done=False)
+    rig.wait(10)
+    rig.events.clear()
+    rig.slot(present=False)
+    rig.wait(3)
+    rig.put(BLUE)
+    rig.wait(10)
+    events = rig.spool_events()
+    assert [event["event_type"] for event in events] == [
+        "spool_removed",
+        "spool_inserted",
+    ]
+    assert all(event["meta"]["detected_late"] for event in events)
+
+
+def test_a_change_of_a_direct_slot_found_after_a_gap_is_late() -> None:
+    rig = Rig(units=0)
+    slot = Slot(slot_no=1, present=False, identifiable=False)
+    rig.report(direct_slots=(slot,))
+    rig.outage()
+    rig.report(direct_slots=(replace(slot, present=True),))
+    rig.wait(3)
+    (inserted,) = rig.spool_events()
+    assert inserted["meta"]["detected_late"] is True
+
+
+def test_a_held_inlet_counts_as_present_after_a_gap() -> None:
+    rig = Rig()
+    rig.slot(reads_tags=False, identifiable=False, read_done=None)
+    rig.slot(present=None, inlet=True)
+    rig.wait(5)
+    rig.outage()
+    rig.report()
+    rig.wait(9.9)
+    assert rig.changes() == []
+    rig.wait(0.1)
+    assert rig.changes() == [("inserted", 1, None)]

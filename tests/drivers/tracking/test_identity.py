@@ -149,3 +149,30 @@ def test_a_chip_reported_without_its_spool_keeps_the_identity(
     rig.slot(identifiers=Identifiers(rfid_uid=RED.rfid_uid, vendor_tag=RED.vendor_tag))
     rig.wait(900)
     assert rig.events == []
+
+
+def test_another_tag_after_a_short_absence_is_a_swap_after_the_settle_time(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.take()
+    rig.wait(5)
+    rig.put(BLUE)
+    rig.wait(2.4)
+    assert rig.changes() == []
+    rig.wait(0.1)
+    assert rig.changes_at() == [("removed", 10.0), ("inserted", 15.0)]
+
+
+def test_a_swap_reports_the_filament_of_both_spools(rig: Rig) -> None:
+    rig.put(RED, filament=Filament(material="PLA"))
+    rig.wait(10)
+    rig.events.clear()
+    rig.put(BLUE, filament=Filament(material="PETG"))
+    rig.wait(5)
+    assert [event["meta"]["filament"] for event in rig.spool_events()] == [
+        {"material": "PLA"},
+        {"material": "PETG"},
+    ]

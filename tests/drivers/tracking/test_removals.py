@@ -2,9 +2,9 @@
 
 import pytest
 
-from custom_components.filament_slots.model import Filament, Identifiers
+from custom_components.filament_slots.model import NO_IDENTIFIERS, Filament, Identifiers
 
-from .tracker_rig import BLUE, RED, SERIAL, Rig
+from .tracker_rig import BLUE, RED, SERIAL, Rig, state_of
 
 
 def test_a_removal_is_confirmed_after_eight_seconds_with_the_last_identity(
@@ -81,3 +81,25 @@ def test_absences_shorter_than_eight_seconds_are_no_removal(
         rig.wait(1)
     rig.wait(900)
     assert rig.changes() == []
+
+
+def test_a_removal_from_the_active_slot_without_a_print_is_no_runout(rig: Rig) -> None:
+    rig.put(RED, active=True)
+    rig.wait(10)
+    rig.events.clear()
+    rig.take(active=False)
+    rig.wait(8)
+    (removed,) = rig.spool_events()
+    assert "reason" not in removed["meta"]
+
+
+def test_a_removed_spool_leaves_an_empty_slot(rig: Rig) -> None:
+    rig.put(RED, filament=Filament(material="PLA"))
+    rig.wait(10)
+    rig.take()
+    rig.wait(60)
+    rig.events.clear()
+    rig.unit(humidity_percent=50)
+    slot = state_of(rig.states()[0])
+    assert (slot["present"], slot["filament"]) == (False, None)
+    assert slot["identifiers"] == NO_IDENTIFIERS.model_dump()

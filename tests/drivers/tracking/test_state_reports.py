@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from custom_components.filament_slots.model import Filament, StoredSlot, StoredUnit
 
 from .tracker_rig import RED, SERIAL, Rig, make_unit, state_of
@@ -157,3 +159,15 @@ def test_a_stored_state_that_still_holds_is_not_reported_again() -> None:
     assert rig.events == []
     rig.report(units=(replace(first, humidity_percent=45),))
     assert len(rig.states()) == 1
+
+
+@pytest.mark.parametrize(("reading", "read_done"), [(True, True), (False, False)])
+def test_filament_data_blank_during_a_read_is_kept(
+    rig: Rig, reading: bool, read_done: bool
+) -> None:
+    rig.put(None, filament=Filament(material="PETG"))
+    rig.wait(10)
+    rig.events.clear()
+    rig.slot(filament=None, reading=reading, read_done=read_done)
+    rig.wait(900)
+    assert rig.states() == []

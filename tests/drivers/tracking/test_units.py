@@ -1,6 +1,6 @@
 """Units: matched by serial, then by number; missing ones are offline after a minute."""
 
-from custom_components.filament_slots.model import StoredSlot
+from custom_components.filament_slots.model import Filament, StoredSlot
 
 from .tracker_rig import (
     BLUE,
@@ -234,3 +234,68 @@ def test_a_slot_missing_from_a_snapshot_is_no_change() -> None:
     rig.unit(slots=rig.snapshot.units[0].slots[:2])
     rig.wait(900)
     assert rig.changes() == []
+
+
+def test_units_with_a_serial_are_matched_before_those_without() -> None:
+    slot = StoredSlot(
+        unit=stored_unit(1, SERIAL), slot_no=1, present=True, identifiers=RED
+    )
+    rig = Rig(units=0, stored=(slot,))
+    rig.report(units=(make_unit(1, None, BLUE), make_unit(2, SERIAL, RED)))
+    (state,) = rig.states()
+    assert {unit["serial"]: unit["ams_unit_no"] for unit in state["ams_units"]} == {
+        SERIAL: 2,
+        None: 1,
+    }
+    rig.wait(900)
+    assert rig.changes() == []
+
+
+def test_an_unconfirmed_serial_does_not_replace_a_unit() -> None:
+    rig = Rig(units=0)
+    rig.report(units=(make_unit(1, SERIAL, RED),))
+    rig.wait(10)
+    rig.report(units=(make_unit(1, OTHER_SERIAL, RED, confirmed=False),))
+    rig.wait(1)
+    rig.events.clear()
+    rig.report(units=(make_unit(1, SERIAL, None),))
+    rig.wait(8)
+    (removed,) = rig.spool_events()
+    assert removed["meta"]["detected_late"] is False
+
+
+def test_a_unit_still_missing_after_a_gap_is_offline_a_minute_after_it() -> None:
+    rig = Rig()
+    rig.report()
+    rig.report(units=())
+    rig.wait(30)
+    rig.outage()
+    rig.events.clear()
+    rig.report()
+    rig.wait(59.9)
+    assert rig.events == []
+    rig.wait(0.1)
+    assert rig.states()[0]["ams_units"][0]["online"] is False
+
+
+def test_the_state_of_a_unit_missing_since_the_start_is_the_stored_one() -> None:
+    slot = StoredSlot(
+        unit=stored_unit(1, SERIAL),
+        slot_no=1,
+        present=True,
+        label="A1",
+        active=False,
+        identifiers=RED,
+        filament=Filament(material="PLA"),
+    )
+    rig = Rig(units=0, stored=(slot,))
+    rig.report()
+    rig.wait(60)
+    assert state_of(rig.states()[-1]) == {
+        "slot_no": 1,
+        "present": True,
+        "active": False,
+        "label": "A1",
+        "identifiers": RED.model_dump(),
+        "filament": {"material": "PLA"},
+    }

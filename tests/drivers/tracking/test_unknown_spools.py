@@ -89,3 +89,30 @@ def test_an_insertion_and_its_unknown_share_their_correlation_id(rig: Rig) -> No
     rig.wait(60)
     inserted, unknown = rig.spool_events()
     assert inserted["meta"]["correlation_id"] == unknown["meta"]["correlation_id"]
+
+
+def test_unknown_waits_while_the_unit_feeds_a_print_although_a_read_ended(
+    rig: Rig,
+) -> None:
+    rig.put_unread(reading=True)
+    rig.wait(10)
+    with rig.one_report():
+        rig.report(printing=True)
+        rig.unit(feeding=True)
+        rig.slot(reading=False, read_done=True)
+    rig.wait(600)
+    assert rig.changes() == [("inserted", 1, None)]
+    rig.unit(feeding=False)
+    assert rig.changes() == [("unknown_spool_detected", 1, None)]
+
+
+def test_unknown_waits_for_sixty_idle_seconds_after_a_gap(rig: Rig) -> None:
+    rig.put_unread()
+    rig.wait(31)
+    rig.outage()
+    rig.events.clear()
+    rig.report()
+    rig.wait(59.9)
+    assert rig.changes() == []
+    rig.wait(0.1)
+    assert rig.changes() == [("unknown_spool_detected", 1, None)]

@@ -238,7 +238,6 @@ class TrackedSlot:
         self.filament = None
         self._pending_removal = None
         self._possible_swap = None
-        self._pending_unknown = False
         return changes, NEVER
 
     def _decide_insertion(

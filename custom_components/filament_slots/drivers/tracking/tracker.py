@@ -64,7 +64,7 @@ class SlotTracker:
         self._timings = timings
         self._units: list[TrackedUnit] = []
         self._direct = TrackedUnit(None, timings)
-        self._direct.resolved = self._direct.connected = True
+        self._direct.resolved = True
         self._bindings: dict[int, _Binding] = {}
         self._snapshot: Snapshot | None = None
         self._timer: TimerHandle | None = None
@@ -112,10 +112,7 @@ class SlotTracker:
                 unit.description = slot.unit
                 unit.resolved = True
             drying = slot.unit is not None and bool(slot.unit.drying)
-            tracked = TrackedSlot(
-                self._timings,
-                Gap(since=gap.since, drying=drying and bool(slot.present)),
-            )
+            tracked = TrackedSlot(self._timings, Gap(since=gap.since, drying=drying))
             tracked.restore(slot)
             unit.slots[slot.slot_no] = tracked
         self._units.extend(units.values())
@@ -127,7 +124,7 @@ class SlotTracker:
             if unit is None or binding.conflicts_with(unit):
                 del self._bindings[number]
                 if binding.unit is not None:
-                    self._note_missing(binding.unit, now)
+                    binding.unit.suspend(Gap(since=now.at))
         # Units with a serial are matched first, the others with those that are left.
         for unit in sorted(reported.values(), key=lambda unit: unit.serial is None):
             binding = self._bindings.setdefault(
@@ -176,19 +173,13 @@ class SlotTracker:
             self._units_changed = True
         known.number = unit.ams_unit_no
         known.resolved = resolved
-        known.connected = known.online = True
+        known.online = True
         known.missing_since = None
         known.description = unit
         if unit.confirmed and unit.serial is not None:
             known.serial = unit.serial
 
-    def _note_missing(self, unit: TrackedUnit, now: Timestamp) -> None:
-        unit.missing_since = now.monotonic
-        unit.suspend(Gap(since=now.at))
-
     def _suspend(self, now: Timestamp) -> None:
-        if self._snapshot is None:
-            return
         gap = Gap(since=now.at)
         for unit in [*self._units, self._direct]:
             unit.suspend(gap)
@@ -215,7 +206,7 @@ class SlotTracker:
             *(
                 self._report_slots(unit, snapshot, now)
                 for unit in (*self._units, self._direct)
-                if unit.resolved and unit.connected and not self._first_state_pending()
+                if unit.resolved and not self._first_state_pending()
             ),
         )
         due = min(due, self._report_state(now))

@@ -21,7 +21,6 @@ class TrackedUnit:
 
     resolved: its serial is known, or the wait for one has ended; nothing of the unit
     is emitted before.
-    connected: the printer reports it now.
     online: None until the printer has reported it, False once it is missing for long.
     missing_since: monotonic seconds; None while the printer reports it.
     """
@@ -31,7 +30,6 @@ class TrackedUnit:
         self.number = number
         self.serial: str | None = None
         self.resolved = False
-        self.connected = False
         self.online: bool | None = None
         self.description: Unit | StoredUnit | None = None
         self.slots: dict[int, TrackedSlot] = {}
@@ -43,7 +41,6 @@ class TrackedUnit:
 
     def suspend(self, gap: Gap) -> None:
         """Stop observing its slots."""
-        self.connected = self.number is None
         for slot in self.slots.values():
             slot.suspend(gap)
         self._idle_since = NEVER
