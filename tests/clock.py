@@ -1,4 +1,4 @@
-"""A clock that only moves when a test says so."""
+"""A clock that only advances when a test advances it."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,23 +11,23 @@ _ROUNDS = 50
 
 
 class FakeTimer:
-    """One call that is due at a time, or was called off."""
+    """A call that is due at a time, or was cancelled."""
 
     def __init__(self, callback: Callable[[], None]) -> None:
-        """Keep what is to be called."""
+        """Take the call."""
         self._callback: Callable[[], None] | None = callback
 
     @property
     def pending(self) -> bool:
-        """Whether it is still to be called."""
+        """Whether the call is neither made nor cancelled."""
         return self._callback is not None
 
     def cancel(self) -> None:
-        """Call it off; harmless when it has already run."""
+        """Cancel it; harmless if it has already run."""
         self._callback = None
 
     def run(self) -> None:
-        """Call it, once."""
+        """Make the call, once."""
         callback, self._callback = self._callback, None
         if callback is not None:
             callback()
@@ -41,7 +41,7 @@ class FakeClock:
     """
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
-        """Stand at `start`; the monotonic time counts from 0."""
+        """Set the time of day to `start` and the monotonic time to 0."""
         self._start = start
         self._elapsed = 0.0
         self._order = count()
@@ -56,13 +56,13 @@ class FakeClock:
         return self._elapsed
 
     def call_at(self, when: float, callback: Callable[[], None]) -> FakeTimer:
-        """Run the callback once the clock has come to `when`."""
+        """Run the callback once the clock has reached `when`."""
         timer = FakeTimer(callback)
         heapq.heappush(self._timers, (when, next(self._order), timer))
         return timer
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until the clock has moved on by `seconds`."""
+        """Wait until the clock has advanced by `seconds`."""
         woken = asyncio.Event()
         timer = self.call_at(self._elapsed + seconds, woken.set)
         try:
@@ -82,14 +82,14 @@ class FakeClock:
         return max(0.0, self._timers[0][0] - self._elapsed) if self._timers else None
 
     def tick(self, seconds: float = 0.0) -> None:
-        """Move on and run what falls due, without an event loop."""
+        """Advance and run due timers, without an event loop."""
         target = self._elapsed + seconds
         while self._run_next(target):
             pass
         self._elapsed = target
 
     async def advance(self, seconds: float = 0.0) -> None:
-        """Move on; after each timer the tasks it wakes run until they wait again."""
+        """Advance; after each timer the tasks that it wakes run until they wait again."""
         target = self._elapsed + seconds
         await settle()
         while self._run_next(target):
@@ -98,7 +98,7 @@ class FakeClock:
         await settle()
 
     def _run_next(self, target: float) -> bool:
-        """Run the next timer due by `target`; False when there is none."""
+        """Run the next timer due by `target`; return False if there is none."""
         self._drop_cancelled()
         if not self._timers or self._timers[0][0] > target:
             return False

@@ -1,4 +1,4 @@
-"""What the tests of the Home Assistant side say and do."""
+"""Entries, events and helpers for the tests of the Home Assistant side."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,7 @@ NO_TAG = {"rfid_uid": None, "external_id": None, "vendor_tag": None}
 
 
 def make_entry(serial: str = SERIAL, **data: Any) -> MockConfigEntry:
-    """Return an entry as the config flow makes it, for the scripted driver."""
+    """Return an entry of the scripted driver, as the config flow creates it."""
     return MockConfigEntry(
         domain=DOMAIN,
         title="X1C",
@@ -76,7 +76,7 @@ def driver_of(entry: ConfigEntry[Any]) -> ScriptedDriver:
 async def async_deliver(
     hass: HomeAssistant, entry: ConfigEntry[Any], *events: Any
 ) -> None:
-    """Let the driver emit the events, and wait until everybody has heard of them."""
+    """Let the driver emit events, and wait until they are processed."""
     driver = driver_of(entry)
     for event in events:
         driver.emit(event)
@@ -113,19 +113,19 @@ def entity_state(hass: HomeAssistant, entity_id: str) -> State:
 async def async_show(
     hass: HomeAssistant, entry: MockConfigEntry, status: DriverStatus, **health: Any
 ) -> None:
-    """Let the driver stand like this, and wait until everybody has heard of it."""
+    """Let the driver report this status and health, and wait until it is processed."""
     driver_of(entry).show(status, **health)
     await hass.async_block_till_done()
 
 
 def slot_state(
-    slot_no: int, present: bool | None = False, **said: Any
+    slot_no: int, present: bool | None = False, **fields: Any
 ) -> dict[str, Any]:
     """Return a slot of an `ams_state`."""
-    return {"slot_no": slot_no, "present": present, "label": f"A{slot_no}", **said}
+    return {"slot_no": slot_no, "present": present, "label": f"A{slot_no}", **fields}
 
 
-def unit_state(number: int = 1, **said: Any) -> dict[str, Any]:
+def unit_state(number: int = 1, **fields: Any) -> dict[str, Any]:
     """Return a unit of an `ams_state`: four slots, a red tagged PLA in the first."""
     return {
         "ams_unit_no": number,
@@ -143,7 +143,7 @@ def unit_state(number: int = 1, **said: Any) -> dict[str, Any]:
             slot_state(3),
             slot_state(4),
         ],
-        **said,
+        **fields,
     }
 
 
@@ -163,9 +163,9 @@ EXTERNAL = {"slot_no": 1, "present": None, "label": "Ext", "active": False}
 
 
 def spool_event(
-    event_type: str, slot_no: int, unit_no: int | None = 1, **said: Any
+    event_type: str, slot_no: int, unit_no: int | None = 1, **fields: Any
 ) -> dict[str, Any]:
-    """Return an insert, a remove or an *unknown*."""
+    """Return a spool event of any type."""
     return {
         "event_type": event_type,
         "event_at": AT,
@@ -177,7 +177,7 @@ def spool_event(
         },
         "identifiers": NO_TAG,
         "meta": {"source": "live", "detected_late": False},
-        **said,
+        **fields,
     }
 
 

@@ -1,4 +1,4 @@
-"""Fixtures for all tests; those for Home Assistant only act where it is used."""
+"""Fixtures for all tests; those for Home Assistant apply only where it is used."""
 
 from collections.abc import Iterator
 import os
@@ -16,7 +16,7 @@ from custom_components.filament_slots import drivers
 
 @pytest.fixture(autouse=True)
 def our_integration(request: pytest.FixtureRequest) -> None:
-    """Let Home Assistant find custom integrations, where there is one at all."""
+    """Let Home Assistant find custom integrations, if the test uses it."""
     if "hass" in request.fixturenames:
         request.getfixturevalue("enable_custom_integrations")
 
@@ -72,7 +72,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def scripted_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drop the scripted driver in, as a user would drop in a folder."""
+    """Install the scripted driver, as a user would add a folder."""
     folder = Path(__file__).parent / "scripted_drivers"
     monkeypatch.setattr(drivers, "__path__", [*drivers.__path__, str(folder)])
 

@@ -1,4 +1,4 @@
-"""A virtual printer and the entry for it, in a real Home Assistant, over real TLS."""
+"""A virtual printer and its entry in a real Home Assistant, connected over TLS."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from .printers.bambu import BambuPrinter
 
 
 def entry_of(printer: BambuPrinter, **changes: Any) -> MockConfigEntry:
-    """Return an entry as the config flow makes it, with some of its data changed."""
+    """Return an entry as the config flow creates it, with some of its data changed."""
     return MockConfigEntry(
         domain=DOMAIN,
         title="X1C",
@@ -35,14 +35,14 @@ async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> None:
 
 
 async def until(condition: Callable[[], object], seconds: float = 20) -> None:
-    """Wait until it has come to this."""
+    """Wait until the condition is met."""
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)
 
 
 def status_of(entry: MockConfigEntry) -> str:
-    """Return how the driver stands."""
+    """Return the status of the driver."""
     return str(entry.runtime_data.health["status"])
 
 
@@ -52,7 +52,7 @@ async def running(entry: MockConfigEntry) -> None:
 
 
 def issues(hass: HomeAssistant) -> list[str]:
-    """Return the kinds of the issues there are."""
+    """Return the translation keys of the active issues."""
     return [
         str(issue.translation_key)
         for (domain, _), issue in ir.async_get(hass).issues.items()

@@ -1,4 +1,4 @@
-"""A backup takes the store along, and never fails because of it."""
+"""Backup: it contains the whole store, and never fails because of it."""
 
 import asyncio
 from itertools import count
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
 
-async def test_a_backup_holds_everything_and_events_go_on_after_it(
+async def test_a_backup_contains_everything_and_events_continue_after_it(
     hass: HomeAssistant,
 ) -> None:
-    """What happens during the backup is told after it."""
+    """An event during the backup is published after it."""
     entry = make_entry()
     await async_set_up(hass, entry)
     await async_deliver(hass, entry, spool_event("spool_inserted", 1))
@@ -65,7 +65,7 @@ async def test_a_backup_holds_everything_and_events_go_on_after_it(
 async def test_a_backup_made_while_events_flow_can_be_restored(
     hass: HomeAssistant,
 ) -> None:
-    """It holds the events up to one moment: all that were told before it, none twice."""
+    """It contains all events published before one moment, each once."""
     entry = make_entry()
     await async_set_up(hass, entry)
     core = async_shared_core(hass)
@@ -107,7 +107,7 @@ async def test_a_backup_made_while_events_flow_can_be_restored(
 
 
 async def _flow(driver: ScriptedDriver) -> None:
-    """Let a spool go in and out, without an end."""
+    """Insert and remove a spool until cancelled."""
     for number in count():
         kind = "spool_removed" if number % 2 else "spool_inserted"
         driver.emit(spool_event(kind, 1, meta={"correlation_id": str(number)}))
@@ -117,16 +117,16 @@ async def _flow(driver: ScriptedDriver) -> None:
 async def test_without_a_printer_there_is_nothing_to_do(
     hass: HomeAssistant, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The platform is loaded all the same, and has nothing to complain of."""
+    """Home Assistant loads the platform without any entry; nothing is logged."""
     await backup.async_pre_backup(hass)
     await backup.async_post_backup(hass)
     assert "The store could not be" not in caplog.text
 
 
-async def test_a_store_in_trouble_never_costs_the_backup(
+async def test_a_failing_store_never_fails_the_backup(
     hass: HomeAssistant, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged, and the backup goes on."""
+    """The failure is logged, and the backup continues."""
     await async_set_up(hass, make_entry())
     with (
         patch.object(Store, "hold", side_effect=RuntimeError),

@@ -66,7 +66,7 @@ async def test_binary_sensors(
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
-async def test_spools_and_the_connection_are_enabled_at_first(
+async def test_only_spool_presence_and_connection_are_enabled_by_default(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     assert set(hass.states.async_entity_ids("binary_sensor")) == {
@@ -75,7 +75,7 @@ async def test_spools_and_the_connection_are_enabled_at_first(
     }
 
 
-async def test_a_spool_is_there_or_not(
+async def test_spool_presence_stays_known_while_the_printer_is_off(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     assert _state(hass, SPOOL_3) == STATE_OFF
@@ -87,7 +87,7 @@ async def test_a_spool_is_there_or_not(
     assert _state(hass, SPOOL_3) == STATE_ON
 
 
-async def test_the_connection_is_an_entity_of_its_own(
+async def test_the_connection_follows_the_driver(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     assert _state(hass, PRINTER) == STATE_ON
@@ -97,7 +97,7 @@ async def test_the_connection_is_an_entity_of_its_own(
 
 
 @pytest.mark.usefixtures("all_entities_enabled")
-async def test_the_printer_alone_knows_whether_a_unit_is_connected(
+async def test_the_connection_of_a_unit_is_unavailable_without_the_printer(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     assert _state(hass, UNIT) == STATE_ON
@@ -110,7 +110,7 @@ async def test_the_printer_alone_knows_whether_a_unit_is_connected(
 
 
 @pytest.mark.usefixtures("all_entities_enabled")
-async def test_the_active_slot_is_told_of_holders_without_a_sensor_too(
+async def test_a_holder_without_a_sensor_has_the_active_sensor_only(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     await async_deliver(hass, entry, state(direct=[{**EXTERNAL, "active": True}]))

@@ -1,4 +1,4 @@
-"""The button that asks the printer for everything again."""
+"""The button that requests a full report."""
 
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("scripted_driver")
 REFRESH = "button.x1c_refresh"
 
 
-async def test_pressing_it_asks_the_printer(hass: HomeAssistant) -> None:
+async def test_pressing_it_requests_a_report(hass: HomeAssistant) -> None:
     entry = make_entry()
     await async_set_up(hass, entry)
     await async_show(hass, entry, DriverStatus.RUNNING)
@@ -26,7 +26,7 @@ async def test_pressing_it_asks_the_printer(hass: HomeAssistant) -> None:
     assert driver_of(entry).synced == 1
 
 
-async def test_there_is_nothing_to_press_while_nobody_is_there(
+async def test_it_is_unavailable_while_the_printer_is_not_connected(
     hass: HomeAssistant,
 ) -> None:
     entry = make_entry()
@@ -41,7 +41,7 @@ async def test_there_is_nothing_to_press_while_nobody_is_there(
     assert found.state != STATE_UNAVAILABLE
 
 
-async def test_updating_any_entity_asks_the_printer_too(hass: HomeAssistant) -> None:
+async def test_updating_an_entity_requests_a_report_too(hass: HomeAssistant) -> None:
     await async_setup_component(hass, "homeassistant", {})
     entry = make_entry()
     await async_set_up(hass, entry)

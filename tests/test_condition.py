@@ -1,4 +1,4 @@
-"""Conditions: what they say of the slots that were picked."""
+"""Conditions: when they are true of the selected slots."""
 
 import json
 from pathlib import Path
@@ -42,13 +42,13 @@ from .common import (
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
 FOLDER = Path(condition.__file__).parent
-# A tagged PLA, a PETG nobody knows, an empty slot, and two nothing is known of: the
-# external holder, though the printer has a material for it, and a slot of the unit.
-KNOWN, NAMELESS, EMPTY, SILENT = (
+# A tagged PLA, an unidentified PETG, an empty slot, and two whose presence is unknown: a
+# slot of the unit, and the external holder, for which the printer has a material set.
+KNOWN, UNIDENTIFIED, EMPTY, UNKNOWN = (
     f"sensor.x1c_ams_a_slot_a{n}_filament" for n in range(1, 5)
 )
 HOLDER = "sensor.x1c_slot_ext_filament"
-PICTURE = state(
+STATE = state(
     unit_state(slots=[*unit_state()["slots"][:3], slot_state(4, None)]),
     direct=[{**EXTERNAL, "filament": {"material": "PLA"}}],
 )
@@ -63,7 +63,7 @@ async def entry(hass: HomeAssistant) -> MockConfigEntry:
     """A printer with a unit and an external holder."""
     entry = make_entry()
     await async_set_up(hass, entry)
-    await async_deliver(hass, entry, PICTURE)
+    await async_deliver(hass, entry, STATE)
     return entry
 
 
@@ -73,12 +73,12 @@ async def _condition(
     target: dict[str, Any] | None = None,
     **options: Any,
 ) -> ConditionChecker:
-    kind, said = (what, {}) if isinstance(what, str) else what
+    kind, given = (what, {}) if isinstance(what, str) else what
     config: dict[str, Any] = {"condition": f"{DOMAIN}.{kind}"}
     if target is not None:
         config["target"] = target
-    if said or options:
-        config["options"] = said | options
+    if given or options:
+        config["options"] = given | options
     return await async_from_config(
         hass, await async_validate_condition_config(hass, config)
     )
@@ -94,23 +94,23 @@ async def _holds(hass: HomeAssistant, *args: Any, **options: Any) -> bool | None
     [
         (LOADED, [KNOWN], True, True),
         (LOADED, [EMPTY], False, False),
-        (LOADED, [KNOWN, NAMELESS], True, True),
+        (LOADED, [KNOWN, UNIDENTIFIED], True, True),
         (LOADED, [KNOWN, EMPTY], True, False),
-        (LOADED, [SILENT], False, False),
-        (LOADED, [KNOWN, SILENT, HOLDER], True, True),
+        (LOADED, [UNKNOWN], False, False),
+        (LOADED, [KNOWN, UNKNOWN, HOLDER], True, True),
         (HOLDS_PLA, [KNOWN], True, True),
-        (HOLDS_PLA, [NAMELESS], False, False),
+        (HOLDS_PLA, [UNIDENTIFIED], False, False),
         (HOLDS_PLA, [EMPTY], False, False),
         (HOLDS_PLA, [HOLDER], False, False),
-        (HOLDS_PLA, [KNOWN, NAMELESS], True, False),
+        (HOLDS_PLA, [KNOWN, UNIDENTIFIED], True, False),
         (IS_KNOWN, [KNOWN], True, True),
-        (IS_KNOWN, [NAMELESS], False, False),
+        (IS_KNOWN, [UNIDENTIFIED], False, False),
         (IS_KNOWN, [EMPTY], False, False),
-        (IS_KNOWN, [KNOWN, NAMELESS], True, False),
+        (IS_KNOWN, [KNOWN, UNIDENTIFIED], True, False),
         (IS_KNOWN, ["sensor.kitchen"], False, False),
     ],
 )
-async def test_a_condition_holds_of_one_or_of_all_of_the_slots(
+async def test_a_condition_holds_for_any_or_for_all_slots(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     what: str | tuple[str, dict[str, Any]],
@@ -137,7 +137,7 @@ async def test_one_of_several_materials_is_enough(
     assert await _holds(hass, what, {"entity_id": KNOWN}) is expected
 
 
-async def test_a_slot_whose_material_is_not_known_holds_none(
+async def test_a_slot_of_unknown_material_matches_no_material(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     await async_deliver(hass, entry, spool_event("spool_inserted", 3))
@@ -146,7 +146,7 @@ async def test_a_slot_whose_material_is_not_known_holds_none(
     assert await _holds(hass, HOLDS_PLA, {"entity_id": EMPTY}) is False
 
 
-async def test_it_follows_what_happens(
+async def test_it_follows_the_state_of_the_slot(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     loaded = await _condition(hass, LOADED, {"entity_id": EMPTY})
@@ -167,7 +167,7 @@ async def test_without_a_target_every_slot_of_every_printer_counts(
     assert await _holds(hass, LOADED, behavior="all") is False
 
 
-async def test_a_printer_and_its_area_stand_for_their_slots(
+async def test_a_printer_or_an_area_selects_its_slots(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     area = ar.async_get(hass).async_create("Workshop").id
@@ -184,7 +184,7 @@ async def test_a_printer_and_its_area_stand_for_their_slots(
     assert await _holds(hass, LOADED, {"area_id": area}) is True
 
 
-async def test_it_works_with_every_entity_disabled(
+async def test_it_works_with_all_entities_disabled(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     registry = er.async_get(hass)
@@ -195,10 +195,10 @@ async def test_it_works_with_every_entity_disabled(
     await hass.config_entries.async_reload(entry.entry_id)
 
     assert await _holds(hass, IS_KNOWN, {"entity_id": KNOWN}) is True
-    assert await _holds(hass, IS_KNOWN, {"entity_id": NAMELESS}) is False
+    assert await _holds(hass, IS_KNOWN, {"entity_id": UNIDENTIFIED}) is False
 
 
-async def test_it_may_be_there_before_the_printer_and_outlives_it(
+async def test_it_works_before_the_printer_exists_and_after_it_is_removed(
     hass: HomeAssistant,
 ) -> None:
     loaded = await _condition(hass, LOADED)
@@ -206,7 +206,7 @@ async def test_it_may_be_there_before_the_printer_and_outlives_it(
     entry = make_entry()
 
     await async_set_up(hass, entry)
-    await async_deliver(hass, entry, PICTURE)
+    await async_deliver(hass, entry, STATE)
     assert loaded.async_check() is True
 
     await hass.config_entries.async_unload(entry.entry_id)
@@ -235,7 +235,7 @@ async def test_the_slots_of_a_removed_unit_do_not_count(
         (LOADED, {"material": "PLA"}),
     ],
 )
-async def test_options_that_make_no_sense_are_refused(
+async def test_invalid_options_are_refused(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     what: str | tuple[str, dict[str, Any]],
@@ -244,7 +244,7 @@ async def test_options_that_make_no_sense_are_refused(
         await _condition(hass, what)
 
 
-async def test_the_editor_offers_what_the_conditions_take(
+async def test_the_editor_offers_the_options_of_the_conditions(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     await condition_helper.async_validate_condition_config(
@@ -270,10 +270,10 @@ def test_everything_the_editor_offers_has_a_text_and_an_icon(language: str) -> N
     icons = json.loads((FOLDER / "icons.json").read_text())
     offered = yaml.safe_load((FOLDER / "conditions.yaml").read_text())
 
-    conditions = {name: said for name, said in offered.items() if name[0] != "."}
+    conditions = {name: offer for name, offer in offered.items() if name[0] != "."}
     assert set(conditions) == set(texts["conditions"]) == set(icons["conditions"])
-    for name, said in conditions.items():
+    for name, offer in conditions.items():
         text = texts["conditions"][name]
         assert text["name"]
         assert text["description"]
-        assert set(said["fields"]) == set(text["fields"])
+        assert set(offer["fields"]) == set(text["fields"])

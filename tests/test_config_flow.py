@@ -1,4 +1,4 @@
-"""Adding a printer, and changing how it is reached."""
+"""Config flow: adding a printer, changing its connection settings, options."""
 
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -52,7 +52,7 @@ def _fields(result: ConfigFlowResult) -> Mapping[Any, Any]:
 
 @pytest.fixture(autouse=True)
 def set_up_entry() -> Any:
-    """Make entries without setting them up."""
+    """Create entries without setting them up."""
     with patch(
         "custom_components.filament_slots.async_setup_entry", return_value=True
     ) as mock:
@@ -61,7 +61,7 @@ def set_up_entry() -> Any:
 
 @pytest.fixture
 def probe(monkeypatch: pytest.MonkeyPatch) -> AsyncMock:
-    """Decide what a look at the printer comes to."""
+    """Set the result of the probe."""
     mock = AsyncMock(
         return_value=ProbeResult(
             identity=SERIAL,
@@ -83,7 +83,7 @@ def _loads_with(probe: AsyncMock) -> Any:
 
 
 async def _start(hass: HomeAssistant, driver: str = "scripted") -> ConfigFlowResult:
-    """Go as far as the form of a driver."""
+    """Start a flow and open the form of a driver."""
     result = await hass.config_entries.flow.async_init(
         DOMAIN, context={"source": SOURCE_USER}
     )
@@ -104,7 +104,7 @@ async def _submit(
     return result
 
 
-async def test_a_printer_is_added_with_the_certificate_that_was_seen(
+async def test_a_printer_is_added_with_the_certificate_of_the_probe(
     hass: HomeAssistant,
 ) -> None:
     result = await _start(hass)
@@ -125,7 +125,7 @@ async def test_a_printer_is_added_with_the_certificate_that_was_seen(
     }
 
 
-async def test_the_form_asks_for_what_only_a_person_can_know(
+async def test_the_form_asks_only_for_what_the_probe_cannot_find(
     hass: HomeAssistant,
 ) -> None:
     result = await _start(hass)
@@ -143,7 +143,7 @@ async def test_the_form_asks_for_what_only_a_person_can_know(
     )
 
 
-async def test_a_single_driver_needs_no_picking(hass: HomeAssistant) -> None:
+async def test_a_single_driver_is_chosen_automatically(hass: HomeAssistant) -> None:
     with patch(f"{FLOW}.available_drivers", return_value=("scripted",)):
         result = await hass.config_entries.flow.async_init(
             DOMAIN, context={"source": SOURCE_USER}
@@ -168,7 +168,7 @@ async def test_the_flow_recovers_from_every_error(
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_a_fault_of_a_driver_is_an_unknown_error_and_logged(
+async def test_an_exception_of_a_driver_is_an_unknown_error_and_logged(
     hass: HomeAssistant, probe: AsyncMock, caplog: pytest.LogCaptureFixture
 ) -> None:
     result = await _start(hass)
@@ -181,7 +181,7 @@ async def test_a_fault_of_a_driver_is_an_unknown_error_and_logged(
     assert str(INPUT["access_code"]) not in caplog.text
 
 
-async def test_a_value_the_driver_refuses_is_marked_at_its_field(
+async def test_an_invalid_value_is_reported_at_its_field(
     hass: HomeAssistant, probe: AsyncMock
 ) -> None:
     result = await _start(hass)
@@ -225,7 +225,7 @@ async def test_a_broken_driver_ends_the_flow_with_the_reason(
     assert result["reason"] == "driver_broken"
 
 
-async def test_reauthentication_asks_for_the_code_and_for_nothing_else(
+async def test_reauthentication_asks_for_the_code_only(
     hass: HomeAssistant, probe: AsyncMock
 ) -> None:
     entry = make_entry()
@@ -245,7 +245,7 @@ async def test_reauthentication_asks_for_the_code_and_for_nothing_else(
     assert entry.data == make_entry().data | {"access_code": "87654321"}
 
 
-async def test_a_new_code_goes_to_the_known_certificate_only(
+async def test_a_new_code_is_sent_only_to_the_known_certificate(
     hass: HomeAssistant, probe: AsyncMock
 ) -> None:
     entry = make_entry()
@@ -283,7 +283,7 @@ async def test_reconfiguring_changes_the_address_and_keeps_the_rest(
 
 
 @pytest.mark.parametrize("left_empty", [{}, {"access_code": ""}])
-async def test_a_code_left_empty_is_kept(
+async def test_an_empty_code_keeps_the_present_one(
     hass: HomeAssistant, probe: AsyncMock, left_empty: dict[str, str]
 ) -> None:
     entry = make_entry()
@@ -296,7 +296,7 @@ async def test_a_code_left_empty_is_kept(
     assert entry.data == make_entry(host="192.0.2.7").data
 
 
-async def test_a_driver_may_ask_for_a_switch_and_for_a_secret_that_may_be_missing(
+async def test_a_driver_may_have_a_switch_and_an_optional_secret(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, probe: AsyncMock
 ) -> None:
     driver = await registry.load_driver("scripted")
@@ -316,7 +316,7 @@ async def test_a_driver_may_ask_for_a_switch_and_for_a_secret_that_may_be_missin
 
 
 @pytest.mark.parametrize("step", ["reauth", "reconfigure"])
-async def test_an_entry_never_becomes_another_printer(
+async def test_an_entry_is_never_changed_to_another_printer(
     hass: HomeAssistant, probe: AsyncMock, step: str
 ) -> None:
     entry = make_entry()
@@ -336,7 +336,7 @@ async def test_an_entry_never_becomes_another_printer(
     assert entry.data == make_entry().data
 
 
-async def test_no_form_ever_holds_a_secret(hass: HomeAssistant) -> None:
+async def test_no_form_contains_a_secret(hass: HomeAssistant) -> None:
     entry = make_entry()
     entry.add_to_hass(hass)
 
@@ -348,7 +348,7 @@ async def test_no_form_ever_holds_a_secret(hass: HomeAssistant) -> None:
             assert "12345678" not in str(key.description)
 
 
-# Another certificate of the same printer.
+# A new certificate of the same printer.
 
 
 @pytest.mark.parametrize("step", ["reauth", "reconfigure"])
@@ -429,7 +429,7 @@ def _suggested(result: ConfigFlowResult) -> dict[str, Any]:
     }
 
 
-async def test_an_announced_printer_needs_only_its_code(hass: HomeAssistant) -> None:
+async def test_a_discovered_printer_needs_only_its_code(hass: HomeAssistant) -> None:
     result = await _discover(hass)
     assert result["step_id"] == "scripted"
     assert _suggested(result) == {"host": "192.0.2.1", "serial": SERIAL}
@@ -464,7 +464,7 @@ async def test_a_printer_that_is_known_or_ignored_is_not_offered(
     assert result["reason"] == "already_configured"
 
 
-async def test_who_fills_in_the_form_by_hand_is_not_kept_by_an_offer(
+async def test_a_printer_can_be_added_by_hand_while_it_is_offered(
     hass: HomeAssistant,
 ) -> None:
     await _discover(hass)
@@ -476,7 +476,7 @@ async def test_who_fills_in_the_form_by_hand_is_not_kept_by_an_offer(
     assert not hass.config_entries.flow.async_progress()
 
 
-async def test_an_announced_printer_without_its_driver_is_not_offered(
+async def test_a_discovered_printer_without_its_driver_is_not_offered(
     hass: HomeAssistant,
 ) -> None:
     result = await _discover(hass, driver_key="no_such_driver")
@@ -512,7 +512,7 @@ def _moonraker(host: str, unique_id: str = UUID) -> Any:
     return entry
 
 
-async def test_a_moonraker_that_announces_itself_is_offered(
+async def test_a_discovered_moonraker_is_offered(
     hass: HomeAssistant, probe: AsyncMock
 ) -> None:
     result = await _zeroconf(hass)
@@ -530,7 +530,7 @@ async def test_a_moonraker_that_announces_itself_is_offered(
     assert result["result"].unique_id == UUID
 
 
-async def test_a_moonraker_that_does_not_say_which_it_is_is_not_offered(
+async def test_a_moonraker_without_an_instance_id_is_not_offered(
     hass: HomeAssistant,
 ) -> None:
     assert (await _zeroconf(hass, uuid=None))["reason"] == "no_identity"
@@ -548,7 +548,7 @@ async def test_a_moonraker_that_is_known_is_not_offered(
 # Options.
 
 
-async def test_settle_times_are_kept_only_where_they_are_not_the_drivers(
+async def test_only_confirmation_times_other_than_the_drivers_are_stored(
     hass: HomeAssistant,
 ) -> None:
     entry = make_entry()
@@ -579,7 +579,7 @@ async def test_settle_times_are_kept_only_where_they_are_not_the_drivers(
 @pytest.mark.parametrize(
     ("name", "seconds"), [("insert_settle", 0), ("removal_confirm", 3600)]
 )
-async def test_no_time_can_be_set_that_breaks_the_tracker(
+async def test_confirmation_times_out_of_bounds_are_refused(
     hass: HomeAssistant, name: str, seconds: float
 ) -> None:
     entry = make_entry()
@@ -592,7 +592,7 @@ async def test_no_time_can_be_set_that_breaks_the_tracker(
         )
 
 
-async def test_what_is_kept_of_history_is_kept_only_where_it_is_not_the_usual(
+async def test_only_history_options_other_than_the_defaults_are_stored(
     hass: HomeAssistant,
 ) -> None:
     entry = make_entry()
@@ -634,7 +634,7 @@ async def test_what_is_kept_of_history_is_kept_only_where_it_is_not_the_usual(
         ("max_megabytes", 1025),
     ],
 )
-async def test_history_can_be_neither_switched_off_nor_grow_without_end(
+async def test_history_options_out_of_bounds_are_refused(
     hass: HomeAssistant, name: str, value: int
 ) -> None:
     entry = make_entry()

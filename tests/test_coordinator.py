@@ -1,4 +1,4 @@
-"""The coordinator: events on the bus, in order, and what is made of health."""
+"""Coordinator: events on the bus, in order, and the driver's health."""
 
 from concurrent.futures import ThreadPoolExecutor
 import ssl
@@ -44,7 +44,7 @@ def on_the_bus(hass: HomeAssistant) -> list[Event[Any]]:
     return async_capture_spool_events(hass)
 
 
-async def test_the_bus_gets_the_whole_event_and_whose_it_is(
+async def test_the_bus_event_is_the_whole_event_with_the_ids_of_entry_and_device(
     hass: HomeAssistant, on_the_bus: list[Event[Any]]
 ) -> None:
     entry = make_entry()
@@ -93,7 +93,7 @@ async def test_an_event_of_a_direct_slot_names_its_device(
     assert [event.data["device_id"] for event in on_the_bus] == [device.id]
 
 
-async def test_an_event_names_the_unit_that_sat_there_when_it_happened(
+async def test_an_event_names_the_unit_that_was_connected_at_that_time(
     hass: HomeAssistant, on_the_bus: list[Event[Any]]
 ) -> None:
     hass.set_state(CoreState.starting)
@@ -119,7 +119,7 @@ async def test_an_event_names_the_unit_that_sat_there_when_it_happened(
     assert [event.data["device_id"] for event in on_the_bus] == [device.id]
 
 
-async def test_an_automation_on_the_bus_sees_the_new_state(
+async def test_entities_show_the_new_state_when_the_bus_event_fires(
     hass: HomeAssistant,
 ) -> None:
     entry = make_entry()
@@ -143,7 +143,7 @@ async def test_an_automation_on_the_bus_sees_the_new_state(
     assert seen == [("unidentified", "spool_inserted")]
 
 
-async def test_ams_state_is_no_news(
+async def test_ams_state_is_not_fired_on_the_bus(
     hass: HomeAssistant, on_the_bus: list[Event[Any]]
 ) -> None:
     entry = make_entry()
@@ -191,7 +191,7 @@ async def test_events_wait_in_order_until_home_assistant_has_started(
     assert on_the_bus[-1].data["event_type"] == "spool_removed"
 
 
-async def test_an_entry_unloaded_before_the_start_is_silent_after_it(
+async def test_an_entry_unloaded_before_the_start_fires_nothing_after_it(
     hass: HomeAssistant, on_the_bus: list[Event[Any]]
 ) -> None:
     hass.set_state(CoreState.starting)
@@ -207,7 +207,7 @@ async def test_an_entry_unloaded_before_the_start_is_silent_after_it(
     assert on_the_bus == []
 
 
-async def test_an_event_is_told_once_however_often_it_is_sent(
+async def test_an_event_that_is_sent_twice_is_published_once(
     hass: HomeAssistant, on_the_bus: list[Event[Any]]
 ) -> None:
     entry = make_entry()
@@ -235,7 +235,7 @@ async def test_events_and_health_may_come_from_any_thread(
     assert entity_state(hass, "binary_sensor.x1c_connected").state == "on"
 
 
-async def test_two_printers_do_not_hear_of_each_other(
+async def test_an_event_does_not_change_another_printer(
     hass: HomeAssistant, on_the_bus: list[Event[Any]]
 ) -> None:
     first, second = make_entry(), make_entry("00M09A000000002")
@@ -250,7 +250,9 @@ async def test_two_printers_do_not_hear_of_each_other(
     assert entity_state(hass, STATUS_3).state == "empty"
 
 
-async def test_a_refused_code_asks_for_a_new_one_once(hass: HomeAssistant) -> None:
+async def test_refused_credentials_start_one_reauthentication(
+    hass: HomeAssistant,
+) -> None:
     entry = make_entry()
     await async_set_up(hass, entry)
 
@@ -264,7 +266,7 @@ async def test_a_refused_code_asks_for_a_new_one_once(hass: HomeAssistant) -> No
     assert flow["context"]["entry_id"] == entry.entry_id
 
 
-async def test_what_a_driver_logs_names_its_printer(
+async def test_log_messages_of_a_driver_name_its_printer(
     hass: HomeAssistant, caplog: pytest.LogCaptureFixture
 ) -> None:
     driver = await async_set_up(hass, make_entry())
@@ -274,7 +276,7 @@ async def test_what_a_driver_logs_names_its_printer(
     assert "X1C: Printer is unavailable: timeout" in caplog.text
 
 
-async def test_a_driver_gets_certificates_loaded_off_the_event_loop(
+async def test_certificates_are_loaded_outside_the_event_loop(
     hass: HomeAssistant,
 ) -> None:
     driver = await async_set_up(hass, make_entry())

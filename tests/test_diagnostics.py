@@ -1,4 +1,4 @@
-"""Diagnostics: a fault can be found with them, and nobody can be found by them."""
+"""Diagnostics: they contain what a bug report needs, and no personal data."""
 
 from collections.abc import AsyncIterator
 import json
@@ -75,7 +75,7 @@ def _device(hass: HomeAssistant, entry: MockConfigEntry, *parts: str) -> Any:
 
 @pytest.fixture
 async def entry(hass: HomeAssistant, scripted_driver: None) -> MockConfigEntry:
-    """A printer with two units and an external spool, which has talked in the log."""
+    """A printer with two units, an external spool and log messages."""
     entry = make_entry()
     driver = await async_set_up(hass, entry)
     units = [unit_state(), unit_state(2, serial="00600A000000002", label="B")]
@@ -84,15 +84,15 @@ async def entry(hass: HomeAssistant, scripted_driver: None) -> MockConfigEntry:
     return entry
 
 
-async def test_a_download_holds_everything_and_no_secret(
+async def test_a_download_contains_everything_but_secrets(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, entry: MockConfigEntry
 ) -> None:
-    told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    report: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
-    text = json.dumps(told)
+    text = json.dumps(report)
     assert not {secret for secret in ABSENT if secret in text}
-    assert told["schema_version"] == 1
-    assert told["entry"] == {
+    assert report["schema_version"] == 1
+    assert report["entry"] == {
         "version": 1,
         "data": {
             "driver_key": "scripted",
@@ -106,9 +106,9 @@ async def test_a_download_holds_everything_and_no_secret(
         "options": {},
         "state": "loaded",
     }
-    assert told["health"]["status"] == "stopped"
-    assert told["capture"] is None
-    printer = told["printer"]
+    assert report["health"]["status"] == "stopped"
+    assert report["capture"] is None
+    printer = report["printer"]
     assert [unit["serial"] for unit in printer["units"]] == [
         "006000000000002",
         "006000000000003",
@@ -124,12 +124,12 @@ async def test_a_download_holds_everything_and_no_secret(
     assert first["vendor_tag"] == "GFA00"
 
 
-async def test_it_tells_how_events_fare(
+async def test_a_download_contains_the_figures_of_the_event_pipeline(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, entry: MockConfigEntry
 ) -> None:
-    told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    report: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
-    pipeline = told["pipeline"]
+    pipeline = report["pipeline"]
     assert (pipeline["stored"], pipeline["failed"], pipeline["queue_depth"]) == (
         1,
         0,
@@ -139,13 +139,13 @@ async def test_it_tells_how_events_fare(
     assert pipeline["problem"] is None
 
 
-async def test_it_tells_who_changed_what_and_nothing_of_other_printers(
+async def test_a_download_contains_the_audit_without_ids_of_other_printers(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
     hass_admin_user: MockUser,
     entry: MockConfigEntry,
 ) -> None:
-    """The audit is the house's, and another printer's ids have no stand-ins here."""
+    """All printers share the audit, but only this one's ids have pseudonyms."""
     other = make_entry("00M09A000000002", access_code="87654321")
     await async_set_up(hass, other)
     serial = "00600A000000009"
@@ -171,12 +171,12 @@ async def test_it_tells_who_changed_what_and_nothing_of_other_printers(
             context=context,
         )
 
-    told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    report: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
-    text = json.dumps(told)
+    text = json.dumps(report)
     secrets = {*ABSENT, "87654321", serial, spool[9:], "Agatha", "/secret"}
     assert not {secret for secret in secrets if secret in text}
-    exported, purged, assigned = told["audit"]
+    exported, purged, assigned = report["audit"]
     assert exported["result"] == {"error": "path_not_allowed"}
     assert exported["details"]["path"] == "**REDACTED**"
     assert purged["user_id"] == hass_admin_user.id
@@ -187,17 +187,17 @@ async def test_it_tells_who_changed_what_and_nothing_of_other_printers(
     assert assigned["result"] == {}
 
 
-async def test_an_audit_that_cannot_be_read_costs_nothing_else(
+async def test_an_unreadable_audit_leaves_the_rest_of_the_download(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, entry: MockConfigEntry
 ) -> None:
     with patch.object(Store, "read", side_effect=StoreError(Problem.IO_ERROR)):
-        told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+        report: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
-    assert told["audit"] is None
-    assert told["pipeline"]["stored"] == 1
+    assert report["audit"] is None
+    assert report["pipeline"]["stored"] == 1
 
 
-async def test_the_log_is_kept_at_every_level_and_masked(
+async def test_the_log_contains_all_levels_and_is_redacted(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
     entry: MockConfigEntry,
@@ -208,9 +208,9 @@ async def test_the_log_is_kept_at_every_level_and_masked(
     log.debug("Line %d", 1)
     log.warning("Line 2 of 100%")
 
-    told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    report: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
-    lines = [line.split(" ", 1)[1] for line in told["log"]]
+    lines = [line.split(" ", 1)[1] for line in report["log"]]
     assert lines == [
         "DEBUG 00M000000000001 at **REDACTED** takes **REDACTED**",
         "DEBUG Line 1",
@@ -218,7 +218,7 @@ async def test_the_log_is_kept_at_every_level_and_masked(
     ]
 
 
-async def test_of_the_log_only_the_last_lines_are_kept(
+async def test_the_log_contains_only_the_last_lines(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     for number in range(300):
@@ -229,14 +229,14 @@ async def test_of_the_log_only_the_last_lines_are_kept(
     assert lines[0].endswith("Line 100")
 
 
-async def test_a_unit_and_a_slot_are_told_of_alone(
+async def test_the_download_of_a_unit_or_a_slot_contains_no_other(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, entry: MockConfigEntry
 ) -> None:
     async def places(*parts: str) -> tuple[list[int], list[tuple[int | None, int]]]:
         device = _device(hass, entry, *parts)
-        told: Any = await get_diagnostics_for_device(hass, hass_client, entry, device)
-        assert told["health"]["status"] == "stopped"
-        printer = told["printer"]
+        report: Any = await get_diagnostics_for_device(hass, hass_client, entry, device)
+        assert report["health"]["status"] == "stopped"
+        printer = report["printer"]
         return (
             [unit["ams_unit_no"] for unit in printer["units"]],
             [(slot["ams_unit_no"], slot["slot_no"]) for slot in printer["slots"]],
@@ -249,30 +249,30 @@ async def test_a_unit_and_a_slot_are_told_of_alone(
 
 
 @pytest.mark.usefixtures("scripted_driver")
-async def test_an_entry_that_cannot_work_says_why(
+async def test_the_download_of_a_failed_entry_contains_the_reason(
     hass: HomeAssistant, hass_client: ClientSessionGenerator
 ) -> None:
     entry = make_entry(port=70000)
     entry.add_to_hass(hass)
     assert not await hass.config_entries.async_setup(entry.entry_id)
 
-    told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    report: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
-    assert told["health"]["status"] == "config_error"
-    assert told["health"]["last_error"]["code"] == "invalid_config"
-    assert "port" in told["health"]["last_error"]["message"]
-    assert told["entry"]["state"] == "setup_error"
-    assert (told["pipeline"], told["audit"]) == (None, None)
-    text = json.dumps(told)
+    assert report["health"]["status"] == "config_error"
+    assert report["health"]["last_error"]["code"] == "invalid_config"
+    assert "port" in report["health"]["last_error"]["message"]
+    assert report["entry"]["state"] == "setup_error"
+    assert (report["pipeline"], report["audit"]) == (None, None)
+    text = json.dumps(report)
     assert not {secret for secret in ABSENT if secret in text}
 
 
-# The wire.
+# Captures.
 
 
 @pytest.fixture
 async def printer(hass: HomeAssistant, socket_enabled: None) -> AsyncIterator[Any]:
-    """A real printer, and its entry, running; insertions settle quickly."""
+    """A virtual printer, and its running entry; insertions are confirmed quickly."""
     async with BambuPrinter(x1c(), chatter=0.2) as printer:
         entry = entry_of(printer)
         object.__setattr__(entry, "options", {"insert_settle": 0.5})
@@ -282,7 +282,7 @@ async def printer(hass: HomeAssistant, socket_enabled: None) -> AsyncIterator[An
         await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_a_replay_of_the_capture_shows_the_events_that_were_seen(
+async def test_a_replay_of_the_capture_reproduces_the_events(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, printer: Any
 ) -> None:
     bambu, entry = printer
@@ -290,10 +290,10 @@ async def test_a_replay_of_the_capture_shows_the_events_that_were_seen(
     await bambu.play(bambu.hardware.insert(1, 3, WHITE), speed=20)
     await until(lambda: inserted)
 
-    told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    report: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
-    capture = told["capture"]
-    text = json.dumps(told)
+    capture = report["capture"]
+    text = json.dumps(report)
     for spool in (BLUE, RED, WHITE):
         assert str(spool.external_id).removeprefix("bambulab:") not in text
     assert bambu.hardware.serial not in text
@@ -308,7 +308,7 @@ async def test_a_replay_of_the_capture_shows_the_events_that_were_seen(
     assert event["slot"] == seen.data["slot"]
     slots = {
         (slot["ams_unit_no"], slot["slot_no"]): slot
-        for slot in told["printer"]["slots"]
+        for slot in report["printer"]["slots"]
     }
     assert (
         event["identifiers"] == slots[1, 3]["identifiers"] != seen.data["identifiers"]
@@ -319,20 +319,20 @@ async def test_a_replay_of_the_capture_shows_the_events_that_were_seen(
         assert row["identifiers"] == slot["identifiers"]
 
 
-async def test_health_tells_how_the_driver_came_to_stand_as_it_does(
+async def test_health_contains_the_past_statuses_of_the_driver(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, printer: Any
 ) -> None:
     _, entry = printer
 
-    told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    report: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
-    assert [change["status"] for change in told["health"]["transitions"]] == [
+    assert [change["status"] for change in report["health"]["transitions"]] == [
         "starting",
         "waiting",
         "running",
     ]
-    assert told["health"]["counters"]["messages"] > 0
-    assert told["health"]["versions"]["serial"].startswith("00M0000000")
+    assert report["health"]["counters"]["messages"] > 0
+    assert report["health"]["versions"]["serial"].startswith("00M0000000")
 
 
 async def test_a_klipper_printer_has_a_capture_too(
@@ -362,12 +362,12 @@ async def test_a_klipper_printer_has_a_capture_too(
             )
         )
 
-        told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+        report: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
         await hass.config_entries.async_unload(entry.entry_id)
 
-    assert "secret" not in json.dumps(told["capture"])
-    assert INSTANCE not in json.dumps(told)
-    again = replay(told["capture"])
+    assert "secret" not in json.dumps(report["capture"])
+    assert INSTANCE not in json.dumps(report)
+    again = replay(report["capture"])
     assert [
         event["event_type"]
         for event in again.events
@@ -376,7 +376,7 @@ async def test_a_klipper_printer_has_a_capture_too(
 
 
 @pytest.mark.parametrize("path", captures(), ids=lambda path: path.stem)
-def test_a_users_capture_shows_what_a_recorded_one_does(path: Path) -> None:
+def test_a_redacted_capture_reproduces_the_same_events(path: Path) -> None:
     capture = read_capture(path)
     driver = load_driver_now(capture["driver_key"])
     is_bambu = driver.driver_key == "bambulab_mqtt"
@@ -390,11 +390,11 @@ def test_a_users_capture_shows_what_a_recorded_one_does(path: Path) -> None:
 
     masked = StandIns(ids=[], secrets=[]).mask({**capture, "frames": frames})
 
-    recorded, told = replay(capture), replay(masked)
-    assert [_happened(event) for event in told.events] == [
+    recorded, redacted = replay(capture), replay(masked)
+    assert [_happened(event) for event in redacted.events] == [
         _happened(event) for event in recorded.events
     ]
-    assert [_shown(slot) for slot in told.slots] == [
+    assert [_shown(slot) for slot in redacted.slots] == [
         _shown(slot) for slot in recorded.slots
     ]
 

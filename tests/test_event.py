@@ -1,4 +1,4 @@
-"""Event entities: what happened to the spool of a slot."""
+"""Event entities: the spool events of a slot."""
 
 from collections.abc import Iterator
 from unittest.mock import patch
@@ -81,13 +81,13 @@ async def test_events(
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
-async def test_what_was_there_at_the_start_is_no_event(
+async def test_the_state_at_start_up_is_no_event(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     assert {found.state for found in hass.states.async_all("event")} == {STATE_UNKNOWN}
 
 
-async def test_a_slot_tells_of_its_own_events_only(
+async def test_a_slot_publishes_only_its_own_events(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     await async_deliver(hass, entry, INSERTED)
@@ -97,7 +97,7 @@ async def test_a_slot_tells_of_its_own_events_only(
     assert _state(hass, SLOT_4).state == STATE_UNKNOWN
 
 
-async def test_events_at_the_same_moment_are_all_told(
+async def test_simultaneous_events_are_all_published(
     hass: HomeAssistant, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
     changes = async_capture_events(hass, EVENT_STATE_CHANGED)
@@ -117,7 +117,7 @@ async def test_events_at_the_same_moment_are_all_told(
     ] == ["spool_inserted", "unknown_spool_detected", "spool_removed"]
 
 
-async def test_an_event_stays_while_the_printer_is_off(
+async def test_the_last_event_stays_while_the_printer_is_off(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     await async_deliver(hass, entry, INSERTED)

@@ -1,4 +1,4 @@
-"""How the cards come to the browser."""
+"""Frontend: how the cards are served to the browser."""
 
 import logging
 from pathlib import Path
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("scripted_driver")
 
 @pytest.fixture
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for what is built for the browser."""
+    """The folder of the build output."""
     folder = tmp_path / "frontend"
     folder.mkdir()
     monkeypatch.setattr(frontend, "FOLDER", folder)
@@ -27,7 +27,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def urls(hass: HomeAssistant) -> UrlManager:
-    """What every page loads, in a Home Assistant with a frontend."""
+    """The modules that every page loads, in a Home Assistant with a frontend."""
     hass.config.components.add("frontend")
     urls = UrlManager(lambda change, url: None, [])
     hass.data[DATA_EXTRA_MODULE_URL] = urls
@@ -51,7 +51,7 @@ async def test_every_page_loads_the_cards_without_any_resource(
     assert "max-age" in answer.headers["Cache-Control"]
 
 
-async def test_another_content_has_another_address(
+async def test_new_contents_have_a_new_url(
     hass: HomeAssistant, bundle: Path, urls: UrlManager
 ) -> None:
     assert await async_setup_component(hass, "http", {})
@@ -62,7 +62,7 @@ async def test_another_content_has_another_address(
     assert len(urls.urls) == 2
 
 
-async def test_only_what_is_built_for_the_browser_is_served(
+async def test_only_the_build_output_is_served(
     hass: HomeAssistant,
     bundle: Path,
     urls: UrlManager,
@@ -79,7 +79,7 @@ async def test_only_what_is_built_for_the_browser_is_served(
         assert "secret" not in await answer.text()
 
 
-async def test_without_a_bundle_the_integration_loads_and_says_so_once(
+async def test_without_built_cards_the_integration_loads_and_logs_that_once(
     hass: HomeAssistant,
     bundle: Path,
     urls: UrlManager,
@@ -94,7 +94,7 @@ async def test_without_a_bundle_the_integration_loads_and_says_so_once(
     assert caplog.text.count("The dashboard cards are not built") == 1
 
 
-async def test_a_home_assistant_without_frontend_needs_no_cards(
+async def test_without_a_frontend_nothing_is_registered(
     hass: HomeAssistant, bundle: Path
 ) -> None:
     (bundle / "entry.js").write_text("// the entry")

@@ -1,4 +1,4 @@
-"""A real printer's troubles: each is named, put right, and over, without a restart."""
+"""Faults of a virtual printer: each is reported, fixed and cleared without a restart."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -37,7 +37,7 @@ NEW_CODE = "n3wc0de1"
 
 @pytest.fixture(autouse=True)
 def quick(socket_enabled: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retry at once, and believe the second failure: nobody wants to wait in a test."""
+    """Retry at once, and open the circuit after the second failure."""
     pytest_socket.socket_allow_hosts([HOST, ELSEWHERE], allow_unix_socket=True)
     monkeypatch.setattr(connection, "_RETRY_MAXIMUM", 0.05)
     monkeypatch.setattr(connection, "_CIRCUIT_OPENS_AT", 2)
@@ -45,7 +45,7 @@ def quick(socket_enabled: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def refusals_are_normal(hass: HomeAssistant) -> None:
-    """Let clients refuse the printer's certificate: its server is on our loop, too."""
+    """Let clients refuse the printer's certificate: its server runs on the same loop."""
     handler = hass.loop.get_exception_handler()
     assert handler is not None
 
@@ -60,7 +60,7 @@ async def refusals_are_normal(hass: HomeAssistant) -> None:
 async def printer(
     hass: HomeAssistant, refusals_are_normal: None
 ) -> AsyncIterator[BambuPrinter]:
-    """A printer that is switched on; after it, everything of ours is unloaded."""
+    """A printer that is switched on; the integration is unloaded after the test."""
     async with BambuPrinter(x1c()) as printer:
         yield printer
         for entry in hass.config_entries.async_entries(DOMAIN):
@@ -133,7 +133,7 @@ async def test_a_printer_at_a_new_address_is_found_by_its_announcement(
     assert issues(hass) == []
 
 
-async def test_a_printer_whose_address_another_one_has_is_found_by_its_announcement(
+async def test_a_printer_whose_address_was_reused_is_found_by_its_announcement(
     hass: HomeAssistant, printer: BambuPrinter, ether: Ether
 ) -> None:
     other = BambuPrinter(p1s())
@@ -180,7 +180,7 @@ async def test_a_replaced_certificate_is_accepted_in_the_repair_and_the_printer_
     assert issues(hass) == []
 
 
-async def test_a_printer_that_was_reset_is_reached_again_by_reconfiguring(
+async def test_a_printer_that_was_reset_connects_after_reconfiguring(
     hass: HomeAssistant, printer: BambuPrinter, entry: MockConfigEntry
 ) -> None:
     printer.change_certificate()
@@ -260,7 +260,7 @@ async def test_a_printer_is_found_at_the_address_that_is_entered_in_the_repair(
         assert other.logins == 0
 
 
-# All other issues, each raised and cleared by its real condition.
+# All other issues, each raised and cleared by its actual cause.
 
 
 async def test_a_closed_port_is_an_issue_until_it_opens(
@@ -274,7 +274,7 @@ async def test_a_closed_port_is_an_issue_until_it_opens(
     assert issues(hass) == []
 
 
-async def test_a_silent_printer_is_an_issue_until_it_speaks(
+async def test_a_printer_that_sends_nothing_is_an_issue_until_it_does(
     hass: HomeAssistant, printer: BambuPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bambu_driver.Driver, "first_message", 0.2)
@@ -300,7 +300,7 @@ async def test_a_printer_that_closes_every_connection_is_an_issue_until_it_does_
     assert issues(hass) == []
 
 
-async def test_a_connection_that_is_not_secure_is_an_issue_until_it_is(
+async def test_a_failing_tls_handshake_is_an_issue_until_it_succeeds(
     hass: HomeAssistant, printer: BambuPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = make_certificate(printer.hardware.serial).pem
@@ -329,7 +329,7 @@ async def test_a_driver_that_fails_is_an_issue_until_it_works(
     assert issues(hass) == []
 
 
-async def test_something_else_where_moonraker_was_is_an_issue_until_it_is_back(
+async def test_another_server_at_moonrakers_address_is_an_issue_until_it_is_back(
     hass: HomeAssistant,
 ) -> None:
     async with on_paper() as moonraker:

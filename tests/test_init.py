@@ -1,4 +1,4 @@
-"""Set-up and stop of an entry, its devices, and what of it is kept."""
+"""Entries: set-up and unloading, devices, migration, and stored data."""
 
 import asyncio
 from pathlib import Path
@@ -91,7 +91,7 @@ async def test_an_entry_loads_with_the_printer_off(hass: HomeAssistant) -> None:
 async def test_setting_up_an_entry_takes_less_than_100_ms_of_cpu_time(
     hass: HomeAssistant,
 ) -> None:
-    """And waits for nothing, not even on a busy machine."""
+    """And waits for nothing: it takes less than a second even on a busy machine."""
     entry = make_entry()
     await async_set_up(hass, entry)
     units = [unit_state(number, serial=f"UNIT{number}") for number in range(1, 5)]
@@ -111,7 +111,7 @@ async def test_setting_up_an_entry_takes_less_than_100_ms_of_cpu_time(
     assert min(wall) < 1, wall
 
 
-async def test_the_driver_starts_when_all_that_listens_is_there(
+async def test_the_driver_starts_after_all_platforms_are_set_up(
     hass: HomeAssistant,
 ) -> None:
     entry = make_entry()
@@ -132,7 +132,7 @@ async def test_the_driver_starts_when_all_that_listens_is_there(
     assert seen == ["identified"]
 
 
-async def test_the_driver_and_the_entities_begin_with_what_is_stored(
+async def test_the_driver_and_the_entities_start_with_the_stored_state(
     hass: HomeAssistant,
 ) -> None:
     entry = make_entry()
@@ -187,7 +187,9 @@ async def test_unloading_leaves_nothing_and_fires_nothing(hass: HomeAssistant) -
     assert not hass.config_entries.flow.async_progress()
 
 
-async def test_what_a_driver_says_last_is_stored_and_told(hass: HomeAssistant) -> None:
+async def test_the_last_event_of_a_stopping_driver_is_stored_and_published(
+    hass: HomeAssistant,
+) -> None:
     entry = make_entry()
     driver = await async_set_up(hass, entry)
     await async_deliver(hass, entry, state())
@@ -234,7 +236,7 @@ async def test_all_printers_share_one_store(hass: HomeAssistant) -> None:
     assert _our_threads() == []
 
 
-async def test_entries_that_come_at_once_open_the_store_once(
+async def test_entries_set_up_at_the_same_time_open_the_store_once(
     hass: HomeAssistant,
 ) -> None:
     entries = [make_entry(f"00M09A00000001{n}") for n in range(5)]
@@ -284,7 +286,7 @@ async def test_a_disabled_printer_is_not_active(hass: HomeAssistant) -> None:
     assert _rows(hass, "SELECT is_active, deleted_at FROM printers") == [(1, None)]
 
 
-async def test_a_removed_printer_finds_its_history_when_it_comes_back(
+async def test_a_printer_that_is_added_again_has_its_history(
     hass: HomeAssistant,
 ) -> None:
     entry = make_entry()
@@ -315,7 +317,7 @@ async def test_a_removed_printer_finds_its_history_when_it_comes_back(
         ({"surplus": "value"}, "invalid_config"),
     ],
 )
-async def test_an_entry_that_cannot_work_fails_with_the_reason(
+async def test_an_invalid_entry_fails_with_the_reason(
     hass: HomeAssistant,
     caplog: pytest.LogCaptureFixture,
     data: dict[str, Any],
@@ -360,7 +362,7 @@ async def test_a_broken_driver_fails_its_entries_and_no_others(
     assert other.state is ConfigEntryState.LOADED
 
 
-async def test_a_store_of_a_newer_version_is_left_alone(hass: HomeAssistant) -> None:
+async def test_a_store_of_a_newer_version_is_not_changed(hass: HomeAssistant) -> None:
     path = _database(hass)
     path.parent.mkdir(parents=True)
     with sqlite3.connect(path) as db:
@@ -376,7 +378,7 @@ async def test_a_store_of_a_newer_version_is_left_alone(hass: HomeAssistant) -> 
     assert _rows(hass, "PRAGMA user_version") == [(999,)]
 
 
-async def test_a_store_that_cannot_be_opened_is_tried_again(
+async def test_set_up_is_retried_if_the_store_cannot_be_opened(
     hass: HomeAssistant,
 ) -> None:
     path = _database(hass)
@@ -451,7 +453,9 @@ async def test_a_printer_has_units_and_units_have_slots(hass: HomeAssistant) -> 
     assert printer.model == "X1C"
 
 
-async def test_a_printer_tells_its_model_and_firmware(hass: HomeAssistant) -> None:
+async def test_the_device_shows_the_reported_model_and_firmware(
+    hass: HomeAssistant,
+) -> None:
     entry = make_entry(model=None)
     await async_set_up(hass, entry)
 
@@ -522,7 +526,7 @@ async def _remove_device(
     return bool(result["success"])
 
 
-async def test_only_a_unit_that_is_away_can_be_removed(
+async def test_only_a_disconnected_unit_can_be_removed(
     hass: HomeAssistant, hass_ws_client: WebSocketGenerator
 ) -> None:
     entry = make_entry()
@@ -542,7 +546,7 @@ async def test_only_a_unit_that_is_away_can_be_removed(
     assert hass.states.get(SLOT_1) is None
 
 
-async def test_a_device_nobody_knows_can_be_removed(
+async def test_an_unknown_device_can_be_removed(
     hass: HomeAssistant, hass_ws_client: WebSocketGenerator
 ) -> None:
     entry = make_entry()
@@ -555,19 +559,19 @@ async def test_a_device_nobody_knows_can_be_removed(
 
 
 @pytest.mark.parametrize("reload", [False, True])
-async def test_a_removed_unit_stays_away_until_it_is_back(
+async def test_a_removed_unit_reappears_when_it_is_connected_again(
     hass: HomeAssistant, hass_ws_client: WebSocketGenerator, reload: bool
 ) -> None:
     entry = make_entry()
     await async_set_up(hass, entry)
-    away = unit_state(online=False)
-    await async_deliver(hass, entry, state(), state(away))
+    offline = unit_state(online=False)
+    await async_deliver(hass, entry, state(), state(offline))
     await _remove_device(hass, hass_ws_client, _unit_device(hass, entry).id)
 
     if reload:
         await hass.config_entries.async_reload(entry.entry_id)
         await hass.async_block_till_done()
-    await async_deliver(hass, entry, state(away | {"humidity_percent": 31.0}))
+    await async_deliver(hass, entry, state(offline | {"humidity_percent": 31.0}))
     assert _tree(hass, entry) == {"X1C": []}
 
     await async_deliver(hass, entry, state())
@@ -575,10 +579,10 @@ async def test_a_removed_unit_stays_away_until_it_is_back(
     assert entity_state(hass, SLOT_1).state == "identified"
 
 
-# Versions of the entry, and what its owner has set.
+# Versions of the entry, and its options.
 
 
-async def test_an_entry_of_a_later_version_is_left_alone(hass: HomeAssistant) -> None:
+async def test_an_entry_of_a_later_version_is_refused(hass: HomeAssistant) -> None:
     entry = make_entry()
     object.__setattr__(entry, "version", 2)
     entry.add_to_hass(hass)
@@ -599,7 +603,7 @@ async def test_an_entry_of_a_later_minor_version_works(hass: HomeAssistant) -> N
     assert entry.state is ConfigEntryState.LOADED
 
 
-async def test_the_driver_is_handed_the_times_that_its_owner_has_set(
+async def test_the_driver_gets_the_confirmation_times_of_the_options(
     hass: HomeAssistant,
 ) -> None:
     entry = make_entry()
@@ -624,7 +628,7 @@ async def test_the_driver_is_handed_the_times_that_its_owner_has_set(
     )
 
 
-async def test_a_time_that_would_break_the_tracker_is_not_handed_on(
+async def test_confirmation_times_out_of_bounds_are_clamped(
     hass: HomeAssistant,
 ) -> None:
     entry = make_entry()
@@ -644,7 +648,7 @@ async def test_a_time_that_would_break_the_tracker_is_not_handed_on(
     ("language", "slot", "status"),
     [("en", "Slot A1", "Status"), ("de", "Fach A1", "Status")],
 )
-async def test_names_are_right_in_each_language_and_ids_the_same_in_all(
+async def test_names_are_translated_and_ids_are_the_same_in_all_languages(
     hass: HomeAssistant,
     entity_registry: er.EntityRegistry,
     language: str,

@@ -1,4 +1,4 @@
-"""The floors of the package stay apart, by rule and in fact."""
+"""Layers: the import contracts hold, and the core runs without Home Assistant."""
 
 from pathlib import Path
 import re
@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[1]
 # its translation key, and citations of documents.
 ALLOWED = re.compile(r"not_moonraker|docs/protocols/\w+\.md")
 
-# The package's own __init__ is Home Assistant's door and does import it: a bare
-# module with the same path stands in for it.
+# The package's own __init__ is for Home Assistant and imports it: a bare
+# module with the same path replaces it.
 IMPORT_WITHOUT_HOME_ASSISTANT = """
 import importlib, importlib.abc, pkgutil, sys, types
 
@@ -35,7 +35,7 @@ for name in names:
 """
 
 
-def test_every_file_imports_only_from_its_own_floor_or_lower() -> None:
+def test_every_module_imports_only_from_lower_layers() -> None:
     result = _run(str(Path(sys.executable).with_name("lint-imports")), "--no-cache")
 
     assert result.returncode == 0, result.stdout

@@ -1,4 +1,4 @@
-"""The standard event: every field and bound, and errors that help without telling."""
+"""The standard event: every field and bound, and errors that reveal no values."""
 
 from datetime import UTC, datetime
 import json
@@ -73,7 +73,7 @@ STATE: dict[str, Any] = {
 
 
 def changed(event: dict[str, Any], path: str, value: object) -> dict[str, Any]:
-    """Return a copy with one value changed; `...` takes the key out."""
+    """Return a copy with one value changed; `...` removes the key."""
     copy: dict[str, Any] = json.loads(json.dumps(event))
     *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
     target: Any = copy
@@ -98,7 +98,7 @@ def test_a_spool_event_with_every_field_is_accepted() -> None:
     )
 
 
-def test_a_picture_with_every_field_is_accepted() -> None:
+def test_an_ams_state_with_every_field_is_accepted() -> None:
     """Every field of docs/architecture.md "The standard event" at once."""
     event = parse_event(STATE)
     assert isinstance(event, AmsStateEvent)
@@ -110,7 +110,7 @@ def test_a_picture_with_every_field_is_accepted() -> None:
     "kind", ["spool_inserted", "spool_removed", "unknown_spool_detected"]
 )
 def test_every_spool_event_type_is_accepted(kind: str) -> None:
-    """The three of them have one shape."""
+    """All three have the same fields."""
     assert parse_event(changed(SPOOL, "event_type", kind)).event_type == kind
 
 
@@ -136,8 +136,8 @@ def test_every_spool_event_type_is_accepted(kind: str) -> None:
         ),
     ],
 )
-def test_what_is_optional_may_be_absent(event: dict[str, Any], path: str) -> None:
-    """An absent key says nothing."""
+def test_optional_fields_may_be_absent(event: dict[str, Any], path: str) -> None:
+    """An absent key means that the value is not known."""
     assert parse_event(changed(event, path, ...)).event_type == event["event_type"]
 
 
@@ -276,10 +276,10 @@ def test_what_is_optional_may_be_absent(event: dict[str, Any], path: str) -> Non
         (STATE, "ams_units.0.slots.0.filament.preset", 3, "filament.preset: "),
     ],
 )
-def test_what_is_wrong_is_named_and_its_value_is_not(
+def test_an_error_names_the_invalid_field_but_not_its_value(
     event: dict[str, Any], path: str, value: object, text: str
 ) -> None:
-    """Values may be tag ids and the text goes into the log."""
+    """Values may be tag ids, and the text is logged."""
     with pytest.raises(InvalidEventError) as caught:
         parse_event(changed(event, path, value))
     assert text in str(caught.value)
@@ -287,14 +287,14 @@ def test_what_is_wrong_is_named_and_its_value_is_not(
 
 
 @pytest.mark.parametrize("event", [None, [], "SECRET", 5, object()])
-def test_what_is_no_object_is_refused(event: Any) -> None:
-    """Anything may come through the door."""
+def test_an_event_that_is_no_object_is_refused(event: Any) -> None:
+    """Any JSON value is possible."""
     with pytest.raises(InvalidEventError, match="event: must be an object"):
         parse_event(event)
 
 
 def test_an_event_full_of_errors_has_a_short_text() -> None:
-    """The text goes into the log."""
+    """The text is logged."""
     event = changed(STATE, "direct_slots", [{"slot_no": 0}] * 200) | {"X" * 5000: 1}
     with pytest.raises(InvalidEventError, match="and 193 more") as caught:
         parse_event(event)
@@ -303,12 +303,12 @@ def test_an_event_full_of_errors_has_a_short_text() -> None:
 
 @pytest.mark.parametrize("text", ["x" * MAX_META_BYTES, "é" * (MAX_META_BYTES // 2)])
 def test_a_meta_above_8_kib_is_truncated_and_the_event_stays(text: str) -> None:
-    """The bytes count, not the characters."""
+    """Bytes are counted, not characters."""
     assert parse_event(SPOOL | {"meta": {"note": text}}).meta == {"truncated": True}
 
 
 def test_a_meta_of_exactly_8_kib_is_kept() -> None:
-    """The bound itself is allowed."""
+    """The limit itself is allowed."""
     meta = {"note": "x" * (MAX_META_BYTES - len('{"note":""}'))}
     assert parse_event(SPOOL | {"meta": meta}).meta == meta
 
@@ -318,7 +318,7 @@ def test_a_meta_of_exactly_8_kib_is_kept() -> None:
     [object(), {1: 2}, 10**30, "\ud800", b"bytes", pytest.param(..., id="loop")],
 )
 def test_a_meta_that_is_no_json_is_truncated(value: object) -> None:
-    """What cannot travel is not taken along."""
+    """It could not be stored or sent."""
     meta: dict[str, Any] = {"note": value}
     if value is ...:
         meta["note"] = meta
@@ -326,7 +326,7 @@ def test_a_meta_that_is_no_json_is_truncated(value: object) -> None:
 
 
 def test_a_meta_is_a_copy() -> None:
-    """Whoever sent the event may go on using it."""
+    """The sender may change its own dict later."""
     meta: dict[str, Any] = {"list": [1]}
     event = parse_event(SPOOL | {"meta": meta})
     meta["list"].append(2)
@@ -334,7 +334,7 @@ def test_a_meta_is_a_copy() -> None:
 
 
 def test_the_schema_in_the_docs_is_that_of_the_code() -> None:
-    """Made anew with: json.dumps(event_schema(), indent=2)."""
+    """Update it with: json.dumps(event_schema(), indent=2)."""
     assert json.loads(SCHEMA.read_text()) == event_schema()
 
 
@@ -355,8 +355,8 @@ _JSON = st.recursive(
     )
 )
 @settings(max_examples=300, deadline=None)
-def test_garbage_is_refused_or_accepted_but_nothing_else_is_raised(event: Any) -> None:
-    """The door never breaks."""
+def test_any_input_is_accepted_or_raises_an_invalid_event_error(event: Any) -> None:
+    """No other exception is raised."""
     try:
         parse_event(event)
     except InvalidEventError:
@@ -367,13 +367,13 @@ def test_garbage_is_refused_or_accepted_but_nothing_else_is_raised(event: Any) -
 @pytest.mark.parametrize(
     "tag", ["", "0000", "ffff", " N/A ", "none", "unknown", "-1", None, 5]
 )
-def test_every_spelling_of_no_tag_is_none(tag: object) -> None:
-    """Changers write it in many ways."""
+def test_every_way_to_report_no_tag_is_none(tag: object) -> None:
+    """Changers report it in many ways."""
     assert clean_tag(tag) is None
 
 
 def test_a_tag_is_upper_case_with_all_its_digits() -> None:
-    """Zeros in front belong to it."""
+    """Leading zeros are kept."""
     assert clean_tag(" 00ab ") == "00AB"
 
 
@@ -415,7 +415,7 @@ def test_a_slot_is_empty_unidentified_or_identified(
     assigned: str | None,
     status: str | None,
 ) -> None:
-    """Before the first word it is none of them."""
+    """Before the first report it is none of them."""
     slot = StoredSlot(
         unit=None,
         slot_no=1,
@@ -427,12 +427,12 @@ def test_a_slot_is_empty_unidentified_or_identified(
     assert slot.key == (None, 1)
 
 
-def test_a_slot_is_known_by_its_units_key() -> None:
+def test_the_key_of_a_slot_contains_the_key_of_its_unit() -> None:
     """The number of a unit may change."""
     unit = StoredUnit(key="SERIAL", ams_unit_no=3, slots_total=4)
     assert StoredSlot(unit=unit, slot_no=2).key == ("SERIAL", 2)
 
 
-def test_filament_leaves_out_what_is_not_known() -> None:
+def test_filament_omits_keys_that_are_not_known() -> None:
     """Absent keys are not known."""
     assert Filament(material="PLA").as_dict() == {"material": "PLA"}

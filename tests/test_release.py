@@ -1,4 +1,4 @@
-"""The download of a release is what Home Assistant unpacks and loads."""
+"""Release: the download is what Home Assistant unpacks and loads."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from scripts.tools.release import ReleaseError, make_release
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a built integration's folder, small."""
+    """Return a small folder of a built integration."""
     folder = tmp_path / "filament_slots"
     for name, content in {
         "__init__.py": "",
@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_download_is_the_inside_of_the_folder_under_the_tags_version(
+def test_the_download_is_the_contents_of_the_folder_with_the_version_of_the_tag(
     folder: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "filament_slots.zip"

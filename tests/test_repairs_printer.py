@@ -1,4 +1,4 @@
-"""Repairs: raised and cleared by how the driver stands."""
+"""Repairs of a printer: raised and cleared by the driver's health."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +29,7 @@ from .common import SERIAL, FixFlow, async_set_up, async_show, driver_of, make_e
 
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
-# What each issue is raised by: how the driver stands.
+# The health of the driver that raises each issue.
 CAUSES: Mapping[str, dict[str, Any]] = {
     "new_certificate": {"error": ErrorCode.NEW_CERTIFICATE},
     "wrong_printer": {"error": ErrorCode.WRONG_PRINTER},
@@ -47,7 +47,8 @@ FIXABLE = {
     "tls_failed",
     "unreachable",
 }
-# What heals by itself, is just starting, is merely off, or asks by itself.
+# Errors that raise no issue: they clear by themselves, may be a printer that is off or
+# starting, or start a reauthentication.
 OTHERS = [
     *({"error": code} for code in ErrorCode if code not in PRINTER_ISSUES),
     {"error": ErrorCode.CONNECTION_TIMEOUT, "circuit": "open"},
@@ -75,7 +76,7 @@ async def _stand(
 
 
 @pytest.mark.parametrize("code", CAUSES)
-async def test_an_issue_is_there_as_long_as_its_cause(
+async def test_an_issue_exists_as_long_as_its_cause(
     hass: HomeAssistant, issue_registry: ir.IssueRegistry, code: str
 ) -> None:
     entry = make_entry()
@@ -96,7 +97,7 @@ async def test_an_issue_is_there_as_long_as_its_cause(
     assert not _issues(issue_registry)
 
 
-async def test_an_issue_gives_way_to_another_cause(
+async def test_an_issue_is_replaced_by_that_of_another_cause(
     hass: HomeAssistant, issue_registry: ir.IssueRegistry
 ) -> None:
     entry = make_entry()
@@ -108,7 +109,7 @@ async def test_an_issue_gives_way_to_another_cause(
 
 
 @pytest.mark.parametrize("cause", OTHERS, ids=lambda cause: str(cause["error"]))
-async def test_what_the_user_cannot_put_right_here_is_no_issue(
+async def test_an_error_that_the_user_cannot_fix_raises_no_issue(
     hass: HomeAssistant, issue_registry: ir.IssueRegistry, cause: dict[str, Any]
 ) -> None:
     entry = make_entry()
@@ -129,7 +130,7 @@ async def test_a_printer_that_does_not_answer_is_an_issue_while_it_announces_its
     silent = {"error": ErrorCode.CONNECTION_TIMEOUT, "circuit": "open"}
     entry.runtime_data.async_announced()
     await _stand(hass, entry, silent)
-    assert not _issues(issue_registry)  # It was fine when it was heard.
+    assert not _issues(issue_registry)  # It was connected when it announced itself.
 
     for _ in range(3):
         entry.runtime_data.async_announced()
@@ -145,7 +146,7 @@ async def test_a_printer_that_does_not_answer_is_an_issue_while_it_announces_its
     assert not _issues(issue_registry)
 
 
-async def test_an_announcement_is_forgotten_with_the_trouble(
+async def test_an_announcement_does_not_count_after_a_recovery(
     hass: HomeAssistant, issue_registry: ir.IssueRegistry
 ) -> None:
     entry = make_entry()
@@ -168,7 +169,7 @@ async def test_an_announcement_is_forgotten_with_the_trouble(
         ({"port": 70000}, "invalid_config"),
     ],
 )
-async def test_an_entry_that_cannot_work_is_an_issue_until_it_can(
+async def test_an_invalid_entry_is_an_issue_until_it_is_fixed(
     hass: HomeAssistant,
     issue_registry: ir.IssueRegistry,
     data: dict[str, Any],
@@ -204,7 +205,7 @@ async def test_a_driver_that_cannot_be_loaded_is_an_issue_until_it_can(
     assert not _issues(issue_registry)
 
 
-async def test_an_issue_goes_with_its_entry(
+async def test_an_issue_is_cleared_with_its_entry(
     hass: HomeAssistant, issue_registry: ir.IssueRegistry
 ) -> None:
     entry = make_entry()
@@ -242,7 +243,7 @@ async def test_an_ignored_issue_stays_ignored_until_its_entry_is_removed(
 
 @pytest.fixture
 async def new_certificate(hass: HomeAssistant) -> MockConfigEntry:
-    """A printer that shows another certificate than the entry keeps."""
+    """A printer that presents another certificate than the one in the entry."""
     assert await async_setup_component(hass, "repairs", {})
     entry = make_entry()
     await async_set_up(hass, entry)
@@ -271,7 +272,7 @@ async def fix(
     return fix
 
 
-async def test_an_accepted_certificate_is_kept_and_the_driver_started_with_it(
+async def test_an_accepted_certificate_is_stored_and_used(
     hass: HomeAssistant,
     issue_registry: ir.IssueRegistry,
     new_certificate: MockConfigEntry,
@@ -293,7 +294,7 @@ async def test_an_accepted_certificate_is_kept_and_the_driver_started_with_it(
     assert after.started
 
 
-async def test_the_certificate_is_fetched_anew_when_the_user_agrees(
+async def test_the_certificate_is_fetched_again_when_the_user_agrees(
     hass: HomeAssistant,
     monkeypatch: pytest.MonkeyPatch,
     new_certificate: MockConfigEntry,
@@ -310,7 +311,7 @@ async def test_the_certificate_is_fetched_anew_when_the_user_agrees(
     assert new_certificate.data["certificate"] == "latest"
 
 
-async def test_a_reset_printer_has_a_new_code_as_well(
+async def test_a_new_code_can_be_entered_with_the_certificate(
     hass: HomeAssistant, new_certificate: MockConfigEntry, fix: FixFlow
 ) -> None:
     await fix.confirm(access_code="87654321")
@@ -320,7 +321,7 @@ async def test_a_reset_printer_has_a_new_code_as_well(
     assert new_certificate.data["certificate"] == f"certificate of {SERIAL}"
 
 
-async def test_a_code_that_cannot_be_one_is_refused(
+async def test_an_invalid_code_is_refused(
     hass: HomeAssistant, new_certificate: MockConfigEntry, fix: FixFlow
 ) -> None:
     result = await fix.confirm(access_code="1" * 65)
@@ -338,7 +339,7 @@ async def test_a_code_that_cannot_be_one_is_refused(
     ],
     ids=["switched off", "another printer by its certificate", "another identity"],
 )
-async def test_nothing_is_trusted_that_is_not_the_same_printer(
+async def test_the_certificate_of_another_printer_is_never_trusted(
     hass: HomeAssistant,
     monkeypatch: pytest.MonkeyPatch,
     issue_registry: ir.IssueRegistry,
@@ -362,7 +363,7 @@ async def test_nothing_is_trusted_that_is_not_the_same_printer(
     assert result["type"] == FlowResultType.CREATE_ENTRY
 
 
-async def test_a_fix_for_a_removed_printer_ends(
+async def test_a_fix_flow_of_a_removed_printer_aborts(
     hass: HomeAssistant, new_certificate: MockConfigEntry, fix: FixFlow
 ) -> None:
     await hass.config_entries.async_remove(new_certificate.entry_id)
@@ -421,7 +422,7 @@ async def test_a_printer_is_found_at_the_address_that_the_user_enters(
     assert not _issues(issue_registry)
 
 
-async def test_an_address_of_another_printer_is_not_taken(
+async def test_the_address_of_another_printer_is_refused(
     hass: HomeAssistant,
     monkeypatch: pytest.MonkeyPatch,
     issue_registry: ir.IssueRegistry,
@@ -439,7 +440,7 @@ async def test_an_address_of_another_printer_is_not_taken(
     assert list(_issues(issue_registry)) == ["wrong_printer"]
 
 
-async def test_who_keeps_waiting_is_not_told_again(
+async def test_an_issue_stays_ignored_after_the_user_chose_to_wait(
     hass: HomeAssistant,
     issue_registry: ir.IssueRegistry,
     lost: MockConfigEntry,

@@ -1,4 +1,4 @@
-"""What the store asks of the user: raised and cleared by how it stands."""
+"""Repairs of the store: raised and cleared by its state."""
 
 import asyncio
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ pytestmark = pytest.mark.usefixtures("scripted_driver")
 
 @pytest.fixture(autouse=True)
 def impatient() -> Iterator[None]:
-    """Try again, and look again, sooner."""
+    """Shorten the delays of retries and checks."""
     with (
         patch.object(writer, "RETRY_DELAYS", (0.01,)),
         patch.object(jobs, "RETRY_DELAYS", (0.01,)),
@@ -59,7 +59,7 @@ def impatient() -> Iterator[None]:
 
 
 def issues(hass: HomeAssistant) -> set[str]:
-    """Return the issues there are."""
+    """Return the ids of the issues."""
     return {
         issue_id for domain, issue_id in ir.async_get(hass).issues if domain == DOMAIN
     }
@@ -80,25 +80,25 @@ async def fix(hass: HomeAssistant, issue_id: str) -> FlowResultType:
     return (await flow.async_step_confirm({}))["type"]  # type: ignore[attr-defined, no-any-return]
 
 
-async def test_an_illness_of_the_database_is_named_and_clears_itself(
+async def test_a_database_error_is_an_issue_until_it_is_over(
     hass: HomeAssistant,
 ) -> None:
-    """Events are told all the same."""
+    """Events are published all the same."""
     entry = make_entry()
     await async_set_up(hass, entry)
     core = async_shared_core(hass)
-    ill = Locked(core.store, core.path)
-    ill.fall()
+    outage = Locked(core.store, core.path)
+    outage.fall()
     await async_deliver(hass, entry, spool_event("spool_inserted", 1))
     await until(hass, {"store_locked"})
     (slot,) = core.handler.slots(driver_of(entry).printer_id).slots.values()
     assert slot.present
-    ill.mend()
+    outage.mend()
     await until(hass, set())
 
 
 async def test_a_damaged_file_can_be_salvaged(hass: HomeAssistant) -> None:
-    """The issue names the file, and is over when it is done."""
+    """The issue names the file, and is cleared by the fix."""
     path = Path(hass.config.path(".storage", DOMAIN, f"{DOMAIN}.db"))
 
     def damage() -> None:
@@ -126,17 +126,17 @@ async def test_a_damaged_file_can_be_salvaged(hass: HomeAssistant) -> None:
 async def test_an_ignored_issue_of_the_store_stays_ignored(
     hass: HomeAssistant,
 ) -> None:
-    """Neither that it was over for a while nor a reload makes it nag again."""
+    """Also after it was cleared for a while, and after a reload."""
     entry = make_entry()
     await async_set_up(hass, entry)
-    sick = StoreState(problem=Problem.FULL)
-    async_manage_store_issues(hass, sick, failed=1)
+    full = StoreState(problem=Problem.FULL)
+    async_manage_store_issues(hass, full, failed=1)
     ir.async_ignore_issue(hass, DOMAIN, "store_full", True)
 
     async_manage_store_issues(hass, StoreState())
     assert issues(hass) == {"store_full"}
     await hass.config_entries.async_reload(entry.entry_id)
-    async_manage_store_issues(hass, sick)
+    async_manage_store_issues(hass, full)
 
     issue = ir.async_get(hass).async_get_issue(DOMAIN, "store_full")
     assert issue is not None
@@ -146,8 +146,8 @@ async def test_an_ignored_issue_of_the_store_stays_ignored(
     assert issues(hass) == set()
 
 
-async def test_events_that_failed_can_be_replayed(hass: HomeAssistant) -> None:
-    """The issue says how many, and is over when they are in history."""
+async def test_failed_events_can_be_retried(hass: HomeAssistant) -> None:
+    """The issue shows how many, and is cleared once they are in the history."""
     entry = make_entry()
     await async_set_up(hass, entry)
     with patch.object(Recorder, "put_event", side_effect=sqlite3.IntegrityError):
@@ -160,12 +160,12 @@ async def test_events_that_failed_can_be_replayed(hass: HomeAssistant) -> None:
     await until(hass, set())
 
 
-async def test_who_went_through_a_repair_and_what_came_of_it_is_kept(
+async def test_the_audit_contains_every_fix_with_user_and_result(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
     hass_admin_user: User,
 ) -> None:
-    """As of every other action; an attempt that came to nothing, too."""
+    """As for every other action; failed attempts included."""
     entry = make_entry()
     await async_set_up(hass, entry)
     with patch.object(Recorder, "put_event", side_effect=sqlite3.IntegrityError):
@@ -179,16 +179,16 @@ async def test_who_went_through_a_repair_and_what_came_of_it_is_kept(
     flow = FixFlow(await hass_client())
     await flow.start("events_failed")
     assert (await flow.confirm())["type"] == FlowResultType.CREATE_ENTRY
-    replayed, attempt = await read_audit(async_shared_core(hass).store)
+    retried, attempt = await read_audit(async_shared_core(hass).store)
     assert (attempt.user_id, attempt.result) == (None, {"error": "store_unavailable"})
-    assert replayed.user_id == hass_admin_user.id
-    assert replayed.action == "retry_failed_events"
-    assert replayed.details == {"issue_id": "events_failed"}
-    assert replayed.result == {"replayed": 1, "failed": 0, "remaining": 0}
+    assert retried.user_id == hass_admin_user.id
+    assert retried.action == "retry_failed_events"
+    assert retried.details == {"issue_id": "events_failed"}
+    assert retried.result == {"replayed": 1, "failed": 0, "remaining": 0}
 
 
-async def test_a_store_that_cannot_be_opened_is_named(hass: HomeAssistant) -> None:
-    """A newer one is left untouched; the entry says the same."""
+async def test_a_store_of_a_newer_version_is_an_issue(hass: HomeAssistant) -> None:
+    """The file is not changed, and the entry fails with the same reason."""
     path = Path(hass.config.path(".storage", DOMAIN, f"{DOMAIN}.db"))
 
     def make() -> bytes:
@@ -210,25 +210,27 @@ async def test_a_store_that_cannot_be_opened_is_named(hass: HomeAssistant) -> No
     assert issues(hass) == set()
 
 
-async def test_when_a_printer_was_last_heard_of_survives_a_restart(
+async def test_the_time_of_a_printers_last_message_survives_a_restart(
     hass: HomeAssistant,
 ) -> None:
-    """Not when something changed last: what happens later is later than that."""
+    """It is that of the last message, which may be later than the last change."""
     entry = make_entry()
     await async_set_up(hass, entry)
     await async_deliver(hass, entry, spool_event("spool_inserted", 1))
     driver = driver_of(entry)
-    heard = "2026-11-05T12:00:00+00:00"
-    health = driver.health() | {"last_message_at": heard}
+    received_at = "2026-11-05T12:00:00+00:00"
+    health = driver.health() | {"last_message_at": received_at}
     with patch.object(type(driver), "health", lambda self: health):
         await hass.config_entries.async_unload(entry.entry_id)
     await hass.config_entries.async_setup(entry.entry_id)
-    assert async_shared_core(hass).handler.last_seen(1) == datetime.fromisoformat(heard)
-    assert entry.runtime_data.last_seen == dt_util.parse_datetime(heard)
+    assert async_shared_core(hass).handler.last_seen(1) == datetime.fromisoformat(
+        received_at
+    )
+    assert entry.runtime_data.last_seen == dt_util.parse_datetime(received_at)
 
 
-async def test_what_fails_in_one_go_is_counted_once(hass: HomeAssistant) -> None:
-    """A thousand failures are one look into the database."""
+async def test_failures_at_the_same_time_are_counted_once(hass: HomeAssistant) -> None:
+    """A thousand failures read the database once."""
     await async_set_up(hass, make_entry())
     handler = async_shared_core(hass).handler
     with patch.object(EventHandler, "count_failed", return_value=3) as count:

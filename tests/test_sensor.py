@@ -76,7 +76,7 @@ async def test_sensors(
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
-async def test_what_is_rarely_needed_is_disabled_at_first(
+async def test_rarely_needed_sensors_are_disabled_by_default(
     hass: HomeAssistant, entity_registry: er.EntityRegistry, entry: MockConfigEntry
 ) -> None:
     enabled = {
@@ -105,7 +105,7 @@ async def test_a_slot_without_a_sensor_shows_its_filament_and_no_status(
     assert hass.states.get("sensor.x1c_slot_ext_status") is None
 
 
-async def test_a_direct_slot_has_a_status_once_something_senses_its_spool(
+async def test_a_direct_slot_has_a_status_once_its_presence_is_reported(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     await async_deliver(hass, entry, state(direct=[{**EXTERNAL, "present": True}]))
@@ -113,7 +113,7 @@ async def test_a_direct_slot_has_a_status_once_something_senses_its_spool(
     assert _state(hass, "sensor.x1c_slot_ext_status") == "unidentified"
 
 
-async def test_a_slot_that_can_carry_no_identity_does_not_count_as_unidentified(
+async def test_a_slot_that_cannot_have_an_identity_does_not_count_as_unidentified(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     sensed = {**EXTERNAL, "present": True, "identifiers": None}
@@ -123,7 +123,7 @@ async def test_a_slot_that_can_carry_no_identity_does_not_count_as_unidentified(
     assert _state(hass, "sensor.x1c_unidentified_spools") == "1"
 
 
-async def test_a_spool_comes_and_goes(
+async def test_the_sensors_follow_an_insertion_and_a_removal(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     assert _state(hass, f"{SLOT_3}_status") == "empty"
@@ -173,7 +173,7 @@ def test_the_name_of_a_filament(slot: StoredSlot, name: str | None) -> None:
     assert FILAMENT.value_fn(slot) == name
 
 
-async def test_slots_stay_and_show_their_age_while_the_printer_is_off(
+async def test_slots_stay_available_and_show_last_seen_while_the_printer_is_off(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     found = entity_state(hass, f"{SLOT_1}_filament")
@@ -221,7 +221,7 @@ async def test_a_unit_without_a_percentage_shows_its_humidity_level(
     assert hass.states.get("sensor.x1c_ams_b_humidity") is None
 
 
-async def test_the_driver_status_names_what_is_in_the_way(
+async def test_the_driver_status_has_the_error_as_an_attribute(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     await async_show(
@@ -237,7 +237,7 @@ async def test_the_driver_status_names_what_is_in_the_way(
     assert found.attributes["error"] is None
 
 
-async def test_only_what_changed_is_written(
+async def test_only_changed_entities_are_written(
     hass: HomeAssistant, entry: MockConfigEntry, written: list[str]
 ) -> None:
     written.clear()
@@ -271,7 +271,7 @@ async def test_last_seen_is_remembered_over_a_restart(
 
 
 @pytest.mark.usefixtures("all_entities_enabled")
-async def test_an_entity_stays_when_there_is_nothing_to_show_at_start(
+async def test_an_entity_stays_when_its_value_is_unknown_at_start(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     assert _state(hass, f"{SLOT_1}_remaining") == "80.0"

@@ -94,7 +94,7 @@ def device_of(hass: HomeAssistant, entry: MockConfigEntry, unique_id: str) -> st
 
 
 def shown(hass: HomeAssistant, entity_id: str) -> State:
-    """Return what an entity shows."""
+    """Return the state of an entity."""
     state = hass.states.get(entity_id)
     assert state is not None
     return state
@@ -128,10 +128,10 @@ def labels(answer: dict[str, Any]) -> list[str]:
     return [slot["label"] for slot in answer["slots"]]
 
 
-# What is there.
+# The present state.
 
 
-async def test_slots_are_told_with_their_devices_entities_and_spools(
+async def test_slots_are_returned_with_their_devices_entities_and_spools(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     slots = (await ask(hass, "get_slots"))["slots"]
@@ -192,7 +192,7 @@ async def test_slots_are_filtered(
     assert labels(await ask(hass, "get_slots", **wanted)) == found
 
 
-async def test_slots_are_those_of_the_devices_named_each_once(
+async def test_slots_are_those_of_the_given_devices_each_once(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     other = make_entry(OTHER_SERIAL)
@@ -210,7 +210,7 @@ async def test_slots_are_those_of_the_devices_named_each_once(
     assert await named(f"{UNIT}_3", UNIT) == ["A3", "A1", "A2", "A4"]
 
 
-async def test_slots_of_a_printer_that_is_away_say_how_old_they_are(
+async def test_slots_of_a_disconnected_printer_have_an_age(
     hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
 ) -> None:
     freezer.move_to("2026-11-01T13:00:00+00:00")
@@ -225,7 +225,7 @@ async def test_slots_of_a_printer_that_is_away_say_how_old_they_are(
     assert {slot["age"] for slot in slots} == {None}
 
 
-async def test_devices_that_are_none_of_a_printer_are_refused(
+async def test_devices_that_belong_to_no_printer_are_refused(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     foreign = MockConfigEntry(domain="other")
@@ -252,12 +252,12 @@ async def test_devices_that_are_none_of_a_printer_are_refused(
     )
 
 
-# What happened.
+# History.
 
 
 @pytest.fixture
 async def history(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
-    """Three events more than the first picture."""
+    """Three more events after the first state."""
     await async_deliver(
         hass,
         entry,
@@ -276,7 +276,7 @@ def happened(answer: dict[str, Any]) -> list[tuple[str, int | None]]:
     ]
 
 
-PICTURE, OUT, IN, DIRECT = (
+STATE, OUT, IN, DIRECT = (
     ("ams_state", None),
     ("spool_removed", 1),
     ("spool_inserted", 3),
@@ -287,19 +287,19 @@ PICTURE, OUT, IN, DIRECT = (
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        ({}, [DIRECT, IN, OUT, PICTURE]),
-        ({"order": "oldest"}, [PICTURE, OUT, IN, DIRECT]),
-        ({"device_id": SERIAL}, [DIRECT, IN, OUT, PICTURE]),
-        ({"device_id": UNIT}, [IN, OUT, PICTURE]),
-        ({"device_id": f"{UNIT}_1"}, [OUT, PICTURE]),
+        ({}, [DIRECT, IN, OUT, STATE]),
+        ({"order": "oldest"}, [STATE, OUT, IN, DIRECT]),
+        ({"device_id": SERIAL}, [DIRECT, IN, OUT, STATE]),
+        ({"device_id": UNIT}, [IN, OUT, STATE]),
+        ({"device_id": f"{UNIT}_1"}, [OUT, STATE]),
         ({"device_id": f"{SERIAL}_direct_1"}, [DIRECT]),
         ({"event_type": "spool_removed"}, [OUT]),
-        ({"event_type": ["spool_removed", "ams_state"]}, [OUT, PICTURE]),
-        ({"external_id": TAG["external_id"]}, [OUT, PICTURE]),
+        ({"event_type": ["spool_removed", "ams_state"]}, [OUT, STATE]),
+        ({"external_id": TAG["external_id"]}, [OUT, STATE]),
         ({"external_id": "spoolman:99"}, []),
         ({"start_time": "2026-11-01T12:02:00+00:00"}, [DIRECT, IN]),
         ({"start_time": "2026-11-01 04:01:00", "limit": 1}, [DIRECT]),
-        ({"end_time": "2026-11-01 04:02:00"}, [OUT, PICTURE]),
+        ({"end_time": "2026-11-01 04:02:00"}, [OUT, STATE]),
     ],
 )
 async def test_events_are_filtered_and_ordered(
@@ -325,11 +325,11 @@ async def test_events_come_in_pages(
     second = await ask(hass, "get_events", limit=3, cursor=first["next_cursor"])
 
     assert happened(first) == [DIRECT, IN, OUT]
-    assert happened(second) == [PICTURE]
+    assert happened(second) == [STATE]
     assert second["next_cursor"] is None
 
 
-async def test_events_of_a_printer_that_was_removed_stay(
+async def test_events_of_a_removed_printer_are_kept(
     hass: HomeAssistant, history: MockConfigEntry
 ) -> None:
     other = make_entry(OTHER_SERIAL)
@@ -338,7 +338,7 @@ async def test_events_of_a_printer_that_was_removed_stay(
 
     answer = await ask(hass, "get_events")
 
-    assert happened(answer) == [DIRECT, IN, OUT, PICTURE]
+    assert happened(answer) == [DIRECT, IN, OUT, STATE]
     assert {event["entry_id"] for event in answer["events"]} == {None}
 
 
@@ -351,10 +351,10 @@ async def test_a_history_that_cannot_be_read_is_a_failure(
     assert key == "history_unavailable"
 
 
-async def test_without_a_printer_there_is_no_history_and_nothing_to_expect(
+async def test_without_a_printer_history_and_expectations_are_refused(
     hass: HomeAssistant,
 ) -> None:
-    """The actions are there all the same, so that automations can be checked."""
+    """The actions are registered all the same, so that automations can be validated."""
     assert await async_setup_component(hass, DOMAIN, {})
 
     assert set(hass.services.async_services_for_domain(DOMAIN)) >= ACTIONS
@@ -366,20 +366,20 @@ async def test_without_a_printer_there_is_no_history_and_nothing_to_expect(
 # The driver.
 
 
-async def test_a_printer_is_asked_for_everything_once_a_minute(
+async def test_a_printer_is_asked_for_a_report_once_a_minute_at_most(
     hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
 ) -> None:
-    """By any device of it. Sooner is no error: it tells its changes by itself."""
+    """Through any of its devices. Asking sooner is no error."""
     printer = device_of(hass, entry, SERIAL)
     devices = [device_of(hass, entry, f"{UNIT}_1"), printer]
     driver = driver_of(entry)
 
     async def refreshed() -> bool:
         answer = await ask(hass, "refresh", device_id=devices)
-        [told] = answer["printers"]
-        assert told["entry_id"] == entry.entry_id
-        assert told["device_id"] == printer
-        done: bool = told["refreshed"]
+        [printer_answer] = answer["printers"]
+        assert printer_answer["entry_id"] == entry.entry_id
+        assert printer_answer["device_id"] == printer
+        done: bool = printer_answer["refreshed"]
         return done
 
     assert await refreshed()
@@ -392,10 +392,10 @@ async def test_a_printer_is_asked_for_everything_once_a_minute(
     assert driver.synced == 2
 
 
-async def test_a_printer_that_is_not_connected_cannot_be_asked(
+async def test_a_printer_that_is_not_connected_cannot_be_refreshed(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    """And nobody else is: all or none."""
+    """Then no other printer is, either."""
     other = make_entry(OTHER_SERIAL)
     await async_set_up(hass, other)
     devices = [device_of(hass, entry, SERIAL), device_of(hass, other, OTHER_SERIAL)]
@@ -425,7 +425,7 @@ async def test_a_driver_restarts_and_entities_stay(
     )
 
 
-async def test_a_driver_that_was_stopped_for_good_does_not_restart(
+async def test_the_driver_of_an_unloaded_entry_does_not_restart(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     coordinator, driver = entry.runtime_data, driver_of(entry)
@@ -436,7 +436,7 @@ async def test_a_driver_that_was_stopped_for_good_does_not_restart(
     assert driver.started == 1
 
 
-# What a person says.
+# Assigned and expected spools.
 
 
 async def test_an_assigned_spool_shows_at_once(
@@ -472,7 +472,7 @@ async def test_an_assigned_spool_shows_after_a_restart(
     assert [each.identifiers.known for each in stored if each.slot_no == 2] == [False]
 
 
-async def test_an_assignment_is_taken_back(
+async def test_an_assignment_can_be_removed(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     slot = device_of(hass, entry, f"{UNIT}_2")
@@ -487,7 +487,7 @@ async def test_an_assignment_is_taken_back(
 async def test_a_tag_and_a_removal_end_an_assignment(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    """The removal says which spool it was."""
+    """The removal event names the assigned spool."""
     slot = device_of(hass, entry, f"{UNIT}_2")
     removals = async_capture_events(hass, "filament_slots_spool_removed")
     await ask(hass, "assign_spool", device_id=slot, **SPOOL)
@@ -517,7 +517,7 @@ async def test_a_tag_and_a_removal_end_an_assignment(
         (f"{UNIT}_2", {"label": "Black"}, "label_without_spool"),
     ],
 )
-async def test_a_spool_is_assigned_only_where_one_can_be(
+async def test_a_spool_can_be_assigned_only_to_an_unidentified_one(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     unique_id: str,
@@ -529,7 +529,7 @@ async def test_a_spool_is_assigned_only_where_one_can_be(
     assert await refused(hass, "assign_spool", device_id=device, **spool) == key
 
 
-async def test_what_cannot_be_stored_is_a_failure(
+async def test_an_assignment_that_cannot_be_stored_is_a_failure(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     slot = device_of(hass, entry, f"{UNIT}_2")
@@ -543,10 +543,10 @@ async def test_what_cannot_be_stored_is_a_failure(
     assert shown(hass, STATUS).state == "unidentified"
 
 
-async def test_an_expected_spool_is_the_next_one_nobody_identified(
+async def test_the_next_unidentified_spool_is_the_expected_one(
     hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
 ) -> None:
-    """The event says so, and no question follows."""
+    """The event names it, and no unknown spool is reported."""
     freezer.move_to("2026-11-01T11:59:00+00:00")
     insertions = async_capture_events(hass, "filament_slots_spool_inserted")
     unknowns = async_capture_events(hass, "filament_slots_unknown_spool_detected")
@@ -581,7 +581,7 @@ async def test_an_expected_spool_is_the_next_one_nobody_identified(
     assert happened(found) == [("spool_inserted", 3)]
 
 
-async def test_an_expected_spool_of_any_printer_may_go_into_any(
+async def test_a_spool_expected_without_a_printer_may_be_inserted_in_any(
     hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
 ) -> None:
     freezer.move_to("2026-11-01T11:59:30+00:00")
@@ -602,7 +602,7 @@ async def test_an_expected_spool_of_any_printer_may_go_into_any(
     }
 
 
-async def test_a_spool_is_expected_by_a_printer_and_by_nothing_smaller(
+async def test_a_spool_cannot_be_expected_by_a_unit_or_a_slot(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     for unique_id in (UNIT, f"{UNIT}_1"):
@@ -611,10 +611,10 @@ async def test_a_spool_is_expected_by_a_printer_and_by_nothing_smaller(
         assert key == "not_a_printer"
 
 
-async def test_whoever_changes_something_is_known(
+async def test_the_audit_contains_every_change_with_user_and_result(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    """With what was asked for, and what came of it; asking leaves no trace."""
+    """Actions that only read or refresh are not stored."""
     slot = device_of(hass, entry, f"{UNIT}_3")
     data = {**SPOOL, "timeout": "00:03:00"}
     anna = Context(user_id="anna")
@@ -659,14 +659,14 @@ async def test_whoever_changes_something_is_known(
         ("expect_spool", {**SPOOL, "timeout": {"days": 2}}),
     ],
 )
-async def test_nonsense_is_refused(
+async def test_invalid_data_is_refused(
     hass: HomeAssistant, entry: MockConfigEntry, action: str, data: dict[str, Any]
 ) -> None:
     with pytest.raises(probatio.Invalid):
         await ask(hass, action, **data)
 
 
-# What people read of it.
+# Texts and documentation.
 
 
 def test_every_action_has_texts_selectors_and_an_icon() -> None:
@@ -675,12 +675,12 @@ def test_every_action_has_texts_selectors_and_an_icon() -> None:
     texts = json.loads((FOLDER / "translations" / "en.json").read_text())
 
     for action in ACTIONS:
-        told = texts["services"][action]
-        assert told["name"]
-        assert told["description"]
+        text = texts["services"][action]
+        assert text["name"]
+        assert text["description"]
         assert icons[action]["service"].startswith("mdi:")
         fields = described[action]["fields"]
-        assert set(fields) == set(told["fields"])
+        assert set(fields) == set(text["fields"])
         for field in fields.values():
             (selector,) = field["selector"].values()
             if selector and (key := selector.get("translation_key")):
@@ -689,7 +689,7 @@ def test_every_action_has_texts_selectors_and_an_icon() -> None:
                 )
 
 
-def test_every_field_is_offered_and_every_one_offered_is_taken() -> None:
+def test_the_described_fields_are_those_of_the_schemas() -> None:
     described = yaml.safe_load((FOLDER / "services.yaml").read_text())
     schemas = {
         "get_slots": services._GET_SLOTS,
@@ -716,9 +716,7 @@ def test_every_field_is_offered_and_every_one_offered_is_taken() -> None:
     assert timedelta(**timeout) == default
 
 
-def test_the_documentation_tells_of_every_field_with_an_example_of_each_action() -> (
-    None
-):
+def test_the_documentation_has_every_field_and_an_example_of_each_action() -> None:
     text = (FOLDER.parent.parent / "docs" / "actions.md").read_text()
     described = yaml.safe_load((FOLDER / "services.yaml").read_text())
 

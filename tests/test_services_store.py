@@ -1,4 +1,4 @@
-"""Actions on the store: purge, replay, export, and who may do them."""
+"""Actions on the store: purge, retry, re-fire, export, and who may call them."""
 
 from contextlib import nullcontext
 import csv
@@ -84,14 +84,14 @@ async def act(
 
 
 async def stored(hass: HomeAssistant) -> list[str]:
-    """Return the types of what is in history."""
+    """Return the types of the stored events."""
     page = await read_events(
         async_shared_core(hass).store, EventFilter(), newest_first=False
     )
     return [event["event_type"] for event in page.events]
 
 
-async def test_a_purge_deletes_at_once_and_says_how_much(
+async def test_a_purge_deletes_at_once_and_returns_how_much(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     """The last event of each slot stays."""
@@ -102,10 +102,10 @@ async def test_a_purge_deletes_at_once_and_says_how_much(
     assert (await act(hass, "purge"))["events"] == 0
 
 
-async def test_the_options_say_how_long_history_is_kept(
+async def test_the_options_set_how_long_history_is_kept(
     hass: HomeAssistant, freezer: FrozenDateTimeFactory
 ) -> None:
-    """Every night, for each printer its own."""
+    """It is purged every night, for each printer by its own options."""
     freezer.move_to("2026-11-10T12:00:00Z")
     entry = await async_make_history(hass)
     hass.config_entries.async_update_entry(
@@ -127,10 +127,10 @@ async def test_the_options_say_how_long_history_is_kept(
     assert purged.result["events"] == 1
 
 
-async def test_history_is_told_again_on_the_bus_alone(
+async def test_past_events_are_fired_again_on_the_bus_only(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    """Marked; entities show what is true now."""
+    """They are marked; entities keep showing the present state."""
     captured = async_capture_spool_events(hass)
     before = {each.entity_id: each.last_updated for each in hass.states.async_all()}
     answer = await act(hass, "refire_events", **SINCE, config_entry_id=entry.entry_id)
@@ -154,10 +154,10 @@ async def test_history_is_told_again_on_the_bus_alone(
     ]
 
 
-async def test_failed_events_are_replayed(
+async def test_failed_events_are_retried(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    """Here there are none."""
+    """Without any, all numbers are 0."""
     assert await act(hass, "retry_failed_events") == {
         "replayed": 0,
         "failed": 0,
@@ -197,7 +197,7 @@ async def test_a_deprecated_action_still_works_and_logs_one_warning(
 async def test_history_is_exported(
     hass: HomeAssistant, entry: MockConfigEntry, form: str
 ) -> None:
-    """To where Home Assistant may write; all of an event is in its line."""
+    """To an allowed folder; each line contains the whole event."""
     path = Path(hass.config.path("history"))
     hass.config.allowlist_external_dirs = {hass.config.config_dir}
     answer = await act(
@@ -220,10 +220,10 @@ async def test_history_is_exported(
     assert [file.name for file in path.parent.glob("history*")] == ["history"]
 
 
-async def test_what_cannot_be_exported_says_why(
+async def test_a_failed_export_raises_the_reason(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    """And leaves nothing half done behind."""
+    """And leaves no partial file behind."""
     path = Path(hass.config.path("history"))
 
     async def refused(error: type[HomeAssistantError]) -> str | None:
@@ -249,14 +249,14 @@ async def test_what_cannot_be_exported_says_why(
         ("refire_events", SINCE, "history_unavailable"),
     ],
 )
-async def test_a_store_in_trouble_is_said(
+async def test_a_failing_store_is_a_failure(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     action: str,
     data: dict[str, Any],
     key: str,
 ) -> None:
-    """As something that did not work."""
+    """It is no mistake of the caller."""
     with (
         patch.object(Store, "read", side_effect=StoreError(Problem.IO_ERROR)),
         patch.object(Store, "write", side_effect=StoreError(Problem.IO_ERROR)),
@@ -266,12 +266,12 @@ async def test_a_store_in_trouble_is_said(
     assert caught.value.translation_key == key
 
 
-async def test_without_the_printer_nothing_is_done(
+async def test_without_a_loaded_printer_the_call_is_refused(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    """One that is not loaded, and none at all."""
+    """With the id of one that is not loaded, and with none loaded at all."""
     with pytest.raises(ServiceValidationError) as caught:
-        await act(hass, "purge", config_entry_id="nobody")
+        await act(hass, "purge", config_entry_id="unknown")
     assert caught.value.translation_key == "not_loaded"
     await hass.config_entries.async_unload(entry.entry_id)
     with pytest.raises(ServiceValidationError) as caught:
@@ -279,14 +279,14 @@ async def test_without_the_printer_nothing_is_done(
     assert caught.value.translation_key == "no_printer_loaded"
 
 
-async def test_only_administrators_may_and_who_it_was_is_kept(
+async def test_only_administrators_may_call_and_the_audit_contains_the_user(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     hass_admin_user: User,
     hass_read_only_user: User,
     freezer: FrozenDateTimeFactory,
 ) -> None:
-    """With what was asked and what came of it, for 90 days."""
+    """With data and result, for 90 days."""
     with pytest.raises(Unauthorized):
         await act(hass, "purge", hass_read_only_user.id)
     await act(hass, "purge", hass_admin_user.id, keep_days=365)
@@ -302,6 +302,6 @@ async def test_only_administrators_may_and_who_it_was_is_kept(
     assert exported.result == {"error": "path_not_allowed"}
     freezer.tick(91 * 86400)
     await act(hass, "retry_failed_events", hass_admin_user.id)
-    # A night has passed, too: its purge is nobody's.
-    [replayed] = [entry for entry in await read_audit(store) if entry.user_id]
-    assert replayed.result == {"replayed": 0, "failed": 0, "remaining": 0}
+    # The purge of the night in between has no user.
+    [retried] = [entry for entry in await read_audit(store) if entry.user_id]
+    assert retried.result == {"replayed": 0, "failed": 0, "remaining": 0}

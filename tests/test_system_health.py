@@ -1,4 +1,4 @@
-"""System health: what an owner is asked for first."""
+"""System health: connected printers, and state of the store."""
 
 from datetime import datetime, timedelta
 import json
@@ -48,7 +48,7 @@ async def _info(hass: HomeAssistant) -> dict[str, object]:
     }
 
 
-async def test_it_tells_of_the_printers_and_the_store(hass: HomeAssistant) -> None:
+async def test_it_shows_the_printers_and_the_store(hass: HomeAssistant) -> None:
     first = make_entry()
     await async_set_up(hass, first)
     await async_set_up(hass, make_entry("00M09A000000002"))
@@ -58,12 +58,12 @@ async def test_it_tells_of_the_printers_and_the_store(hass: HomeAssistant) -> No
 
     await async_deliver(hass, first, state())
     info = await _info(hass)
-    last_commit, took = info.pop("last_commit"), info.pop("last_commit_time")
+    last_commit, commit_time = info.pop("last_commit"), info.pop("last_commit_time")
 
     assert abs(dt_util.utcnow() - datetime.fromisoformat(str(last_commit))) < timedelta(
         minutes=1
     )
-    assert re.fullmatch(r"\d+\.\d ms", str(took))
+    assert re.fullmatch(r"\d+\.\d ms", str(commit_time))
     assert info == {
         "printers_connected": "1/2",
         "store_size": "0.1 MB",
@@ -78,7 +78,9 @@ async def test_it_tells_of_the_printers_and_the_store(hass: HomeAssistant) -> No
     }
 
 
-async def test_it_counts_what_went_wrong_with_events(hass: HomeAssistant) -> None:
+async def test_it_counts_rejected_failed_and_retried_events(
+    hass: HomeAssistant,
+) -> None:
     entry = make_entry()
     await async_set_up(hass, entry)
 
@@ -97,7 +99,7 @@ async def test_it_counts_what_went_wrong_with_events(hass: HomeAssistant) -> Non
     assert (info["events_stored"], info["queue_depth"]) == (0, 0)
 
 
-async def test_before_the_first_write_there_is_none_to_tell_of(
+async def test_before_the_first_commit_its_time_is_a_dash(
     hass: HomeAssistant,
 ) -> None:
     await async_set_up(hass, make_entry())
@@ -110,7 +112,9 @@ async def test_before_the_first_write_there_is_none_to_tell_of(
     assert (info["last_commit"], info["last_commit_time"]) == ("-", "-")
 
 
-async def test_every_text_is_of_something_it_tells(hass: HomeAssistant) -> None:
+async def test_every_value_has_a_text_and_no_text_is_left_over(
+    hass: HomeAssistant,
+) -> None:
     await async_set_up(hass, make_entry())
 
     texts = json.loads(

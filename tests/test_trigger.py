@@ -1,4 +1,4 @@
-"""Triggers: which events an automation runs for, and which it does not."""
+"""Triggers: the events that they run for."""
 
 from collections.abc import Callable, Coroutine
 import json
@@ -100,7 +100,7 @@ async def other_entry(hass: HomeAssistant) -> MockConfigEntry:
 
 @pytest.fixture
 def attach(hass: HomeAssistant) -> Attach:
-    """Attach a trigger; return what it runs for, and what it nearly ran for."""
+    """Attach a trigger; return its runs, and the events that did not match its options."""
 
     async def attach(
         kind: str = "spool_inserted",
@@ -170,8 +170,8 @@ def _where(ran: Ran) -> list[tuple[int | None, int]]:
     return [(run["slot"]["ams_unit_no"], run["slot"]["slot_no"]) for run in ran]
 
 
-def _inserted(slot_no: int, unit_no: int | None = 1, **said: Any) -> dict[str, Any]:
-    return spool_event("spool_inserted", slot_no, unit_no, **said)
+def _inserted(slot_no: int, unit_no: int | None = 1, **fields: Any) -> dict[str, Any]:
+    return spool_event("spool_inserted", slot_no, unit_no, **fields)
 
 
 def _with_meta(event: dict[str, Any], **meta: Any) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def _with_meta(event: dict[str, Any], **meta: Any) -> dict[str, Any]:
 async def _everywhere(
     hass: HomeAssistant, entry: MockConfigEntry, other: MockConfigEntry
 ) -> None:
-    """Put a spool into a slot of every kind."""
+    """Insert a spool into a slot of every kind."""
     await async_deliver(
         hass, entry, _inserted(3), _inserted(4), _inserted(1, 5), _inserted(1, None)
     )
@@ -202,7 +202,7 @@ async def test_a_trigger_runs_for_events_of_its_type_only(
     assert near == []
 
 
-async def test_the_payload_is_the_whole_event_and_the_ids_to_go_on_with(
+async def test_the_payload_is_the_whole_event_with_the_ids_of_its_place(
     hass: HomeAssistant, entry: MockConfigEntry, attach: Attach
 ) -> None:
     area = ar.async_get(hass).async_create("Workshop")
@@ -282,7 +282,7 @@ async def test_without_a_target_every_slot_of_every_printer_counts(
         pytest.param((), ALL_OF_IT, id="a printer"),
     ],
 )
-async def test_a_device_stands_for_the_slots_it_has(
+async def test_a_device_selects_its_slots(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     other_entry: MockConfigEntry,
@@ -308,7 +308,7 @@ async def test_a_device_stands_for_the_slots_it_has(
         pytest.param("sensor.kitchen", [], id="of something else"),
     ],
 )
-async def test_an_entity_stands_for_its_device(
+async def test_an_entity_selects_its_device(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     other_entry: MockConfigEntry,
@@ -361,7 +361,7 @@ async def test_the_area_of_the_nearest_device_that_has_one_counts(
         ("area", [(1, 3), (1, 4)]),
     ],
 )
-async def test_a_label_is_found_wherever_it_sticks(
+async def test_a_label_of_device_entity_or_area_selects_the_slot(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     other_entry: MockConfigEntry,
@@ -439,7 +439,7 @@ TAKEN_OUT = spool_event("spool_removed", 1)
         pytest.param({"reason": "other"}, RAN_OUT, "other_reason", id="no other"),
     ],
 )
-async def test_options_let_through_what_they_name_and_report_the_rest(
+async def test_options_filter_events_and_report_the_others(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     attach: Attach,
@@ -464,7 +464,7 @@ async def test_options_let_through_what_they_name_and_report_the_rest(
     assert info.data["entity_id"].startswith("event.x1c_ams_a_slot")
 
 
-async def test_an_expected_spool_counts_as_the_one_it_was_said_to_be(
+async def test_an_expected_spool_matches_its_assigned_identity(
     hass: HomeAssistant, entry: MockConfigEntry, attach: Attach
 ) -> None:
     this_one, _ = await attach(spool="spoolman:12", identity="identified")
@@ -480,7 +480,7 @@ async def test_an_expected_spool_counts_as_the_one_it_was_said_to_be(
     assert [info.reason for info in near] == ["identified"]
 
 
-async def test_an_event_that_says_little_is_taken_as_it_is(
+async def test_an_event_without_meta_is_filtered_by_the_known_fields(
     hass: HomeAssistant, entry: MockConfigEntry, attach: Attach
 ) -> None:
     ran, _ = await attach()
@@ -493,7 +493,7 @@ async def test_an_event_that_says_little_is_taken_as_it_is(
     assert [info.reason for info in near] == ["not_identified"]
 
 
-async def test_it_runs_with_every_entity_disabled(
+async def test_it_runs_with_all_entities_disabled(
     hass: HomeAssistant, entry: MockConfigEntry, attach: Attach
 ) -> None:
     registry = er.async_get(hass)
@@ -522,7 +522,7 @@ async def test_it_survives_a_reload_of_the_printer(
     assert _where(ran) == [(1, 3)]
 
 
-async def test_it_hears_the_last_event_of_a_printer_that_is_being_unloaded(
+async def test_it_runs_for_the_last_event_of_a_printer_that_is_being_unloaded(
     hass: HomeAssistant, entry: MockConfigEntry, attach: Attach
 ) -> None:
     ran, _ = await attach()
@@ -534,7 +534,7 @@ async def test_it_hears_the_last_event_of_a_printer_that_is_being_unloaded(
     assert _where(ran) == [(1, 3)]
 
 
-async def test_it_may_be_there_before_the_printer(
+async def test_it_works_if_attached_before_the_printer_is_added(
     hass: HomeAssistant, attach: Attach
 ) -> None:
     ran, _ = await attach()
@@ -546,7 +546,7 @@ async def test_it_may_be_there_before_the_printer(
     assert _where(ran) == [(1, 3)]
 
 
-async def test_it_may_be_there_before_its_printer_is_loaded(
+async def test_it_works_if_attached_before_its_printer_is_loaded(
     hass: HomeAssistant, entry: MockConfigEntry, attach: Attach
 ) -> None:
     printer = _device(hass, entry)
@@ -559,7 +559,7 @@ async def test_it_may_be_there_before_its_printer_is_loaded(
     assert _where(ran) == [(1, 3)]
 
 
-async def test_a_unit_that_comes_later_belongs_to_its_printer(
+async def test_a_unit_that_is_added_later_belongs_to_its_printer(
     hass: HomeAssistant, entry: MockConfigEntry, attach: Attach
 ) -> None:
     ran, _ = await attach(target={"device_id": _device(hass, entry)})
@@ -570,7 +570,7 @@ async def test_a_unit_that_comes_later_belongs_to_its_printer(
     assert _where(ran) == [(2, 3)]
 
 
-async def test_what_is_gone_is_no_error_and_everything_else_goes_on(
+async def test_a_target_that_no_longer_exists_is_ignored(
     hass: HomeAssistant, entry: MockConfigEntry, attach: Attach
 ) -> None:
     unit = _device(hass, entry, HT_SERIAL)
@@ -588,7 +588,7 @@ async def test_what_is_gone_is_no_error_and_everything_else_goes_on(
     assert only_gone == after_removal == []
 
 
-async def test_a_slot_left_without_its_unit_is_nobodys(
+async def test_a_slot_whose_unit_was_removed_matches_nothing(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     attach: Attach,
@@ -607,7 +607,7 @@ async def test_a_slot_left_without_its_unit_is_nobodys(
     assert ran == []
 
 
-async def test_a_disabled_printer_says_nothing(
+async def test_a_disabled_printer_triggers_nothing(
     hass: HomeAssistant, entry: MockConfigEntry, attach: Attach
 ) -> None:
     ran, _ = await attach()
@@ -622,7 +622,7 @@ async def test_a_disabled_printer_says_nothing(
     assert ran == []
 
 
-async def test_detached_it_leaves_nothing_behind(
+async def test_it_unsubscribes_when_detached(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     ran: Ran = []
@@ -639,7 +639,7 @@ async def test_detached_it_leaves_nothing_behind(
     assert not any(hass.data[DATA_DISPATCHER].get(SIGNAL_SPOOL_EVENT, ()))
 
 
-async def test_nobody_has_to_ask_for_near_misses(
+async def test_it_works_without_a_reporter_of_other_events(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     ran: Ran = []
@@ -665,7 +665,7 @@ async def test_nobody_has_to_ask_for_near_misses(
         ("spool_inserted", {"colour": "red"}),
     ],
 )
-async def test_options_that_make_no_sense_are_refused(
+async def test_invalid_options_are_refused(
     hass: HomeAssistant, entry: MockConfigEntry, kind: str, options: dict[str, Any]
 ) -> None:
     with pytest.raises(probatio.Invalid):
@@ -692,7 +692,7 @@ async def automation(hass: HomeAssistant) -> Callable[..., Coroutine[Any, Any, N
     return automation
 
 
-async def test_an_automation_runs_for_what_happened_before_it_was_armed(
+async def test_an_automation_runs_for_events_from_before_the_start(
     hass: HomeAssistant, automation: Callable[..., Coroutine[Any, Any, None]]
 ) -> None:
     calls = async_mock_service(hass, "test", "run")
@@ -709,7 +709,7 @@ async def test_an_automation_runs_for_what_happened_before_it_was_armed(
     assert [call.data["slot"] for call in calls] == [3, 4]
 
 
-async def test_a_near_miss_shows_in_the_traces_of_the_automation(
+async def test_an_event_that_did_not_match_is_in_the_traces(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     hass_ws_client: WebSocketGenerator,
@@ -738,7 +738,9 @@ async def test_a_near_miss_shows_in_the_traces_of_the_automation(
     assert "other_material" in str(trace)
 
 
-async def test_the_editor_offers_what_the_triggers_take(hass: HomeAssistant) -> None:
+async def test_the_editor_offers_the_options_of_the_triggers(
+    hass: HomeAssistant,
+) -> None:
     await async_setup_component(hass, AUTOMATION, {})
     await async_validate_trigger_config(hass, [_config("spool_inserted")])
 
@@ -750,8 +752,8 @@ async def test_the_editor_offers_what_the_triggers_take(hass: HomeAssistant) -> 
         assert description["target"]["entity"] == [{"integration": DOMAIN}]
         fields = description["fields"]
         assert set(fields) == OPTIONS[name]
-        for field, said in fields.items():
-            options = said["selector"].get("select", {}).get("options", [])
+        for field, offer in fields.items():
+            options = offer["selector"].get("select", {}).get("options", [])
             await async_validate_trigger_config(
                 hass, [_config(name, **{field: option}) for option in options]
             )
@@ -763,17 +765,17 @@ def test_everything_the_editor_offers_has_a_text_and_an_icon(language: str) -> N
     icons = json.loads((FOLDER / "icons.json").read_text())
     offered = yaml.safe_load((FOLDER / "triggers.yaml").read_text())
 
-    triggers = {name: said for name, said in offered.items() if name[0] != "."}
+    triggers = {name: offer for name, offer in offered.items() if name[0] != "."}
     assert set(triggers) == set(texts["triggers"]) == set(icons["triggers"])
-    for name, said in triggers.items():
+    for name, offer in triggers.items():
         text = texts["triggers"][name]
         assert text["name"]
         assert text["description"]
-        assert set(said["fields"]) == set(text["fields"])
+        assert set(offer["fields"]) == set(text["fields"])
         assert all(
             set(each) == {"name", "description"} for each in text["fields"].values()
         )
-        for field in said["fields"].values():
+        for field in offer["fields"].values():
             select = field["selector"].get("select", {})
             if key := select.get("translation_key"):
                 assert set(texts["selector"][key]["options"]) == set(select["options"])

@@ -1,4 +1,4 @@
-"""What dashboards and scripts are told over the websocket."""
+"""Websocket commands and subscriptions for dashboards and scripts."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import closing
@@ -48,7 +48,7 @@ type Ask = Callable[..., Awaitable[dict[str, Any]]]
 
 
 class Browser:
-    """A websocket to Home Assistant."""
+    """A client of the websocket API."""
 
     def __init__(self, socket: MockHAClientWebSocket) -> None:
         self.socket = socket
@@ -61,7 +61,7 @@ class Browser:
         return result
 
     async def error(self, command: str, **fields: Any) -> tuple[str, str]:
-        """Return the error that one of our commands is answered with."""
+        """Return code and text of the error of one of our commands."""
         answer = await self.answer(command, **fields)
         assert not answer["success"]
         return answer["error"]["code"], answer["error"]["message"]
@@ -73,7 +73,7 @@ class Browser:
         answer: dict[str, Any] = await self.socket.receive_json()
         return answer
 
-    async def told(self) -> dict[str, Any]:
+    async def receive(self) -> dict[str, Any]:
         """Return the next message of the subscription."""
         message = await self.socket.receive_json(timeout=5)
         event: dict[str, Any] = message["event"]
@@ -83,10 +83,10 @@ class Browser:
         """Subscribe; return the present state, which is the first message."""
         answer = await self.answer("subscribe", **fields)
         assert answer["success"], answer
-        return await self.told()
+        return await self.receive()
 
     async def silent(self) -> bool:
-        """Whether nothing came before the answer to a question."""
+        """Return whether no message arrives before the answer to a ping."""
         await self.socket.send_json_auto_id({"type": "ping"})
         answer = await self.socket.receive_json()
         return bool(answer["type"] == "pong")
@@ -109,8 +109,8 @@ async def entry(hass: HomeAssistant) -> MockConfigEntry:
     return entry
 
 
-def _inserted(slot_no: int, **said: Any) -> dict[str, Any]:
-    return spool_event("spool_inserted", slot_no, **said)
+def _inserted(slot_no: int, **fields: Any) -> dict[str, Any]:
+    return spool_event("spool_inserted", slot_no, **fields)
 
 
 def _stored(path: str) -> int:
@@ -163,7 +163,7 @@ async def test_printers_are_listed_with_their_units(
     }
 
 
-async def test_slots_say_what_is_in_them(
+async def test_slots_are_listed_with_their_contents(
     hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
 ) -> None:
     await async_deliver(
@@ -202,7 +202,7 @@ async def test_slots_say_what_is_in_them(
     assert slots[3]["filament"] == {}
 
 
-async def test_slots_of_all_printers_come_together(
+async def test_slots_of_all_printers_are_listed_together(
     hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
 ) -> None:
     other = make_entry("00M09A000000002")
@@ -222,7 +222,7 @@ async def test_slots_of_all_printers_come_together(
     )
 
 
-async def test_a_printer_that_is_not_loaded_is_listed_and_knows_nothing(
+async def test_a_printer_that_is_not_loaded_is_listed_without_its_state(
     hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
 ) -> None:
     await hass.config_entries.async_unload(entry.entry_id)
@@ -247,7 +247,7 @@ async def test_a_printer_that_is_not_loaded_is_listed_and_knows_nothing(
 
 
 @pytest.mark.parametrize("command", ["slots", "events", "subscribe", "health"])
-async def test_a_printer_nobody_knows_is_not_found(
+async def test_an_unknown_printer_is_not_found(
     hass: HomeAssistant, browser: Browser, command: str
 ) -> None:
     stranger = MockConfigEntry(domain="sun")
@@ -259,7 +259,7 @@ async def test_a_printer_nobody_knows_is_not_found(
         )
 
 
-async def test_history_comes_newest_first_and_page_by_page(
+async def test_history_is_sent_newest_first_in_pages(
     hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
 ) -> None:
     await async_deliver(
@@ -327,10 +327,10 @@ async def test_history_is_filtered(
     assert [event["slot"]["slot_no"] for event in page["events"]] == slots
 
 
-async def test_what_one_message_caused_is_found_wherever_it_was(
+async def test_events_caused_by_one_message_are_found_by_its_correlation_id(
     hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
 ) -> None:
-    """Page by page, and of all printers: the id alone is asked for."""
+    """In pages, and of all printers."""
     other = make_entry("00M09A000000002")
     await async_set_up(hass, other)
     swap = {"correlation_id": "swap"}
@@ -357,10 +357,10 @@ async def test_what_one_message_caused_is_found_wherever_it_was(
     assert {event["meta"]["correlation_id"] for event in first["events"]} == {"swap"}
 
 
-async def test_an_ignored_offer_is_no_printer(
+async def test_an_ignored_discovery_is_no_printer(
     hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
 ) -> None:
-    """Home Assistant keeps it as an entry with nothing in it."""
+    """Home Assistant stores it as an entry without data."""
     MockConfigEntry(domain=DOMAIN, source=SOURCE_IGNORE, data={}).add_to_hass(hass)
 
     for command in ("printers", "health"):
@@ -370,7 +370,7 @@ async def test_an_ignored_offer_is_no_printer(
     assert [printer["entry_id"] for printer in printers] == [entry.entry_id]
 
 
-async def test_history_of_a_removed_printer_is_still_there_without_an_entry(
+async def test_history_of_a_removed_printer_is_kept_without_an_entry_id(
     hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
 ) -> None:
     await async_deliver(hass, entry, _inserted(3))
@@ -397,7 +397,7 @@ async def test_history_of_a_removed_printer_is_still_there_without_an_entry(
         ({"order": "random"}, "invalid_format"),
     ],
 )
-async def test_a_question_that_makes_no_sense_is_refused(
+async def test_an_invalid_command_is_refused(
     browser: Browser, entry: MockConfigEntry, wanted: dict[str, Any], code: str
 ) -> None:
     error, _ = await browser.error("events", entry_id=entry.entry_id, **wanted)
@@ -406,7 +406,7 @@ async def test_a_question_that_makes_no_sense_is_refused(
 
 
 @pytest.mark.parametrize("place", [{"unit": UNIT_SERIAL}, {"slot_no": 1}])
-async def test_a_unit_or_slot_needs_its_printer(
+async def test_a_filter_by_unit_or_slot_needs_the_printer(
     browser: Browser, entry: MockConfigEntry, place: dict[str, Any]
 ) -> None:
     assert await browser.error("events", **place) == (
@@ -415,7 +415,7 @@ async def test_a_unit_or_slot_needs_its_printer(
     )
 
 
-async def test_a_store_that_cannot_be_read_is_an_error_and_no_crash(
+async def test_a_store_that_cannot_be_read_is_reported_as_an_error(
     browser: Browser, entry: MockConfigEntry
 ) -> None:
     with patch.object(Store, "read", side_effect=StoreError(Problem.IO_ERROR)):
@@ -425,7 +425,7 @@ async def test_a_store_that_cannot_be_read_is_an_error_and_no_crash(
         )
 
 
-async def test_a_subscriber_is_told_the_state_and_then_each_change_once(
+async def test_a_subscriber_gets_the_state_and_then_each_change_once(
     hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
 ) -> None:
     (before,) = (await browser.subscribe())["printers"]
@@ -438,13 +438,13 @@ async def test_a_subscriber_is_told_the_state_and_then_each_change_once(
 
     await async_deliver(hass, entry, _inserted(3, identifiers=TAG))
 
-    told = await browser.told()
-    assert told["event"]["event_type"] == "spool_inserted"
-    assert told["printer"]["slots"][2]["status"] == "identified"
+    message = await browser.receive()
+    assert message["event"]["event_type"] == "spool_inserted"
+    assert message["printer"]["slots"][2]["status"] == "identified"
     assert await browser.silent()
 
 
-async def test_a_change_is_told_after_its_commit(
+async def test_a_change_is_sent_after_its_commit(
     hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
 ) -> None:
     await browser.subscribe()
@@ -463,7 +463,7 @@ async def test_a_change_is_told_after_its_commit(
     assert found == [before + 1]
 
 
-async def test_nothing_is_told_while_nothing_changes(
+async def test_nothing_is_sent_while_nothing_changes(
     hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
 ) -> None:
     await browser.subscribe()
@@ -480,7 +480,7 @@ async def test_nothing_is_told_while_nothing_changes(
     assert await browser.silent()
 
 
-async def test_a_printer_that_goes_to_sleep_and_comes_back_is_told(
+async def test_a_lost_and_a_restored_connection_are_sent(
     hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
 ) -> None:
     await browser.subscribe(entry_id=entry.entry_id)
@@ -492,20 +492,20 @@ async def test_a_printer_that_goes_to_sleep_and_comes_back_is_told(
         error=ErrorCode.CONNECTION_REFUSED,
         last_message_at="2026-11-01T12:00:00+00:00",
     )
-    asleep = await browser.told()
+    offline = await browser.receive()
     await async_show(hass, entry, DriverStatus.RUNNING)
-    awake = await browser.told()
+    online = await browser.receive()
 
-    assert asleep["event"] is None
-    assert asleep["printer"]["connected"] is False
-    assert asleep["printer"]["last_seen"] == "2026-11-01T12:00:00Z"
-    assert asleep["printer"]["error"] == "connection_refused"
-    assert awake["printer"]["connected"] is True
-    assert awake["printer"]["last_seen"] is None
+    assert offline["event"] is None
+    assert offline["printer"]["connected"] is False
+    assert offline["printer"]["last_seen"] == "2026-11-01T12:00:00Z"
+    assert offline["printer"]["error"] == "connection_refused"
+    assert online["printer"]["connected"] is True
+    assert online["printer"]["last_seen"] is None
     assert await browser.silent()
 
 
-async def test_a_subscriber_hears_only_the_events_and_printer_it_asked_for(
+async def test_a_subscriber_gets_only_its_event_types_and_printer(
     hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
 ) -> None:
     other = make_entry("00M09A000000002")
@@ -522,15 +522,15 @@ async def test_a_subscriber_hears_only_the_events_and_printer_it_asked_for(
     await hass.config_entries.async_remove(entry.entry_id)
 
     assert [printer["entry_id"] for printer in first["printers"]] == [entry.entry_id]
-    told = await browser.told()
-    assert (told["event"]["event_type"], told["printer"]["name"]) == (
+    message = await browser.receive()
+    assert (message["event"]["event_type"], message["printer"]["name"]) == (
         "spool_removed",
         "X1C",
     )
     assert await browser.silent()
 
 
-async def test_a_subscriber_follows_printers_that_come_reload_and_go(
+async def test_a_subscriber_follows_printers_that_are_added_reloaded_and_removed(
     hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
 ) -> None:
     other = make_entry("00M09A000000002")
@@ -542,8 +542,8 @@ async def test_a_subscriber_follows_printers_that_come_reload_and_go(
     ]
 
     await hass.config_entries.async_reload(entry.entry_id)
-    told_states = [(await browser.told())["printer"]["state"] for _ in range(4)]
-    assert told_states == [
+    states = [(await browser.receive())["printer"]["state"] for _ in range(4)]
+    assert states == [
         "unload_in_progress",
         "not_loaded",
         "setup_in_progress",
@@ -551,24 +551,24 @@ async def test_a_subscriber_follows_printers_that_come_reload_and_go(
     ]
 
     await async_deliver(hass, entry, _inserted(4))
-    assert (await browser.told())["event"]["slot"]["slot_no"] == 4
+    assert (await browser.receive())["event"]["slot"]["slot_no"] == 4
 
     await async_set_up(hass, other)
-    while (told := await browser.told())["printer"]["state"] != "loaded":
+    while (message := await browser.receive())["printer"]["state"] != "loaded":
         pass
-    assert told["printer"]["entry_id"] == other.entry_id
+    assert message["printer"]["entry_id"] == other.entry_id
     await async_deliver(hass, other, state(unit_state(2)))
-    told = await browser.told()
-    assert told["printer"]["units"][0]["ams_unit_no"] == 2
+    message = await browser.receive()
+    assert message["printer"]["units"][0]["ams_unit_no"] == 2
 
     await hass.config_entries.async_remove(other.entry_id)
-    while "removed" not in told:
-        told = await browser.told()
-    assert told == {"removed": other.entry_id}
+    while "removed" not in message:
+        message = await browser.receive()
+    assert message == {"removed": other.entry_id}
     assert await browser.silent()
 
 
-async def test_the_last_events_of_an_entry_that_unloads_are_told(
+async def test_the_last_events_of_an_entry_that_unloads_are_sent(
     hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
 ) -> None:
     await browser.subscribe(event_types=["spool_inserted"])
@@ -576,10 +576,10 @@ async def test_the_last_events_of_an_entry_that_unloads_are_told(
 
     await hass.config_entries.async_unload(entry.entry_id)
 
-    assert (await browser.told())["event"]["event_type"] == "spool_inserted"
+    assert (await browser.receive())["event"]["event_type"] == "spool_inserted"
 
 
-async def test_a_subscriber_that_leaves_leaves_nothing_behind(
+async def test_a_closed_connection_is_unsubscribed(
     hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
 ) -> None:
     handler = async_shared_core(hass).handler
