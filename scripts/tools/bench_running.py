@@ -126,7 +126,7 @@ async def reading(reports: str) -> float:
     """Return the cost of only receiving such reports.
 
     In ms of CPU for each, in a process that does nothing else and throws them away:
-    asyncio's, TLS's, paho's and aiomqtt's part.
+    asyncio's, TLS's and paho's part.
     """
     async with elsewhere(__name__, reports) as printers:
         services = Surroundings().services

@@ -63,8 +63,12 @@ class Client:
 
     def send(self, header: int, body: bytes) -> None:
         """Send a packet."""
+        self.send_raw(bytes((header,)) + _length(len(body)) + body)
+
+    def send_raw(self, data: bytes) -> None:
+        """Send bytes, be they a packet or not."""
         if not self._writer.is_closing():
-            self._writer.write(bytes((header,)) + _length(len(body)) + body)
+            self._writer.write(data)
 
     def close(self) -> None:
         """Hang up."""

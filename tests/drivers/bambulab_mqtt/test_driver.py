@@ -73,11 +73,23 @@ class Rig:
         return [event["event_type"] for event in self.around.events]
 
     async def until(self, condition: Callable[[], bool], pace: float = 0) -> None:
-        """Wait, with the clock going `pace` seconds forward each time it is looked."""
-        async with asyncio.timeout(5):
+        """Wait, with the clock going `pace` seconds forward for each look.
+
+        It stands still while the driver connects, which takes real time, and until what
+        a timer set off has been done: the clock shows when the condition came true.
+        """
+        async with asyncio.timeout(30):
             while not condition():
                 await asyncio.sleep(0.005)
-                self.clock.tick(pace)
+                if self.health["connected"] or self.health["next_retry_in"] is not None:
+                    await self._move_on(pace)
+
+    async def _move_on(self, seconds: float) -> None:
+        due = self.clock.next_in
+        if due is not None and due <= seconds:
+            await self.clock.advance(seconds)
+        else:
+            self.clock.tick(seconds)
 
     async def running(self, pace: float = 0) -> None:
         await self.until(lambda: self.health["status"] == "running", pace)

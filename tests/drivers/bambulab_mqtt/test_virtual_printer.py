@@ -1,14 +1,15 @@
 """The virtual printer behaves as the protocol facts say, and its scenarios come true."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 import json
 import logging
 from pathlib import Path
 import sys
-from typing import Any
+from typing import Any, Self
 
-import aiomqtt
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
 import pytest
 
 from custom_components.filament_slots.drivers.bambulab_mqtt.report import ReportDecoder
@@ -20,7 +21,7 @@ from custom_components.filament_slots.drivers.bambulab_mqtt.tls import pinned_co
 from custom_components.filament_slots.drivers.base import EventEmitter
 from custom_components.filament_slots.drivers.tracking.tracker import SlotTracker
 from tests.clock import FakeClock
-from tests.printers.bambu import ACCESS_CODE, HOST, BambuPrinter
+from tests.printers.bambu import HOST, BambuPrinter
 from tests.printers.bambu_hardware import VirtualBambu
 from tests.printers.bambu_scenarios import SCENARIOS, Expected, Scenario, x1c
 from tests.printers.bambu_wire import Report
@@ -122,51 +123,99 @@ async def printer(socket_enabled: None) -> AsyncIterator[BambuPrinter]:
         yield printer
 
 
-def client(printer: BambuPrinter, **options: Any) -> aiomqtt.Client:
-    """Return a client as anybody might write it."""
-    return aiomqtt.Client(
-        HOST,
-        printer.port,
-        username="bblp",
-        password=ACCESS_CODE,
-        tls_context=pinned_context(printer.certificate),
-        tls_insecure=True,
-        **options,
-    )
+class Reader:
+    """A client that shares nothing with the driver: paho on a thread of its own.
+
+    messages: the payloads received, and None once the connection is closed.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.messages: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._address = config["host"], config["port"]
+        self._connected = asyncio.Event()
+        self._answered = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._client = Client(CallbackAPIVersion.VERSION2, reconnect_on_failure=False)
+        self._client.username_pw_set("bblp", config["access_code"])
+        self._client.tls_set_context(pinned_context(config["certificate"]))
+        self._client.on_message = self._received
+        self._client.on_connect = lambda *about: self._call(self._connected.set)
+        self._client.on_subscribe = lambda *about: self._call(self._answered.set)
+        self._client.on_disconnect = self._disconnected
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self._client.connect, *self._address)
+        self._client.loop_start()
+        await self._connected.wait()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._client.disconnect()
+        await asyncio.to_thread(self._client.loop_stop)
+
+    async def subscribe(self, topic: str, qos: int = 0) -> None:
+        """Subscribe, and wait until the printer confirmed it or hung up."""
+        self._client.subscribe(topic, qos)
+        await self._answered.wait()
+
+    def publish(self, topic: str, payload: str, qos: int = 0) -> None:
+        """Send a request."""
+        self._client.publish(topic, payload, qos)
+
+    def unsubscribe(self, topic: str) -> None:
+        """Unsubscribe, without waiting for the answer."""
+        self._client.unsubscribe(topic)
+
+    def _received(self, client: Client, userdata: Any, message: MQTTMessage) -> None:
+        self._call(self.messages.put_nowait, message.payload)
+
+    def _disconnected(self, *about: object) -> None:
+        self._call(self._answered.set)
+        self._call(self.messages.put_nowait, None)
+
+    def _call(self, function: Callable[..., object], *arguments: object) -> None:
+        self._loop.call_soon_threadsafe(function, *arguments)
+
+
+async def report(reader: Reader) -> Any:
+    """Return the next report, parsed."""
+    async with asyncio.timeout(5):
+        payload = await reader.messages.get()
+    assert payload is not None, "disconnected"
+    return json.loads(payload)
 
 
 async def test_it_answers_its_own_readers(printer: BambuPrinter) -> None:
     serial = printer.hardware.serial
-    async with client(printer) as reader:
+    async with Reader(printer.config) as reader:
         await reader.subscribe(f"device/{serial}/report", qos=1)
-        await reader.publish(f"device/{serial}/request", GET_VERSION)
-        versions = json.loads((await anext(reader.messages)).payload)
-        await reader.publish(f"device/{serial}/request", PUSHALL, qos=1)
-        report = json.loads((await anext(reader.messages)).payload)
-        await reader.unsubscribe(f"device/{serial}/report")
+        reader.publish(f"device/{serial}/request", GET_VERSION)
+        versions = await report(reader)
+        reader.publish(f"device/{serial}/request", PUSHALL, qos=1)
+        full = await report(reader)
+        reader.unsubscribe(f"device/{serial}/report")
 
     assert versions["info"]["module"][0]["sn"] == serial
-    assert report["print"]["msg"] == 0
+    assert full["print"]["msg"] == 0
 
 
 @pytest.mark.parametrize("topic", ["#", "device/+/request", "device/X/request"])
 async def test_it_drops_who_asks_for_more_than_reports(
     printer: BambuPrinter, topic: str
 ) -> None:
-    async with client(printer, timeout=0.2) as reader:
-        with pytest.raises(aiomqtt.MqttError):
-            await reader.subscribe(topic)
-        with pytest.raises(aiomqtt.MqttError):
-            await anext(reader.messages)
+    async with Reader(printer.config) as reader:
+        await reader.subscribe(topic)
+
+        assert await reader.messages.get() is None
 
 
 async def test_it_stays_silent_for_another_serial(printer: BambuPrinter) -> None:
-    async with client(printer) as reader:
+    async with Reader(printer.config) as reader:
         await reader.subscribe("device/01P09A000000099/report")
-        await reader.publish("device/01P09A000000099/request", PUSHALL)
+        reader.publish("device/01P09A000000099/request", PUSHALL)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
-                await anext(reader.messages)
+                await reader.messages.get()
 
     assert not printer.requests
 
@@ -180,7 +229,7 @@ async def test_it_keeps_its_port_when_switched_off_and_on(
     await printer.power_on()
 
     assert printer.port == port
-    async with client(printer):
+    async with Reader(printer.config):
         assert printer.logins == 1
 
 
@@ -197,7 +246,7 @@ async def test_it_outlives_clients_that_speak_no_mqtt(
     await writer.drain()
     writer.close()
 
-    async with client(printer):
+    async with Reader(printer.config):
         pass
 
 
@@ -209,12 +258,12 @@ async def test_it_plays_a_capture_and_a_scenario(
     capture.write_text(json.dumps({"frames": frames}), encoding="utf-8")
     topic = f"device/{printer.hardware.serial}/report"
     acts: list[object] = []
-    async with client(printer) as reader:
+    async with Reader(printer.config) as reader:
         await reader.subscribe(topic)
         await printer.play_capture(capture, speed=1000)
-        played = [json.loads((await anext(reader.messages)).payload) for _ in frames]
+        played = [await report(reader) for _ in frames]
         await printer.play_scenario(SCENARIOS["demo"], 1000, acts.append)
-        change = json.loads((await anext(reader.messages)).payload)
+        change = await report(reader)
 
     assert played == [frame["payload"] for frame in frames]
     assert acts == list(SCENARIOS["demo"].acts)
@@ -222,9 +271,12 @@ async def test_it_plays_a_capture_and_a_scenario(
 
 
 async def test_it_chatters_while_nothing_happens(socket_enabled: None) -> None:
-    async with BambuPrinter(x1c(), chatter=0.01) as printer, client(printer) as reader:
+    async with (
+        BambuPrinter(x1c(), chatter=0.01) as printer,
+        Reader(printer.config) as reader,
+    ):
         await reader.subscribe(f"device/{printer.hardware.serial}/report")
-        said = json.loads((await anext(reader.messages)).payload)
+        said = await report(reader)
 
     assert said["print"]["wifi_signal"]
 
@@ -240,21 +292,12 @@ async def test_it_runs_by_itself(socket_enabled: None) -> None:
     )
     assert process.stdout is not None
     about = json.loads(await process.stdout.readline())["listening"]
-    context = pinned_context(about["certificate"])
-    async with aiomqtt.Client(
-        about["host"],
-        about["port"],
-        username="bblp",
-        password=about["access_code"],
-        tls_context=context,
-        tls_insecure=True,
-    ) as reader:
-        await reader.publish(f"device/{about['serial']}/request", PUSHALL)
+    async with Reader(about) as reader:
+        reader.publish(f"device/{about['serial']}/request", PUSHALL)
         lines = [
             json.loads(line) for line in (await process.stdout.read()).splitlines()
         ]
-        with pytest.raises(aiomqtt.MqttError):
-            await anext(reader.messages)
+        assert await reader.messages.get() is None
     assert await process.wait() == 0
 
     assert [line["act"] for line in lines[:-1]] == [

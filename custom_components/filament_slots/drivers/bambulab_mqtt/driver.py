@@ -80,7 +80,7 @@ class Driver(ConnectedDriver[Config]):
         async with open_session(trusted, services, take) as session:
             await session.subscribe()
             for request in (GET_VERSION, PUSHALL):
-                await session.publish(request)
+                session.publish(request)
             await race(_introduced(decoder, heard), session.ended())
         model = decoder.model or model_by_serial(known.serial)
         return ProbeResult(
@@ -119,11 +119,11 @@ class Driver(ConnectedDriver[Config]):
 
     async def _keep_asking(self, session: Session, requests: Requests) -> None:
         for request in requests.opening(self._clock.monotonic()):
-            await session.publish(request)
+            session.publish(request)
         while True:
             await self._wait_to_ask(requests.next_at())
             for request in requests.due(self._clock.monotonic()):
-                await session.publish(request)
+                session.publish(request)
 
     async def _wait_to_ask(self, until: float) -> None:
         """Wait for that monotonic time, or for something new to ask."""

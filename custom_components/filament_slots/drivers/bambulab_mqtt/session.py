@@ -1,86 +1,255 @@
-"""One MQTT connection to one printer, from the first packet to the last."""
+"""One MQTT session with one printer: connect, log in, subscribe, publish, close.
+
+paho-mqtt does the protocol through its public callbacks, on the running event loop:
+no thread, no task. The TLS connection is opened by `tls.py`.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-import logging
+from contextlib import asynccontextmanager, closing
 import socket
 import ssl
 from typing import Any, Self, override
 from uuid import uuid4
 
-import aiomqtt
-from aiomqtt.exceptions import MqttConnectError
-from paho.mqtt.client import Client as PahoClient, MQTTMessage
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
 
-from ..base import DriverError, DriverServices, ErrorCode
+from ..base import Clock, DriverError, DriverServices, ErrorCode, TimerHandle
 from .config import Config
 from .tls import fetch_certificate, open_tls, pinned_context
 
 _USER = "bblp"
 _KEEPALIVE = 30
+# Between two looks at whether a ping is due or was not answered.
+_KEEPALIVE_CHECK = 5.0
 # The small boards take up to 5 s to answer a CONNECT (docs/protocols/bambu.md 1.3).
 ANSWER_TIMEOUT = 10.0
-_REFUSED_CODES = {134, 135}  # CONNACK 4 and 5 as paho names them: user, password
-
-# What paho has to say is in the errors it ends with, and is said once there.
-_PAHO_LOG = logging.getLogger(f"{__name__}.paho")
-_PAHO_LOG.setLevel(logging.CRITICAL)
+_LOOPBACK = "127.0.0.1"
+_REFUSED_CODES = {134, 135}  # CONNACK 4 and 5 as paho numbers them: user, password
 
 type Take = Callable[[bytes], None]
-
-
-class Session:
-    """A connection that the printer has accepted."""
-
-    def __init__(self, client: _Client, serial: str) -> None:
-        """Speak to the printer of this serial over the client."""
-        self._client = client
-        self._request = f"device/{serial}/request"
-        self._report = f"device/{serial}/report"
-
-    async def subscribe(self) -> None:
-        """Ask for the printer's own reports; boards drop who asks for any others."""
-        answer = await self._client.subscribe(self._report)
-        if any(_code(code) >= 0x80 for code in answer):
-            raise DriverError(ErrorCode.SILENT_PRINTER, "the subscription was refused")
-
-    async def publish(self, request: str) -> None:
-        """Send a request; nothing is waited for."""
-        await self._client.publish(self._request, request)
-
-    async def ended(self) -> None:
-        """Wait until the connection ends, and raise what ended it."""
-        await self._client.ended()
 
 
 @asynccontextmanager
 async def open_session(
     config: Config, services: DriverServices, take: Take
 ) -> AsyncIterator[Session]:
-    """Connect to a printer whose certificate is known; `take` is given each report.
+    """Connect and log in to a printer whose certificate is known.
 
-    Raises DriverError with the code of what is in the way. The access code is sent
-    only after the certificate was found to be the known one.
+    take: called with the payload of each report, on the event loop.
+
+    Raises DriverError. The access code is sent only after the certificate was
+    verified to be the known one.
     """
     connection = await _open_trusted(config, services)
-    try:
-        async with _Client(connection, config, take) as client:
-            yield Session(client, config.serial)
-    except MqttConnectError as err:
-        if _code(err.rc) in _REFUSED_CODES:
-            raise DriverError(
-                ErrorCode.INVALID_AUTH, "the access code was refused"
-            ) from err
-        raise DriverError(ErrorCode.CONNECTION_REFUSED, "refused to connect") from err
-    except aiomqtt.MqttError as err:
-        raise DriverError(ErrorCode.CONNECTION_LOST, "closed by the printer") from err
-    finally:
-        connection.close()
+    with closing(connection):
+        context = await services.ssl_context(lambda: _OpenConnection(connection))
+        session = Session(connection, context, config.serial, services.clock, take)
+        with closing(session):
+            await session.log_in(config.access_code.get_secret_value())
+            yield session
+
+
+class Session:
+    """An MQTT session over an open TLS connection.
+
+    Nothing in it blocks, and it may be closed at any time.
+    """
+
+    def __init__(
+        self,
+        connection: ssl.SSLSocket,
+        context: ssl.SSLContext,
+        serial: str,
+        clock: Clock,
+        take: Take,
+    ) -> None:
+        """Prepare a session with the printer of this serial; nothing is sent yet.
+
+        context: gives paho the connection.
+        """
+        self._connection = connection
+        self._clock = clock
+        self._take = take
+        self._request = f"device/{serial}/request"
+        self._report = f"device/{serial}/report"
+        self._loop = asyncio.get_running_loop()
+        self._login: asyncio.Future[ReasonCode] = self._loop.create_future()
+        self._subscription: asyncio.Future[list[ReasonCode]] = (
+            self._loop.create_future()
+        )
+        self._end: asyncio.Future[Exception] = self._loop.create_future()
+        self._keepalive_timer: TimerHandle | None = None
+        self._client = self._make_client(context)
+
+    async def log_in(self, access_code: str) -> None:
+        """Send the access code and wait until it is accepted; raises DriverError."""
+        self._client.username_pw_set(_USER, access_code)
+        with socket.create_server((_LOOPBACK, 0)) as unused:
+            # Returns at once: see _OpenConnection.
+            port = unused.getsockname()[1]
+            self._client.connect(_LOOPBACK, port, _KEEPALIVE)
+        reason = await self._answer(self._login)
+        if reason.value in _REFUSED_CODES:
+            raise DriverError(ErrorCode.INVALID_AUTH, "the access code was refused")
+        if reason.is_failure:
+            raise DriverError(ErrorCode.CONNECTION_REFUSED, "refused to connect")
+
+    async def subscribe(self) -> None:
+        """Subscribe to the printer's reports; raises DriverError.
+
+        Boards close the connection of a client that subscribes to any other topic.
+        """
+        self._client.subscribe(self._report)
+        reasons = await self._answer(self._subscription)
+        if any(reason.is_failure for reason in reasons):
+            raise DriverError(ErrorCode.SILENT_PRINTER, "the subscription was refused")
+
+    def publish(self, request: str) -> None:
+        """Send a request; does nothing once the session has ended."""
+        self._client.publish(self._request, request)
+
+    async def ended(self) -> None:
+        """Wait until the session ends, and raise the error that ended it."""
+        await asyncio.wait((self._end,))
+        raise self._end.result()
+
+    def close(self) -> None:
+        """Close the connection, after a DISCONNECT if it can be sent at once."""
+        self._client.disconnect()
+        self._client.loop_write()
+        # A DISCONNECT that was not sent leaves the connection open. To prepare another
+        # one is paho's documented way to close it.
+        self._client.connect_async(_LOOPBACK)
+
+    async def _answer[T](self, answer: asyncio.Future[T]) -> T:
+        """Wait for an answer of the printer.
+
+        Raises DriverError CONNECTION_TIMEOUT, or the error that ended the session.
+        """
+        await asyncio.wait(
+            (answer, self._end),
+            timeout=ANSWER_TIMEOUT,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if answer.done():
+            return answer.result()
+        if self._end.done():
+            raise self._end.result()
+        raise DriverError(ErrorCode.CONNECTION_TIMEOUT, "a request was not answered")
+
+    def _make_client(self, context: ssl.SSLContext) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=f"filament-slots-{uuid4().hex}",
+            protocol=MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        client.tls_set_context(context)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_socket_open = self._on_socket_open
+        client.on_socket_close = self._on_socket_close
+        client.on_socket_register_write = self._on_socket_register_write
+        client.on_socket_unregister_write = self._on_socket_unregister_write
+        return client
+
+    # The rest is called by paho and by the event loop.
+
+    def _on_connect(
+        self, client: Client, userdata: Any, flags: Any, reason: ReasonCode, _: Any
+    ) -> None:
+        _answered(self._login, reason)
+
+    def _on_subscribe(
+        self, client: Client, userdata: Any, mid: int, reasons: list[ReasonCode], _: Any
+    ) -> None:
+        _answered(self._subscription, reasons)
+
+    def _on_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:
+        self._take(message.payload)
+
+    def _on_socket_open(self, client: Client, userdata: Any, sock: Any) -> None:
+        self._loop.add_reader(self._connection, self._read)
+        self._check_keepalive()
+
+    def _on_socket_close(self, client: Client, userdata: Any, sock: Any) -> None:
+        self._loop.remove_reader(self._connection)
+        if self._keepalive_timer is not None:
+            self._keepalive_timer.cancel()
+        lost = DriverError(ErrorCode.CONNECTION_LOST, "closed by the printer")
+        _answered(self._end, lost)
+
+    def _on_socket_register_write(
+        self, client: Client, userdata: Any, sock: Any
+    ) -> None:
+        self._loop.add_writer(self._connection, client.loop_write)
+
+    def _on_socket_unregister_write(
+        self, client: Client, userdata: Any, sock: Any
+    ) -> None:
+        self._loop.remove_writer(self._connection)
+
+    def _read(self) -> None:
+        """Read all that has arrived; `take` may raise."""
+        try:
+            self._client.loop_read()
+            # The event loop does not see what TLS has decrypted already: a record may
+            # hold several packets, and paho reads one at a time.
+            while self._connection.pending():
+                self._client.loop_read()
+        except Exception as err:  # noqa: BLE001
+            self._loop.remove_reader(self._connection)
+            _answered(self._end, err)
+
+    def _check_keepalive(self) -> None:
+        """Send a ping when it is due; paho closes when the last was not answered."""
+        self._keepalive_timer = self._clock.call_at(
+            self._clock.monotonic() + _KEEPALIVE_CHECK, self._check_keepalive
+        )
+        self._client.loop_misc()
+
+
+class _OpenConnection(ssl.SSLContext):
+    """The TLS context given to paho: it returns a connection that is already open.
+
+    paho's `connect()` resolves, connects and shakes hands in one blocking call, which
+    would hold a thread for each printer that is switched off and cannot be cancelled.
+    The address and the TLS context are all that can be chosen of it. So the address
+    is an unused port of this host, where it connects at once, and the context exchanges
+    that connection for the one to the printer.
+    """
+
+    def __new__(cls, connection: ssl.SSLSocket) -> Self:
+        """Make a context without certificates: `connection` is verified already."""
+        return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+
+    def __init__(self, connection: ssl.SSLSocket) -> None:
+        """Set the connection that is returned."""
+        self.check_hostname = False
+        self._connection = connection
+
+    @override
+    def wrap_socket(
+        self, sock: socket.socket, *args: Any, **kwargs: Any
+    ) -> ssl.SSLSocket:
+        sock.close()
+        return self._connection
+
+
+def _answered[T](future: asyncio.Future[T], answer: T) -> None:
+    if not future.done():
+        future.set_result(answer)
 
 
 async def _open_trusted(config: Config, services: DriverServices) -> ssl.SSLSocket:
-    """Open the connection to the known certificate, or say what is there instead."""
+    """Open a TLS connection to the known certificate.
+
+    Raises DriverError, with the certificate that is shown instead looked at.
+    """
     if config.certificate is not None:
         context = await _context(config.certificate, services)
         try:
@@ -98,111 +267,5 @@ async def _context(certificate: str, services: DriverServices) -> ssl.SSLContext
         return await services.ssl_context(lambda: pinned_context(certificate))
     except ssl.SSLError as err:
         raise DriverError(
-            ErrorCode.TLS_FAILED, "the kept certificate is broken"
+            ErrorCode.TLS_FAILED, "the stored certificate is broken"
         ) from err
-
-
-def _code(code: Any) -> int:
-    """Return the number of a paho ReasonCode, or of the plain number it was once."""
-    return int(getattr(code, "value", code))
-
-
-class _Client(aiomqtt.Client):
-    """aiomqtt on a connection that is already open.
-
-    Left to itself it lets paho resolve, connect and shake hands in an executor
-    thread, which nobody can call off: a printer that is switched off would hold a
-    thread for seconds, and a cancelled attempt would leave its socket behind. With
-    the socket at hand nothing of paho blocks, so all of it runs on the loop.
-
-    Messages are handed on as they come: aiomqtt's queue would cost a task and four
-    turns of the loop for each.
-    """
-
-    def __init__(self, connection: ssl.SSLSocket, config: Config, take: Take) -> None:
-        super().__init__(
-            config.host,
-            config.port,
-            username=_USER,
-            password=config.access_code.get_secret_value(),
-            identifier=f"filament-slots-{uuid4().hex}",
-            protocol=aiomqtt.ProtocolVersion.V311,
-            clean_session=True,
-            keepalive=_KEEPALIVE,
-            timeout=ANSWER_TIMEOUT,
-            logger=_PAHO_LOG,
-        )
-        self._client._create_socket = lambda: connection  # type: ignore[method-assign]  # noqa: SLF001
-        self._take = take
-
-    @override
-    async def __aenter__(self) -> Self:
-        try:
-            self._client_connect()
-            async with asyncio.timeout(ANSWER_TIMEOUT):
-                await self._connected
-        except TimeoutError:
-            await self._close()
-            raise DriverError(
-                ErrorCode.CONNECTION_TIMEOUT, "no answer to the login"
-            ) from None
-        except BaseException:
-            await self._close()
-            raise
-        return self
-
-    @override
-    async def __aexit__(self, *exc_info: object) -> None:
-        if self._disconnected.done():
-            # Whoever listened was told already; asyncio need not complain of it.
-            self._disconnected.exception()
-        else:
-            self._client.disconnect()
-            self._client.loop_write()
-        await self._close()
-
-    async def ended(self) -> None:
-        """Wait until the connection ends, and raise what ended it."""
-        await asyncio.wait((self._disconnected,))
-        self._disconnected.result()
-
-    async def _close(self) -> None:
-        """Close the socket now."""
-        try:
-            # aiomqtt adds the reader one turn after the socket was opened. Closed
-            # before that turn, it would be added when the socket is gone.
-            await asyncio.sleep(0)
-        finally:
-            self._connected.cancel()
-            self._client._sock_close()  # noqa: SLF001
-        if self._misc_task is not None:
-            self._misc_task.cancel()
-            await asyncio.gather(self._misc_task, return_exceptions=True)
-
-    @override
-    def _on_message(
-        self, client: PahoClient, userdata: Any, message: MQTTMessage
-    ) -> None:
-        self._take(message.payload)
-
-    @override
-    def _on_socket_register_write(
-        self, client: PahoClient, userdata: Any, sock: socket.socket
-    ) -> None:
-        # aiomqtt leaves this to the next turn, as it may be called from a thread; in
-        # between the printer may have closed the socket.
-        self._loop.add_writer(sock.fileno(), client.loop_write)
-
-    @override
-    def _on_socket_close(
-        self, client: PahoClient, userdata: Any, sock: socket.socket
-    ) -> None:
-        super()._on_socket_close(client, userdata, sock)
-        # Whoever waits for an answer need not wait for the timeout.
-        answers: list[asyncio.Future[Any]] = [
-            self._connected,
-            *self._pending_subscribes.values(),
-        ]
-        for answer in answers:
-            if not answer.done():
-                answer.set_exception(aiomqtt.MqttError("closed"))
