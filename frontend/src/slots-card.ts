@@ -118,7 +118,7 @@ export class SlotsCard extends FeedCard {
     return html`<div class="box" style=${styleMap({ "--columns": String(columns) })}>
       <div class="unit">
         <h3>${unit ? hass.devices[unit.device_id]?.name_by_user || unitTitle(unit, bays.length) : text(hass, "card.external")}</h3>
-        ${unit ? html`<span class="climate secondary">${this.climate(hass, printer, unit, here)}</span>` : nothing}
+        ${unit ? html`<span class="telemetry secondary">${this.telemetry(hass, printer, unit, here)}</span>` : nothing}
       </div>
       <ul class="bays">
         ${repeat(
@@ -131,7 +131,7 @@ export class SlotsCard extends FeedCard {
   }
 
   /** Humidity and drying of a unit; nothing while it is not connected. */
-  private climate(hass: Hass, printer: Printer, unit: Unit, here: boolean): unknown {
+  private telemetry(hass: Hass, printer: Printer, unit: Unit, here: boolean): unknown {
     if (!here)
       return printer.connected
         ? html`<ha-icon .icon=${"mdi:connection"}></ha-icon>${text(hass, "card.not_connected")}`
@@ -234,17 +234,17 @@ export class SlotsCard extends FeedCard {
         padding: 0 4px 4px;
       }
       .condition,
-      .climate,
-      .climate > span {
+      .telemetry,
+      .telemetry > span {
         display: inline-flex;
         align-items: center;
         gap: 4px;
       }
-      .climate {
+      .telemetry {
         gap: 10px;
         --mdc-icon-size: 16px;
       }
-      .climate > span {
+      .telemetry > span {
         gap: 2px;
       }
       .boxes {

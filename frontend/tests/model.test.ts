@@ -95,7 +95,7 @@ describe("the layout", () => {
     [16, 8, 8],
     [16, 4, 4],
     [9, 0, 1],
-  ])("%i bays with room for %i stand in rows of %i", (bays, most, columns) => {
+  ])("%i bays with room for %i are in rows of %i", (bays, most, columns) => {
     expect(columnsFor(bays, most)).toBe(columns);
   });
 });

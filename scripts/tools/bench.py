@@ -27,10 +27,10 @@ def _decode() -> Iterator[str]:
         numbers["delta_extra_us"]
     )
     yield Bar("Bambu delta in which one temperature changed", "B").row(
-        numbers["climate_bytes"]
+        numbers["temperature_bytes"]
     )
     yield Bar("… decoding it, more than parsing it", "µs").row(
-        numbers["climate_extra_us"]
+        numbers["temperature_extra_us"]
     )
 
 

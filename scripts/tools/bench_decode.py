@@ -18,7 +18,7 @@ def bambu() -> dict[str, float]:
 
     full_ratio: a full report of 17 slots, as a multiple of parsing it.
     delta_extra_us: a delta without slots, in microseconds more than parsing it.
-    climate_extra_us: a delta with all units in which a temperature changed, likewise.
+    temperature_extra_us: a delta with all units in which a temperature changed, likewise.
     """
     full, delta, temperatures = _reports()
     decoder = ReportDecoder(logging.getLogger(__name__))
@@ -39,8 +39,8 @@ def bambu() -> dict[str, float]:
         "full_ratio": full_feed / full_parse,
         "delta_bytes": len(delta),
         "delta_extra_us": (delta_feed - delta_parse) * 1e6,
-        "climate_bytes": len(warm),
-        "climate_extra_us": (pair_feed - pair_parse) / 2 * 1e6,
+        "temperature_bytes": len(warm),
+        "temperature_extra_us": (pair_feed - pair_parse) / 2 * 1e6,
     }
 
 

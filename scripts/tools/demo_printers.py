@@ -146,12 +146,12 @@ class DemoKlipper(DemoPrinter[KlipperPrinter]):
     def chance(self) -> Act:
         turtle = self.printer.turtle
         slot, status = random.choice([*self.printer.statuses.items()])
-        lane = turtle.lanes[slot - 1]
+        label = turtle.lanes[slot - 1]
         if status != "empty":
-            return Act(f"The spool in {lane} is removed", lambda: turtle.remove(slot))
+            return Act(f"The spool in {label} is removed", lambda: turtle.remove(slot))
         spool = random.choice(_SPOOLMAN_IDS)
         return Act(
-            f"A spool is inserted into {lane}", lambda: turtle.insert(slot, spool)
+            f"A spool is inserted into {label}", lambda: turtle.insert(slot, spool)
         )
 
 

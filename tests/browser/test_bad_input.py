@@ -143,7 +143,7 @@ async def test_every_reported_filament_is_rendered_without_errors(
     empty, full = _printer("Empty", []), _printer(HTML, FILAMENTS)
     await _show(page, {"type": "x", "title": HTML}, [empty, full])
     shown = await page.run(f"textOf({ODD})")
-    assert "has not told of any slots" in shown
+    assert "has not reported any slots" in shown
     assert shown.count(HTML) > 4
     assert await page.run(f"deepAll('img, b', {ODD}).length") == 0
     assert await page.run(f"{BAYS}.length") == 16
@@ -168,12 +168,12 @@ async def test_every_reported_filament_is_rendered_without_errors(
     assert await page.run(f"{ODD}.scrollWidth") <= 390
 
     await _show(page, {"type": "x", "device": "gone"}, [full])
-    assert "Nothing is known of this device" in await page.run(f"textOf({ODD})")
+    assert "Device not found" in await page.run(f"textOf({ODD})")
     await _show(page, {"type": "x", "device": 7, "title": {}}, [full])
     assert await page.run(f"{BAYS}.length") == 16
     await _show(page, {"type": "x", "device": "slot 3 of Empty"}, [full])
     await _show(page, {"type": "x"}, [])
-    assert "No printer is set up" in await page.run(f"textOf({ODD})")
+    assert "No printers have been set up" in await page.run(f"textOf({ODD})")
     assert page.errors == []
 
 
@@ -235,6 +235,8 @@ async def test_cards_survive_reloads_and_the_removal_of_the_integration(
         await client.call("config_entries/disable", entry_id=entry_id, disabled_by=None)
         await page.wait(f"!textOf(deep('{SLOTS}')).includes('Not loaded')")
         await client.delete(f"config/config_entries/entry/{entry_id}")
-        await page.wait(f"textOf(deep('{SLOTS}')).includes('No printer is set up')")
+        await page.wait(
+            f"textOf(deep('{SLOTS}')).includes('No printers have been set up')"
+        )
         assert await page.run(RED_CARD) == 0
         assert page.errors == []

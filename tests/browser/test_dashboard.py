@@ -183,8 +183,8 @@ async def test_one_click_makes_a_dashboard_of_everything(
         # So is a printer that is added while the page is open.
         klipper = await stage.enter_async_context(KlipperPrinter())
         await add_printer(client, klipper)
-        lanes = zip(klipper.turtle.lanes, klipper.statuses.values(), strict=True)
-        await shows(page, dict(lanes))
+        looks = zip(klipper.turtle.lanes, klipper.statuses.values(), strict=True)
+        await shows(page, dict(looks))
         assert "Turtle 1" in await page.text(SLOTS)
         await printer.play(hardware.start_print(1, 1))
         await page.wait("!!deep('.bay.active')")
@@ -217,7 +217,9 @@ async def test_the_timeline_follows_and_filters(
         page = await browser.page()
         await sign_in(page, home_assistant, "de")
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await page.wait(f"textOf(deep('{TIMELINE}')).includes('noch nichts eingelegt')")
+        await page.wait(
+            f"textOf(deep('{TIMELINE}')).includes('noch keine Spulen eingelegt')"
+        )
 
         await printer.play(hardware.swap(1, 1, WHITE))
         await printer.play(hardware.insert(1, 3, BLACK))

@@ -101,10 +101,10 @@ async def test_the_pages_of_home_assistant_show_the_integration(
         printer.change_certificate()
         printer.kick()
         await page.open(f"{url}/config/repairs")
-        await _shows(page, "1 repair", "X1-Carbon 0001 shows another certificate")
+        await _shows(page, "1 repair", "X1-Carbon 0001 has a new certificate")
         await page.run(
             "deepAll('ha-list-item-button').find((one) => one.issue).click()"
         )
-        await _shows(page, "The printer at 127.0.0.1 has the right serial number")
+        await _shows(page, "The serial number of the printer at 127.0.0.1 is correct")
         await _save(page, "repairs")
         assert page.errors == []
