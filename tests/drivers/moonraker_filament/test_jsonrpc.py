@@ -121,7 +121,7 @@ async def test_everything_is_taken_in_the_order_in_which_it_came() -> None:
         ({"code": -32602, "message": "Invalid params:\nx"}, Refusal.OTHER),
         ({"code": -32601, "message": "Method not found"}, Refusal.NO_SUCH_METHOD),
         ({"code": 404, "message": "Not Found"}, Refusal.NO_SUCH_METHOD),
-        ({"code": 503, "message": "Klippy Host not connected"}, Refusal.KLIPPY_AWAY),
+        ({"code": 503, "message": "Klippy Host not connected"}, Refusal.KLIPPY_UNAVAILABLE),
         ({"code": 400, "message": "Invalid Argument"}, Refusal.OTHER),
         ({"code": 403, "message": "Forbidden namespace"}, Refusal.OTHER),
         ("no object", Refusal.OTHER),
@@ -254,7 +254,7 @@ async def test_a_connection_that_is_closed_ends_the_listening() -> None:
 async def test_a_message_beyond_all_bounds_ends_the_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(jsonrpc, "_BYTES_TAKEN_MAX", 1000)
+    monkeypatch.setattr(jsonrpc, "_BYTES_RECEIVED_MAX", 1000)
 
     async def talk(peer: Peer) -> None:
         await peer.say("x" * 2000)

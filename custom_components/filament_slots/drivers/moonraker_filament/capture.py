@@ -1,17 +1,17 @@
-"""A message as a frame of a capture: what the decoder reads, and nothing else.
+"""Turns a message into a frame of a capture, which holds only what the decoder reads.
 
-Moonraker tells every client of files, jobs and the console as well.
+Moonraker also sends every client files, jobs and console output.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 ABOUT: Final = (
-    "The last minutes of a Moonraker, and of before them what they build on. "
-    "Only what the decoder reads is in it. Tags are stand-ins."
+    "The last minutes of a Moonraker connection, with the earlier messages they depend "
+    "on. Only what the decoder reads is included. Tags are pseudonyms."
 )
 
-_NOTICES: Final = frozenset(
+_NOTIFICATIONS: Final = frozenset(
     {
         "notify_active_spool_set",
         "notify_klippy_disconnected",
@@ -23,20 +23,20 @@ _NOTICES: Final = frozenset(
 
 
 def as_frame(message: object) -> Mapping[str, Any] | None:
-    """Return the frame; None for a message that the decoder passes over."""
+    """Return the frame; None for a message that the decoder ignores."""
     if not isinstance(message, dict):
         return None
-    if message.get("method") in _NOTICES:
+    if message.get("method") in _NOTIFICATIONS:
         kept = {key: message[key] for key in ("method", "params") if key in message}
-    elif (told := _told(message.get("result"))) is not None:
-        kept = {"id": message.get("id"), "result": told}
+    elif (result := _reduced(message.get("result"))) is not None:
+        kept = {"id": message.get("id"), "result": result}
     else:
         return None
     return {"dir": "<-", "frame": {"jsonrpc": "2.0", **kept}}
 
 
-def _told(result: object) -> dict[str, Any] | None:
-    """Return what an answer says of filament, or of how Klippy is."""
+def _reduced(result: object) -> dict[str, Any] | None:
+    """Return the parts of a result about filament or Klippy's state."""
     match result:
         case {"status": dict(status)}:
             return {"status": status}

@@ -1,4 +1,4 @@
-"""What is needed to reach a Moonraker."""
+"""The configuration of a Moonraker connection."""
 
 from typing import Annotated
 
@@ -30,10 +30,10 @@ def _stripped(key: object) -> object:
 class Config(BaseModel):
     """A Klipper printer behind its Moonraker (docs/protocols/moonraker.md 1.1, 1.2).
 
-    host: a host, a host:port or a whole URL; a URL says its own port.
-    api_key: empty where Moonraker trusts the network it is asked from.
-    verify_ssl: False takes any certificate, for a Moonraker that signs its own.
-    instance_id: who Moonraker said it is when it was set up; None where it never did.
+    host: a host, host:port or URL; `port` does not apply to a URL.
+    api_key: empty if Moonraker trusts the network of its client.
+    verify_ssl: False accepts any certificate, such as a self-signed one.
+    instance_id: the id that Moonraker reported during set-up, None if it has none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)

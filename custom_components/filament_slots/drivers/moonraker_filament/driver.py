@@ -13,7 +13,7 @@ from ..timings import Timings
 from .capture import ABOUT, as_frame
 from .config import Config
 from .discovery import ZEROCONF
-from .identity import introduce
+from .identity import identify
 from .jsonrpc import JsonRpc, open_rpc
 from .session import Session
 from .state import TIMINGS, MoonrakerDecoder, frame_decoder
@@ -38,7 +38,7 @@ class Driver(ConnectedDriver[Config]):
     ) -> None:
         """Take what the driver needs; raises pydantic.ValidationError."""
         super().__init__(printer_id, config, emitter, services)
-        # Bare sensors keep their numbers from one session to the next.
+        # Bare sensors keep their numbers across sessions.
         self._numbers = {
             slot.label: slot.slot_no
             for slot in services.stored
@@ -61,14 +61,18 @@ class Driver(ConnectedDriver[Config]):
     async def probe(
         cls, config: Mapping[str, Any], services: DriverServices
     ) -> ProbeResult:
-        known = Config.model_validate(config)
+        candidate = Config.model_validate(config)
         found: list[ProbeResult] = []
 
         async def ask(rpc: JsonRpc) -> None:
-            found.append(await introduce(rpc, known))
+            found.append(await identify(rpc, candidate))
 
         async with open_rpc(
-            known, _http(services), lambda frame: None, lambda data: None, Counters()
+            candidate,
+            _http(services),
+            lambda frame: None,
+            lambda data: None,
+            Counters(),
         ) as rpc:
             await race(ask(rpc), rpc.listen())
         return found[0]
@@ -95,5 +99,5 @@ class Driver(ConnectedDriver[Config]):
 
 def _http(services: DriverServices) -> aiohttp.ClientSession:
     if services.session is None:
-        raise RuntimeError("no HTTP session was handed in")
+        raise RuntimeError("services hold no HTTP session")
     return services.session

@@ -1,4 +1,4 @@
-"""Who a Moonraker is, and whether it is one (docs/protocols/moonraker.md 1.2, 1.4, 1.5)."""
+"""Identifies a Moonraker (docs/protocols/moonraker.md 1.2, 1.4, 1.5)."""
 
 from collections.abc import Mapping
 import re
@@ -11,17 +11,17 @@ from .jsonrpc import JsonRpc, Refusal, RpcError
 _ID: Final = re.compile(r"[0-9A-Za-z_-]{8,64}")
 _MAC: Final = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 _NO_MAC: Final = "00:00:00:00:00:00"
-# Interfaces that software makes, with an address that is new after each boot.
-_MADE_UP: Final = ("br-", "docker", "veth", "virbr", "tun", "tap", "wg", "can")
+# Prefixes of virtual interfaces, whose addresses change with each boot.
+_VIRTUAL: Final = ("br-", "docker", "veth", "virbr", "tun", "tap", "wg", "can")
 
 
-async def greet(
+async def server_info(
     rpc: JsonRpc, otherwise: ErrorCode = ErrorCode.WRONG_SERVICE
 ) -> Mapping[str, Any]:
     """Return `server.info`.
 
-    Raises DriverError: INVALID_AUTH where Moonraker wants another key or any at all,
-    `otherwise` when there is no answer, WRONG_SERVICE for one of something else.
+    Raises DriverError: INVALID_AUTH if the API key is missing or wrong, `otherwise` if
+    there is no answer, WRONG_SERVICE if something else answers.
     """
     try:
         info = await rpc.call("server.info")
@@ -31,13 +31,13 @@ async def greet(
             ErrorCode.INVALID_AUTH if locked else otherwise, str(err)
         ) from err
     if not isinstance(info, dict) or "klippy_state" not in info:
-        raise DriverError(ErrorCode.WRONG_SERVICE, "it answers like something else")
+        raise DriverError(ErrorCode.WRONG_SERVICE, "not an answer of Moonraker")
     return info
 
 
-async def introduce(rpc: JsonRpc, config: Config) -> ProbeResult:
-    """Ask a Moonraker who it is."""
-    await greet(rpc)
+async def identify(rpc: JsonRpc, config: Config) -> ProbeResult:
+    """Return the identity and the name of a Moonraker."""
+    await server_info(rpc)
     instance_id = await read_instance_id(rpc)
     url = config.url
     return ProbeResult(
@@ -48,7 +48,7 @@ async def introduce(rpc: JsonRpc, config: Config) -> ProbeResult:
 
 
 async def read_instance_id(rpc: JsonRpc) -> str | None:
-    """Return what Moonraker calls itself; None for one too old to have a name."""
+    """Return Moonraker's instance id; None for a version too old to have one."""
     match await _ask(
         rpc,
         "server.database.get_item",
@@ -60,13 +60,13 @@ async def read_instance_id(rpc: JsonRpc) -> str | None:
 
 
 async def _mac(rpc: JsonRpc) -> str | None:
-    """Return a hardware address of its machine, always the same one."""
+    """Return a hardware address of its machine, the same each time."""
     match await _ask(rpc, "machine.system_info"):
         case {"system_info": {"network": dict(network)}}:
             for name, interface in sorted(network.items()):
                 match interface:
                     case {"mac_address": str(mac)} if (
-                        not name.startswith(_MADE_UP)
+                        not name.startswith(_VIRTUAL)
                         and _MAC.fullmatch(mac.lower())
                         and mac != _NO_MAC
                     ):
@@ -84,7 +84,7 @@ async def _hostname(rpc: JsonRpc) -> str | None:
 async def _ask(
     rpc: JsonRpc, method: str, params: Mapping[str, Any] | None = None
 ) -> object:
-    """Return the result, None where there is none: the next best is asked then."""
+    """Return the result, None on an error: there is always a fallback."""
     try:
         return await rpc.call(method, params)
     except RpcError:

@@ -18,51 +18,52 @@ type Frame = dict[str, Any]
 
 ANSWER_TIMEOUT: Final = 10.0
 _CONNECT_TIMEOUT: Final = 10.0
-# Moonraker passes on up to 20 MiB from Klippy. Larger ones than aiohttp may take end
-# the connection, so those must fit; parsing them would hold up the event loop, and
-# nothing that was asked for is a tenth of that.
-_BYTES_TAKEN_MAX: Final = 32 * 1024 * 1024
+# Moonraker passes on messages of up to 20 MiB from Klippy. One above aiohttp's limit
+# ends the connection, so they must fit. Parsing them would block the event loop, and no
+# requested answer is a tenth of that.
+_BYTES_RECEIVED_MAX: Final = 32 * 1024 * 1024
 _BYTES_PARSED_MAX: Final = 2 * 1024 * 1024
-# Who stops must not wait for a printer that is gone.
+# Stopping must not wait for a printer that is gone.
 _CLOSE_TIMEOUT: Final = 0.1
 
 
 class Refusal(Enum):
-    """Why a call failed, by what it means: one code can mean several things."""
+    """Why a call failed; one error code can have several meanings."""
 
     UNAUTHORIZED = auto()
     NO_SUCH_METHOD = auto()
-    KLIPPY_AWAY = auto()
+    KLIPPY_UNAVAILABLE = auto()
     NO_ANSWER = auto()
     OTHER = auto()
 
 
 class RpcError(Exception):
-    """A call that Moonraker did not answer with a result."""
+    """A call that failed or was not answered."""
 
     def __init__(self, refusal: Refusal, method: str) -> None:
-        """Say which call failed and why."""
+        """Create it for a method and the reason."""
         super().__init__(f"{method}: {refusal.name.lower().replace('_', ' ')}")
         self.refusal = refusal
 
 
 class JsonRpc:
-    """Calls, their answers and everything else that arrives, in the order it does.
+    """Calls, answers and notifications of one connection, in their order.
 
-    `take` is given each notification, and each answer to a call before the caller is.
+    take: receives each notification, and each answer before its caller does.
+    received: receives each message as bytes.
     """
 
     def __init__(
         self,
         socket: aiohttp.ClientWebSocketResponse[bool],
         take: Callable[[Frame], None],
-        heard: Callable[[bytes], None],
+        received: Callable[[bytes], None],
         counters: Counters,
     ) -> None:
-        """Speak over a socket that is open; nothing is read before listen()."""
+        """Use an open socket; nothing is read before listen()."""
         self._socket = socket
         self._take = take
-        self._heard = heard
+        self._received = received
         self._counters = counters
         self._ids = count(1)
         self._waiting: dict[int, asyncio.Future[Frame]] = {}
@@ -75,8 +76,8 @@ class JsonRpc:
     ) -> Any:
         """Return the result of a call.
 
-        Raises RpcError when there is none, DriverError CONNECTION_LOST when the
-        connection is gone.
+        Raises RpcError if there is none, DriverError CONNECTION_LOST if the
+        connection is lost.
         """
         request_id = next(self._ids)
         request: Frame = {"jsonrpc": "2.0", "method": method, "id": request_id}
@@ -91,7 +92,7 @@ class JsonRpc:
         except TimeoutError:
             raise RpcError(Refusal.NO_ANSWER, method) from None
         except (ConnectionError, aiohttp.ClientError) as err:
-            raise DriverError(ErrorCode.CONNECTION_LOST, "while asking") from err
+            raise DriverError(ErrorCode.CONNECTION_LOST, "during a call") from err
         finally:
             del self._waiting[request_id]
         if "result" in reply:
@@ -99,11 +100,11 @@ class JsonRpc:
         raise RpcError(_refusal(reply.get("error")), method)
 
     async def listen(self) -> None:
-        """Take what arrives until the connection ends, then raise DriverError."""
+        """Process messages until the connection ends, then raise DriverError."""
         async for message in self._socket:
             if message.type is aiohttp.WSMsgType.ERROR:
                 break
-            self._heard(message.data)
+            self._received(message.data)
             frame = self._parse(message.data)
             if frame is not None:
                 self._sort(frame)
@@ -123,8 +124,8 @@ class JsonRpc:
         return None
 
     def _sort(self, frame: Frame) -> None:
-        """Hand on notifications, and answers that somebody waits for."""
-        # Nearly all there is, several times a second.
+        """Pass on notifications, and answers to pending calls."""
+        # Nearly all messages, several a second.
         if "id" not in frame and isinstance(frame.get("method"), str):
             self._take(frame)
             return
@@ -146,18 +147,18 @@ async def open_rpc(
     config: Config,
     session: aiohttp.ClientSession,
     take: Callable[[Frame], None],
-    heard: Callable[[bytes], None],
+    received: Callable[[bytes], None],
     counters: Counters,
 ) -> AsyncIterator[JsonRpc]:
     """Connect to a Moonraker.
 
-    Raises DriverError with the code of what is in the way. A wrong key is not: it is
-    found out with the first call, as Moonraker takes every connection.
+    Raises DriverError with the cause of a failure. A wrong API key shows only with the
+    first call, as Moonraker accepts every connection.
     """
     key = config.api_key.get_secret_value()
     socket = await _connect(config, session, {"X-Api-Key": key} if key else {})
     try:
-        yield JsonRpc(socket, take, heard, counters)
+        yield JsonRpc(socket, take, received, counters)
     finally:
         await socket.close()
 
@@ -171,16 +172,18 @@ async def _connect(
                 config.url,
                 headers=headers,
                 ssl=config.verify_ssl,
-                max_msg_size=_BYTES_TAKEN_MAX,
+                max_msg_size=_BYTES_RECEIVED_MAX,
                 decode_text=False,
                 timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT),
             )
     except aiohttp.WSServerHandshakeError as err:
         raise DriverError(_refused(err.status), f"HTTP status {err.status}") from err
     except aiohttp.ClientResponseError as err:
-        raise DriverError(ErrorCode.WRONG_SERVICE, "speaks no HTTP") from err
+        raise DriverError(ErrorCode.WRONG_SERVICE, "not an HTTP server") from err
     except (aiohttp.ClientConnectorDNSError, UnicodeError) as err:
-        raise DriverError(ErrorCode.HOST_NOT_FOUND, "the name has no address") from err
+        raise DriverError(
+            ErrorCode.HOST_NOT_FOUND, "the name cannot be resolved"
+        ) from err
     except (aiohttp.ClientSSLError, ssl.SSLError) as err:
         raise DriverError(ErrorCode.TLS_FAILED, type(err).__name__) from err
     except aiohttp.ClientConnectorError as err:
@@ -188,7 +191,7 @@ async def _connect(
             raise DriverError(
                 ErrorCode.CONNECTION_REFUSED, "the port is closed"
             ) from err
-        # No route to a host that is switched off.
+        # There is no route to a host that is switched off.
         raise DriverError(ErrorCode.CONNECTION_TIMEOUT, "no answer") from err
     except TimeoutError as err:
         raise DriverError(ErrorCode.CONNECTION_TIMEOUT, "no answer") from err
@@ -197,22 +200,22 @@ async def _connect(
 
 
 def _refused(status: int) -> ErrorCode:
-    """Say what an HTTP answer means that did not open a WebSocket."""
+    """Return the meaning of an HTTP status that did not open a WebSocket."""
     match status:
         case 401 | 403:
             return ErrorCode.INVALID_AUTH
         case 500 | 502 | 503 | 504:
-            # A proxy whose Moonraker is off, or one that takes no more clients.
+            # A proxy whose Moonraker is down or accepts no more clients.
             return ErrorCode.CONNECTION_REFUSED
         case _:
             return ErrorCode.WRONG_SERVICE
 
 
 def _refusal(error: object) -> Refusal:
-    """Say what an error means.
+    """Return the meaning of an error.
 
-    Unauthorized, in whatever words, has the code of invalid parameters; a method that
-    is missing may be one that Klippy has not registered yet (docs/protocols/moonraker.md 1.2, 1.8).
+    "Unauthorized" has the code of invalid parameters, with varying texts. A missing
+    method may be one that Klippy has not registered yet (docs/protocols/moonraker.md 1.2, 1.8).
     """
     match error:
         case {"code": -32602, "message": str(text)} if text.startswith(
@@ -224,5 +227,5 @@ def _refusal(error: object) -> Refusal:
         case {"code": -32601 | 404}:
             return Refusal.NO_SUCH_METHOD
         case {"code": 503}:
-            return Refusal.KLIPPY_AWAY
+            return Refusal.KLIPPY_UNAVAILABLE
     return Refusal.OTHER

@@ -1,8 +1,8 @@
-"""What a Klipper printer says through Moonraker on one connection, as snapshots.
+"""Decodes the messages of one Moonraker connection into snapshots.
 
-How a connection uses it, live or out of a capture: every notification and every
-answer goes to feed(), in the order they arrive, and what `ask` names is called until
-it names something else. An answer is known by what it holds, whoever asked for it.
+A live connection, or the replay of a capture, passes every notification and answer to
+feed() in order, and repeats the call in `ask` until `ask` changes. An answer is
+recognised by its content, not by its request.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,19 +13,19 @@ from typing import Any, Final
 from ..base import Counters
 from ..snapshot import Snapshot
 from ..timings import Timings
-from .systems import Around, Found, System, choose
+from .systems import Context, Found, System, choose
 from .systems.system import TEXT, Fields, Wanted
 
-# A filament switch is no feeder: what it says for a second is so.
+# A filament switch, unlike a feeder, is reliable after a second.
 TIMINGS: Final = Timings(insert_settle=1)
 
 READY: Final = "ready"
-_GONE: Final = "disconnected"
+_DISCONNECTED: Final = "disconnected"
 _COMMON: Final[Wanted] = {"webhooks": {"state": TEXT}, "print_stats": {"state": TEXT}}
 _VARIABLES: Final = {"save_variables": ["variables"]}
 _PRINTING: Final = frozenset({"printing", "paused"})
-# As fine as anybody is told g, % and °C.
-_FINE: Final = 0.5
+# The resolution at which g, % and °C are reported.
+_RESOLUTION: Final = 0.5
 _NUMBERS: Final = (int, float)
 
 
@@ -39,21 +39,21 @@ class Ask:
 
 @dataclass(slots=True)
 class _Spool:
-    """What is known of Spoolman: None until somebody told, and its active spool."""
+    """Spoolman: whether Moonraker has it (None: not known yet), and its active spool."""
 
-    there: bool | None = None
+    available: bool | None = None
     spool_id: int | None = None
     answered: bool = False
 
 
 @dataclass(slots=True)
 class _Klippy:
-    """Klippy's life, as far as this connection saw it (docs/protocols/moonraker.md 1.8).
+    """Klippy's states on this connection (docs/protocols/moonraker.md 1.8).
 
-    state: as it was last told, None before anything was.
-    trusted: what is read is so. A Klippy found ready is believed at once; one that
-    came up while we watched, only from its filament system's own ready sign on.
-    lost: it went away or down, so that it is another one when it is ready again.
+    state: the last one reported, None before the first.
+    trusted: its values are current. A Klippy that is ready at first is trusted at once;
+    one that starts during the connection, once its filament system reports ready.
+    lost: it was gone or shut down, so that a restarted one reports everything again.
     """
 
     state: str | None = None
@@ -64,8 +64,8 @@ class _Klippy:
     def ready(self) -> bool:
         return self.state == READY
 
-    def told(self, state: str) -> bool:
-        """Take in its state; return whether everything read before is void."""
+    def update(self, state: str) -> bool:
+        """Set the state; return whether everything read before is void."""
         was, self.state = self.state, state
         if state == READY:
             self.trusted = self.trusted or was is None
@@ -80,10 +80,10 @@ class _Klippy:
 class _Read:
     """What was read since Klippy started.
 
-    objects: those Klipper has; None until listed.
-    status: the fields the system wants, merged; of other objects nothing is kept.
-    answered: the objects were answered for, so that only changes are to come.
-    asking: fields whose changes are not sent are to be asked for again.
+    objects: the objects that Klipper has; None until listed.
+    status: the merged fields that the system reads; nothing else is kept.
+    answered: the subscription was answered, so that only changes will follow.
+    asking: fields whose changes are not sent have to be requested again.
     """
 
     objects: list[str] | None = None
@@ -95,11 +95,11 @@ class _Read:
 
 
 class MoonrakerDecoder:
-    """Merges what one connection brings; a new connection takes a new decoder.
+    """Merges the messages of one connection; each connection has its own decoder.
 
-    To be read only:
-    counters: what of it made no sense.
-    snapshot: the newest one, None before the first that is complete.
+    Read-only attributes:
+    counters: counts what is ignored.
+    snapshot: the latest one, None before the first complete one.
     """
 
     def __init__(
@@ -108,10 +108,10 @@ class MoonrakerDecoder:
         numbers: dict[str, int] | None = None,
         counters: Counters | None = None,
     ) -> None:
-        """Start knowing nothing; `log` gets a debug line for each kind of nonsense.
+        """Create it empty; `log` gets one debug line for each kind of bad input.
 
         numbers: the slot numbers of bare sensors by name (the labels of stored direct
-        slots); it is added to, so that the next connection is given the same.
+        slots). New sensors are added, so that they keep their numbers.
         """
         self.counters = counters or Counters()
         self.snapshot: Snapshot | None = None
@@ -124,25 +124,25 @@ class MoonrakerDecoder:
 
     @property
     def klippy_state(self) -> str | None:
-        """What Moonraker calls Klippy's state; None before the first word."""
+        """Klippy's state as Moonraker reports it, None before the first report."""
         return self._klippy.state
 
     @property
     def system(self) -> str | None:
-        """The name of the filament system that is read, None until it is chosen."""
+        """The name of the filament system, None until it is chosen."""
         return self._read.system.name if self._read.system else None
 
     @property
     def ask(self) -> Ask | None:
-        """What to call next: again and again, with a pause, while it stays the same.
+        """The next call, to be repeated with a pause while it stays the same.
 
-        None when there is nothing to do but listen.
+        None when all that is left is to listen.
         """
         read = self._read
         if not self._klippy.ready:
-            # Klippy in error tells nobody when it is back (docs/protocols/moonraker.md 0.3).
+            # Klippy in error does not report its recovery (docs/protocols/moonraker.md 0.3).
             return Ask("server.info")
-        if self._spool.there and not self._spool.answered:
+        if self._spool.available and not self._spool.answered:
             return Ask("server.spoolman.status")
         if read.objects is None:
             return Ask("printer.objects.list")
@@ -160,35 +160,41 @@ class MoonrakerDecoder:
     def refused(self, ask: Ask) -> None:
         """Note that Moonraker answered a call with an error."""
         if ask.method == "server.spoolman.status":
-            self._spool = _Spool(there=False, answered=True)
+            self._spool = _Spool(available=False, answered=True)
 
     def feed(self, message: dict[str, Any]) -> Snapshot | None:
-        """Take in a message; return the new snapshot, None when nothing changed.
+        """Process a message; return the new snapshot, None if nothing changed.
 
-        Never raises: what makes no sense is counted and changes nothing.
+        Never raises: bad input is counted and changes nothing.
         """
         try:
             if message.get("method") == "notify_status_update":
-                return self._show() if self._merge(message["params"][0]) else None
+                return (
+                    self._update_snapshot()
+                    if self._merge(message["params"][0])
+                    else None
+                )
             return self._take(message)
-        except Exception as err:  # noqa: BLE001 - no message may cost the connection
+        except Exception as err:  # noqa: BLE001 - no message may end the connection
             self.counters.decode_errors += 1
-            self._log_once(f"a message was not understood: {type(err).__name__}")
+            self._log_once(f"a message that raised {type(err).__name__}")
             return None
 
     def _take(self, message: dict[str, Any]) -> Snapshot | None:
         match message:
             case {"method": "notify_klippy_ready"}:
                 if self._klippy.state is None:
-                    self._klippy.told("startup")  # so it was not ready until now
-                return self._told(READY)
+                    self._klippy.update("startup")  # It was not ready until now.
+                return self._klippy_reported(READY)
             case {"method": "notify_klippy_shutdown"}:
-                return self._told("shutdown")
+                return self._klippy_reported("shutdown")
             case {"method": "notify_klippy_disconnected"}:
-                return self._told(_GONE)
+                return self._klippy_reported(_DISCONNECTED)
             case {"method": "notify_active_spool_set", "params": [dict(spool)]}:
-                # FilaMan says the same of its own numbers (docs/protocols/moonraker.md 1.7).
-                return None if self._spool.there is False else self._take_spool(spool)
+                # FilaMan sends the same for its own ids (docs/protocols/moonraker.md 1.7).
+                return (
+                    None if self._spool.available is False else self._take_spool(spool)
+                )
             case {"method": str()}:
                 return None
             case {"result": {"status": dict(status)}}:
@@ -198,25 +204,25 @@ class MoonrakerDecoder:
             case {"result": {"klippy_state": str(state)} as info}:
                 components = info.get("components")
                 if isinstance(components, list) and not self._spool.answered:
-                    self._spool.there = "spoolman" in components
-                return self._told(state)
+                    self._spool.available = "spoolman" in components
+                return self._klippy_reported(state)
             case {"result": {"state": str(state), "state_message": _}}:
-                return self._told(state)
+                return self._klippy_reported(state)
             case {"result": {"spool_id": _} as spool}:
                 return self._take_spool(spool)
             case {"result": _} | {"error": _}:
                 return None
-        self._ignore("a message of another kind")
+        self._ignore("a message of an unknown kind")
         return None
 
     # Klippy.
 
-    def _told(self, state: str) -> Snapshot | None:
+    def _klippy_reported(self, state: str) -> Snapshot | None:
         self._follow_klippy(state)
-        return self._show()
+        return self._update_snapshot()
 
     def _follow_klippy(self, state: str) -> None:
-        if self._klippy.told(state):
+        if self._klippy.update(state):
             self._read = _Read()
 
     # Objects.
@@ -230,7 +236,7 @@ class MoonrakerDecoder:
         return None
 
     def _choose(self, variables: Fields | None) -> None:
-        """Choose the system; where variables may tell of one, only after a look there."""
+        """Choose the system; if variables may hold one, only once they were read."""
         read = self._read
         found = Found(
             objects=read.objects or [],
@@ -246,7 +252,7 @@ class MoonrakerDecoder:
             return
         read.system = system
         read.wanted = {**found.only(_COMMON), **found.only(system.wanted)}
-        # What Klipper has not told of, or no longer has, it calls null.
+        # Klipper reports null for fields that it does not have or no longer has.
         read.status = {
             name: dict.fromkeys(kinds) for name, kinds in read.wanted.items()
         }
@@ -258,8 +264,8 @@ class MoonrakerDecoder:
             case _ if self._klippy.state is None:
                 self._follow_klippy(READY)
         read = self._read
-        # What was looked at to choose by is no answer to a subscription yet.
-        looked = (
+        # The answer used to choose the system is not the answer to the subscription.
+        choosing = (
             read.system is None
             and read.objects is not None
             and status.keys() == _VARIABLES.keys()
@@ -274,7 +280,7 @@ class MoonrakerDecoder:
                     self._choose({})
         self._merge(status)
         read.answered = read.answered or (
-            not looked
+            not choosing
             and (not read.wanted or any(name in read.wanted for name in status))
         )
         if read.system is not None and read.asking:
@@ -283,32 +289,32 @@ class MoonrakerDecoder:
                 isinstance(fresh, dict)
                 and any(name in fresh for name in read.system.asks_again)
             )
-        return self._show()
+        return self._update_snapshot()
 
     def _merge(self, changes: dict[str, Any]) -> bool:
-        """Take over what the system wants; return whether any of it is new.
+        """Merge the fields that the system reads; return whether any has changed.
 
-        Each printer says something four times a second, mostly nothing of this.
+        A hot path: each printer sends changes four times a second, mostly of others.
         """
-        status, news = self._read.status, False
+        status, changed = self._read.status, False
         for name, fields in changes.items():
             if kept := status.get(name):
                 if not isinstance(fields, dict):
-                    self._ignore("an object that holds no fields")
+                    self._ignore("an object without fields")
                     continue
                 for key, value in fields.items():
-                    # A field that is not wanted equals itself.
+                    # A field that is not wanted compares equal to itself.
                     before = kept.get(key, value)
                     if before != value and not (
                         type(value) is float
                         and isinstance(before, _NUMBERS)
-                        and -_FINE < value - before < _FINE
+                        and -_RESOLUTION < value - before < _RESOLUTION
                     ):
-                        news = self._keep(name, key, value) or news
-        return news
+                        changed = self._keep(name, key, value) or changed
+        return changed
 
     def _keep(self, name: str, key: str, value: Any) -> bool:
-        """Keep a value that differs; return whether it makes sense."""
+        """Keep a changed value; return whether its type is right."""
         kept = self._read.status[name]
         if value is not None:
             if not isinstance(value, self._read.wanted[name][key]):
@@ -319,10 +325,10 @@ class MoonrakerDecoder:
         return True
 
     def _follow(self, name: str, key: str, value: Any) -> None:
-        """Do what a change means besides itself."""
+        """Apply the side effects of a changed field."""
         system = self._read.system
         if name == "webhooks" and key == "state" and isinstance(value, str):
-            self._klippy.told(value)
+            self._klippy.update(value)
         elif system and name == system.asked and key in system.asks_again_after:
             self._read.asking = self._read.answered
 
@@ -331,37 +337,37 @@ class MoonrakerDecoder:
     def _take_spool(self, spool: dict[str, Any]) -> Snapshot | None:
         match spool.get("spool_id"):
             case bool():
-                self._ignore("a spool id that is none")
+                self._ignore("an invalid spool id")
                 return None
             case int() | None as spool_id:
-                self._spool = _Spool(there=True, spool_id=spool_id, answered=True)
-                return self._show()
-        self._ignore("a spool id that is none")
+                self._spool = _Spool(available=True, spool_id=spool_id, answered=True)
+                return self._update_snapshot()
+        self._ignore("an invalid spool id")
         return None
 
-    # What is so.
+    # Snapshots.
 
-    def _show(self) -> Snapshot | None:
-        snapshot = self._look()
+    def _update_snapshot(self) -> Snapshot | None:
+        snapshot = self._build_snapshot()
         if snapshot is None or snapshot == self.snapshot:
             return None
         self.snapshot = snapshot
         return snapshot
 
-    def _look(self) -> Snapshot | None:
+    def _build_snapshot(self) -> Snapshot | None:
         read = self._read
         system = read.system
         if system is not None and read.answered and self._klippy.ready:
             self._klippy.trusted = self._klippy.trusted or system.ready(read.status)
         if system is None or not (read.answered and self._klippy.trusted):
-            # What was read before is left over until there is something to believe.
+            # The earlier values are outdated until new ones can be trusted.
             return self.snapshot and replace(self.snapshot, frozen=True)
         printing = read.status.get("print_stats", {}).get("state") in _PRINTING
         reading = system.decode(
             read.status,
-            Around(
+            Context(
                 printing=printing,
-                spoolman=bool(self._spool.there),
+                spoolman=bool(self._spool.available),
                 spool_id=self._spool.spool_id,
                 asking=read.asking,
                 ignore=self._ignore,
@@ -379,10 +385,10 @@ class MoonrakerDecoder:
         self._log_once(why)
 
     def _log_once(self, why: str) -> None:
-        """Log the first of its kind: a printer that talks nonsense repeats itself."""
+        """Log the first of its kind: a printer that sends bad input repeats it."""
         if why not in self._logged:
             self._logged.add(why)
-            self._log.debug("Ignored from now on without a word: %s", why)
+            self._log.debug("Ignored (logged once): %s", why)
 
 
 def frame_decoder() -> Callable[[Mapping[str, Any]], Snapshot | None]:

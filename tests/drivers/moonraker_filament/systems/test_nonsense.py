@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
 from custom_components.filament_slots.drivers.moonraker_filament.systems import (
-    Around,
+    Context,
     Found,
     choose,
 )
@@ -178,6 +178,6 @@ def test_a_decoder_takes_any_status_at_all(name: str, data: st.DataObject) -> No
         for thing, kinds in system.wanted.items()
     }
     ignored: list[str] = []
-    reading = system.decode(status, Around(ignore=ignored.append))
+    reading = system.decode(status, Context(ignore=ignored.append))
     system.ready(status)
-    assert reading == system.decode(json.loads(json.dumps(status)), Around())
+    assert reading == system.decode(json.loads(json.dumps(status)), Context())

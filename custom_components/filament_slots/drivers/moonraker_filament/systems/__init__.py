@@ -1,16 +1,16 @@
-"""The filament systems Klipper printers have, and which of them is read.
+"""The filament systems of Klipper printers, and the choice of the one that is read.
 
 Each module decodes one system and has a function `find(found) -> System | None`.
 """
 
 from . import ace, afc, cfs, happy_hare, ifs, openams, qidi_box, sensors, snapmaker_u1
-from .system import Around, Found, Reading, System
+from .system import Context, Found, Reading, System
 
-__all__ = ["Around", "Found", "Reading", "System", "choose"]
+__all__ = ["Context", "Found", "Reading", "System", "choose"]
 
-# One printer, one source, so that no filament is counted twice: the vendor's own
+# One source for each printer, so that no filament is counted twice: the vendor's own
 # objects before changers that imitate or contain others, these before variables that
-# outlive what wrote them, and bare sensors only where nothing owns them.
+# outlive the software that wrote them, and bare sensors only if nothing else is found.
 _BY_PRIORITY = (
     snapmaker_u1.find,
     ace.find_hub,
@@ -26,7 +26,7 @@ _BY_PRIORITY = (
 
 
 def choose(found: Found) -> System:
-    """Return the one system to read a printer's slots from."""
+    """Return the system to read a printer's slots from."""
     for find in _BY_PRIORITY:
         if system := find(found):
             return system

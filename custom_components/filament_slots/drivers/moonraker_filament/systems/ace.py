@@ -1,4 +1,4 @@
-"""Anycubic's ACE, as Anycubic's firmware and the community's tell it (docs/protocols/moonraker.md 3.5)."""
+"""Anycubic's ACE, with Anycubic's firmware or a community driver (docs/protocols/moonraker.md 3.5)."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -10,7 +10,7 @@ from .system import (
     LIST,
     NUMBER,
     TEXT,
-    Around,
+    Context,
     Fields,
     Found,
     Reading,
@@ -40,7 +40,7 @@ def find_hub(found: Found) -> System | None:
 
 
 def find_instances(found: Found) -> System | None:
-    """Return the system of community drivers that tell Klipper what an ACE says."""
+    """Return the system of community drivers that publish an ACE as Klipper objects."""
     instances = sorted(
         (name for name in found.objects if name.startswith("ace_instance_")),
         key=natural,
@@ -67,7 +67,7 @@ def find_inventory(found: Found) -> System | None:
 
 
 def _hub_ready(status: Status) -> bool:
-    """Slots are empty before an ACE has told of them."""
+    """Whether all ACE have started: before that, their slots are reported as empty."""
     units = items(status.get("filament_hub", {}).get("filament_hubs"))
     return all(_has_started(fields(unit)) for unit in units)
 
@@ -76,21 +76,21 @@ def _has_started(unit: Fields) -> bool:
     return unit.get("status") in (None, "ready", "busy")
 
 
-def _hub(status: Status, around: Around) -> Reading:
+def _hub(status: Status, context: Context) -> Reading:
     hub = status.get("filament_hub", {})
     active = text(hub.get("current_filament"))
     units = []
     for unit in map(fields, items(hub.get("filament_hubs"))):
         unit_id = whole(unit.get("id"), 0, _UNITS_MAX)
         if unit_id is None:
-            around.ignore("an ACE without a number")
+            context.ignore("an ACE without a valid number")
             continue
         in_use = {slot for slot in range(_PER_UNIT) if active == f"{unit_id}-{slot}"}
-        units.append(_unit(unit_id, unit, in_use, around))
-    return Reading(units=_each_once(units, around))
+        units.append(_unit(unit_id, unit, in_use, context))
+    return Reading(units=_each_once(units, context))
 
 
-def _instances(sources: list[str], status: Status, around: Around) -> Reading:
+def _instances(sources: list[str], status: Status, context: Context) -> Reading:
     current = whole(status.get("ace", {}).get("current_index"), 0, 1000)
     return Reading(
         units=tuple(
@@ -98,62 +98,64 @@ def _instances(sources: list[str], status: Status, around: Around) -> Reading:
                 index,
                 status.get(name, {}),
                 set() if current is None else {current - index * _PER_UNIT},
-                around,
+                context,
             )
             for index, name in enumerate(sources)
         )
     )
 
 
-def _inventory(status: Status, around: Around) -> Reading:
+def _inventory(status: Status, context: Context) -> Reading:
     variables = fields(status.get("save_variables", {}).get("variables"))
     current = whole(variables.get("ace_current_index"), 0, 1000)
     listed = items(variables.get("ace_inventory"))[: _UNITS_MAX * _PER_UNIT]
     units = []
     for start in range(0, len(listed), _PER_UNIT):
         slots = [
-            _slot(index, fields(said), current == start + index, around, tags=False)
-            for index, said in enumerate(listed[start : start + _PER_UNIT])
+            _slot(
+                index, fields(reported), current == start + index, context, tags=False
+            )
+            for index, reported in enumerate(listed[start : start + _PER_UNIT])
         ]
-        units.append(_described(start // _PER_UNIT, {}, slots, around))
+        units.append(_described(start // _PER_UNIT, {}, slots, context))
     return Reading(units=tuple(units))
 
 
-def _unit(unit_id: int, unit: Fields, in_use: set[int], around: Around) -> Unit:
+def _unit(unit_id: int, unit: Fields, in_use: set[int], context: Context) -> Unit:
     slots: dict[int, Slot] = {}
-    for position, said in enumerate(map(fields, items(unit.get("slots")))):
-        index = whole(said.get("index", position), 0, _PER_UNIT - 1)
+    for position, reported in enumerate(map(fields, items(unit.get("slots")))):
+        index = whole(reported.get("index", position), 0, _PER_UNIT - 1)
         if index is None or index in slots:
-            around.ignore("a slot without a place")
+            context.ignore("a slot without a valid index")
             continue
-        slots[index] = _slot(index, said, index in in_use, around)
-    return _described(unit_id, unit, slots.values(), around)
+        slots[index] = _slot(index, reported, index in in_use, context)
+    return _described(unit_id, unit, slots.values(), context)
 
 
 def _described(
-    unit_id: int, unit: Fields, slots: Iterable[Slot], around: Around
+    unit_id: int, unit: Fields, slots: Iterable[Slot], context: Context
 ) -> Unit:
-    told = tuple(slots)
+    slots = tuple(slots)
     return Unit(
         ams_unit_no=unit_id + 1,
         slots_total=_PER_UNIT,
         model="ACE",
         label=f"ACE {unit_id + 1}",
-        feeding=around.printing and any(slot.active for slot in told),
+        feeding=context.printing and any(slot.active for slot in slots),
         temperature_c=number(unit.get("temp"), -50, 200),
-        slots=told,
+        slots=slots,
     )
 
 
 def _slot(
-    index: int, said: Fields, active: bool, around: Around, *, tags: bool = True
+    index: int, reported: Fields, active: bool, context: Context, *, tags: bool = True
 ) -> Slot:
-    rfid = whole(said.get("rfid"), 0, 9)
-    sku = text(said.get("sku")) if rfid == _IDENTIFIED else None
+    rfid = whole(reported.get("rfid"), 0, 9)
+    sku = text(reported.get("sku")) if rfid == _IDENTIFIED else None
     return Slot(
         slot_no=index + 1,
         label=str(index + 1),
-        present=_present(said.get("status"), around),
+        present=_present(reported.get("status"), context),
         reads_tags=tags,
         identifiable=tags,
         identifiers=identify(vendor_tag=sku),
@@ -161,33 +163,35 @@ def _slot(
         read_done=rfid in (_NO_TAG, _IDENTIFIED),
         active=active,
         filament=describe(
-            material=text(said.get("type")) or text(said.get("material")),
-            color_hex=_colour(said),
-            vendor=text(said.get("brand")),
+            material=text(reported.get("type")) or text(reported.get("material")),
+            color_hex=_colour(reported),
+            vendor=text(reported.get("brand")),
         ),
     )
 
 
-def _present(status: object, around: Around) -> bool | None:
-    """Whatever moves is there; a runout is on its way to being empty."""
-    said = text(status)
-    if said is None or said == _RUNOUT:
-        if status is not None and said is None:
-            around.ignore("a slot status that is none")
+def _present(status: object, context: Context) -> bool | None:
+    """Every status but empty means present, and a runout is not confirmed as empty."""
+    state = text(status)
+    if state is None or state == _RUNOUT:
+        if status is not None and state is None:
+            context.ignore("an invalid slot status")
         return None
-    return said != _EMPTY
+    return state != _EMPTY
 
 
-def _colour(said: Fields) -> str | None:
-    """Black without a material is what a slot has that nobody told anything about."""
-    rgb = said.get("color")
-    if rgb == [0, 0, 0] and not (text(said.get("type")) or text(said.get("material"))):
+def _colour(reported: Fields) -> str | None:
+    """Return the colour. Black without a material is the default of an unset slot."""
+    rgb = reported.get("color")
+    if rgb == [0, 0, 0] and not (
+        text(reported.get("type")) or text(reported.get("material"))
+    ):
         return None
     return colour(rgb)
 
 
-def _each_once(units: list[Unit], around: Around) -> tuple[Unit, ...]:
+def _each_once(units: list[Unit], context: Context) -> tuple[Unit, ...]:
     once = {unit.ams_unit_no: unit for unit in units}
     if len(once) < len(units):
-        around.ignore("two ACE of one number")
+        context.ignore("two ACE with the same number")
     return tuple(once.values())

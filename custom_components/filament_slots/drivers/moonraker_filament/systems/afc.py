@@ -14,7 +14,7 @@ from .system import (
     LIST,
     NUMBER,
     TEXT,
-    Around,
+    Context,
     Fields,
     Found,
     Reading,
@@ -25,7 +25,7 @@ from .system import (
 from .values import colour, describe, identify, label, names, natural, spoolman, text
 
 _LANE_KINDS: Final = ("AFC_stepper", "AFC_lane")
-# Of the objects that have lanes, those that are no units.
+# Objects that have lanes and are not units.
 _NO_UNITS: Final = frozenset({*_LANE_KINDS, "AFC_hub", "AFC_extruder", "AFC_buffer"})
 _UNITS_MAX: Final = 64
 _SLOTS_MAX: Final = 256
@@ -52,7 +52,7 @@ _LANE: Final[dict[str, Types]] = {
     "initial_weight": NUMBER,
     "extruder_temp": NUMBER,
 }
-# What a lane's light says, where its switches are not told.
+# The status shown by a lane's light, used where its switches are not reported.
 _PRESENT: Final = {"prep": True, "ready": True, "in tool": True, "not ready": False}
 
 
@@ -79,7 +79,7 @@ class _Place:
 
 
 def find(found: Found) -> System | None:
-    """Return the system, where AFC is."""
+    """Return the system if AFC is installed."""
     objects = _Objects(
         lanes={
             name: f"{kind} {name}" for kind in _LANE_KINDS for name in found.named(kind)
@@ -107,14 +107,14 @@ def find(found: Found) -> System | None:
 
 
 def _ready(objects: _Objects, status: Status) -> bool:
-    """Lanes have no tool before it has looked at its switches."""
+    """Whether AFC has read its switches; before that, no lane has a tool."""
     return any(bool(status.get(lane, {}).get("map")) for lane in objects.lanes.values())
 
 
-def _decode(objects: _Objects, status: Status, around: Around) -> Reading:
+def _decode(objects: _Objects, status: Status, context: Context) -> Reading:
     afc = status.get("AFC", {})
     loaded = text(afc.get("current_load"), 128)
-    spools = around.spoolman or text(afc.get("spoolman"), 512) is not None
+    spools = context.spoolman or text(afc.get("spoolman"), 512) is not None
     units: list[Unit] = []
     direct: list[Slot] = []
     for place in _places(objects, status):
@@ -131,7 +131,7 @@ def _decode(objects: _Objects, status: Status, around: Around) -> Reading:
                 spools=spools,
                 loaded=loaded,
             )
-            for slot_no, name in _number(place, lanes, around)
+            for slot_no, name in _number(place, lanes, context)
         )
         if tools:
             direct.extend(slots)
@@ -142,7 +142,7 @@ def _decode(objects: _Objects, status: Status, around: Around) -> Reading:
                     slots_total=len(slots),
                     model=label(place.kind.removeprefix("AFC_")),
                     label=label(place.name),
-                    feeding=around.printing and any(slot.active for slot in slots),
+                    feeding=context.printing and any(slot.active for slot in slots),
                     loading=any(_loading(lane) for lane in lanes.values()),
                     slots=slots,
                 )
@@ -153,12 +153,12 @@ def _decode(objects: _Objects, status: Status, around: Around) -> Reading:
 def _places(objects: _Objects, status: Status) -> list[_Place]:
     """Return the units in AFC's order, each with its lanes.
 
-    Lanes that AFC itself does not list, such as a drive, are none.
+    Lanes that AFC itself does not list, such as a drive, are left out.
     """
     afc = status.get("AFC", {})
     listed = names(afc.get("lanes"))
-    told = [unit.partition(" ") for unit in names(afc.get("units"))]
-    units = [(kind, name or kind) for kind, _, name in told] or [
+    ordered = [unit.partition(" ") for unit in names(afc.get("units"))]
+    units = [(kind, name or kind) for kind, _, name in ordered] or [
         (thing.partition(" ")[0], name) for name, thing in objects.units.items()
     ]
     places = []
@@ -185,20 +185,23 @@ def _places(objects: _Objects, status: Status) -> list[_Place]:
 
 
 def _number(
-    place: _Place, lanes: dict[str, Fields], around: Around
+    place: _Place, lanes: dict[str, Fields], context: Context
 ) -> Iterable[tuple[int, str]]:
-    """Return a unit's lanes by the number each says, else by its place among them.
+    """Return a unit's lanes by the numbers they report, else by their position.
 
-    A lane that says 0 is part of the machinery; tools, which say it too, are counted.
+    A lane that reports 0 is part of the machinery. Tools report 0 too, and are numbered
+    by their position.
     """
     numbered: dict[int, str] = {}
     for index, (name, lane) in enumerate(lanes.items()):
-        said = None if place.is_toolchanger else whole(lane.get("lane"), 0, _SLOTS_MAX)
-        if said == 0:
+        reported = (
+            None if place.is_toolchanger else whole(lane.get("lane"), 0, _SLOTS_MAX)
+        )
+        if reported == 0:
             continue
-        slot_no = index + 1 if said is None else said
+        slot_no = index + 1 if reported is None else reported
         if slot_no in numbered:
-            around.ignore("two lanes in one place")
+            context.ignore("two lanes with the same number")
             continue
         numbered[slot_no] = name
     return sorted(numbered.items())
@@ -227,9 +230,9 @@ def _slot(
 
 
 def _present(lane: Fields, *, tool: bool) -> bool | None:
-    """Filament is there when it is in one of the lane's switches.
+    """Return whether one of the lane's switches detects filament.
 
-    What is only in the toolhead has left a lane; a tool has no lane to leave.
+    Filament that is only in the toolhead has left its lane; a tool has no lane.
     """
     switches = [boolean(lane.get("prep")), boolean(lane.get("load"))]
     if tool:
@@ -245,7 +248,7 @@ def _present(lane: Fields, *, tool: bool) -> bool | None:
 
 
 def _loading(lane: Fields) -> bool:
-    """Say whether it is still being filled: it has filament, and no state yet."""
+    """Return whether it is being filled: it has filament, and no status yet."""
     return (
         (lane.get("prep") is True or lane.get("load") is True)
         and isinstance(lane.get("status"), str)
@@ -254,7 +257,7 @@ def _loading(lane: Fields) -> bool:
 
 
 def _filament(lane: Fields, *, spool: bool) -> Filament | None:
-    """Weights are those of a spool: without one they are a default."""
+    """Return the filament; without a spool the reported weights are defaults."""
     nozzle = number(lane.get("extruder_temp"), 1, 1000)
     remaining = number(lane.get("weight"), 0, 100_000) if spool else None
     return describe(

@@ -1,4 +1,4 @@
-"""Creality's CFS, as the stock firmware and Kalico tell it (docs/protocols/moonraker.md 3.4)."""
+"""Creality's CFS, with the stock firmware or Kalico (docs/protocols/moonraker.md 3.4)."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +13,7 @@ from .system import (
     LIST,
     NUMBER,
     TEXT,
-    Around,
+    Context,
     Fields,
     Found,
     Reading,
@@ -52,7 +52,7 @@ _RACK: Final = dict.fromkeys(("vender", "color_value", "material_type"), TEXT)
 
 
 def find(found: Found) -> System | None:
-    """Return the system, where a CFS or the rack beside it may be."""
+    """Return the system if there may be a CFS or the rack beside it."""
     wanted = found.only({"box": _BOX, "filament_rack": _RACK})
     if not wanted:
         return None
@@ -65,19 +65,19 @@ def find(found: Found) -> System | None:
 
 
 def _ready(status: Status) -> bool:
-    """Units of the stock firmware come into sight only once they are connected."""
+    """Whether it has started: the stock firmware reports units once they are connected."""
     box = status.get("box", {})
     return box.get("driver_ready") is not False and box.get("data_ready") is not False
 
 
-def _decode(has_rack: bool, status: Status, around: Around) -> Reading:
+def _decode(has_rack: bool, status: Status, context: Context) -> Reading:
     box = status.get("box", {})
     if isinstance(box.get("slots"), list):
-        return _flat(box, around)
+        return _flat(box, context)
     materials = _materials(box)
     rack = status.get("filament_rack", {})
     return Reading(
-        units=tuple(_units(box, materials, around)),
+        units=tuple(_units(box, materials, context)),
         direct_slots=(_rack(rack, materials),) if has_rack else (),
     )
 
@@ -86,7 +86,7 @@ def _decode(has_rack: bool, status: Status, around: Around) -> Reading:
 
 
 def _materials(box: Fields) -> dict[str, str]:
-    """Return the materials by their codes, as far as the printer names them."""
+    """Return the names of materials by their codes, where the printer reports them."""
     named = {}
     for entry in items(box.get("same_material")):
         code, material = text(item(entry, 0)), text(item(entry, 3))
@@ -95,7 +95,7 @@ def _materials(box: Fields) -> dict[str, str]:
     return named
 
 
-def _units(box: Fields, materials: dict[str, str], around: Around) -> Iterator[Unit]:
+def _units(box: Fields, materials: dict[str, str], context: Context) -> Iterator[Unit]:
     for index, name in enumerate(_UNITS):
         unit = fields(box.get(name))
         if unit.get("state") != _CONNECTED or _starting(unit):
@@ -111,7 +111,7 @@ def _units(box: Fields, materials: dict[str, str], around: Around) -> Iterator[U
             serial=text(unit.get("sn"), 32),
             model="CFS",
             label=name,
-            feeding=around.printing and any(slot.active for slot in slots),
+            feeding=context.printing and any(slot.active for slot in slots),
             temperature_c=number(unit.get("temperature"), -50, 200),
             humidity_percent=number(unit.get("dry_and_humidity"), 0, 100),
             slots=slots,
@@ -119,7 +119,7 @@ def _units(box: Fields, materials: dict[str, str], around: Around) -> Iterator[U
 
 
 def _starting(unit: Fields) -> bool:
-    """Say whether it is connected, but has told of none of its slots yet."""
+    """Return whether it is connected but has not reported any of its slots yet."""
     venders = items(unit.get("vender"))
     return bool(venders) and all(vender == _NOT_STARTED for vender in venders)
 
@@ -136,7 +136,7 @@ def _slot(
         present=_present(vender, item(unit.get("remain_len"), position)),
         reads_tags=True,
         identifiers=identify(vendor_tag=(code or tag) if tag else None),
-        # A vender that is "unknown" has been looked for.
+        # "unknown" is the result of a read, too.
         read_done=isinstance(vender, str) and vender.casefold() not in _NO_VENDER,
         active=active,
         filament=_filament(
@@ -149,7 +149,7 @@ _NO_VENDER: Final = frozenset({"none", "-1", ""})
 
 
 def _present(vender: object, remaining: object) -> bool | None:
-    """Colour and material stay when the filament goes; these two do not."""
+    """Return the presence; unlike colour and material, these two change with it."""
     length = number(remaining, -1, 1_000_000)
     if isinstance(vender, str) and vender.strip().casefold() not in _NO_VENDER:
         return True
@@ -159,17 +159,17 @@ def _present(vender: object, remaining: object) -> bool | None:
 
 
 def _filament(
-    code: str | None, said: object, materials: dict[str, str], tag: str | None
+    code: str | None, color: object, materials: dict[str, str], tag: str | None
 ) -> Filament | None:
     return describe(
         material=materials.get(code or ""),
-        color_hex=colour(said) if said != _NOT_STARTED else None,
+        color_hex=colour(color) if color != _NOT_STARTED else None,
         preset=None if tag else code,
     )
 
 
 def _rack(rack: Fields, materials: dict[str, str]) -> Slot:
-    """Return the holder outside, which senses nothing."""
+    """Return the external holder, which has no sensor."""
     return Slot(
         slot_no=1,
         label="External",
@@ -184,25 +184,25 @@ def _rack(rack: Fields, materials: dict[str, str]) -> Slot:
 # Kalico.
 
 
-def _flat(box: Fields, around: Around) -> Reading:
+def _flat(box: Fields, context: Context) -> Reading:
     loaded = whole(box.get("loaded_slot"), 0, 1000)
     direct: list[Slot] = []
     units: dict[int, dict[int, Slot]] = {}
     for entry in items(box.get("slots")):
-        said = fields(entry)
-        index = whole(said.get("index"), 0, 4 * _PER_UNIT)
+        reported = fields(entry)
+        index = whole(reported.get("index"), 0, 4 * _PER_UNIT)
         if index is None:
-            around.ignore("a slot without an index")
-        elif said.get("external") is True:
-            direct.append(_flat_slot(said, 1, "External", loaded == index, around))
+            context.ignore("a slot without an index")
+        elif reported.get("external") is True:
+            direct.append(_flat_slot(reported, 1, "External", loaded == index, context))
         else:
             unit, position = divmod(index, _PER_UNIT)
             units.setdefault(unit + 1, {})[position + 1] = _flat_slot(
-                said,
+                reported,
                 position + 1,
                 f"T{unit + 1}{_LETTERS[position]}",
                 loaded == index,
-                around,
+                context,
             )
     return Reading(
         units=tuple(
@@ -211,7 +211,8 @@ def _flat(box: Fields, around: Around) -> Reading:
                 slots_total=_PER_UNIT,
                 model="CFS",
                 label=f"T{number_}",
-                feeding=around.printing and any(slot.active for slot in slots.values()),
+                feeding=context.printing
+                and any(slot.active for slot in slots.values()),
                 temperature_c=number(box.get("temp_c"), -50, 200),
                 humidity_percent=number(box.get("humidity_pct"), 0, 100),
                 slots=tuple(slots.values()),
@@ -223,25 +224,25 @@ def _flat(box: Fields, around: Around) -> Reading:
 
 
 def _flat_slot(
-    said: Fields, slot_no: int, name: str, active: bool, around: Around
+    reported: Fields, slot_no: int, name: str, active: bool, context: Context
 ) -> Slot:
-    external = spoolman(said.get("spoolman_id"))
-    outside = said.get("external") is True
+    external = spoolman(reported.get("spoolman_id"))
+    outside = reported.get("external") is True
     known: dict[str, Any] = {
-        "name": text(said.get("name"), 128),
-        "material": text(said.get("material")),
-        "color_hex": colour(said.get("color")),
-        "vendor": text(said.get("brand")),
-        "remaining_percent": number(said.get("rfid_percent"), 0, 100),
+        "name": text(reported.get("name"), 128),
+        "material": text(reported.get("material")),
+        "color_hex": colour(reported.get("color")),
+        "vendor": text(reported.get("brand")),
+        "remaining_percent": number(reported.get("rfid_percent"), 0, 100),
     }
     return Slot(
         slot_no=slot_no,
         label=label(name),
         has_sensor=not outside,
-        present=None if outside else boolean(said.get("present")),
-        identifiable=around.spoolman or external is not None,
+        present=None if outside else boolean(reported.get("present")),
+        identifiable=context.spoolman or external is not None,
         identifiers=identify(external_id=external),
         external_assigned=True,
-        active=active or said.get("loaded") is True,
+        active=active or reported.get("loaded") is True,
         filament=describe(**known),
     )

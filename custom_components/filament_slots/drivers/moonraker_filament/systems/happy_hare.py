@@ -15,7 +15,7 @@ from .system import (
     LIST,
     NUMBER,
     TEXT,
-    Around,
+    Context,
     Fields,
     Found,
     Reading,
@@ -65,13 +65,13 @@ _MACHINE: Final = {
     "num_units": NUMBER,
     **{f"unit_{number}": DICT for number in range(_UNITS_MAX)},
 }
-# While it boots it shows the gates of yesterday, and the state it starts with.
+# While booting it reports its last gates and its initial state.
 _BOOTING: Final = frozenset({"", "boot", "ready", "unknown"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """A unit's place in the gates that are counted through all units."""
+    """The gates of a unit; gates are numbered across all units."""
 
     number: int
     first_gate: int
@@ -81,7 +81,7 @@ class _Layout:
 
 
 def find(found: Found) -> System | None:
-    """Return the system, where Happy Hare is."""
+    """Return the system if Happy Hare is installed."""
     if "mmu" not in found.objects:
         return None
     inlets = {
@@ -114,7 +114,7 @@ def _ready(status: Status) -> bool:
     return isinstance(state, str) and state.lower() not in _BOOTING
 
 
-def _decode(inlets: Mapping[int, str], status: Status, around: Around) -> Reading:
+def _decode(inlets: Mapping[int, str], status: Status, context: Context) -> Reading:
     mmu = status.get("mmu", {})
     selected = whole(mmu.get("gate"), 0, _GATES_MAX)
     loaded = whole(mmu.get("filament_pos"), -1, 100) == _LOADED
@@ -122,7 +122,7 @@ def _decode(inlets: Mapping[int, str], status: Status, around: Around) -> Readin
     readers = _readers(mmu)
     spools = text(mmu.get("spoolman_support")) not in (None, "off")
     units = []
-    for unit in _layout(status, around):
+    for unit in _layout(status, context):
         gates = range(unit.first_gate, unit.first_gate + unit.gates)
         units.append(
             Unit(
@@ -130,8 +130,8 @@ def _decode(inlets: Mapping[int, str], status: Status, around: Around) -> Readin
                 slots_total=unit.gates,
                 model=unit.vendor,
                 label=unit.label,
-                feeding=around.printing and loaded and selected in gates,
-                loading=busy or around.asking,
+                feeding=context.printing and loaded and selected in gates,
+                loading=busy or context.asking,
                 slots=tuple(
                     _slot(
                         mmu,
@@ -144,7 +144,7 @@ def _decode(inlets: Mapping[int, str], status: Status, around: Around) -> Readin
                         reader=readers.get(gate),
                         spools=spools,
                         active=loaded and gate == selected,
-                        around=around,
+                        context=context,
                     )
                     for gate in gates
                 ),
@@ -153,8 +153,8 @@ def _decode(inlets: Mapping[int, str], status: Status, around: Around) -> Readin
     return Reading(units=tuple(units))
 
 
-def _layout(status: Status, around: Around) -> list[_Layout]:
-    """Return the units; all gates are one unit where the machine does not tell."""
+def _layout(status: Status, context: Context) -> list[_Layout]:
+    """Return the units; one unit with all gates where the machine reports none."""
     machine, mmu = status.get("mmu_machine", {}), status.get("mmu", {})
     layout: list[_Layout] = []
     for index in range(_UNITS_MAX):
@@ -164,7 +164,7 @@ def _layout(status: Status, around: Around) -> list[_Layout]:
         first = whole(unit.get("first_gate", after), 0, _GATES_MAX)
         if gates is None or first is None:
             if unit:
-                around.ignore("a unit without gates")
+                context.ignore("a unit without gates")
             continue
         layout.append(
             _Layout(
@@ -193,7 +193,7 @@ def _slot(
     reader: Fields | None,
     spools: bool,
     active: bool,
-    around: Around,
+    context: Context,
 ) -> Slot:
     external = spoolman(item(mmu.get("gate_spool_id"), gate))
     tag = uid(item(mmu.get("gate_spool_rfid"), gate)) or _read_now(reader)
@@ -201,7 +201,7 @@ def _slot(
     return Slot(
         slot_no=slot_no,
         label=f"Gate {gate}",
-        present=_present(item(mmu.get("gate_status"), gate), around, busy=busy),
+        present=_present(item(mmu.get("gate_status"), gate), context, busy=busy),
         inlet=inlet,
         reads_tags=reads,
         identifiable=spools or reads or external is not None or tag is not None,
@@ -212,18 +212,18 @@ def _slot(
     )
 
 
-def _present(status: object, around: Around, *, busy: bool) -> bool | None:
-    """Unknown says nothing, and neither does empty while the changer is at work."""
+def _present(status: object, context: Context, *, busy: bool) -> bool | None:
+    """Return the presence; None if unknown, or if empty while the changer is busy."""
     available = whole(status, -1, 2)
     if available is None and status is not None:
-        around.ignore("a gate status that is none")
+        context.ignore("an invalid gate status")
     if available is None or available == _UNKNOWN or (available == _EMPTY and busy):
         return None
     return available != _EMPTY
 
 
 def _readers(mmu: Fields) -> dict[int, Fields]:
-    """Return the readers that belong to one gate each; gates are their keys, as text."""
+    """Return the readers of single gates; their keys are gate numbers, as text."""
     readers: dict[int, Fields] = {}
     for unit in items(mmu.get("nfc")):
         for gate, reader in fields(fields(unit).get("gates")).items():
@@ -234,14 +234,14 @@ def _readers(mmu: Fields) -> dict[int, Fields]:
 
 
 def _read_now(reader: Fields | None) -> str | None:
-    """Return the tag before a reader; the id of the last one stays when it has gone."""
+    """Return the tag at a reader; the reader keeps the id of a tag that has left."""
     if reader is None or reader.get("present") is not True:
         return None
     return uid(reader.get("uid"))
 
 
 def _filament(mmu: Fields, gate: int) -> Filament | None:
-    said: dict[str, Any] = {
+    reported: dict[str, Any] = {
         name: item(mmu.get(f"gate_{name}"), gate)
         for name in (
             "filament_name",
@@ -252,22 +252,22 @@ def _filament(mmu: Fields, gate: int) -> Filament | None:
             "temperature",
         )
     }
-    nozzle = number(said["temperature"], 1, 1000)
+    nozzle = number(reported["temperature"], 1, 1000)
     return describe(
-        name=text(said["filament_name"], 128),
-        material=text(said["material"]),
-        color_hex=_colour(said["color"], said["color_rgb"]),
-        vendor=text(said["vendor"]),
+        name=text(reported["filament_name"], 128),
+        material=text(reported["material"]),
+        color_hex=_colour(reported["color"], reported["color_rgb"]),
+        vendor=text(reported["vendor"]),
         nozzle_min_c=nozzle,
         nozzle_max_c=nozzle,
     )
 
 
-def _colour(said: object, rgb: object) -> str | None:
-    """Return a colour; where it is one of the web's names, from its numbers."""
-    if text(said) is None:
+def _colour(color: object, rgb: object) -> str | None:
+    """Return a colour; for a named web colour, from its RGB values."""
+    if text(color) is None:
         return None
     parts = [number(part, 0, 1) for part in items(rgb)]
-    return colour(said) or colour(
+    return colour(color) or colour(
         [round(part * 255) for part in parts if part is not None]
     )

@@ -7,7 +7,7 @@ from typing import Any, Final
 from ....model import Filament
 from ...numbers import boolean, whole
 from ...snapshot import Slot, Unit
-from .system import DICT, FLAG, LIST, NUMBER, Around, Found, Reading, Status, System
+from .system import DICT, FLAG, LIST, NUMBER, Context, Found, Reading, Status, System
 from .values import colour, describe, fields, item, items, text
 
 _PORTS: Final = 4
@@ -17,7 +17,7 @@ type Present = Callable[[Status, int], bool | None]
 
 
 def find(found: Found) -> System | None:
-    """Return the system, in whichever of its shapes it is there."""
+    """Return the system, in the form in which it is installed."""
     for objects, present, active, filament in (
         (
             {
@@ -69,7 +69,7 @@ def _decode(
     active: tuple[str, str],
     filament: Callable[[Status, int], Filament | None],
     status: Status,
-    around: Around,
+    context: Context,
 ) -> Reading:
     source, field = active
     if status.get("ifs", {}).get("connected") is False:
@@ -93,7 +93,7 @@ def _decode(
                 slots_total=_PORTS,
                 model="IFS",
                 label="IFS",
-                feeding=around.printing and channel is not None,
+                feeding=context.printing and channel is not None,
                 slots=slots,
             ),
         )
@@ -105,7 +105,7 @@ def _zmod_present(status: Status, port: int) -> bool | None:
 
 
 def _forge_x_present(status: Status, port: int) -> bool | None:
-    """Read the loaded channels, told as their numbers or as a yes or no for each."""
+    """Read the loaded channels, reported as numbers or as a boolean for each."""
     loaded = status.get("ifs", {}).get("loaded_channels")
     if not isinstance(loaded, list):
         return None
@@ -122,11 +122,11 @@ def _listed(source: str) -> Callable[[Status, int], Filament | None]:
     """Return a reader of `slots: [{ID, Material, HEX}]`; IDs count from 1."""
 
     def filament(status: Status, port: int) -> Filament | None:
-        for said in map(fields, items(status.get(source, {}).get("slots"))):
-            if whole(said.get("ID"), 1, _PORTS) == port:
+        for reported in map(fields, items(status.get(source, {}).get("slots"))):
+            if whole(reported.get("ID"), 1, _PORTS) == port:
                 return describe(
-                    material=text(said.get("Material")),
-                    color_hex=colour(said.get("HEX")),
+                    material=text(reported.get("Material")),
+                    color_hex=colour(reported.get("HEX")),
                 )
         return None
 
@@ -134,7 +134,7 @@ def _listed(source: str) -> Callable[[Status, int], Filament | None]:
 
 
 def _saved(status: Status, port: int) -> Filament | None:
-    """Return what the multi-colour plugins keep of a port."""
+    """Return the filament that a multi-colour plugin has saved for a port."""
     variables = fields(status.get("save_variables", {}).get("variables"))
     for plugin in ("bambufy", "less_waste"):
         types: Any = variables.get(f"{plugin}_types")

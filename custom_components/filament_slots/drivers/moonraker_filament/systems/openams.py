@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ...numbers import boolean, whole
 from ...snapshot import Slot, Unit
-from .system import ANY, FLAG, LIST, Around, Fields, Found, Reading, Status, System
+from .system import ANY, FLAG, LIST, Context, Fields, Found, Reading, Status, System
 from .values import describe, fields, identify, items, label, text, uid
 
 _UNITS_MAX: Final = 64
@@ -15,7 +15,7 @@ _BAYS_A_READER: Final = 2
 
 
 def find(found: Found) -> System | None:
-    """Return the system, where OpenAMS is and nothing that drives it."""
+    """Return the system if OpenAMS runs without AFC."""
     if "oams_manager" not in found.objects:
         return None
     readers = [name for name in found.objects if name.partition(" ")[0] == "mfrc522"]
@@ -32,7 +32,7 @@ def find(found: Found) -> System | None:
     )
 
 
-def _decode(sources: Sequence[str], status: Status, around: Around) -> Reading:
+def _decode(sources: Sequence[str], status: Status, context: Context) -> Reading:
     readers = _readers(sources, status)
     units = []
     listed = items(status.get("oams_manager", {}).get("units"))[:_UNITS_MAX]
@@ -40,14 +40,14 @@ def _decode(sources: Sequence[str], status: Status, around: Around) -> Reading:
         if unit.get("connected") is False:
             continue
         tags = readers.get(str(unit.get("id")), {})
-        slots = _slots(items(unit.get("slots"))[:_BAYS_MAX], tags, around)
+        slots = _slots(items(unit.get("slots"))[:_BAYS_MAX], tags, context)
         units.append(
             Unit(
                 ams_unit_no=index + 1,
                 slots_total=len(slots),
                 model="OpenAMS",
                 label=label(unit.get("name")),
-                feeding=around.printing and any(slot.active for slot in slots),
+                feeding=context.printing and any(slot.active for slot in slots),
                 slots=slots,
             )
         )
@@ -70,38 +70,38 @@ def _readers(
 
 
 def _slots(
-    listed: Sequence[Any], readers: Mapping[int, Fields], around: Around
+    listed: Sequence[Any], readers: Mapping[int, Fields], context: Context
 ) -> tuple[Slot, ...]:
     bays: dict[int, Fields] = {}
-    for position, said in enumerate(map(fields, listed)):
-        bay = whole(said.get("bay", position), 0, _BAYS_MAX - 1)
+    for position, reported in enumerate(map(fields, listed)):
+        bay = whole(reported.get("bay", position), 0, _BAYS_MAX - 1)
         if bay is None or bay in bays:
-            around.ignore("a bay without a place")
+            context.ignore("a bay without a valid number")
             continue
-        bays[bay] = said
+        bays[bay] = reported
     return tuple(_slot(bay, bays, readers) for bay in sorted(bays))
 
 
 def _slot(bay: int, bays: Mapping[int, Fields], readers: Mapping[int, Fields]) -> Slot:
-    said = bays[bay]
+    reported = bays[bay]
     antenna = bay // _BAYS_A_READER
-    beside = [
+    filled = [
         other
         for other in bays
         if other // _BAYS_A_READER == antenna and bays[other].get("ready") is True
     ]
-    # Two bays share an antenna: what it reads is of this one where the other is empty.
-    reader = readers.get(antenna, {}) if beside == [bay] else {}
+    # Two bays share an antenna: a tag belongs to this bay if the other one is empty.
+    reader = readers.get(antenna, {}) if filled == [bay] else {}
     tag = uid(reader.get("uid")) if reader.get("present") is True else None
     filament = fields(reader.get("filament")) if tag else {}
     return Slot(
         slot_no=bay + 1,
         label=str(bay + 1),
-        present=boolean(said.get("ready")),
+        present=boolean(reported.get("ready")),
         reads_tags=antenna in readers,
         identifiable=antenna in readers,
         identifiers=identify(rfid_uid=tag),
-        active=said.get("loaded") is True,
+        active=reported.get("loaded") is True,
         filament=describe(
             material=text(filament.get("material")) or text(filament.get("type")),
             vendor=text(filament.get("vendor")),

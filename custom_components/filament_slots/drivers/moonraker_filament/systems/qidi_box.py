@@ -1,11 +1,11 @@
-"""QIDI's Box, which lives in variables (docs/protocols/moonraker.md 3.6)."""
+"""QIDI's Box, which is reported in variables (docs/protocols/moonraker.md 3.6)."""
 
 from functools import partial
 from typing import Final
 
 from ...numbers import number, whole
 from ...snapshot import Slot, Unit
-from .system import DICT, NUMBER, Around, Fields, Found, Reading, Status, System
+from .system import DICT, NUMBER, Context, Fields, Found, Reading, Status, System
 from .values import describe, fields, identify, natural, text
 
 _BOXES_MAX: Final = 4
@@ -16,10 +16,10 @@ _QIDI: Final = 1
 
 
 def find(found: Found) -> System | None:
-    """Return the system, where a box is: its variables are there without one too."""
+    """Return the system if there is a box: its variables exist without one, too."""
     if not whole(found.variables.get("box_count"), 1, _BOXES_MAX):
         return None
-    climates = sorted(found.named("aht20_f"), key=natural)
+    sensors = sorted(found.named("aht20_f"), key=natural)
     return System(
         name="qidi_box",
         wanted=found.only(
@@ -27,7 +27,7 @@ def find(found: Found) -> System | None:
                 "save_variables": {"variables": DICT},
                 **{
                     f"aht20_f {name}": {"temperature": NUMBER, "humidity": NUMBER}
-                    for name in climates
+                    for name in sensors
                 },
                 **{
                     f"box_stepper slot{slot}": {"rfid_state": NUMBER}
@@ -35,19 +35,17 @@ def find(found: Found) -> System | None:
                 },
             }
         ),
-        decode=partial(_decode, climates),
+        decode=partial(_decode, sensors),
     )
 
 
-def _decode(climates: list[str], status: Status, around: Around) -> Reading:
+def _decode(sensors: list[str], status: Status, context: Context) -> Reading:
     variables = fields(status.get("save_variables", {}).get("variables"))
     units = []
     for box in range(whole(variables.get("box_count"), 0, _BOXES_MAX) or 0):
-        climate = (
-            status.get(f"aht20_f {climates[box]}", {}) if box < len(climates) else {}
-        )
+        sensor = status.get(f"aht20_f {sensors[box]}", {}) if box < len(sensors) else {}
         slots = tuple(
-            _slot(variables, box, position, status, around)
+            _slot(variables, box, position, status, context)
             for position in range(_PER_BOX)
         )
         units.append(
@@ -56,9 +54,9 @@ def _decode(climates: list[str], status: Status, around: Around) -> Reading:
                 slots_total=_PER_BOX,
                 model="QIDI Box",
                 label=f"Box {box + 1}",
-                feeding=around.printing and any(slot.active for slot in slots),
-                temperature_c=number(climate.get("temperature"), -50, 200),
-                humidity_percent=number(climate.get("humidity"), 0, 100),
+                feeding=context.printing and any(slot.active for slot in slots),
+                temperature_c=number(sensor.get("temperature"), -50, 200),
+                humidity_percent=number(sensor.get("humidity"), 0, 100),
                 slots=slots,
             )
         )
@@ -66,16 +64,16 @@ def _decode(climates: list[str], status: Status, around: Around) -> Reading:
 
 
 def _slot(
-    variables: Fields, box: int, position: int, status: Status, around: Around
+    variables: Fields, box: int, position: int, status: Status, context: Context
 ) -> Slot:
     index = box * _PER_BOX + position
-    said = variables.get(f"slot{index}")
-    state = whole(said, -9, _UNREAD)
-    if state is None and said is not None:
-        around.ignore("a slot state that is none")
+    reported = variables.get(f"slot{index}")
+    state = whole(reported, -9, _UNREAD)
+    if state is None and reported is not None:
+        context.ignore("an invalid slot state")
     reader = status.get(f"box_stepper slot{index}", {})
     code = _code(variables, index)
-    # Nothing but the reader itself tells a tag from what somebody chose.
+    # Only the reader itself distinguishes a tag from a choice of the user.
     tagged = (
         code is not None
         and state in (_READY, _LOADED)
@@ -88,7 +86,7 @@ def _slot(
     return Slot(
         slot_no=position + 1,
         label=f"{box + 1}{_LETTERS[position]}",
-        # Below zero it is jammed, with the filament in it.
+        # A negative state is a jam; filament may be in the slot.
         present=None if state is None or state < _EMPTY else state != _EMPTY,
         reads_tags=reads,
         identifiable=reads or tagged,
@@ -102,7 +100,7 @@ def _slot(
 
 
 def _code(variables: Fields, index: int) -> str | None:
-    """Return vendor, filament and colour, as numbers in the printer's own lists."""
+    """Return vendor, filament and colour as indexes of the printer's lists."""
     parts = [
         whole(variables.get(f"{name}_slot{index}"), 0, 100_000)
         for name in ("vendor", "filament", "color")

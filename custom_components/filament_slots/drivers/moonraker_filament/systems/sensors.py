@@ -8,7 +8,7 @@ from typing import Final
 
 from ...numbers import boolean
 from ...snapshot import Slot
-from .system import ANY, FLAG, TEXT, Around, Found, Reading, Status, System, Types
+from .system import ANY, FLAG, TEXT, Context, Found, Reading, Status, System, Types
 from .values import identify, label, natural, spoolman
 
 _SWITCH: Final = "filament_switch_sensor"
@@ -20,7 +20,7 @@ _TOOL: Final = re.compile(r"(?:extruder|tool|[et])_?(\d{1,3})(?!\d)", re.IGNOREC
 
 @dataclass(frozen=True, slots=True)
 class _Sensor:
-    """A sensor: its slot, its name, its object, and the tool it sits at, if known."""
+    """A sensor: its slot, name and object, and the tool it belongs to, if known."""
 
     slot_no: int
     name: str
@@ -29,12 +29,12 @@ class _Sensor:
 
     @property
     def senses(self) -> bool:
-        """A motion sensor proves nothing: at rest it has merely not measured yet."""
+        """Whether it detects presence; a motion sensor cannot while nothing moves."""
         return not self.source.startswith(_MOTION)
 
 
 def find(found: Found) -> System:
-    """Return the system of the sensors there are, be it none."""
+    """Return the system of all sensors; there may be none."""
     sources = {
         name: f"{kind} {called}"
         for kind in (_SWITCH, _MOTION)
@@ -62,7 +62,7 @@ def find(found: Found) -> System:
                 **{_macro(tool): {"spool_id": ANY} for tool in tools.values()},
             }
         ),
-        decode=partial(_decode, sensors, _the_one_meant(sensors)),
+        decode=partial(_decode, sensors, _active_spool_sensor(sensors)),
     )
 
 
@@ -77,7 +77,7 @@ def _number(names: Iterable[str], numbers: dict[str, int]) -> None:
 
 
 def _tools(names: Iterable[str]) -> dict[str, int]:
-    """Return each sensor's tool, where the names of all count them from 0."""
+    """Return each sensor's tool, if the names of all sensors number them from 0."""
     found = {name: _TOOL.match(name) for name in names}
     tools = {name: int(match[1]) for name, match in found.items() if match}
     if len(tools) != len(found) or sorted(tools.values()) != list(range(len(tools))):
@@ -86,25 +86,25 @@ def _tools(names: Iterable[str]) -> dict[str, int]:
 
 
 def _macro(tool: int) -> str:
-    """Return the macro that keeps a tool's spool id (docs/protocols/moonraker.md 4)."""
+    """Return the macro that stores a tool's spool id (docs/protocols/moonraker.md 4)."""
     return f"gcode_macro T{tool}"
 
 
-def _the_one_meant(sensors: Sequence[_Sensor]) -> _Sensor | None:
-    """Return the sensor whose filament the active spool can only be."""
+def _active_spool_sensor(sensors: Sequence[_Sensor]) -> _Sensor | None:
+    """Return the only sensor that the active spool can belong to."""
     candidates = [sensor for sensor in sensors if sensor.senses] or sensors
     return candidates[0] if len(candidates) == 1 else None
 
 
 def _decode(
-    sensors: Sequence[_Sensor], meant: _Sensor | None, status: Status, around: Around
+    sensors: Sequence[_Sensor], meant: _Sensor | None, status: Status, context: Context
 ) -> Reading:
     in_use = status.get("toolhead", {}).get("extruder")
     slots = []
     for sensor in sensors:
         present = _present(sensor, status)
         spool_id = status.get(_macro(sensor.tool or 0), {}).get("spool_id")
-        external = spoolman(around.spool_id if sensor is meant else spool_id)
+        external = spoolman(context.spool_id if sensor is meant else spool_id)
         feeds = sensor is meant or (
             sensor.tool is not None and in_use == f"extruder{sensor.tool or ''}"
         )
@@ -115,7 +115,7 @@ def _decode(
                 has_sensor=sensor.senses,
                 present=present,
                 identifiable=external is not None
-                or (sensor is meant and around.spoolman),
+                or (sensor is meant and context.spoolman),
                 identifiers=identify(external_id=external),
                 external_assigned=True,
                 active=bool(present) and feeds,
@@ -125,11 +125,11 @@ def _decode(
 
 
 def _present(sensor: _Sensor, status: Status) -> bool | None:
-    """Return what the sensor proves.
+    """Return the presence, if the sensor can detect it.
 
-    A width sensor that is switched off says "detected" whatever is there.
+    A width sensor that is switched off always reports filament as detected.
     """
-    said = status.get(sensor.source, {})
-    if not sensor.senses or said.get("is_active") is False:
+    reported = status.get(sensor.source, {})
+    if not sensor.senses or reported.get("is_active") is False:
         return None
-    return boolean(said.get("filament_detected"))
+    return boolean(reported.get("filament_detected"))

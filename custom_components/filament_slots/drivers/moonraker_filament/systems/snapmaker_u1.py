@@ -5,7 +5,7 @@ from typing import Any, Final
 from ....model import Filament, Identifiers
 from ...numbers import boolean, number, whole
 from ...snapshot import Slot
-from .system import DICT, LIST, TEXT, Around, Fields, Found, Reading, Status, System
+from .system import DICT, LIST, TEXT, Context, Fields, Found, Reading, Status, System
 from .values import colour, describe, fields, identify, item, text, uid
 
 _TOOLS: Final = 4
@@ -15,7 +15,7 @@ _SKU_MAX: Final = 2**53
 
 
 def find(found: Found) -> System | None:
-    """Return the system, where the U1's reader or its feeders are."""
+    """Return the system if the U1's reader or feeders are there."""
     feeder = {f"extruder{tool}": DICT for tool in range(_TOOLS)}
     wanted = found.only(
         {
@@ -49,7 +49,7 @@ def find(found: Found) -> System | None:
     )
 
 
-def _decode(status: Status, around: Around) -> Reading:
+def _decode(status: Status, context: Context) -> Reading:
     detect = status.get("filament_detect", {})
     config = status.get("print_task_config", {})
     in_use = status.get("toolhead", {}).get("extruder")
@@ -75,7 +75,7 @@ def _decode(status: Status, around: Around) -> Reading:
 
 
 def _present(status: Status, config: Fields, tool: int) -> bool | None:
-    """Ask the switch at the feeder; without a feeder, what the printer assumes."""
+    """Return the state of the feeder's switch; without a feeder, what is configured."""
     for feeder in _FEEDERS:
         channel = fields(status.get(feeder, {}).get(f"extruder{tool}"))
         detected = boolean(channel.get("filament_detected"))
@@ -85,7 +85,7 @@ def _present(status: Status, config: Fields, tool: int) -> bool | None:
 
 
 def _identify(info: Fields) -> Identifiers:
-    """Return what the tag says; without one, what is there was not read."""
+    """Return the identifiers of the tag; without a tag the values are leftovers."""
     chip = uid(info.get("CARD_UID"))
     if chip is None and info.get("OFFICIAL") is not True:
         return identify()
@@ -96,7 +96,7 @@ def _identify(info: Fields) -> Identifiers:
 
 
 def _filament(info: Fields, config: Fields, tool: int) -> Filament | None:
-    """Return what is set for the tool, else what its tag says: people correct tags."""
+    """Return the configured filament, else the tag's: users correct tags."""
     known: dict[str, Any] = {
         "material": text(item(config.get("filament_type"), tool))
         or text(info.get("MAIN_TYPE")),

@@ -1,4 +1,4 @@
-"""What a filament system is to the driver, and what its decoder is told and tells."""
+"""The contract between the driver and the filament systems it can read."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ type Types = type | tuple[type, ...]
 
 NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 
-# What a field may hold; anything else in it is ignored, and its last value stays.
+# The type of a field. A value of another type is ignored, and the last value stays.
 FLAG: Final[Types] = bool
 NUMBER: Final[Types] = (int, float)
 TEXT: Final[Types] = str
@@ -24,12 +24,12 @@ ANY: Final[Types] = object
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What is known before a system is chosen.
+    """What is known about a printer before a system is chosen.
 
-    objects: those Klipper has (`printer.objects.list`).
-    variables: what `save_variables` holds; some systems have no other place.
-    numbers: slot numbers of the bare sensors by name, added to: a name keeps its
-    number for ever.
+    objects: the objects that Klipper has (`printer.objects.list`).
+    variables: the content of `save_variables`, the only place of some systems.
+    numbers: the slot numbers of bare sensors by name. New names are added, and a name
+    keeps its number permanently.
     """
 
     objects: Sequence[str]
@@ -45,7 +45,7 @@ class Found:
         ]
 
     def only(self, wanted: Mapping[str, Mapping[str, Types]]) -> Wanted:
-        """Return those of the wanted objects that Klipper has."""
+        """Return the wanted objects that Klipper has."""
         return {name: kinds for name, kinds in wanted.items() if name in self.objects}
 
 
@@ -53,14 +53,14 @@ type Wanted = Mapping[str, Mapping[str, Types]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Around:
-    """What a decoder has to know besides the status of its own objects.
+class Context:
+    """What a system's decoder needs besides the status of its own objects.
 
     printing: a print is running, or paused.
     spoolman: Moonraker has Spoolman.
-    spool_id: the one active spool of Moonraker, None where there is none.
-    asking: fields were asked for again and have not been answered.
-    ignore: to be called with the reason for each thing that makes no sense.
+    spool_id: the active spool of Moonraker, None if there is none.
+    asking: fields were requested again, and the answer has not arrived yet.
+    ignore: called with the reason for each value that is passed over.
     """
 
     printing: bool = False
@@ -72,7 +72,7 @@ class Around:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a system says is so."""
+    """The slots that a system reports."""
 
     units: tuple[Unit, ...] = ()
     direct_slots: tuple[Slot, ...] = ()
@@ -81,8 +81,8 @@ class Reading:
 class Decode(Protocol):
     """Turns the status of a system's objects into slots; pure, and never raises."""
 
-    def __call__(self, status: Status, around: Around) -> Reading:
-        """Say what is so."""
+    def __call__(self, status: Status, context: Context) -> Reading:
+        """Return the slots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +90,12 @@ class System:
     """One source of slots.
 
     name: for health and diagnostics.
-    last_resort: read only where nothing else is found.
-    wanted: the objects and fields it reads, with what each may hold. Fields are named
-    one by one: a subscription to whole objects is frozen to those they had first.
+    last_resort: read only if no other system is found.
+    wanted: the objects and fields it reads, with their types. Fields are listed one
+    by one: a subscription to a whole object covers only the fields it had at the time.
     ready: whether it has finished starting, after Klippy has (docs/protocols/moonraker.md 0.2).
-    asks_again: fields to be asked for when one of `asks_again_after` changes, as
-    Klippy sends no change of them (docs/protocols/moonraker.md 0.4); both of the object `asked`.
+    asks_again: fields of the object `asked` to request when one of `asks_again_after`
+    changes, as Klippy sends no changes of them (docs/protocols/moonraker.md 0.4).
     """
 
     name: str

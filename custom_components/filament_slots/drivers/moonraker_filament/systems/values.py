@@ -1,7 +1,6 @@
-"""Single values as filament systems send them; None for what says nothing.
+"""Readers of single values; None for a value that makes no sense or means "nothing".
 
-Every spelling of "nothing" ends here: "none", "None", "NONE", "-1", "", null, [], 0
-all mean it somewhere (docs/protocols/moonraker.md 6).
+Filament systems spell "nothing" as "none", "None", "NONE", "-1", "", null, [] and 0 (docs/protocols/moonraker.md 6).
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,48 +19,52 @@ _SPOOLS_MAX: Final = 2**53
 
 
 def text(value: object, longest: int = 64) -> str | None:
-    """Return text that says something and is no longer than that."""
+    """Return stripped text, if it is printable, not too long and means something."""
     if not isinstance(value, str):
         return None
-    said = value.strip()
-    if said.lower() in _NOTHING_WORDS or len(said) > longest or not said.isprintable():
+    stripped = value.strip()
+    if (
+        stripped.lower() in _NOTHING_WORDS
+        or len(stripped) > longest
+        or not stripped.isprintable()
+    ):
         return None
-    return said
+    return stripped
 
 
 def fields(value: object) -> Mapping[str, Any]:
-    """Return an object's fields; none for what is no object."""
+    """Return the fields of an object; no fields for any other value."""
     return value if isinstance(value, dict) else {}
 
 
 def items(value: object) -> Sequence[Any]:
-    """Return a list's items; none for what is no list."""
+    """Return the items of a list; no items for any other value."""
     return value if isinstance(value, list) else ()
 
 
 def item(value: object, index: int) -> Any:
-    """Return an item of a list, None where the list is shorter or none."""
+    """Return an item of a list; None for a shorter list or any other value."""
     return value[index] if isinstance(value, list) and index < len(value) else None
 
 
 def names(value: object) -> list[str]:
     """Return the names in a list, each once."""
-    said = (text(name, 128) for name in items(value))
-    return list(dict.fromkeys(name for name in said if name))
+    listed = (text(name, 128) for name in items(value))
+    return list(dict.fromkeys(name for name in listed if name))
 
 
 def label(value: object) -> str | None:
-    """Return what a slot or a unit is called; "none" may be a name."""
+    """Return the name of a slot or a unit; unlike in other text, "none" may be one."""
     if not isinstance(value, str):
         return None
-    said = value.strip()[:64].strip()
-    return said if said and said.isprintable() else None
+    name = value.strip()[:64].strip()
+    return name if name and name.isprintable() else None
 
 
 def colour(value: object) -> str | None:
     """Return `#RRGGBB` or `#RRGGBBAA`, from hex text or a list of 0 to 255.
 
-    A seventh digit before the six is Creality's. Alpha is kept where it shows.
+    Creality puts a seventh digit in front. An alpha of FF is left out.
     """
     if isinstance(value, list):
         parts = [whole(part, 0, 255) for part in value[:3]]
@@ -86,7 +89,7 @@ def uid(value: object) -> str | None:
 
 
 def spoolman(value: object) -> str | None:
-    """Return the identity a Spoolman id is."""
+    """Return a Spoolman id as an external id."""
     spool_id = whole(value, 1, _SPOOLS_MAX)
     return f"spoolman:{spool_id}" if spool_id else None
 
@@ -97,7 +100,7 @@ def identify(
     external_id: str | None = None,
     vendor_tag: str | None = None,
 ) -> Identifiers:
-    """Return who a spool is, as far as it is known."""
+    """Return the known identifiers of a spool."""
     if rfid_uid is None and external_id is None and vendor_tag is None:
         return NO_IDENTIFIERS
     return Identifiers(
@@ -106,18 +109,18 @@ def identify(
 
 
 def describe(**known: Any) -> Filament | None:
-    """Return the filament; None where nobody told anything about it.
+    """Return the filament; None where nothing describes it.
 
-    What is only a temperature tells of none: changers have defaults for it.
+    Temperatures and weights alone do not: changers report defaults of them.
     """
-    said = {key: value for key, value in known.items() if value is not None}
-    if not said.keys() - {"nozzle_min_c", "nozzle_max_c", "remaining_g", "weight_g"}:
+    values = {key: value for key, value in known.items() if value is not None}
+    if not values.keys() - {"nozzle_min_c", "nozzle_max_c", "remaining_g", "weight_g"}:
         return None
-    return Filament(**said)
+    return Filament(**values)
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
-    """Return a key that sorts names as people count: `t2` before `t10`."""
+    """Return a sort key that orders the numbers in names: `t2` before `t10`."""
     return [
         (0, int(part), part) if part.isdecimal() else (1, 0, part.casefold())
         for part in re.split(r"(\d+)", name)
