@@ -1,4 +1,4 @@
-"""What Home Assistant lends a driver, and where an entry keeps the driver's config."""
+"""Host of drivers: their services, and their configuration in an entry."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -29,8 +29,8 @@ _LOGGER = logging.getLogger(__package__)
 
 _LINES_KEPT = 200
 
-# How long, in seconds, an owner may want to have things settle: the shortest and the
-# longest. Within these every rule of the tracker still holds, in any combination.
+# The confirmation times a user can set, with minimum and maximum in seconds. The rules of
+# the tracker hold for every combination within these bounds.
 SETTLE_TIMES: Mapping[str, tuple[float, float]] = {
     "insert_settle": (0.5, 10),
     "removal_confirm": (5, 60),
@@ -42,10 +42,10 @@ SETTLE_TIMES: Mapping[str, tuple[float, float]] = {
 async def async_probe(
     hass: HomeAssistant, driver: type[Driver], config: Mapping[str, Any]
 ) -> tuple[ProbeResult, dict[str, Any]]:
-    """Look at a printer; return what it is, and the config that an entry keeps.
+    """Probe a printer; return the result, and the config to save in its entry.
 
     Raises pydantic.ValidationError for a config that the driver refuses, DriverError
-    with the code of what is in the way.
+    with the cause of a failure.
     """
     driver.Config.model_validate(config)
     try:
@@ -53,7 +53,7 @@ async def async_probe(
     except DriverError:
         raise
     except Exception as err:
-        _LOGGER.exception("Unexpected error while looking at a printer")
+        _LOGGER.exception("Unexpected error while probing a printer")
         raise DriverError(ErrorCode.UNKNOWN, type(err).__name__) from err
     kept = driver.Config.model_validate({**config, **found.config})
     return found, {
@@ -64,13 +64,13 @@ async def async_probe(
 
 
 def driver_config(entry: ConfigEntry) -> dict[str, Any]:
-    """Return what the entry keeps for its driver."""
+    """Return the driver's config of an entry."""
     ours = {CONF_DRIVER_KEY, CONF_MODEL}
     return {key: value for key, value in entry.data.items() if key not in ours}
 
 
 def driver_timings(entry: ConfigEntry, driver: type[Driver]) -> Timings:
-    """Return the driver's own times, with those in place that the owner has set."""
+    """Return the driver's timings, with the options that the user has set."""
     return replace(
         driver.timings,
         **{
@@ -90,7 +90,7 @@ def driver_services(
     timings: Timings | None = None,
     health_changed: Callable[[], None] = lambda: None,
 ) -> DriverServices:
-    """Return what a driver is handed."""
+    """Return the services of a driver."""
 
     def ssl_context(make: Callable[[], ssl.SSLContext]) -> Awaitable[ssl.SSLContext]:
         return hass.async_add_executor_job(make)
@@ -108,21 +108,21 @@ def driver_services(
 
 
 class DriverLog(logging.LoggerAdapter[logging.Logger]):
-    """Says which printer a line is about, and keeps the last ones for diagnostics.
+    """Puts the printer's name in front of log lines, and keeps the last for diagnostics.
 
-    Those are kept at every level: who reports a fault has seldom had debug lines on.
+    Lines of every level are kept: debug logging is rarely enabled when a fault occurs.
     """
 
     def __init__(self, printer: str) -> None:
         """Take the printer's name."""
         super().__init__(_LOGGER)
         self._lines: deque[str] = deque(maxlen=_LINES_KEPT)
-        # In a log message it would begin a placeholder.
+        # In a log message it would start a placeholder.
         self._printer = printer.replace("%", "")
 
     @property
     def lines(self) -> list[str]:
-        """The last lines, oldest first; ids in them are as they came."""
+        """The last lines, oldest first; ids in them are not redacted."""
         return list(self._lines)
 
     @override
@@ -131,7 +131,7 @@ class DriverLog(logging.LoggerAdapter[logging.Logger]):
         text = str(msg) % args if args else str(msg)
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._lines.append(f"{at} {logging.getLevelName(level)} {text}")
-        # One frame more lies between the driver and the logger.
+        # There is one more frame between the driver and the logger.
         kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1
         super().log(level, msg, *args, **kwargs)
 

@@ -15,7 +15,7 @@ from custom_components.filament_slots.drivers.bambulab_mqtt.driver import (
     Driver as BambuDriver,
 )
 from custom_components.filament_slots.drivers.base import Driver
-from tests.drivers.services import Surroundings
+from tests.drivers.fake_host import FakeHost
 from tests.printers.bambu import HOST, BambuPrinter
 from tests.printers.bambu_hardware import VirtualBambu
 from tests.printers.bambu_models import X1C, Kind, bambu_spool
@@ -37,15 +37,15 @@ async def house(reports: str) -> dict[str, float]:
     stop_ms: until all drivers were stopped.
     """
     async with elsewhere(__name__, reports) as printers:
-        around = Surroundings()
+        fake_host = FakeHost()
         threads = _threads()
         drivers: list[Driver] = [
-            BambuDriver(number, config, around.emitter, around.services)
+            BambuDriver(number, config, fake_host.emitter, fake_host.services)
             for number, config in enumerate(printers.config)
         ]
         async with running(drivers):
             await printers.talk()
-            emitted = len(around.events)
+            emitted = len(fake_host.events)
             before, began, worked = messages(drivers), perf_counter(), process_time()
             await asyncio.sleep(_SECONDS)
             worked, took = process_time() - worked, perf_counter() - began
@@ -53,7 +53,7 @@ async def house(reports: str) -> dict[str, float]:
             # Measured apart: the frequent checks cost more than all the printers.
             async with _watched() as pauses:
                 await asyncio.sleep(_SECONDS)
-            assert len(around.events) == emitted, "a slot changed"
+            assert len(fake_host.events) == emitted, "a slot changed"
             threads = _threads() - threads
             stop = await _stop(drivers)
     return {
@@ -69,11 +69,11 @@ async def house(reports: str) -> dict[str, float]:
 
 async def silent() -> float:
     """Return the time in ms to stop drivers that wait for an answer."""
-    around = Surroundings()
+    fake_host = FakeHost()
     with socket.create_server((HOST, 0), backlog=_PRINTERS) as server:
         config = BambuPrinter(_hardware(0)).config | {"port": server.getsockname()[1]}
         drivers: list[Driver] = [
-            BambuDriver(number, config, around.emitter, around.services)
+            BambuDriver(number, config, fake_host.emitter, fake_host.services)
             for number in range(_PRINTERS)
         ]
         for driver in drivers:

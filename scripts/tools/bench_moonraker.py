@@ -16,8 +16,8 @@ from custom_components.filament_slots.drivers.moonraker_filament.driver import (
 from custom_components.filament_slots.drivers.moonraker_filament.state import (
     MoonrakerDecoder,
 )
+from tests.drivers.fake_host import FakeHost
 from tests.drivers.moonraker_filament.paper import on_paper
-from tests.drivers.services import Surroundings
 from tests.printers.klippy import Klippy, Status
 from tests.printers.moonraker_scenarios import Afc, HappyHare, System
 
@@ -66,23 +66,23 @@ async def minute() -> dict[str, float]:
     Over real connections to another process, in less than a minute.
     """
     async with elsewhere(__name__) as printers, aiohttp.ClientSession() as session:
-        around = Surroundings(session=session)
+        fake_host = FakeHost(session=session)
         drivers: list[Driver] = [
             MoonrakerDriver(
-                number, {"host": printers.config}, around.emitter, around.services
+                number, {"host": printers.config}, fake_host.emitter, fake_host.services
             )
             for number in range(_PRINTERS)
         ]
         async with running(drivers):
             updates = _PRINTERS * _SECONDS * _PER_SECOND
             wanted = messages(drivers) + updates
-            emitted = len(around.events)
+            emitted = len(fake_host.events)
             began = process_time()
             await printers.talk()
             while messages(drivers) < wanted:
                 await asyncio.sleep(0.2)
             took = process_time() - began
-            assert len(around.events) == emitted, "a slot changed"
+            assert len(fake_host.events) == emitted, "a slot changed"
     return {"cpu_s": took, "per_message_us": took / updates * 1e6}
 
 

@@ -15,7 +15,7 @@ import orjson
 from custom_components.filament_slots.drivers.bambulab_mqtt.config import Config
 from custom_components.filament_slots.drivers.bambulab_mqtt.driver import Driver
 from custom_components.filament_slots.drivers.bambulab_mqtt.session import open_session
-from tests.drivers.services import Surroundings
+from tests.drivers.fake_host import FakeHost
 from tests.e2e.client import Client
 from tests.e2e.hass import HomeAssistant
 from tests.e2e.integration import DOMAIN, add_entry, slots
@@ -129,7 +129,7 @@ async def reading(reports: str) -> float:
     asyncio's, TLS's and paho's part.
     """
     async with elsewhere(__name__, reports) as printers:
-        services = Surroundings().services
+        services = FakeHost().services
         found = await Driver.probe(printers.config, services)
         config = Config.model_validate(printers.config | found.config)
         async with open_session(config, services, lambda report: None) as session:

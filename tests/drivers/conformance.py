@@ -37,7 +37,7 @@ from custom_components.filament_slots.drivers.snapshot import Snapshot
 from custom_components.filament_slots.model import parse_event
 from tests.clock import FakeClock
 
-from .services import Surroundings
+from .fake_host import FakeHost
 
 # Frames of no wire at all; a decoder passes over them.
 JUNK: tuple[dict[str, Any], ...] = (
@@ -102,8 +102,10 @@ class Stage:
         """Make the driver; it is not started."""
         self.printer = printer
         self.clock = FakeClock()
-        self.around = Surroundings(self.clock, session=session)
-        self.driver = kind(1, printer.config, self.around.emitter, self.around.services)
+        self.fake_host = FakeHost(self.clock, session=session)
+        self.driver = kind(
+            1, printer.config, self.fake_host.emitter, self.fake_host.services
+        )
 
     @property
     def status(self) -> str:
@@ -119,7 +121,7 @@ class Stage:
     @property
     def told(self) -> list[str]:
         """What happened to spools."""
-        types = (str(event["event_type"]) for event in self.around.events)
+        types = (str(event["event_type"]) for event in self.fake_host.events)
         return [event_type for event_type in types if event_type != "ams_state"]
 
     async def until(self, condition: Callable[[], bool], pace: float = 0.5) -> None:
@@ -139,7 +141,7 @@ class Stage:
         """Start the driver, and wait until it has seen everything."""
         await self.driver.start()
         await self.until(lambda: self.status == "running")
-        await self.until(lambda: bool(self.around.events))
+        await self.until(lambda: bool(self.fake_host.events))
         await self.let(5)
 
 
@@ -188,10 +190,10 @@ class DriverConformance:
         self, printer: ScriptedPrinter
     ) -> None:
         """Nothing is started from what cannot work."""
-        around = Surroundings(FakeClock())
+        fake_host = FakeHost(FakeClock())
 
         with pytest.raises(ValidationError):
-            self.driver(1, {}, around.emitter, around.services)
+            self.driver(1, {}, fake_host.emitter, fake_host.services)
 
     async def test_before_its_start_it_is_stopped_and_says_all_there_is_to_say(
         self, stage: Stage
@@ -239,7 +241,7 @@ class DriverConformance:
         assert stage.told[-1] == "spool_removed"
         assert stage.told.count("spool_inserted") == 1
         assert stage.told.count("spool_removed") == 1
-        events = stage.around.events
+        events = stage.fake_host.events
         assert all(parse_event(event).printer_id == 1 for event in events)
         ids = [event["event_id"] for event in events]
         assert ids == sorted(set(ids))
@@ -287,7 +289,7 @@ class DriverConformance:
 
         (inserted,) = (
             event
-            for event in stage.around.events
+            for event in stage.fake_host.events
             if event["event_type"] == "spool_inserted"
         )
         assert inserted["meta"]["detected_late"]
@@ -317,8 +319,8 @@ class DriverConformance:
         await stage.driver.start()
 
         def look() -> bool:
-            if stage.around.changed.is_set():
-                stage.around.changed.clear()
+            if stage.fake_host.changed.is_set():
+                stage.fake_host.changed.clear()
                 seen.append(stage.status)
             return stage.status == "running"
 
@@ -328,7 +330,7 @@ class DriverConformance:
 
         assert set(seen) <= set(DriverStatus)
         assert seen[-1] == "stopped"
-        assert stage.around.changes >= 3
+        assert stage.fake_host.changes >= 3
 
     async def test_stopping_may_be_repeated_and_is_quick(self, stage: Stage) -> None:
         """A stop leaves nothing, whatever the driver was doing."""
@@ -391,7 +393,7 @@ class DriverConformance:
         await stage.until(lambda: stage.status == "reconnecting")
 
         shown = json.dumps(
-            [stage.driver.health(), stage.around.events, stage.driver.capture()]
+            [stage.driver.health(), stage.fake_host.events, stage.driver.capture()]
         )
         ours = "\n".join(
             record.getMessage()
@@ -407,8 +409,8 @@ class DriverConformance:
         self, stage: Stage
     ) -> None:
         """The entry is made of what it says."""
-        found = await self.driver.probe(stage.printer.config, stage.around.services)
-        again = await self.driver.probe(stage.printer.config, stage.around.services)
+        found = await self.driver.probe(stage.printer.config, stage.fake_host.services)
+        again = await self.driver.probe(stage.printer.config, stage.fake_host.services)
 
         assert found.identity
         assert found.identity == again.identity
@@ -420,7 +422,7 @@ class DriverConformance:
         await stage.printer.power_off()
 
         with pytest.raises(DriverError) as failed:
-            await self.driver.probe(stage.printer.config, stage.around.services)
+            await self.driver.probe(stage.printer.config, stage.fake_host.services)
 
         assert failed.value.code is ErrorCode.CONNECTION_REFUSED
 

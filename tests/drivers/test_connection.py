@@ -21,7 +21,7 @@ from custom_components.filament_slots.drivers.connection import (
 from custom_components.filament_slots.drivers.health import Health
 from tests.clock import FakeClock
 
-from .services import Surroundings
+from .fake_host import FakeHost
 
 REFUSED = DriverError(ErrorCode.CONNECTION_REFUSED, "the port is closed")
 LOST = DriverError(ErrorCode.CONNECTION_LOST, "closed")
@@ -51,11 +51,11 @@ class Rig:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
-        self.around = Surroundings(self.clock)
+        self.fake_host = FakeHost(self.clock)
         self.attempts: list[float] = []
         self.closed = 0
         self.play: Callable[[], Coroutine[Any, Any, None]] = self.fail_with(REFUSED)
-        self.connection = Connection("dummy", self._session, self.around.services)
+        self.connection = Connection("dummy", self._session, self.fake_host.services)
 
     def fail_with(self, *errors: Exception) -> Callable[[], Coroutine[Any, Any, None]]:
         """Return sessions that never connect; the last error is repeated."""
@@ -370,13 +370,13 @@ async def test_health_says_all_there_is_and_is_json(rig: Rig) -> None:
 async def test_messages_are_counted_and_change_nothing_else(rig: Rig) -> None:
     rig.play = rig.stay()
     await rig.start()
-    changes = rig.around.changes
+    changes = rig.fake_host.changes
 
     await rig.clock.advance(5)
     rig.connection.message_received(b"." * 50)
     rig.connection.ready()
 
-    assert rig.around.changes == changes
+    assert rig.fake_host.changes == changes
     assert rig.health["counters"]["messages"] == 2
     assert rig.health["counters"]["bytes"] == 150
     assert rig.health["last_message_at"] == "2026-01-01T00:00:05+00:00"
@@ -384,16 +384,16 @@ async def test_messages_are_counted_and_change_nothing_else(rig: Rig) -> None:
 
 async def test_each_change_is_told_once(rig: Rig) -> None:
     await rig.start()
-    assert rig.around.changes == 2  # Starting, reconnecting.
+    assert rig.fake_host.changes == 2  # Starting, reconnecting.
 
     await rig.clock.advance(14)
-    assert rig.around.changes == 2
+    assert rig.fake_host.changes == 2
     await rig.clock.advance(86)
-    assert rig.around.changes == 3  # By the fifth failure it is no accident.
+    assert rig.fake_host.changes == 3  # By the fifth failure it is no accident.
 
     rig.play = rig.stay()
     await rig.clock.advance(60)
-    assert rig.around.changes == 3 + 2  # Waiting, running.
+    assert rig.fake_host.changes == 3 + 2  # Waiting, running.
 
 
 async def test_a_printer_that_is_there_but_not_ready_says_why(rig: Rig) -> None:

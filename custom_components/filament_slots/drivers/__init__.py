@@ -1,1 +1,1 @@
-"""Drivers: each reads one kind of printer and says what is so."""
+"""Drivers: each reads one kind of printer and reports its state as snapshots."""

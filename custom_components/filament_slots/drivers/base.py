@@ -1,4 +1,4 @@
-"""The driver contract: what every driver is, is given and has to say of itself."""
+"""The driver contract: the base class, what a driver receives, and its errors."""
 
 from abc import ABC, abstractmethod
 import asyncio
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class DriverStatus(StrEnum):
-    """Where a driver stands.
+    """The status of a driver.
 
     waiting: connected, but the printer is not ready.
     """
@@ -41,7 +41,7 @@ class DriverStatus(StrEnum):
 
 
 class ErrorCode(StrEnum):
-    """Why a driver is not running; each has a text a user can act on."""
+    """Why a driver is not running; each code has a text that helps the user to fix it."""
 
     HOST_NOT_FOUND = "host_not_found"
     CONNECTION_REFUSED = "connection_refused"
@@ -84,27 +84,27 @@ class DriverError(Exception):
     """A failure with a code; `detail` is for the log and holds no secret."""
 
     def __init__(self, code: ErrorCode, detail: str = "") -> None:
-        """Say what failed."""
+        """Create it with a code."""
         super().__init__(f"{code}: {detail}" if detail else str(code))
         self.code = code
         self.detail = detail
 
 
 class TimerHandle(Protocol):
-    """A call that can be called off."""
+    """A scheduled call that can be cancelled."""
 
     def cancel(self) -> None:
-        """Call it off; harmless when it has already run."""
+        """Cancel it; harmless when it has already run."""
 
 
 class Clock(Protocol):
-    """Time, as everything in `drivers/` is given it."""
+    """The source of time for everything in `drivers/`."""
 
     def now(self) -> datetime:
         """Return the time of day, timezone-aware UTC."""
 
     def monotonic(self) -> float:
-        """Return seconds that never jump."""
+        """Return seconds that are not affected by changes of the system clock."""
 
     def call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
         """Run the callback at a monotonic time, on the event loop."""
@@ -121,7 +121,7 @@ class LoopClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return the event loop's kind of seconds."""
+        """Return the event loop's seconds."""
         return time.monotonic()
 
     def call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
@@ -156,14 +156,13 @@ class EventEmitter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverServices:
-    """What a driver is handed.
+    """What the host provides to a driver.
 
-    stored: the slots as they were last known.
-    last_seen: when the printer was last heard of, if ever.
-    timings: what the owner has set; None for those of the driver.
-    ssl_context: makes a client context in a thread, as loading certificates blocks.
-    health_changed: to be called when `health()` has something new to say; from any
-    thread.
+    stored: the slots with their last confirmed state.
+    last_seen: when the printer last sent a message, if ever.
+    timings: set by the user; None for the driver's own.
+    ssl_context: creates a client context in a thread, as loading certificates blocks.
+    health_changed: called when `health()` has changed; from any thread.
     """
 
     stored: tuple[StoredSlot, ...] = ()
@@ -178,10 +177,10 @@ class DriverServices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
-    """What the config flow learns of a printer before it makes an entry.
+    """What a probe found out about a printer.
 
-    identity: the printer's own, unique id of the entry (serial, instance id).
-    config: what the probe found and the entry keeps (a certificate).
+    identity: the printer's serial or instance id, the unique id of its entry.
+    config: values of `Config` that the probe determined (a certificate).
     """
 
     identity: str
@@ -212,40 +211,40 @@ class Driver(ABC):
         emitter: EventEmitter,
         services: DriverServices,
     ) -> None:
-        """Take what the driver needs; nothing is opened yet.
+        """Create it stopped; nothing is opened yet.
 
         Raises pydantic.ValidationError for a configuration that fails `Config`.
         """
 
     @abstractmethod
     async def start(self) -> None:
-        """Return at once; the connection lives in a task of its own."""
+        """Start connecting in a task of its own; returns at once."""
 
     @abstractmethod
     async def stop(self) -> None:
-        """Leave no task, thread or socket; calling it again is harmless."""
+        """End all tasks, threads and sockets; calling it again is harmless."""
 
     @abstractmethod
     def health(self) -> Health:
         """Return the driver's health; never raises or blocks."""
 
     async def sync_state(self) -> None:
-        """Ask the printer for everything again, where it can be asked."""
+        """Request the full state from the printer again, if that is possible."""
 
     def capture(self) -> dict[str, Any] | None:
-        """Return the last minutes of the wire as a capture, where it is recorded.
+        """Return the last minutes of the connection as a capture, if recorded.
 
-        Only what the decoder reads is in it; ids and secrets are as they came.
+        It holds only what the decoder reads; ids in it are not redacted.
         """
         return None
 
     @classmethod
     @abstractmethod
     def frame_decoder(cls) -> Callable[[Mapping[str, Any]], Snapshot | None]:
-        """Return a fresh decoder for the frames of one capture, in their order.
+        """Return a new decoder for the frames of one capture, in their order.
 
-        It is the decoder of the live connection; None for a frame that says nothing
-        new. Never raises for a frame.
+        It is the decoder of live connections. It returns None for a frame that changes
+        nothing, and never raises.
         """
 
     @classmethod
@@ -253,7 +252,7 @@ class Driver(ABC):
     async def probe(
         cls, config: Mapping[str, Any], services: DriverServices
     ) -> ProbeResult:
-        """Look at a printer for the config flow.
+        """Connect to a printer once and identify it, for the config flow.
 
-        Raises DriverError with the code of what is in the way.
+        Raises DriverError with the cause of a failure.
         """

@@ -1,7 +1,7 @@
-"""The recorder on a driver's wire: its last minutes, and what is needed to read them.
+"""Recorder of a connection: the last minutes, and the messages they depend on.
 
-What it keeps becomes a capture that `scripts/replay` reads. Recording costs next to
-nothing, as the bytes are kept as they came: all work is left to whoever asks for them.
+Its capture can be replayed with `scripts/replay`. Recording is cheap: messages are kept
+as bytes, and parsed only when a capture is requested.
 """
 
 from collections import deque
@@ -20,76 +20,75 @@ _BYTES: Final = 256 * 1024
 _FRAME_BYTES: Final = 64 * 1024
 
 
-class _Worth(IntEnum):
-    """What a frame is needed for once it is old."""
+class _Kind(IntEnum):
+    """Why a message is kept after it is older than the last minutes."""
 
-    NOTHING = 0  # It said nothing new.
-    NEWS = 1  # It changed what is known.
-    OPENING = 2  # A session began with it: all after it is read in its light.
-    FIRST = 3  # The same, and nothing before it is needed any more.
+    INSIGNIFICANT = 0  # It changed nothing, and is dropped.
+    CHANGE = 1  # It changed the state.
+    FULL_STATE = 2  # It is part of the full state that a session starts with.
+    FIRST = 3  # The same, and no earlier message is needed.
 
 
 @dataclass(slots=True, eq=False)
 class _Frame:
     at: float
     data: bytes
-    worth: _Worth
+    kind: _Kind
 
 
 class Recorder:
-    """Keeps everything of the last minutes, and of before that what still matters.
+    """Keeps all messages of the last minutes, and the significant ones before them.
 
-    Of the session that the last minutes belong to it keeps the opening, in which the
-    printer says everything, and of what came after it as much news as there is room
-    for. Both parts have a bound of their own.
+    Of the session that the last minutes belong to, it keeps the messages of the full
+    state, and as many later changes as there is room for. Both parts are bounded.
     """
 
     def __init__(
         self, clock: Clock, *, seconds: float = _SECONDS, most_bytes: int = _BYTES
     ) -> None:
-        """Record on this clock."""
+        """Create it empty."""
         self._clock = clock
         self._seconds = seconds
         self._most_bytes = most_bytes
         self._recent: deque[_Frame] = deque()
         self._recent_bytes = 0
-        self._before: list[_Frame] = []
-        self._next_worth = _Worth.NOTHING
-        self._forgotten = False
+        self._older: list[_Frame] = []
+        self._next_kind = _Kind.INSIGNIFICANT
+        self._truncated = False
 
     def session_started(self) -> None:
         """Note that a session starts; its next messages build up the full state."""
-        self._next_worth = _Worth.FIRST
+        self._next_kind = _Kind.FIRST
 
     def full_state_recorded(self) -> None:
         """Note that the session has reported the full state."""
-        self._next_worth = _Worth.NOTHING
+        self._next_kind = _Kind.INSIGNIFICANT
 
     def record(self, data: bytes) -> None:
-        """Keep a message as it came."""
+        """Keep a message."""
         now = self._clock.monotonic()
         if len(data) <= _FRAME_BYTES:
-            self._recent.append(_Frame(now, data, self._next_worth))
+            self._recent.append(_Frame(now, data, self._next_kind))
             self._recent_bytes += len(data)
-            if self._next_worth is _Worth.FIRST:
-                self._next_worth = _Worth.OPENING
+            if self._next_kind is _Kind.FIRST:
+                self._next_kind = _Kind.FULL_STATE
         recent = self._recent
         while recent and (
             recent[0].at < now - self._seconds or self._recent_bytes > self._most_bytes
         ):
             frame = recent.popleft()
             self._recent_bytes -= len(frame.data)
-            if frame.worth is not _Worth.NOTHING:
-                self._remember(frame)
+            if frame.kind is not _Kind.INSIGNIFICANT:
+                self._keep_older(frame)
 
     def mark_significant(self) -> None:
         """Note that the last message changed the state."""
-        if self._recent and self._recent[-1].worth is _Worth.NOTHING:
-            self._recent[-1].worth = _Worth.NEWS
+        if self._recent and self._recent[-1].kind is _Kind.INSIGNIFICANT:
+            self._recent[-1].kind = _Kind.CHANGE
 
     def frames(self) -> list[tuple[float, bytes]]:
-        """Return what is kept, oldest first, with the seconds since the first."""
-        kept = [*self._before, *self._recent]
+        """Return the messages, oldest first, with the seconds since the first."""
+        kept = [*self._older, *self._recent]
         return [(round(frame.at - kept[0].at, 3), frame.data) for frame in kept]
 
     def capture(
@@ -98,17 +97,17 @@ class Recorder:
         about: str,
         frame: Callable[[Any], Mapping[str, Any] | None],
     ) -> dict[str, Any]:
-        """Return it as a capture; `frame` makes a message one, or leaves it out."""
+        """Return a capture; `frame` converts a message, or returns None to leave it out."""
         frames = []
         for seconds, data in self.frames():
             try:
-                made = frame(orjson.loads(data))
+                converted = frame(orjson.loads(data))
             except orjson.JSONDecodeError:
                 continue
-            if made is not None:
-                frames.append({"t": seconds, **made})
-        if self._forgotten:
-            about += " Older news of the same session had to be left out."
+            if converted is not None:
+                frames.append({"t": seconds, **converted})
+        if self._truncated:
+            about += " Some older changes of the session were dropped."
         return {
             "format": FORMAT,
             "driver_key": driver_key,
@@ -116,18 +115,18 @@ class Recorder:
             "frames": frames,
         }
 
-    def _remember(self, frame: _Frame) -> None:
-        before = self._before
-        if frame.worth is _Worth.FIRST:
-            before.clear()
-            self._forgotten = False
-        before.append(frame)
-        size = sum(len(kept.data) for kept in before)
+    def _keep_older(self, frame: _Frame) -> None:
+        older = self._older
+        if frame.kind is _Kind.FIRST:
+            older.clear()
+            self._truncated = False
+        older.append(frame)
+        size = sum(len(kept.data) for kept in older)
         while size > self._most_bytes:
-            # The oldest news; where there is nothing but an opening, its end.
-            oldest = next(
-                (kept for kept in before if kept.worth is _Worth.NEWS), before[-1]
+            # The oldest change; if there is only the full state, its last message.
+            dropped = next(
+                (kept for kept in older if kept.kind is _Kind.CHANGE), older[-1]
             )
-            before.remove(oldest)
-            size -= len(oldest.data)
-            self._forgotten = True
+            older.remove(dropped)
+            size -= len(dropped.data)
+            self._truncated = True

@@ -1,4 +1,4 @@
-"""Finds and loads drivers: each is a folder here that holds a `driver.py`."""
+"""Finds and loads drivers: each is a subfolder with a `driver.py`."""
 
 import asyncio
 from contextlib import suppress
@@ -11,20 +11,20 @@ from .base import Driver, DriverError, ErrorCode
 
 _LOGGER = logging.getLogger(__name__)
 
-# Those whose failure was told already; asking again must not fill the log.
-_told: set[str] = set()
+# Drivers whose failure was logged already; another attempt must not fill the log.
+_logged: set[str] = set()
 
 
 async def available_drivers() -> tuple[str, ...]:
-    """Return the keys of all drivers that are there, in order."""
+    """Return the keys of all drivers, sorted."""
     return await asyncio.to_thread(_find_drivers)
 
 
 async def load_driver(driver_key: str) -> type[Driver]:
     """Return the driver of this key, imported off the event loop.
 
-    Raises DriverError: UNKNOWN_DRIVER when there is none, DRIVER_BROKEN when it
-    cannot be used. A broken driver affects no other.
+    Raises DriverError: UNKNOWN_DRIVER if there is none, DRIVER_BROKEN if it cannot be
+    used. A broken driver affects no other.
     """
     return await asyncio.to_thread(load_driver_now, driver_key)
 
@@ -56,25 +56,25 @@ def _find_drivers() -> tuple[str, ...]:
 
 
 def load_driver_now(driver_key: str) -> type[Driver]:
-    """Do what `load_driver` does, on this thread: imports block."""
+    """Load a driver in the current thread, which its imports block."""
     if driver_key not in _find_drivers():
         raise DriverError(ErrorCode.UNKNOWN_DRIVER, driver_key)
     try:
         module = import_module(f".{driver_key}.driver", __package__)
         driver = _checked(module.Driver, driver_key)
     except Exception as err:
-        if driver_key not in _told:
-            _told.add(driver_key)
+        if driver_key not in _logged:
+            _logged.add(driver_key)
             _LOGGER.exception("Driver %s cannot be used", driver_key)
         raise DriverError(
             ErrorCode.DRIVER_BROKEN, f"{driver_key}: {type(err).__name__}: {err}"
         ) from err
-    _told.discard(driver_key)
+    _logged.discard(driver_key)
     return driver
 
 
 def _checked(driver: object, driver_key: str) -> type[Driver]:
-    """Return the driver if it is one, and the one of its folder."""
+    """Return the driver if it is a Driver with the key of its folder."""
     if not (isinstance(driver, type) and issubclass(driver, Driver)):
         raise TypeError("its Driver is not a driver")
     if driver.driver_key != driver_key:

@@ -1,7 +1,8 @@
-"""What a printer says is true now: the immutable picture a decoder makes.
+"""Snapshot: the current state of a printer as a decoder reports it; immutable.
 
-A decoder says what is so and None where it cannot know; only the tracker says
-what happened. Numbers count from 1: docs/architecture.md "Numbers and identity".
+A decoder reports the state, with None for what it cannot know. Only the tracker
+concludes what happened. Slots and units are numbered from 1
+(docs/architecture.md "Numbers and identity").
 """
 
 from dataclasses import dataclass
@@ -11,20 +12,20 @@ from ..model import NO_IDENTIFIERS, Filament, Identifiers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """One slot as the printer describes it.
+    """A slot as the printer reports it.
 
-    label: what the printer's own screen calls it ("A1", "Gate 0").
-    has_sensor: False where nothing senses presence (an external spool holder).
-    present: None says nothing about presence and starts no clock.
-    inlet: a switch before the slot, where there is one.
-    reads_tags: a tag can be read in this slot.
-    identifiable: this slot can carry an identity at all, read or assigned.
-    identifiers: what the printer names now; it may keep naming a spool that left.
-    external_assigned: `external_id` was given by software (a Spoolman id), so that
-    giving, changing or clearing it says nothing about which spool is there.
-    reading: its tag is being read now.
-    read_done: the printer has finished reading this slot; None where it never says.
-    unreadable: the printer said that the tag cannot be read.
+    label: its name on the printer's screen ("A1", "Gate 0").
+    has_sensor: False if presence cannot be detected (an external spool holder).
+    present: None if presence is not known; no time is measured from it.
+    inlet: the state of a switch in front of the slot, if there is one.
+    reads_tags: the slot has a tag reader.
+    identifiable: the slot can have an identity, read or assigned.
+    identifiers: as reported now; a printer may keep those of a spool that was removed.
+    external_assigned: `external_id` was assigned by software (a Spoolman id), so that
+    its changes do not indicate another spool.
+    reading: its tag is being read.
+    read_done: the read is finished; None if the printer does not report it.
+    unreadable: the printer reported that the tag cannot be read.
     """
 
     slot_no: int
@@ -45,14 +46,14 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """One unit (an AMS, a changer) as the printer describes it.
+    """A unit (an AMS, a changer) as the printer reports it.
 
-    serial: None where it is not known, or not yet.
-    confirmed: its serial, or that it has none, was said after the unit appeared.
-    online: False for a unit the printer knows of but cannot reach.
-    feeding: it feeds a print that is running, so no tag of it can be read.
-    loading: it is loading or unloading by itself.
-    slots: those the printer spoke of; one missing here has nothing said about it.
+    serial: None if it is not known, or not yet.
+    confirmed: the serial, or its absence, was reported after the unit appeared.
+    online: False for a unit that the printer lists but cannot reach.
+    feeding: it feeds the running print, so that it cannot read tags.
+    loading: it is loading or unloading filament on its own.
+    slots: the reported ones; nothing is concluded about a slot that is missing here.
     """
 
     ams_unit_no: int
@@ -74,14 +75,14 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything the printer has said so far on this connection.
+    """Everything the printer has reported so far on this connection.
 
-    complete: it has said all there is; nothing is compared before.
-    frozen: the values are left over from a printer that is shutting down or in
-    error; nothing is concluded from them.
+    complete: it has reported its full state; before that nothing is compared.
+    frozen: the values are outdated, as the printer is shutting down or in error;
+    nothing is concluded from them.
     printing: a print is running.
-    reading_enabled: the printer reads tags on insertion; a setting of its owner.
-    units: those there now; a unit that is missing here has vanished.
+    reading_enabled: the printer reads tags on insertion; a setting of the printer.
+    units: the connected ones; a unit that is missing here was disconnected.
     """
 
     complete: bool

@@ -1,4 +1,4 @@
-"""How long things must hold before they are believed."""
+"""Confirmation times: how long something must last before it is confirmed."""
 
 from dataclasses import dataclass
 import math
@@ -8,7 +8,20 @@ NEVER = math.inf
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
-    """How long things must hold before they are believed, in seconds (docs/architecture.md "Tracker rules")."""
+    """Confirmation times in seconds (docs/architecture.md "Tracker rules").
+
+    insert_settle, inlet_settle: presence, at the slot or at its inlet alone, before an
+    insertion. removal_confirm: absence, before a removal.
+    identity_settle: another identity, before a swap.
+    identity_wait, identity_wait_while_reading: the wait for the identity of an inserted
+    spool, and the longer one while its unit reads tags.
+    load_wait: the wait for an assigned identity while the unit is loading.
+    unknown_after_idle: idle time of a unit, before a spool is unidentified.
+    still_after_drying: idle time after drying, before a removal during it.
+    serial_wait: the wait for the serial of a new unit.
+    unit_offline: absence of a unit, before it is offline.
+    state_interval, telemetry_interval: the minimum between two events of each kind.
+    """
 
     insert_settle: float = 2.5
     inlet_settle: float = 10

@@ -24,7 +24,7 @@ from custom_components.filament_slots.drivers.health import Health
 from custom_components.filament_slots.drivers.snapshot import Snapshot
 from custom_components.filament_slots.drivers.tracking.tracker import SlotTracker
 from tests.clock import FakeClock
-from tests.drivers.services import Surroundings
+from tests.drivers.fake_host import FakeHost
 from tests.printers.bambu import BambuPrinter
 from tests.printers.bambu_scenarios import BLUE, WHITE, a1_mini, x1c
 from tests.printers.certificates import make_certificate
@@ -36,7 +36,7 @@ OTHER_SERIAL = "01P09A000000099"
 
 
 class Rig:
-    """A driver, its printer and everything around them.
+    """A driver, its printer and the host they run in.
 
     The network is real, the driver's clock is not: what it waits for by design comes
     when a test lets the time pass.
@@ -45,12 +45,15 @@ class Rig:
     def __init__(self, printer: BambuPrinter) -> None:
         self.printer = printer
         self.clock = FakeClock()
-        self.around = Surroundings(self.clock)
+        self.fake_host = FakeHost(self.clock)
         self.driver: Driver | None = None
 
     async def start(self, **changes: Any) -> None:
         self.driver = Driver(
-            1, self.printer.config | changes, self.around.emitter, self.around.services
+            1,
+            self.printer.config | changes,
+            self.fake_host.emitter,
+            self.fake_host.services,
         )
         await self.driver.start()
 
@@ -70,7 +73,7 @@ class Rig:
 
     @property
     def happened(self) -> list[str]:
-        return [event["event_type"] for event in self.around.events]
+        return [event["event_type"] for event in self.fake_host.events]
 
     async def until(self, condition: Callable[[], bool], pace: float = 0) -> None:
         """Wait, with the clock going `pace` seconds forward for each look.
@@ -131,7 +134,7 @@ async def test_it_reads_the_printer_and_tells_what_happens(rig: Rig) -> None:
     await rig.printer.play(rig.printer.hardware.insert(1, 3, WHITE), speed=1000)
     await rig.until(lambda: "spool_inserted" in rig.happened, pace=0.5)
 
-    events = rig.around.events
+    events = rig.fake_host.events
     inserted = next(e for e in events if e["event_type"] == "spool_inserted")
     assert inserted["identifiers"]["external_id"] == WHITE.external_id
     assert rig.health["counters"]["events"] == len(events)
@@ -496,10 +499,10 @@ def test_a_configuration_that_fails_is_refused_without_a_task(
     field: str, value: object
 ) -> None:
     config = {"host": "h", "serial": OTHER_SERIAL, "access_code": "12345678"}
-    around = Surroundings()
+    fake_host = FakeHost()
 
     with pytest.raises(ValidationError) as caught:
-        Driver(1, config | {field: value}, around.emitter, around.services)
+        Driver(1, config | {field: value}, fake_host.emitter, fake_host.services)
 
     assert caught.value.errors()[0]["loc"] == (field,)
 
@@ -520,7 +523,7 @@ def test_frames_of_a_capture_go_through_the_same_decoder() -> None:
 async def test_the_probe_tells_who_is_there_and_what_to_keep(rig: Rig) -> None:
     config = {k: v for k, v in rig.printer.config.items() if k != "certificate"}
 
-    found = await Driver.probe(config, rig.around.services)
+    found = await Driver.probe(config, rig.fake_host.services)
 
     assert found.identity == rig.printer.hardware.serial
     assert (found.name, found.model) == ("X1-Carbon 0001", "X1-Carbon")
@@ -533,7 +536,7 @@ async def test_the_probe_does_without_the_versions(
     monkeypatch.setattr(driver_module, "_MODEL_WAIT", 0.1)
     rig.printer.answers_versions = False
 
-    found = await Driver.probe(rig.printer.config, rig.around.services)
+    found = await Driver.probe(rig.printer.config, rig.fake_host.services)
 
     assert found.model == "X1 Carbon"
 
@@ -566,7 +569,7 @@ async def test_the_probe_tells_what_is_in_the_way(rig: Rig) -> None:
 async def probe_code(rig: Rig, **changes: Any) -> ErrorCode:
     """Return the code a probe fails with."""
     with pytest.raises(DriverError) as caught:
-        await Driver.probe(rig.printer.config | changes, rig.around.services)
+        await Driver.probe(rig.printer.config | changes, rig.fake_host.services)
     return caught.value.code
 
 

@@ -19,7 +19,7 @@ from custom_components.filament_slots.drivers.bambulab_mqtt.tls import (
     pinned_context,
 )
 from custom_components.filament_slots.drivers.base import DriverError, ErrorCode
-from tests.drivers.services import Surroundings
+from tests.drivers.fake_host import FakeHost
 from tests.printers.certificates import Certificate, make_certificate
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -67,7 +67,7 @@ async def plain_server(handler: Handler, **options: Any) -> AsyncIterator[int]:
 async def code_of(port: int, host: str = HOST) -> ErrorCode:
     """Return the code that fetching the certificate fails with."""
     with pytest.raises(DriverError) as caught:
-        await fetch_certificate(host, port, SERIAL, Surroundings().services)
+        await fetch_certificate(host, port, SERIAL, FakeHost().services)
     return caught.value.code
 
 
@@ -83,7 +83,7 @@ def test_certificates_are_v1_as_the_printers_have_them() -> None:
 async def test_the_certificate_is_fetched_from_the_printer_that_was_asked_for() -> None:
     certificate = make_certificate(SERIAL)
     async with tls_server(certificate) as port:
-        pem = await fetch_certificate(HOST, port, SERIAL, Surroundings().services)
+        pem = await fetch_certificate(HOST, port, SERIAL, FakeHost().services)
 
     assert ssl.PEM_cert_to_DER_cert(pem) == ssl.PEM_cert_to_DER_cert(certificate.pem)
 
@@ -181,7 +181,7 @@ async def test_the_next_address_is_tried_when_one_is_dead(
             return [(*stream, (HOST, unused_port)), (*stream, (HOST, port))]
 
         monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", two)
-        assert await fetch_certificate("name", 1, SERIAL, Surroundings().services)
+        assert await fetch_certificate("name", 1, SERIAL, FakeHost().services)
 
 
 async def test_connecting_to_a_silent_host_can_be_called_off_at_once(

@@ -11,7 +11,7 @@ import aiohttp
 from custom_components.filament_slots.drivers.base import TimerHandle
 from custom_components.filament_slots.drivers.health import Health
 from custom_components.filament_slots.drivers.moonraker_filament.driver import Driver
-from tests.drivers.services import Surroundings
+from tests.drivers.fake_host import FakeHost
 
 SPEED = 10.0
 
@@ -52,8 +52,8 @@ class HurriedDriver:
     ) -> None:
         """Be ready to start."""
         self.clock = HurriedClock()
-        self.around = Surroundings(self.clock, session=session, **services)
-        self.driver = Driver(1, config, self.around.emitter, self.around.services)
+        self.fake_host = FakeHost(self.clock, session=session, **services)
+        self.driver = Driver(1, config, self.fake_host.emitter, self.fake_host.services)
 
     @property
     def health(self) -> Health:
@@ -76,7 +76,7 @@ class HurriedDriver:
                 event["identifiers"]["external_id"] or event["identifiers"]["rfid_uid"],
                 event["meta"]["detected_late"],
             )
-            for event in self.around.events
+            for event in self.fake_host.events
             if event["event_type"] != "ams_state"
         ]
 

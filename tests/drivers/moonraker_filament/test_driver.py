@@ -20,7 +20,7 @@ from custom_components.filament_slots.drivers.moonraker_filament import (
 from custom_components.filament_slots.drivers.moonraker_filament.driver import Driver
 from custom_components.filament_slots.model import StoredSlot
 from tests.clock import FakeClock
-from tests.drivers.services import Surroundings
+from tests.drivers.fake_host import FakeHost
 
 from .paper import (
     INSTANCE,
@@ -41,7 +41,7 @@ def sensor(*, detected: bool) -> dict[str, Any]:
 
 
 class Rig:
-    """A driver, its Moonraker and everything around them; the driver's clock is fake."""
+    """A driver, its Moonraker and the host they run in; the driver's clock is fake."""
 
     def __init__(
         self, moonraker: PaperMoonraker, session: aiohttp.ClientSession
@@ -49,16 +49,16 @@ class Rig:
         self.moonraker = moonraker
         self.clock = FakeClock()
         self.session = session
-        self.around = Surroundings(self.clock, session=session)
+        self.fake_host = FakeHost(self.clock, session=session)
         self.driver: Driver | None = None
 
     async def start(self, stored: tuple[StoredSlot, ...] = (), **changes: Any) -> None:
-        self.around = Surroundings(self.clock, session=self.session, stored=stored)
+        self.fake_host = FakeHost(self.clock, session=self.session, stored=stored)
         self.driver = Driver(
             1,
             self.moonraker.config | changes,
-            self.around.emitter,
-            self.around.services,
+            self.fake_host.emitter,
+            self.fake_host.services,
         )
         await self.driver.start()
 
@@ -80,7 +80,7 @@ class Rig:
     def happened(self) -> list[str]:
         return [
             event["event_type"]
-            for event in self.around.events
+            for event in self.fake_host.events
             if event["event_type"] != "ams_state"
         ]
 
@@ -147,7 +147,7 @@ async def test_it_reads_the_printer_and_tells_what_happens(rig: Rig) -> None:
     await rig.until(lambda: "spool_removed" in rig.happened, pace=0.5)
 
     assert rig.happened == ["spool_inserted", "spool_removed"]
-    assert rig.health["counters"]["events"] == len(rig.around.events)
+    assert rig.health["counters"]["events"] == len(rig.fake_host.events)
     assert rig.health["counters"]["messages"] > 5
 
 
@@ -284,7 +284,9 @@ async def test_what_changed_while_klippy_was_away_is_told_late(rig: Rig) -> None
     await rig.moonraker.enter("ready")
     await rig.until(lambda: bool(rig.happened), pace=0.5)
 
-    (inserted,) = (e for e in rig.around.events if e["event_type"] == "spool_inserted")
+    (inserted,) = (
+        e for e in rig.fake_host.events if e["event_type"] == "spool_inserted"
+    )
     assert inserted["meta"]["detected_late"]
     assert inserted["meta"]["source"] == "reconcile"
 
@@ -468,7 +470,7 @@ async def test_the_active_spool_is_followed(rig: Rig) -> None:
     def told() -> set[str]:
         return {
             slot["identifiers"]["external_id"]
-            for event in rig.around.events
+            for event in rig.fake_host.events
             if event["event_type"] == "ams_state"
             for slot in event["direct_slots"]
         }
@@ -520,7 +522,9 @@ async def test_sensors_keep_their_numbers_over_connections_and_restarts(
     await rig.moonraker.update(SENSOR, filament_detected=True)
     await rig.until(lambda: "spool_inserted" in rig.happened, pace=0.5)
 
-    (inserted,) = (e for e in rig.around.events if e["event_type"] == "spool_inserted")
+    (inserted,) = (
+        e for e in rig.fake_host.events if e["event_type"] == "spool_inserted"
+    )
     assert inserted["slot"]["slot_no"] == 1
 
 
@@ -601,8 +605,8 @@ async def test_stopping_is_quick_and_may_be_repeated(rig: Rig) -> None:
 async def test_a_driver_without_an_http_session_is_broken_and_says_so(
     rig: Rig,
 ) -> None:
-    around = Surroundings(rig.clock)
-    driver = Driver(1, rig.moonraker.config, around.emitter, around.services)
+    fake_host = FakeHost(rig.clock)
+    driver = Driver(1, rig.moonraker.config, fake_host.emitter, fake_host.services)
     await driver.start()
 
     await rig.until(lambda: driver.health()["last_error"] is not None)
@@ -636,7 +640,7 @@ async def test_the_key_is_never_logged(
 
 
 async def probe(rig: Rig, **changes: Any) -> Any:
-    return await Driver.probe(rig.moonraker.config | changes, rig.around.services)
+    return await Driver.probe(rig.moonraker.config | changes, rig.fake_host.services)
 
 
 async def test_a_probe_says_who_it_is(rig: Rig) -> None:

@@ -121,7 +121,10 @@ async def test_everything_is_taken_in_the_order_in_which_it_came() -> None:
         ({"code": -32602, "message": "Invalid params:\nx"}, Refusal.OTHER),
         ({"code": -32601, "message": "Method not found"}, Refusal.NO_SUCH_METHOD),
         ({"code": 404, "message": "Not Found"}, Refusal.NO_SUCH_METHOD),
-        ({"code": 503, "message": "Klippy Host not connected"}, Refusal.KLIPPY_UNAVAILABLE),
+        (
+            {"code": 503, "message": "Klippy Host not connected"},
+            Refusal.KLIPPY_UNAVAILABLE,
+        ),
         ({"code": 400, "message": "Invalid Argument"}, Refusal.OTHER),
         ({"code": 403, "message": "Forbidden namespace"}, Refusal.OTHER),
         ("no object", Refusal.OTHER),

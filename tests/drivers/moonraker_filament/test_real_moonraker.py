@@ -10,7 +10,7 @@ import pytest
 
 from custom_components.filament_slots.drivers.base import DriverError, ErrorCode
 from custom_components.filament_slots.drivers.moonraker_filament.driver import Driver
-from tests.drivers.services import Surroundings
+from tests.drivers.fake_host import FakeHost
 from tests.printers.klippy import Klippy
 from tests.printers.moonraker import PYTHON, Moonraker
 from tests.printers.moonraker_scenarios import (
@@ -52,7 +52,7 @@ async def test_every_system_tells_what_is_inserted_and_removed(
     await system.remove(2)
 
     await driver.tells(*inserted, ("spool_removed", 2, identity, False))
-    for event in driver.around.events:
+    for event in driver.fake_host.events:
         if event["event_type"] != "ams_state":
             assert event["slot"]["is_ams_slot"] is system.in_unit
             assert event["slot"]["ams_unit_no"] == (1 if system.in_unit else None)
@@ -76,7 +76,7 @@ async def test_a_spool_nobody_assigned_is_unknown_until_somebody_does(
         ("spool_inserted", 3, None, False),
         ("unknown_spool_detected", 3, None, False),
     )
-    (unit,) = driver.around.events[-1]["ams_units"]
+    (unit,) = driver.fake_host.events[-1]["ams_units"]
     assert unit["slots"][2]["identifiers"]["external_id"] == "spoolman:7"
 
 
@@ -209,7 +209,7 @@ async def test_the_active_spool_is_that_of_the_only_slot(
     await moonraker.call("server.spoolman.post_spool_id", spool_id=7)
 
     def shown() -> Any:
-        (slot,) = driver.around.events[-1]["direct_slots"]
+        (slot,) = driver.fake_host.events[-1]["direct_slots"]
         return slot["identifiers"]["external_id"]
 
     await driver.until(lambda: shown() == "spoolman:7")
@@ -230,7 +230,7 @@ async def test_refreshing_asks_for_what_no_delta_told(
 
     await driver.until(
         lambda: (
-            driver.around.events[-1]["ams_units"][0]["slots"][0]["identifiers"][
+            driver.fake_host.events[-1]["ams_units"][0]["slots"][0]["identifiers"][
                 "external_id"
             ]
             == "spoolman:7"
@@ -261,7 +261,7 @@ async def test_a_probe_finds_out_who_it_is(
     await klippy.start()
     await moonraker.sees("ready")
 
-    found = await Driver.probe(moonraker.config, driver.around.services)
+    found = await Driver.probe(moonraker.config, driver.fake_host.services)
 
     assert found.identity == moonraker.instance_id
     assert found.name == "workshop"
@@ -276,10 +276,10 @@ async def test_a_moonraker_that_trusts_nobody_wants_its_key() -> None:
         ):
             klippy = Klippy(moonraker.klippy_socket, speed=SPEED)
             SwitchSensors(klippy)
-            around = Surroundings(session=session)
+            fake_host = FakeHost(session=session)
             for wrong in ({}, {"api_key": "0" * 32}):
                 with pytest.raises(DriverError) as refused:
-                    await Driver.probe(moonraker.config | wrong, around.services)
+                    await Driver.probe(moonraker.config | wrong, fake_host.services)
                 assert refused.value.code is ErrorCode.INVALID_AUTH
 
             locked_out = HurriedDriver(
@@ -290,7 +290,7 @@ async def test_a_moonraker_that_trusts_nobody_wants_its_key() -> None:
             await locked_out.driver.stop()
 
             right = moonraker.config | {"api_key": moonraker.api_key}
-            found = await Driver.probe(right, around.services)
+            found = await Driver.probe(right, fake_host.services)
             assert found.identity == moonraker.instance_id
             welcome = HurriedDriver(right | dict(found.config), session)
             await klippy.start()

@@ -1,4 +1,4 @@
-"""What drivers are handed in tests."""
+"""The host of a driver in tests."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,14 +19,14 @@ async def build_context(factory: Callable[[], ssl.SSLContext]) -> ssl.SSLContext
     return await asyncio.to_thread(factory)
 
 
-class Surroundings:
-    """The services and the emitter of one driver, and what it did with them.
+class FakeHost:
+    """Provides a driver's emitter and services, and records their use.
 
-    events: what it emitted. changes: how often its health changed.
+    events: the emitted events. changes: how often the health changed.
     """
 
     def __init__(self, clock: Clock | None = None, **services: Any) -> None:
-        """Offer the real clock or another."""
+        """Use the real clock or another one."""
         self.events: list[dict[str, Any]] = []
         self.changes = 0
         self.changed = asyncio.Event()
@@ -44,7 +44,7 @@ class Surroundings:
         self.changed.set()
 
     async def wait_for(self, condition: Callable[[], bool], timeout: float = 5) -> None:
-        """Wait until the health has come to say this."""
+        """Wait for a condition, checked at each change of the health."""
         async with asyncio.timeout(timeout):
             while not condition():
                 self.changed.clear()
