@@ -41,7 +41,7 @@ NEW = "01P09A000000001"
 
 
 class Ether:
-    """The network as far as announcements go: a port of the loopback.
+    """The network for announcements: a port on the loopback interface.
 
     sockets: those that were opened to listen.
     """
@@ -60,7 +60,7 @@ class Ether:
     async def announce(
         self, hass: HomeAssistant, host: str = "192.0.2.7", serial: str = SERIAL
     ) -> None:
-        """Send an announcement, and wait until it was taken in."""
+        """Send an announcement, and wait until it was processed."""
         await self.send(hass, packet(Location=host, USN=serial))
 
     async def send(self, hass: HomeAssistant, data: bytes) -> None:
@@ -208,7 +208,7 @@ async def test_manifest_lists_the_zeroconf_services_that_drivers_declare(
 # Offers.
 
 
-async def test_a_new_printer_is_offered_once_with_what_it_says_of_itself(
+async def test_a_new_printer_is_offered_once_with_its_announced_name(
     hass: HomeAssistant, ether: Ether
 ) -> None:
     await async_set_up(hass, make_entry())
@@ -241,7 +241,7 @@ async def test_a_printer_without_a_name_is_offered_by_its_serial(
     assert flow["context"]["title_placeholders"] == {"name": "Bambu Lab 0001"}
 
 
-async def test_nobody_can_flood_the_user_interface(
+async def test_forged_announcements_cannot_flood_the_user_interface(
     hass: HomeAssistant, ether: Ether, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(discovery, "_OFFERS_MAX", 2)
@@ -253,7 +253,7 @@ async def test_nobody_can_flood_the_user_interface(
     assert len(_offers(hass)) == 2
 
 
-async def test_what_is_no_announcement_is_passed_over(
+async def test_packets_of_anything_else_are_ignored(
     hass: HomeAssistant, ether: Ether
 ) -> None:
     await async_set_up(hass, make_entry())
@@ -302,7 +302,7 @@ async def test_a_printer_that_is_not_at_its_address_is_found_where_it_announces_
 @pytest.mark.parametrize(
     "error", [None, ErrorCode.INVALID_AUTH, ErrorCode.NEW_CERTIFICATE]
 )
-async def test_a_printer_is_left_alone_where_another_address_would_not_help(
+async def test_the_address_is_kept_if_another_one_would_not_help(
     hass: HomeAssistant, ether: Ether, error: ErrorCode | None
 ) -> None:
     entry = make_entry()
@@ -316,7 +316,7 @@ async def test_a_printer_is_left_alone_where_another_address_would_not_help(
     assert not driver.stopped
 
 
-async def test_a_printer_at_its_address_is_not_started_anew(
+async def test_a_printer_at_its_address_is_not_restarted(
     hass: HomeAssistant, ether: Ether, issue_registry: ir.IssueRegistry
 ) -> None:
     entry = make_entry()
@@ -332,11 +332,11 @@ async def test_a_printer_at_its_address_is_not_started_anew(
     await ether.announce(hass, "192.0.2.1")
 
     assert not driver.stopped
-    # It is on, and nobody can reach it: that is worth telling.
+    # It is on and cannot be reached, which is worth an issue.
     assert (DOMAIN, f"unreachable_{entry.entry_id}") in issue_registry.issues
 
 
-async def test_a_printer_with_two_addresses_is_not_sent_to_and_fro(
+async def test_a_printer_with_two_addresses_does_not_alternate_between_them(
     hass: HomeAssistant, ether: Ether
 ) -> None:
     entry = await _set_up_in_trouble(hass, ErrorCode.CONNECTION_REFUSED)
@@ -404,7 +404,7 @@ async def test_a_disabled_printer_is_neither_offered_nor_moved(
     assert _offers(hass) == []
 
 
-# Moonraker, which Home Assistant's own zeroconf hears.
+# Moonraker, found by Home Assistant's zeroconf.
 
 
 @pytest.fixture
@@ -440,7 +440,7 @@ async def test_a_moonraker_is_found_at_its_new_address(
     assert driver_of(moonraker).config.host == "192.0.2.5"
 
 
-async def test_a_moonraker_announced_before_it_was_missed_is_found_a_little_later(
+async def test_a_moonraker_announced_before_its_outage_was_noticed_is_found_later(
     hass: HomeAssistant, moonraker: MockConfigEntry, freezer: FrozenDateTimeFactory
 ) -> None:
     await async_show(hass, moonraker, DriverStatus.RUNNING)
@@ -469,7 +469,7 @@ async def test_a_moonraker_with_two_addresses_keeps_the_one_that_works(
     assert moonraker.data["host"] == "192.0.2.1"
 
 
-async def test_a_moonraker_that_is_where_it_was_is_left_alone(
+async def test_a_moonraker_at_its_address_is_not_restarted(
     hass: HomeAssistant,
     moonraker: MockConfigEntry,
     monkeypatch: pytest.MonkeyPatch,

@@ -335,11 +335,11 @@ async def test_another_server_at_moonrakers_address_is_an_issue_until_it_is_back
     async with on_paper() as moonraker:
         config = moonraker.config
 
-        async def babble(peer: Any) -> None:
+        async def send_bad_input(peer: Any) -> None:
             while True:
                 await peer.answer("hello")
 
-        async with serve(babble) as url:
+        async with serve(send_bad_input) as url:
             entry = MockConfigEntry(
                 domain=DOMAIN,
                 title="Voron",

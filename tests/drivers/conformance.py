@@ -1,4 +1,4 @@
-"""What every driver has to do, as tests: a driver names itself and a scripted printer.
+"""Conformance suite: the tests that every driver passes with a scripted printer.
 
     class TestMyDriver(DriverConformance):
         driver = Driver
@@ -8,8 +8,7 @@
             async with MyPrinter() as printer:
                 yield printer
 
-The network is real, the driver's clock is not: what it waits for by design comes when
-a test lets the time pass.
+The network is real, the driver's clock is fake: time passes when a test lets it.
 """
 
 from abc import ABC, abstractmethod
@@ -39,7 +38,7 @@ from tests.clock import FakeClock
 
 from .fake_host import FakeHost
 
-# Frames of no wire at all; a decoder passes over them.
+# Frames of no protocol; a decoder ignores them.
 JUNK: tuple[dict[str, Any], ...] = (
     {},
     {"t": 0},
@@ -55,11 +54,10 @@ JUNK: tuple[dict[str, Any], ...] = (
 
 
 class ScriptedPrinter(ABC):
-    """A printer with one slot that is empty at first, switched on.
+    """A printer with one slot, which is empty at first; it is switched on.
 
-    config: what a driver has to be told to reach it; the same before and after it
-    was switched off.
-    secrets: what is in `config` that nobody else may see.
+    config: the config of its driver, the same before and after it was switched off.
+    secrets: the values of `config` that must not be published.
     """
 
     secrets: tuple[str, ...] = ()
@@ -67,15 +65,15 @@ class ScriptedPrinter(ABC):
     @property
     @abstractmethod
     def config(self) -> dict[str, Any]:
-        """Return what a driver has to be told."""
+        """Return the config of its driver."""
 
     @abstractmethod
     async def power_on(self) -> None:
-        """Switch it on, where it was before."""
+        """Switch it on, at the same address."""
 
     @abstractmethod
     async def power_off(self) -> None:
-        """Switch it off: nobody is connected, nothing listens."""
+        """Switch it off: it closes all connections and stops listening."""
 
     @abstractmethod
     async def insert(self) -> None:
@@ -86,12 +84,12 @@ class ScriptedPrinter(ABC):
         """Take it out."""
 
     @abstractmethod
-    async def babble(self) -> None:
-        """Say things no printer should, on a connection that stays open."""
+    async def send_bad_input(self) -> None:
+        """Send invalid messages on a connection that stays open."""
 
 
 class Stage:
-    """A driver under test, its printer, and what it did so far."""
+    """A driver under test with its printer and host."""
 
     def __init__(
         self,
@@ -99,7 +97,7 @@ class Stage:
         printer: ScriptedPrinter,
         session: aiohttp.ClientSession,
     ) -> None:
-        """Make the driver; it is not started."""
+        """Create the driver; it is not started."""
         self.printer = printer
         self.clock = FakeClock()
         self.fake_host = FakeHost(self.clock, session=session)
@@ -109,36 +107,36 @@ class Stage:
 
     @property
     def status(self) -> str:
-        """Where the driver stands."""
+        """The status of the driver."""
         return str(self.driver.health()["status"])
 
     @property
     def code(self) -> str | None:
-        """What went wrong last."""
+        """The code of the last error."""
         error = self.driver.health()["last_error"]
         return error["code"] if error else None
 
     @property
-    def told(self) -> list[str]:
-        """What happened to spools."""
+    def spool_events(self) -> list[str]:
+        """The types of the spool events so far."""
         types = (str(event["event_type"]) for event in self.fake_host.events)
         return [event_type for event_type in types if event_type != "ams_state"]
 
     async def until(self, condition: Callable[[], bool], pace: float = 0.5) -> None:
-        """Wait, with `pace` seconds of the driver's time between two looks."""
+        """Wait, with `pace` seconds of the driver's time between two checks."""
         async with asyncio.timeout(10):
             while not condition():
                 await asyncio.sleep(0.003)
                 self.clock.tick(pace)
 
     async def let(self, seconds: float) -> None:
-        """Let the driver's time pass, with everybody answering in between."""
+        """Let the driver's time pass, with real time for answers in between."""
         for _ in range(round(seconds)):
             await asyncio.sleep(0.003)
             self.clock.tick(1)
 
     async def run(self) -> None:
-        """Start the driver, and wait until it has seen everything."""
+        """Start the driver, and wait until it has reported the full state."""
         await self.driver.start()
         await self.until(lambda: self.status == "running")
         await self.until(lambda: bool(self.fake_host.events))
@@ -147,13 +145,13 @@ class Stage:
 
 @pytest.mark.usefixtures("socket_enabled")
 class DriverConformance:
-    """Inherit this, and pytest runs it."""
+    """Tests to be inherited by a driver's test class."""
 
     driver: ClassVar[type[Driver]]
 
     @pytest.fixture
     async def stage(self, printer: ScriptedPrinter) -> AsyncIterator[Stage]:
-        """Return the stage; nothing of the driver may be left at the end."""
+        """Return the stage; check at the end that the driver has cleaned up."""
         async with aiohttp.ClientSession() as session:
             tasks = asyncio.all_tasks()
             threads = set(threading.enumerate())
@@ -168,37 +166,33 @@ class DriverConformance:
         left = {thread.name for thread in set(threading.enumerate()) - threads}
         assert not {name for name in left if not name.startswith(("asyncio", "Sync"))}
 
-    def test_its_key_is_the_name_of_its_folder(self) -> None:
+    def test_key_is_the_name_of_the_folder(self) -> None:
         """Drivers are found by their folders."""
         module = sys.modules[self.driver.__module__]
 
         assert self.driver.driver_key == Path(str(module.__file__)).parent.name
         assert self.driver.__name__ == "Driver"
 
-    def test_its_configuration_refuses_nonsense_without_repeating_it(self) -> None:
+    def test_config_refuses_invalid_values_without_repeating_them(self) -> None:
         """The config flow shows the field, the log must not show the value."""
-        nonsense = dict.fromkeys(self.driver.Config.model_fields, "\n s3cr3t \n") | {
+        invalid = dict.fromkeys(self.driver.Config.model_fields, "\n s3cr3t \n") | {
             "no_such_field": "s3cr3t"
         }
 
         with pytest.raises(ValidationError) as refused:
-            self.driver.Config.model_validate(nonsense)
+            self.driver.Config.model_validate(invalid)
 
         assert "s3cr3t" not in str(refused.value)
 
-    async def test_it_refuses_a_configuration_that_fails(
-        self, printer: ScriptedPrinter
-    ) -> None:
-        """Nothing is started from what cannot work."""
+    async def test_an_invalid_config_is_refused(self, printer: ScriptedPrinter) -> None:
+        """A driver is not created from it."""
         fake_host = FakeHost(FakeClock())
 
         with pytest.raises(ValidationError):
             self.driver(1, {}, fake_host.emitter, fake_host.services)
 
-    async def test_before_its_start_it_is_stopped_and_says_all_there_is_to_say(
-        self, stage: Stage
-    ) -> None:
-        """Health is there from the first moment on."""
+    async def test_health_is_complete_before_the_start(self, stage: Stage) -> None:
+        """A driver is stopped at first."""
         health = stage.driver.health()
 
         assert health.keys() == Health.__annotations__.keys()
@@ -209,10 +203,8 @@ class DriverConformance:
         assert not health["connected"]
         assert json.loads(json.dumps(health)) == health
 
-    async def test_it_runs_and_the_first_picture_is_no_event(
-        self, stage: Stage
-    ) -> None:
-        """What was there already did not happen."""
+    async def test_the_first_snapshot_causes_no_event(self, stage: Stage) -> None:
+        """It is the initial state, not a change."""
         await stage.run()
 
         health = stage.driver.health()
@@ -223,32 +215,32 @@ class DriverConformance:
         assert health["counters"]["bytes"] > 0
         assert health["last_message_at"] is not None
         assert json.loads(json.dumps(health)) == health
-        assert stage.told == []
+        assert stage.spool_events == []
 
-    async def test_what_happens_is_told_once_in_order_and_by_the_model(
+    async def test_changes_are_reported_once_in_order_and_by_the_model(
         self, stage: Stage
     ) -> None:
         """Events are valid, ordered, counted, and of this printer."""
         await stage.run()
         await stage.printer.insert()
-        await stage.until(lambda: "spool_inserted" in stage.told)
+        await stage.until(lambda: "spool_inserted" in stage.spool_events)
         await stage.let(15)
         await stage.printer.remove()
-        await stage.until(lambda: "spool_removed" in stage.told)
+        await stage.until(lambda: "spool_removed" in stage.spool_events)
         await stage.let(15)
 
-        assert stage.told[0] == "spool_inserted"
-        assert stage.told[-1] == "spool_removed"
-        assert stage.told.count("spool_inserted") == 1
-        assert stage.told.count("spool_removed") == 1
+        assert stage.spool_events[0] == "spool_inserted"
+        assert stage.spool_events[-1] == "spool_removed"
+        assert stage.spool_events.count("spool_inserted") == 1
+        assert stage.spool_events.count("spool_removed") == 1
         events = stage.fake_host.events
         assert all(parse_event(event).printer_id == 1 for event in events)
         ids = [event["event_id"] for event in events]
         assert ids == sorted(set(ids))
         assert stage.driver.health()["counters"]["events"] == len(events)
 
-    async def test_a_printer_that_is_off_is_waited_for(self, stage: Stage) -> None:
-        """Starting returns at once and never fails; the printer comes when it comes."""
+    async def test_a_printer_that_is_off_is_retried(self, stage: Stage) -> None:
+        """Starting returns at once and never fails, whenever the printer is switched on."""
         await stage.printer.power_off()
 
         await stage.driver.start()
@@ -261,10 +253,10 @@ class DriverConformance:
 
         assert stage.driver.health()["attempts"] == 0
 
-    async def test_a_lost_connection_is_made_again_and_is_no_event(
+    async def test_a_lost_connection_is_renewed_and_causes_no_event(
         self, stage: Stage
     ) -> None:
-        """A printer that goes takes no spool along."""
+        """A spool is not removed when its printer is switched off."""
         await stage.run()
 
         await stage.printer.power_off()
@@ -275,17 +267,19 @@ class DriverConformance:
         await stage.let(30)
 
         assert stage.driver.health()["counters"]["reconnects"] == 1
-        assert stage.told == []
+        assert stage.spool_events == []
 
-    async def test_what_happened_meanwhile_is_told_late(self, stage: Stage) -> None:
-        """A change is not lost because nobody looked, and says that nobody did."""
+    async def test_a_change_while_disconnected_is_detected_late(
+        self, stage: Stage
+    ) -> None:
+        """Changes are not lost while there is no connection."""
         await stage.run()
         await stage.printer.power_off()
         await stage.until(lambda: stage.status == "reconnecting")
 
         await stage.printer.insert()
         await stage.printer.power_on()
-        await stage.until(lambda: "spool_inserted" in stage.told)
+        await stage.until(lambda: "spool_inserted" in stage.spool_events)
 
         (inserted,) = (
             event
@@ -296,25 +290,23 @@ class DriverConformance:
         assert inserted["meta"]["source"] == "reconcile"
         assert inserted["meta"]["offline_since"]
 
-    async def test_nonsense_is_counted_and_neither_invents_nor_loses_anything(
-        self, stage: Stage
-    ) -> None:
-        """Bad input is normal."""
+    async def test_bad_input_is_counted_and_changes_nothing(self, stage: Stage) -> None:
+        """Events are neither invented nor lost."""
         await stage.run()
 
-        await stage.printer.babble()
+        await stage.printer.send_bad_input()
         await stage.let(20)
         counters = stage.driver.health()["counters"]
         assert counters["ignored"] + counters["decode_errors"] > 0
         assert counters["reconnects"] == 0
         assert stage.status == "running"
-        assert stage.told == []
+        assert stage.spool_events == []
 
         await stage.printer.insert()
-        await stage.until(lambda: "spool_inserted" in stage.told)
+        await stage.until(lambda: "spool_inserted" in stage.spool_events)
 
-    async def test_a_change_of_its_standing_is_announced(self, stage: Stage) -> None:
-        """Nobody polls health."""
+    async def test_a_change_of_the_status_is_published(self, stage: Stage) -> None:
+        """Health is not polled."""
         seen: list[str] = []
         await stage.driver.start()
 
@@ -332,8 +324,8 @@ class DriverConformance:
         assert seen[-1] == "stopped"
         assert stage.fake_host.changes >= 3
 
-    async def test_stopping_may_be_repeated_and_is_quick(self, stage: Stage) -> None:
-        """A stop leaves nothing, whatever the driver was doing."""
+    async def test_stopping_is_quick_and_may_be_repeated(self, stage: Stage) -> None:
+        """A stop cleans up, whatever the driver was doing."""
         await stage.driver.stop()
         await stage.run()
 
@@ -347,10 +339,10 @@ class DriverConformance:
         assert stage.clock.pending == 0
 
     @pytest.mark.parametrize("rounds", [0, 1, 5, 20])
-    async def test_stopping_in_the_middle_of_connecting_leaves_nothing(
+    async def test_stopping_while_connecting_cleans_up(
         self, stage: Stage, rounds: int
     ) -> None:
-        """The fixture looks for what is left."""
+        """The fixture checks it."""
         await stage.driver.start()
         for _ in range(rounds):
             await asyncio.sleep(0.002)
@@ -366,10 +358,10 @@ class DriverConformance:
         await stage.driver.start()
         await stage.until(lambda: stage.status == "running")
 
-        assert stage.told == []
+        assert stage.spool_events == []
 
-    async def test_asking_again_is_harmless_at_any_time(self, stage: Stage) -> None:
-        """The button is there whether the printer is or not."""
+    async def test_a_refresh_is_harmless_at_any_time(self, stage: Stage) -> None:
+        """The button does not depend on the connection."""
         await stage.driver.sync_state()
         await stage.run()
         await stage.driver.sync_state()
@@ -378,17 +370,17 @@ class DriverConformance:
         await stage.until(lambda: stage.status == "reconnecting")
         await stage.driver.sync_state()
 
-        assert stage.told == []
+        assert stage.spool_events == []
 
-    async def test_no_secret_is_shown_to_anybody(
+    async def test_secrets_are_not_published(
         self, stage: Stage, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Not in the log, health, events or captures."""
+        """They are not in the log, health, events or captures."""
         caplog.set_level(logging.DEBUG)
         await stage.run()
-        await stage.printer.babble()
+        await stage.printer.send_bad_input()
         await stage.printer.insert()
-        await stage.until(lambda: "spool_inserted" in stage.told)
+        await stage.until(lambda: "spool_inserted" in stage.spool_events)
         await stage.printer.power_off()
         await stage.until(lambda: stage.status == "reconnecting")
 
@@ -405,10 +397,10 @@ class DriverConformance:
             assert secret not in ours
             assert secret not in repr(stage.driver)
 
-    async def test_a_probe_says_who_it_is_and_leaves_nothing(
+    async def test_a_probe_identifies_the_printer_and_cleans_up(
         self, stage: Stage
     ) -> None:
-        """The entry is made of what it says."""
+        """The entry is created from its result."""
         found = await self.driver.probe(stage.printer.config, stage.fake_host.services)
         again = await self.driver.probe(stage.printer.config, stage.fake_host.services)
 
@@ -417,8 +409,10 @@ class DriverConformance:
         assert found.name.strip()
         self.driver.Config.model_validate({**stage.printer.config, **found.config})
 
-    async def test_a_probe_of_a_printer_that_is_off_says_so(self, stage: Stage) -> None:
-        """With a code that has a text."""
+    async def test_a_probe_of_a_printer_that_is_off_is_refused(
+        self, stage: Stage
+    ) -> None:
+        """The error has a code with a text."""
         await stage.printer.power_off()
 
         with pytest.raises(DriverError) as failed:
@@ -426,33 +420,35 @@ class DriverConformance:
 
         assert failed.value.code is ErrorCode.CONNECTION_REFUSED
 
-    def test_its_decoder_passes_over_frames_that_are_none(self) -> None:
-        """Captures come from anywhere."""
+    def test_the_decoder_ignores_invalid_frames(self) -> None:
+        """Captures come from any source."""
         decode = self.driver.frame_decoder()
 
-        pictures = [decode(frame) for frame in JUNK]
+        snapshots = [decode(frame) for frame in JUNK]
 
         assert all(
-            picture is None or isinstance(picture, Snapshot) for picture in pictures
+            snapshot is None or isinstance(snapshot, Snapshot) for snapshot in snapshots
         )
         assert not any(
-            picture.units or picture.direct_slots for picture in pictures if picture
+            snapshot.units or snapshot.direct_slots
+            for snapshot in snapshots
+            if snapshot
         )
 
-    async def test_its_capture_is_read_as_what_was_seen(self, stage: Stage) -> None:
-        """A user's report of a fault is a test."""
+    async def test_a_capture_decodes_to_what_was_reported(self, stage: Stage) -> None:
+        """The capture of a fault becomes a test."""
         await stage.run()
         await stage.printer.insert()
-        await stage.until(lambda: "spool_inserted" in stage.told)
+        await stage.until(lambda: "spool_inserted" in stage.spool_events)
 
         capture = stage.driver.capture()
         if capture is None:
-            pytest.skip("it records nothing")
+            pytest.skip("the driver records no capture")
         capture = json.loads(json.dumps(capture))
         decode = self.driver.frame_decoder()
-        pictures = [decode(frame) for frame in capture["frames"]]
+        snapshots = [decode(frame) for frame in capture["frames"]]
 
         assert capture["driver_key"] == self.driver.driver_key
-        *_, last = (picture for picture in pictures if picture)
+        *_, last = (snapshot for snapshot in snapshots if snapshot)
         slots = [*last.direct_slots, *(s for unit in last.units for s in unit.slots)]
         assert any(slot.present for slot in slots)

@@ -1,4 +1,4 @@
-"""The reconnect loop: how long it waits, what it believes and what it says."""
+"""The reconnect loop: its waits, its conclusions and its health."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -47,7 +47,7 @@ FOLLOWS = {
 
 
 class Rig:
-    """A connection whose sessions follow a script, on a clock of our own."""
+    """A connection whose sessions follow a script, on a fake clock."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -66,12 +66,12 @@ class Rig:
 
         return session
 
-    def stay(self, proved: bool = True) -> Callable[[], Coroutine[Any, Any, None]]:
+    def stay(self, ready: bool = True) -> Callable[[], Coroutine[Any, Any, None]]:
         """Return sessions that connect and stay."""
 
         async def session() -> None:
             self.connection.connected()
-            if proved:
+            if ready:
                 self.connection.message_received(b"." * 100)
                 self.connection.ready()
             await asyncio.Event().wait()
@@ -139,7 +139,7 @@ async def test_it_backs_off_up_to_a_minute_and_never_gives_up(rig: Rig) -> None:
     assert rig.health["status"] == "reconnecting"
 
 
-async def test_a_session_that_proved_itself_resets_the_backing_off(rig: Rig) -> None:
+async def test_a_session_that_becomes_ready_resets_the_backoff(rig: Rig) -> None:
     await rig.start()
     await rig.clock.advance(31)
     rig.play = rig.stay()
@@ -147,16 +147,16 @@ async def test_a_session_that_proved_itself_resets_the_backing_off(rig: Rig) -> 
     assert rig.health["status"] == "running"
     rig.play = rig.fail_with(REFUSED)
 
-    # It stalls 60 s after its last word.
+    # It stalls 60 s after its last message.
     await rig.clock.advance(60 + 10)
 
     assert rig.attempts == [0, 1, 3, 7, 15, 31, 63, 124, 126, 130]
 
 
-async def test_a_connection_that_never_proves_itself_keeps_backing_off(
+async def test_a_connection_that_never_becomes_ready_keeps_backing_off(
     rig: Rig,
 ) -> None:
-    rig.play = rig.stay(proved=False)
+    rig.play = rig.stay(ready=False)
     await rig.start()
 
     await rig.clock.advance(200)
@@ -165,8 +165,8 @@ async def test_a_connection_that_never_proves_itself_keeps_backing_off(
     assert waits == [20 + 1, 20 + 2, 20 + 4, 20 + 8, 20 + 16, 20 + 32]
 
 
-async def test_a_printer_that_never_says_a_word_is_called_silent(rig: Rig) -> None:
-    rig.play = rig.stay(proved=False)
+async def test_a_printer_that_sends_nothing_is_silent(rig: Rig) -> None:
+    rig.play = rig.stay(ready=False)
     await rig.start()
     assert rig.health["status"] == "waiting"
 
@@ -205,7 +205,7 @@ async def test_credentials_refused_twice_in_a_row_stop_the_retrying(rig: Rig) ->
     assert rig.health["next_retry_in"] is None
 
 
-async def test_a_single_refusal_is_not_believed(rig: Rig) -> None:
+async def test_a_single_refusal_does_not_stop_the_retries(rig: Rig) -> None:
     rig.play = rig.fail_with(NO_ENTRY, REFUSED, NO_ENTRY, REFUSED)
     await rig.start()
 
@@ -239,7 +239,9 @@ async def test_starting_twice_opens_one_connection(rig: Rig) -> None:
 @pytest.mark.parametrize(
     "code", [ErrorCode.WRONG_PRINTER, ErrorCode.NEW_CERTIFICATE, ErrorCode.TLS_FAILED]
 )
-async def test_what_may_heal_by_itself_is_retried(rig: Rig, code: ErrorCode) -> None:
+async def test_errors_that_may_resolve_themselves_are_retried(
+    rig: Rig, code: ErrorCode
+) -> None:
     rig.play = rig.fail_with(DriverError(code))
     await rig.start()
 
@@ -249,7 +251,7 @@ async def test_what_may_heal_by_itself_is_retried(rig: Rig, code: ErrorCode) -> 
     assert rig.code == code
 
 
-async def test_closed_right_after_connecting_three_times_has_its_own_name(
+async def test_three_early_closes_in_a_row_have_their_own_code(
     rig: Rig,
 ) -> None:
     async def session() -> None:
@@ -266,7 +268,7 @@ async def test_closed_right_after_connecting_three_times_has_its_own_name(
     assert codes == ["connection_lost", "connection_lost", "closed_after_connect"]
 
 
-async def test_a_session_that_was_good_is_not_called_closed_early(rig: Rig) -> None:
+async def test_a_session_that_was_ready_is_not_closed_early(rig: Rig) -> None:
     async def session() -> None:
         rig.connection.connected()
         rig.connection.message_received(b".")
@@ -292,7 +294,7 @@ async def test_a_session_that_just_ends_is_a_lost_connection(rig: Rig) -> None:
     assert rig.code == "connection_lost"
 
 
-async def test_a_fault_of_the_driver_is_named_once_and_retried(
+async def test_a_fault_of_the_driver_is_logged_once_and_retried(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
     rig.play = rig.fail_with(TypeError("a secret value"))
@@ -318,7 +320,7 @@ async def test_the_circuit_opens_with_the_fifth_failure_in_a_row(rig: Rig) -> No
         seen[number] = rig.health["circuit"]
     assert seen == {1: "closed", 2: "closed", 3: "closed", 4: "closed", 5: "open"}
 
-    rig.play = rig.stay(proved=False)
+    rig.play = rig.stay(ready=False)
     await rig.clock.advance(16)
     circuits = [rig.health["circuit"]]
     rig.connection.ready()
@@ -327,7 +329,7 @@ async def test_the_circuit_opens_with_the_fifth_failure_in_a_row(rig: Rig) -> No
     assert circuits == ["half_open", "closed"]
 
 
-async def test_health_says_all_there_is_and_is_json(rig: Rig) -> None:
+async def test_health_is_complete_and_json(rig: Rig) -> None:
     assert rig.health["status"] == "stopped"
     await rig.start()
     await rig.clock.advance(1.5)
@@ -382,21 +384,21 @@ async def test_messages_are_counted_and_change_nothing_else(rig: Rig) -> None:
     assert rig.health["last_message_at"] == "2026-01-01T00:00:05+00:00"
 
 
-async def test_each_change_is_told_once(rig: Rig) -> None:
+async def test_each_change_of_health_is_published_once(rig: Rig) -> None:
     await rig.start()
     assert rig.fake_host.changes == 2  # Starting, reconnecting.
 
     await rig.clock.advance(14)
     assert rig.fake_host.changes == 2
     await rig.clock.advance(86)
-    assert rig.fake_host.changes == 3  # By the fifth failure it is no accident.
+    assert rig.fake_host.changes == 3  # The circuit opens with the fifth failure.
 
     rig.play = rig.stay()
     await rig.clock.advance(60)
     assert rig.fake_host.changes == 3 + 2  # Waiting, running.
 
 
-async def test_a_printer_that_is_there_but_not_ready_says_why(rig: Rig) -> None:
+async def test_a_printer_that_is_not_ready_reports_why(rig: Rig) -> None:
     rig.play = rig.stay()
     await rig.start()
 
@@ -409,7 +411,7 @@ async def test_a_printer_that_is_there_but_not_ready_says_why(rig: Rig) -> None:
     assert rig.health["status"] == "running"
 
 
-async def test_going_is_one_warning_and_coming_back_one_info(
+async def test_an_outage_is_one_warning_and_its_end_one_info(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -451,7 +453,7 @@ async def test_stopping_ends_the_waiting_for_the_next_try(rig: Rig) -> None:
     assert rig.clock.pending == 0
 
 
-async def test_what_is_said_while_a_session_is_being_ended_comes_too_late(
+async def test_reports_during_the_end_of_a_session_are_ignored(
     rig: Rig,
 ) -> None:
     async def session() -> None:
@@ -478,7 +480,7 @@ async def test_what_is_said_while_a_session_is_being_ended_comes_too_late(
     ]
 
 
-async def test_the_last_fifty_transitions_are_remembered_with_their_times(
+async def test_the_last_fifty_transitions_are_kept_with_their_times(
     rig: Rig,
 ) -> None:
     rig.play = rig.stay()
@@ -503,7 +505,7 @@ async def test_the_last_fifty_transitions_are_remembered_with_their_times(
     ]
 
 
-async def test_the_wire_is_recorded_across_sessions(rig: Rig) -> None:
+async def test_messages_are_recorded_across_sessions(rig: Rig) -> None:
     rig.play = rig.stay()
     await rig.start()
     await rig.clock.advance(30)

@@ -1,4 +1,4 @@
-"""The driver in docs/drivers.md is a driver."""
+"""The driver in docs/drivers.md passes the conformance suite."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "drivers.md"
 
 
 def _documented() -> Any:
-    """Return the module that the document shows, from a folder of its own."""
+    """Return the module shown in the document, imported from a temporary folder."""
     (source,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "spool_box"
@@ -35,12 +35,12 @@ def _documented() -> Any:
 
 
 class SpoolBox(ScriptedPrinter):
-    """The printer that does not exist."""
+    """The fictional printer."""
 
     secrets = ("c0d3c0d3",)
 
     def __init__(self) -> None:
-        """Stand there, switched off, with an empty slot."""
+        """Create it switched off, with an empty slot."""
         self._port = 0
         self._slots: list[dict[str, Any]] = [{"spool": False}]
         self._server: asyncio.Server | None = None
@@ -74,18 +74,18 @@ class SpoolBox(ScriptedPrinter):
         self._change({"spool": False})
 
     @override
-    async def babble(self) -> None:
+    async def send_bad_input(self) -> None:
         for line in ("no JSON", "[]", "5", '{"slots": 5}', '{"slots": [{"spool": 1}]}'):
-            self._say(line)
+            self._send(line)
 
     def _change(self, slot: dict[str, Any]) -> None:
         self._slots = [slot]
-        self._say(self._picture())
+        self._send(self._state())
 
-    def _picture(self) -> str:
+    def _state(self) -> str:
         return json.dumps({"slots": self._slots})
 
-    def _say(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         for writer in self._writers:
             writer.write(line.encode() + b"\n")
 
@@ -93,7 +93,7 @@ class SpoolBox(ScriptedPrinter):
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         if await reader.readline() == self.secrets[0].encode() + b"\n":
-            writer.write(self._picture().encode() + b"\n")
+            writer.write(self._state().encode() + b"\n")
             self._writers.add(writer)
             await reader.read()
             self._writers.discard(writer)
@@ -101,7 +101,7 @@ class SpoolBox(ScriptedPrinter):
 
 
 class TestSpoolBox(DriverConformance):
-    """The suite."""
+    """The conformance suite."""
 
     driver = _documented().Driver
 

@@ -1,4 +1,4 @@
-"""Drivers are found by their folders, and a broken one harms nobody."""
+"""Drivers are found by their folders, and a broken one affects no other."""
 
 from importlib import import_module
 from pathlib import Path
@@ -25,13 +25,13 @@ class Driver(BaseDriver):
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder that belongs to the drivers' package."""
+    """Return a folder that is part of the drivers' package."""
     monkeypatch.setattr(drivers, "__path__", [*drivers.__path__, str(tmp_path)])
     return tmp_path
 
 
 def drop_in(folder: Path, key: str, source: str) -> None:
-    """Drop a driver in."""
+    """Create a driver's folder."""
     (folder / key).mkdir()
     (folder / key / "driver.py").write_text(source, encoding="utf-8")
 
@@ -45,7 +45,7 @@ async def test_a_folder_with_a_driver_is_selectable_and_loads(folder: Path) -> N
     assert driver.driver_key == "registry_dummy"
 
 
-async def test_what_is_no_driver_is_not_offered(folder: Path) -> None:
+async def test_folders_without_a_driver_are_not_offered(folder: Path) -> None:
     (folder / "empty_folder").mkdir()
     drop_in(folder, "no identifier", "")
 
@@ -61,7 +61,7 @@ async def test_our_own_driver_loads() -> None:
     assert driver is import_module(f"{drivers.__name__}.bambulab_mqtt.driver").Driver
 
 
-@pytest.mark.parametrize("key", ["nobody", "", "..", "base", "os.path"])
+@pytest.mark.parametrize("key", ["no_driver", "", "..", "base", "os.path"])
 async def test_an_unknown_key_has_its_own_error(key: str) -> None:
     with pytest.raises(DriverError) as caught:
         await load_driver(key)
@@ -70,7 +70,7 @@ async def test_an_unknown_key_has_its_own_error(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "source", "said"),
+    ("key", "source", "message"),
     [
         ("broken_import", "import no_such_module_anywhere", "no_such_module_anywhere"),
         ("broken_syntax", "class Driver(:", "SyntaxError"),
@@ -81,13 +81,13 @@ async def test_an_unknown_key_has_its_own_error(key: str) -> None:
     ],
     ids=lambda value: value if value.startswith("broken") else "",
 )
-async def test_a_broken_driver_is_told_once_and_harms_no_other(
-    folder: Path, caplog: pytest.LogCaptureFixture, key: str, source: str, said: str
+async def test_a_broken_driver_is_logged_once_and_affects_no_other(
+    folder: Path, caplog: pytest.LogCaptureFixture, key: str, source: str, message: str
 ) -> None:
     drop_in(folder, key, source)
 
     for _ in range(2):
-        with pytest.raises(DriverError, match=said) as caught:
+        with pytest.raises(DriverError, match=message) as caught:
             await load_driver(key)
         assert caught.value.code is ErrorCode.DRIVER_BROKEN
 

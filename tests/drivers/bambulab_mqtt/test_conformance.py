@@ -42,7 +42,7 @@ class VirtualPrinter(ScriptedPrinter):
         await self.printer.play(self.printer.hardware.remove(1, 3), speed=1000)
 
     @override
-    async def babble(self) -> None:
+    async def send_bad_input(self) -> None:
         for payload in (b"no JSON", b"[]", b"\xff\x00", b'{"print": 5}', b"5"):
             self.printer.publish_raw(payload)
 

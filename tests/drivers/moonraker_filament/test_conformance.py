@@ -54,7 +54,7 @@ class PaperPrinter(ScriptedPrinter):
         await self.moonraker.update(SENSOR, filament_detected=False)
 
     @override
-    async def babble(self) -> None:
+    async def send_bad_input(self) -> None:
         messages: list[Any] = [
             "no JSON",
             [],

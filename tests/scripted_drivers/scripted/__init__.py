@@ -1,1 +1,1 @@
-"""A driver that says what the test tells it to say."""
+"""A driver that is controlled by the test."""

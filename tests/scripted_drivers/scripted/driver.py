@@ -32,7 +32,7 @@ class Config(BaseModel):
 
 
 class Driver(BaseDriver):
-    """Emits and shows what a test says, and counts what it is asked for."""
+    """Emits events and reports health as the test sets them, and counts its calls."""
 
     driver_key: ClassVar[str] = "scripted"
     Config: ClassVar[type[Config]] = Config
@@ -44,7 +44,7 @@ class Driver(BaseDriver):
         emitter: EventEmitter,
         services: DriverServices,
     ) -> None:
-        """Keep everything for the test to look at."""
+        """Keep everything for the test to read."""
         self.config = Config.model_validate(config)
         self.printer_id = printer_id
         self.services = services
@@ -100,7 +100,7 @@ class Driver(BaseDriver):
         error: ErrorCode | None = None,
         **more: Any,
     ) -> None:
-        """Stand as the test says, and say that it changed; from any thread."""
+        """Set the health and publish the change; from any thread."""
         self._health.update(
             {
                 "status": status.value,

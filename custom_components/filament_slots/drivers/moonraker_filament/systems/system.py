@@ -37,7 +37,7 @@ class Found:
     numbers: dict[str, int] = field(default_factory=dict)
 
     def named(self, kind: str) -> list[str]:
-        """Return the names of the objects of a kind: `lane1` of `AFC_lane lane1`."""
+        """Return the names of the objects of a kind: `x` of `filament_switch_sensor x`."""
         return [
             name.removeprefix(f"{kind} ")
             for name in self.objects
