@@ -25,9 +25,9 @@ from custom_components.filament_slots.core.engine.errors import (
     StoreState,
 )
 from custom_components.filament_slots.core.engine.store import Store
-from custom_components.filament_slots.core.handler import EventHandler
+from custom_components.filament_slots.core.maintenance import Maintenance
 from custom_components.filament_slots.core.tables.audit import read_audit
-from custom_components.filament_slots.core.tables.row_writer import Recorder
+from custom_components.filament_slots.core.tables.row_writer import RowWriter
 from custom_components.filament_slots.core.tables.schema import MIGRATIONS
 from custom_components.filament_slots.repairs import async_create_fix_flow
 from custom_components.filament_slots.repairs_store import async_manage_store_issues
@@ -41,7 +41,7 @@ from .common import (
     make_entry,
     spool_event,
 )
-from .core.illness import Locked
+from .core.outages import Locked
 
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
@@ -88,12 +88,12 @@ async def test_a_database_error_is_an_issue_until_it_is_over(
     await async_set_up(hass, entry)
     core = async_shared_core(hass)
     outage = Locked(core.store, core.path)
-    outage.fall()
+    outage.begin()
     await async_deliver(hass, entry, spool_event("spool_inserted", 1))
     await until(hass, {"store_locked"})
     (slot,) = core.handler.slots(driver_of(entry).printer_id).slots.values()
     assert slot.present
-    outage.mend()
+    outage.end()
     await until(hass, set())
 
 
@@ -150,7 +150,7 @@ async def test_failed_events_can_be_retried(hass: HomeAssistant) -> None:
     """The issue shows how many, and is cleared once they are in the history."""
     entry = make_entry()
     await async_set_up(hass, entry)
-    with patch.object(Recorder, "put_event", side_effect=sqlite3.IntegrityError):
+    with patch.object(RowWriter, "put_event", side_effect=sqlite3.IntegrityError):
         await async_deliver(hass, entry, spool_event("spool_inserted", 1))
     await until(hass, {"events_failed"})
     issue = ir.async_get(hass).async_get_issue(DOMAIN, "events_failed")
@@ -168,11 +168,11 @@ async def test_the_audit_contains_every_fix_with_user_and_result(
     """As for every other action; failed attempts included."""
     entry = make_entry()
     await async_set_up(hass, entry)
-    with patch.object(Recorder, "put_event", side_effect=sqlite3.IntegrityError):
+    with patch.object(RowWriter, "put_event", side_effect=sqlite3.IntegrityError):
         await async_deliver(hass, entry, spool_event("spool_inserted", 1))
     await until(hass, {"events_failed"})
     with patch.object(
-        EventHandler, "replay_failed", side_effect=StoreError(Problem.IO_ERROR)
+        Maintenance, "retry_failed", side_effect=StoreError(Problem.IO_ERROR)
     ):
         assert await fix(hass, "events_failed") is FlowResultType.FORM
     assert await async_setup_component(hass, "repairs", {})
@@ -223,22 +223,21 @@ async def test_the_time_of_a_printers_last_message_survives_a_restart(
     with patch.object(type(driver), "health", lambda self: health):
         await hass.config_entries.async_unload(entry.entry_id)
     await hass.config_entries.async_setup(entry.entry_id)
-    assert async_shared_core(hass).handler.last_seen(1) == datetime.fromisoformat(
-        received_at
-    )
+    state = async_shared_core(hass).handler.slots(1)
+    assert state.last_seen == datetime.fromisoformat(received_at)
     assert entry.runtime_data.last_seen == dt_util.parse_datetime(received_at)
 
 
 async def test_failures_at_the_same_time_are_counted_once(hass: HomeAssistant) -> None:
     """A thousand failures read the database once."""
     await async_set_up(hass, make_entry())
-    handler = async_shared_core(hass).handler
-    with patch.object(EventHandler, "count_failed", return_value=3) as count:
+    core = async_shared_core(hass)
+    with patch.object(Maintenance, "count_failed", return_value=3) as count:
         for _ in range(3):
-            handler.failures_changed()
+            core._failures_changed()
         await hass.async_block_till_done()
         assert count.call_count == 1
         assert issues(hass) == {"events_failed"}
-        handler.failures_changed()
+        core._failures_changed()
         await hass.async_block_till_done()
         assert count.call_count == 2

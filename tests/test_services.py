@@ -27,7 +27,7 @@ from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.core.engine.errors import Problem, StoreError
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.tables.audit import read_audit
-from custom_components.filament_slots.core.tables.row_writer import Recorder
+from custom_components.filament_slots.core.tables.row_writer import RowWriter
 from custom_components.filament_slots.drivers.base import DriverStatus
 from custom_components.filament_slots.model import EventType, SlotStatus
 from custom_components.filament_slots.runtime import async_shared_core
@@ -534,7 +534,7 @@ async def test_an_assignment_that_cannot_be_stored_is_a_failure(
 ) -> None:
     slot = device_of(hass, entry, f"{UNIT}_2")
 
-    with patch.object(Recorder, "record", side_effect=sqlite3.OperationalError):
+    with patch.object(RowWriter, "record", side_effect=sqlite3.OperationalError):
         key = await refused(
             hass, "assign_spool", HomeAssistantError, device_id=slot, **SPOOL
         )

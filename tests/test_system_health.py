@@ -21,7 +21,7 @@ from custom_components.filament_slots import system_health
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.core.engine import jobs, writer
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.tables.row_writer import Recorder
+from custom_components.filament_slots.core.tables.row_writer import RowWriter
 from custom_components.filament_slots.core.tables.schema import MIGRATIONS
 from custom_components.filament_slots.drivers.base import DriverStatus
 from custom_components.filament_slots.runtime import async_shared_core
@@ -87,7 +87,7 @@ async def test_it_counts_rejected_failed_and_retried_events(
     with (
         patch.object(writer, "RETRY_DELAYS", (0.01, 0.01)),
         patch.object(jobs, "RETRY_DELAYS", (0.01, 0.01)),
-        patch.object(Recorder, "put_event", side_effect=sqlite3.IntegrityError),
+        patch.object(RowWriter, "put_event", side_effect=sqlite3.IntegrityError),
     ):
         await async_deliver(
             hass, entry, {"event_type": "nonsense"}, spool_event("spool_inserted", 1)

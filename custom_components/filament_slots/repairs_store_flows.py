@@ -78,9 +78,9 @@ class RetryFlow(_StoreFlow):
 
     @override
     async def _async_fix(self) -> dict[str, Any]:
-        handler = require_store(self.hass).handler
+        maintenance = require_store(self.hass).maintenance
         events = 0
-        while (last := await handler.replay_failed(_BATCH_SIZE)).replayed:
+        while (last := await maintenance.retry_failed(_BATCH_SIZE)).replayed:
             events += last.replayed
         return asdict(last) | {"replayed": events}
 

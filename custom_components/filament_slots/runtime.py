@@ -18,8 +18,11 @@ from .const import DOMAIN
 from .core.engine.errors import Problem, StoreError, StoreState
 from .core.engine.store import Store
 from .core.handler import EventHandler
+from .core.maintenance import Maintenance
+from .core.printer_state import Printers
 from .core.tables.audit import AuditEntry, write_audit
 from .core.tables.retention import Keep, Purged
+from .core.tables.schema import TABLES
 from .options import history_kept, max_store_bytes
 from .repairs_store import async_manage_store_issues
 
@@ -57,6 +60,7 @@ class SharedCore:
     """
 
     handler: EventHandler
+    maintenance: Maintenance
     store: Store
 
     def __init__(self, hass: HomeAssistant, path: Path) -> None:
@@ -114,7 +118,7 @@ class SharedCore:
 
         The files are kept, renamed to mark them as salvaged. Raises StoreError.
         """
-        salvaged = await require_store(self._hass).handler.salvage(
+        salvaged = await require_store(self._hass).maintenance.salvage(
             self._hass.async_add_executor_job
         )
         self.store.look_again()
@@ -130,17 +134,17 @@ class SharedCore:
 
         Raises StoreError.
         """
-        handler = require_store(self._hass).handler
+        maintenance = require_store(self._hass).maintenance
         given = timedelta(days=keep_days) if keep_days is not None else None
         keep = {
             printer_id: Keep(given, given)
             if given is not None
             else history_kept(self._hass, owner)
-            for printer_id, owner in (await handler.printer_entries()).items()
+            for printer_id, owner in (await maintenance.printer_entries()).items()
             if entry_id in (None, owner)
         }
         max_bytes = None if entry_id else max_store_bytes(self._hass)
-        return await handler.purge(dt_util.utcnow(), keep, max_bytes)
+        return await maintenance.purge(dt_util.utcnow(), keep, max_bytes)
 
     @asynccontextmanager
     async def use(self) -> AsyncIterator[EventHandler]:
@@ -152,16 +156,18 @@ class SharedCore:
             await self.release()
 
     async def _open(self) -> None:
-        self.store = Store(self.path)
-        self.store.on_change = self._state_changed
+        printers = Printers()
+        self.store = Store(self.path, TABLES, printers, self._state_changed)
         try:
             await self.store.open()
         except StoreError as err:
             self._state_changed(StoreState(problem=err.code))
             raise
         self._state_changed(self.store.state)
-        self.handler = EventHandler(self.store)
-        self.handler.failures_changed = self._failures_changed
+        self.handler = EventHandler(self.store, printers, self._failures_changed)
+        self.maintenance = Maintenance(
+            self.store, printers, self.handler, self._failures_changed
+        )
         self._failures_changed()
         self._stop_nightly = async_track_time_change(
             self._hass, self._async_nightly, hour=4, minute=27, second=0
@@ -201,7 +207,7 @@ class SharedCore:
     async def _async_count_failed(self) -> None:
         self._count_scheduled = False
         try:
-            self._failed = await require_store(self._hass).handler.count_failed()
+            self._failed = await require_store(self._hass).maintenance.count_failed()
         except StoreError:
             return
         self._state_changed(self._state)

@@ -17,7 +17,7 @@ import probatio
 from .const import DOMAIN
 from .coordinator import loaded_entries
 from .core.engine.errors import StoreError
-from .core.handler import EventHandler
+from .core.maintenance import Maintenance
 from .core.tables.export import Format, export_events
 from .core.tables.history import EventFilter
 from .errors import failure, invalid, store_failure
@@ -150,8 +150,8 @@ async def _async_purge(call: ServiceCall) -> Answer:
 async def _async_retry_failed_events(call: ServiceCall) -> Answer:
     """Return `{replayed, failed, remaining}`: numbers of events."""
     try:
-        handler = require_store(call.hass).handler
-        return asdict(await handler.replay_failed(call.data["batch_size"]))
+        maintenance = require_store(call.hass).maintenance
+        return asdict(await maintenance.retry_failed(call.data["batch_size"]))
     except StoreError as err:
         raise store_failure(err, "not_saved") from err
 
@@ -159,9 +159,9 @@ async def _async_retry_failed_events(call: ServiceCall) -> Answer:
 async def _async_refire_events(call: ServiceCall) -> Answer:
     """Return `{events: number re-fired}`; each has `meta.replay`."""
     try:
-        handler = require_store(call.hass).handler
-        wanted = await _wanted(call, handler)
-        return {"events": await handler.replay_events(wanted)}
+        maintenance = require_store(call.hass).maintenance
+        wanted = await _wanted(call, maintenance)
+        return {"events": await maintenance.refire(wanted)}
     except StoreError as err:
         raise store_failure(err, "history_unavailable") from err
 
@@ -174,7 +174,7 @@ async def _async_export(call: ServiceCall) -> Answer:
         raise invalid("path_not_allowed", path=path)
     try:
         core = require_store(hass)
-        wanted = await _wanted(call, core.handler)
+        wanted = await _wanted(call, core.maintenance)
         events = await export_events(
             core.store,
             wanted,
@@ -191,11 +191,11 @@ async def _async_export(call: ServiceCall) -> Answer:
     return {"path": path, "events": events}
 
 
-async def _wanted(call: ServiceCall, handler: EventHandler) -> EventFilter:
+async def _wanted(call: ServiceCall, maintenance: Maintenance) -> EventFilter:
     """Return the filter for the events that the call asks for."""
     printer_id = None
     if (entry_id := _entry_id(call)) is not None:
-        owners = await handler.printer_entries()
+        owners = await maintenance.printer_entries()
         printer_id = next(
             printer_id for printer_id, owner in owners.items() if owner == entry_id
         )

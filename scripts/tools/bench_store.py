@@ -23,13 +23,15 @@ from custom_components.filament_slots.core.engine import database_file
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.engine.transactions import BEGIN
 from custom_components.filament_slots.core.handler import EventHandler
+from custom_components.filament_slots.core.maintenance import Maintenance
+from custom_components.filament_slots.core.printer_state import Printers
+from custom_components.filament_slots.core.tables.codec import rows
 from custom_components.filament_slots.core.tables.history import (
     EventFilter,
     events_query,
 )
-from custom_components.filament_slots.core.tables.packing import rows
 from custom_components.filament_slots.core.tables.retention import Keep
-from custom_components.filament_slots.core.tables.schema import migrate
+from custom_components.filament_slots.core.tables.schema import TABLES, migrate
 from custom_components.filament_slots.model import EventType
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -220,9 +222,8 @@ async def history(count: int = 1_000_000, pages: int = 20) -> dict[str, float]:
 
 async def _reopen(path: Path) -> float:
     """Return how many milliseconds it takes to check and open the file."""
-    store = Store(path)
     began = time.perf_counter()
-    await store.open()
+    store, _ = await open_store(path)
     took = time.perf_counter() - began
     await store.close()
     return took * 1000
@@ -243,7 +244,8 @@ async def _purge(path: Path, middle: datetime) -> dict[str, float]:
     writing = asyncio.create_task(write())
     begin = time.perf_counter()
     keep = Keep(timedelta(0), timedelta(0))
-    purged = await handler.purge(middle, {printer_id: keep})
+    maintenance = Maintenance(store, handler._state, handler, _ignore)  # noqa: SLF001
+    purged = await maintenance.purge(middle, {printer_id: keep})
     took = time.perf_counter() - begin
     writing.cancel()
     await asyncio.gather(writing, return_exceptions=True)
@@ -267,14 +269,24 @@ def _memory_mb() -> float:
 
 
 async def _open(path: Path) -> tuple[Store, EventHandler, int]:
-    store = Store(path)
-    await store.open()
-    handler = EventHandler(store)
+    store, handler = await open_store(path)
     return (
         store,
         handler,
         await handler.register_printer("01P00A000000001", "X1C", "bambulab_mqtt", None),
     )
+
+
+async def open_store(path: Path) -> tuple[Store, EventHandler]:
+    """Return an open store and its handler, as the integration has them."""
+    printers = Printers()
+    store = Store(path, TABLES, printers, _ignore)
+    await store.open()
+    return store, EventHandler(store, printers, _ignore)
+
+
+def _ignore(_: object = None) -> None:
+    """Do nothing, where a callback is needed."""
 
 
 async def _one_by_one(path: Path, count: int) -> float:

@@ -26,7 +26,9 @@ from unittest.mock import patch
 from custom_components.filament_slots.core.engine import database_file, writer
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.tables.packing import unpack_id
+from custom_components.filament_slots.core.tables.codec import unpack_id
+
+from .bench_store import open_store
 
 _SLOTS = 4
 
@@ -130,9 +132,7 @@ async def _load(path: Path, tell: Callable[[str], object]) -> None:
 
 
 async def _open(path: Path, printers: int = 1) -> tuple[Store, EventHandler]:
-    store = Store(path)
-    await store.open()
-    handler = EventHandler(store)
+    store, handler = await open_store(path)
     for number in range(printers):
         await handler.register_printer(
             f"SERIAL{number}", "Printer", "bambulab_mqtt", None
@@ -189,7 +189,7 @@ async def _through(
             handler.put(_event(number))
         await handler.drain()
         async with asyncio.timeout(60):
-            while store.late or store.state.problem:
+            while store.buffered or store.state.problem:
                 await asyncio.sleep(0.05)
         await handler.close()
         await store.close()

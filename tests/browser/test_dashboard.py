@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from custom_components.filament_slots.core.engine.store import Store
-from custom_components.filament_slots.core.handler import EventHandler
+from scripts.tools.bench_store import open_store
 
 from ..e2e.client import Client, HomeAssistantError
 from ..e2e.hass import HomeAssistant
@@ -265,9 +264,7 @@ async def test_the_timeline_follows_and_filters(
 
 async def _make_history(folder: Path, events: int) -> None:
     """Store the history of a removed printer: ten events a day."""
-    store = Store(folder / ".storage" / DOMAIN / f"{DOMAIN}.db")
-    await store.open()
-    handler = EventHandler(store)
+    store, handler = await open_store(folder / ".storage" / DOMAIN / f"{DOMAIN}.db")
     printer_id = await handler.register_printer("GONE", "Gone", "bambulab_mqtt", "gone")
     for number in range(events):
         inserted = number % 2 == 0

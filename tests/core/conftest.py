@@ -1,13 +1,17 @@
 """A real store on a real file, and the events to feed it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from custom_components.filament_slots.core.engine.errors import StoreState
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.handler import EventHandler
+from custom_components.filament_slots.core.maintenance import Maintenance
+from custom_components.filament_slots.core.printer_state import Printers
+from custom_components.filament_slots.core.tables.schema import TABLES
 
 
 @pytest.fixture
@@ -19,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 async def store(path: Path) -> AsyncIterator[Store]:
     """Return an open store."""
-    store = Store(path)
+    store = new_store(path)
     await store.open()
     yield store
     await store.close()
@@ -28,9 +32,38 @@ async def store(path: Path) -> AsyncIterator[Store]:
 @pytest.fixture
 async def handler(store: Store) -> EventHandler:
     """Return a handler that knows printer 1."""
-    handler = EventHandler(store)
+    handler = new_handler(store)
     assert await register(handler) == 1
     return handler
+
+
+def ignore(_: object = None) -> None:
+    """Do nothing, where a callback is needed."""
+
+
+def new_store(path: Path, changed: Callable[[StoreState], None] = ignore) -> Store:
+    """Return a store that is not open yet."""
+    return Store(path, TABLES, Printers(), changed)
+
+
+def new_handler(
+    store: Store, failures_changed: Callable[[], None] = ignore
+) -> EventHandler:
+    """Return the handler of a store."""
+    assert isinstance(store._memory, Printers)
+    return EventHandler(store, store._memory, failures_changed)
+
+
+def fresh_handler(store: Store) -> EventHandler:
+    """Return a handler that knows nothing but what it reads from the file."""
+    return EventHandler(store, Printers(), ignore)
+
+
+def maintenance(
+    handler: EventHandler, failures_changed: Callable[[], None] = ignore
+) -> Maintenance:
+    """Return the maintenance of a handler's store."""
+    return Maintenance(handler._store, handler._state, handler, failures_changed)
 
 
 async def register(handler: EventHandler, identity: str = "SERIAL") -> int:

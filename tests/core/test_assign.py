@@ -27,13 +27,16 @@ from custom_components.filament_slots.core.tables.history import (
     read_events,
     read_failed_events,
 )
-from custom_components.filament_slots.core.tables.row_writer import Recorder
+from custom_components.filament_slots.core.tables.row_writer import RowWriter
 from custom_components.filament_slots.model import SlotStatus, StoredSlot, parse_event
 
 from .conftest import (
     count,
+    fresh_handler,
     identifiers,
     inserted,
+    new_handler,
+    new_store,
     register,
     removed,
     slot,
@@ -98,16 +101,16 @@ def expect(
 @contextmanager
 def failing(times: int) -> Iterator[None]:
     """Let the writing of rows fail that often."""
-    record, left = Recorder.record, times
+    record, left = RowWriter.record, times
 
-    def fail(self: Recorder, *args: Any) -> None:
+    def fail(self: RowWriter, *args: Any) -> None:
         nonlocal left
         if left:
             left -= 1
             raise ValueError("broken")
         record(self, *args)
 
-    with patch.object(Recorder, "record", fail):
+    with patch.object(RowWriter, "record", fail):
         yield
 
 
@@ -160,17 +163,17 @@ async def test_what_was_assigned_survives_a_restart(
     slots = handler.slots(1)
     await handler.close()
     await store.close()
-    again = Store(path)
+    again = new_store(path)
     await again.open()
-    handler = EventHandler(again)
+    handler = new_handler(again)
     await register(handler)
     assert handler.slots(1) == slots
-    assert handler.last_seen(1) == START + timedelta(seconds=5)
+    assert handler.slots(1).last_seen == START + timedelta(seconds=5)
     await handler.handle_printer_event(removed(1, 1, second=9))
     await handler.close()
-    restarted = EventHandler(again)
+    restarted = fresh_handler(again)
     await register(restarted)
-    assert restarted.last_seen(1) == START + timedelta(seconds=9)
+    assert restarted.slots(1).last_seen == START + timedelta(seconds=9)
     await again.close()
 
 
@@ -332,7 +335,7 @@ async def test_an_assignment_brings_along_what_the_file_has_missed(
         await handler.handle_printer_event(state(unit(1, slot(1, True), slot(2))))
     await handler.assign(1, FIRST, SPOOL)
     slots = handler.slots(1)
-    restarted = EventHandler(store)
+    restarted = fresh_handler(store)
     await register(restarted)
     assert restarted.slots(1).slots == slots.slots
     assert restarted.slots(1).holders == slots.holders
@@ -524,10 +527,10 @@ async def test_what_was_said_meanwhile_counts_more_than_what_is_given_back(
 ) -> None:
     """The person has changed their mind."""
     expect(handler)
-    taken = handler._expectations.take(parse_event(inserted(1, 1)))
+    taken = handler._state.expectations.take(parse_event(inserted(1, 1)))
     assert taken is not None
     expect(handler, OTHER)
-    handler._expectations.give_back(taken)
+    handler._state.expectations.give_back(taken)
     await handler.handle_printer_event(inserted(1, 1))
     assert first(handler).assigned_external_id == "spoolman:13"
 

@@ -19,7 +19,7 @@ def test_what_was_told_survives_every_fault() -> None:
         check=False,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
 
     assert run.returncode == 0, run.stdout + run.stderr

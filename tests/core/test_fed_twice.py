@@ -13,7 +13,7 @@ from scripts.tools import replay as tool
 from tests.printers.bambu_scenarios import SCENARIOS, Scenario
 from tests.test_replay import captures
 
-from .conftest import count, register
+from .conftest import count, new_handler, new_store, register
 
 TABLES = ("slot_events", "event_slots", "slot_assignments", "ams_units", "spools")
 
@@ -49,9 +49,9 @@ async def rows(store: Store) -> dict[str, int]:
 async def check(path: Path, events: list[dict[str, Any]]) -> None:
     """Feed events, feed them again, and again after the file was opened anew."""
     for opening in range(2):
-        store = Store(path)
+        store = new_store(path)
         await store.open()
-        handler = EventHandler(store)
+        handler = new_handler(store)
         assert await register(handler) == 1
         if opening == 0:
             assert set(await feed(handler, events)) <= {

@@ -12,23 +12,26 @@ from unittest.mock import patch
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
-from custom_components.filament_slots.core import event_jobs, printer_queue
+from custom_components.filament_slots.core import event_jobs
+from custom_components.filament_slots.core.engine import job_queue
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.event_jobs import Outcome
 from custom_components.filament_slots.core.handler import EventHandler
 from custom_components.filament_slots.core.slot_state import PrinterSlots
 from custom_components.filament_slots.core.tables.history import (
     EventFilter,
-    last_event,
     read_events,
     read_failed_events,
 )
-from custom_components.filament_slots.core.tables.row_writer import Recorder
+from custom_components.filament_slots.core.tables.row_writer import RowWriter
 
 from .conftest import (
     count,
+    fresh_handler,
     identifiers,
     inserted,
+    new_handler,
+    new_store,
     register,
     removed,
     slot,
@@ -89,7 +92,8 @@ async def test_an_event_is_stored_and_then_told(
     assert slots is handler.slots(1)
     assert slots.slots["u1", 2].present is True
     assert await history(store) == [told]
-    assert await last_event(store, 1, ("u1", 2)) == told
+    wanted = EventFilter(printer_id=1, slot=("u1", 2))
+    assert (await read_events(store, wanted, limit=1)).events == (told,)
 
 
 async def test_nobody_hears_of_an_event_before_it_is_committed(
@@ -282,9 +286,9 @@ async def test_a_whole_list_of_events_fed_again_changes_nothing(
     await feed_again(handler, store)
     await handler.close()
     await store.close()
-    again = Store(path)
+    again = new_store(path)
     await again.open()
-    handler = EventHandler(again)
+    handler = new_handler(again)
     await register(handler)
     assert handler.slots(1) == slots
     await feed_again(handler, again)
@@ -301,7 +305,7 @@ async def test_ids_of_silent_events_reach_the_disk_with_the_next_change(
     assert await count(store, "seen_events") == 0
     await handler.handle_printer_event(removed(1, 1))
     # As after a crash: this handler was never closed.
-    handler = EventHandler(store)
+    handler = new_handler(store)
     await register(handler)
     assert (
         await handler.handle_printer_event(state(full, event_id="SILENT"))
@@ -317,7 +321,7 @@ async def test_ids_of_silent_events_are_bounded_in_memory_and_on_disk(
     with (
         patch.object(event_jobs, "MAX_SILENT", 3),
         patch(
-            "custom_components.filament_slots.core.tables.seen_events.SEEN_EVENTS_KEPT",
+            "custom_components.filament_slots.core.tables.row_writer.SEEN_EVENTS_KEPT",
             6,
         ),
     ):
@@ -435,10 +439,10 @@ async def test_events_of_one_printer_are_told_in_their_order(
 
 def failing(*, times: int, event_id: str, error: Exception | None = None) -> Any:
     """Let the writing of one event fail some times."""
-    record, left = Recorder.record, [times]
+    record, left = RowWriter.record, [times]
 
     def fail(
-        self: Recorder, db: sqlite3.Connection, printer_id: int, slots: Any, rows: Any
+        self: RowWriter, db: sqlite3.Connection, printer_id: int, slots: Any, rows: Any
     ) -> None:
         record(self, db, printer_id, slots, rows)
         if (
@@ -451,7 +455,7 @@ def failing(*, times: int, event_id: str, error: Exception | None = None) -> Any
             left[0] -= 1
             raise error or sqlite3.IntegrityError("no luck")
 
-    return patch.object(Recorder, "record", fail)
+    return patch.object(RowWriter, "record", fail)
 
 
 async def test_an_event_that_fails_at_first_is_stored_by_a_retry(
@@ -476,10 +480,10 @@ async def test_an_event_that_cannot_be_stored_is_told_unstored_and_never_stops_t
     other = await register(handler, "OTHER")
     listener = Listener(handler)
     with failing(times=99, event_id="X"):
-        bad = asyncio.create_task(
+        bad = asyncio.ensure_future(
             handler.handle_printer_event(inserted(1, 1, tag="A", event_id="X"))
         )
-        next_one = asyncio.create_task(
+        next_one = asyncio.ensure_future(
             handler.handle_printer_event(inserted(1, 2, event_id="Y"))
         )
         foreign = await handler.handle_printer_event(
@@ -512,7 +516,7 @@ async def test_an_event_the_slots_cannot_take_in_is_failed_too(
     with patch.object(event_jobs, "apply", side_effect=RuntimeError):
         assert await handler.handle_printer_event(inserted(1, 1)) is Outcome.FAILED
     assert handler.slots(1) == before
-    assert "could not be worked in" in caplog.text
+    assert "could not be applied" in caplog.text
     assert await handler.handle_printer_event(inserted(1, 1)) is Outcome.STORED
 
 
@@ -536,7 +540,7 @@ async def test_a_listener_that_fails_stops_nobody(
     listener = Listener(handler)
     assert await handler.handle_printer_event(inserted(1, 1)) is Outcome.STORED
     assert len(listener.heard) == 1
-    assert "listener failed" in caplog.text
+    assert "subscriber failed" in caplog.text
 
 
 async def test_who_unsubscribes_hears_no_more(handler: EventHandler) -> None:
@@ -567,11 +571,13 @@ async def test_an_identity_finds_its_printer_again(
 
     assert (await row())[0] == 0
     assert (await row())[1] > 0
-    again = EventHandler(store)
+    again = fresh_handler(store)
     assert await register(again) == 1
     assert await row() == (1, None)
     assert again.slots(1) == handler.slots(1)
-    assert again.last_seen(1) == datetime.fromisoformat("2026-01-01T00:00:00+00:00")
+    assert again.slots(1).last_seen == datetime.fromisoformat(
+        "2026-01-01T00:00:00+00:00"
+    )
     assert await register(again) == 1
 
 
@@ -579,12 +585,10 @@ async def test_when_too_many_wait_pictures_are_dropped_first(
     handler: EventHandler, store: Store
 ) -> None:
     """And where there is none, the newest."""
-    with (
-        patch.object(printer_queue, "QUEUE_LIMIT", 2),
-        patch.object(printer_queue, "WINDOW", 1),
-    ):
+    await store.hold(30)
+    with patch.object(job_queue, "QUEUE_LIMIT", 3):
         waiting = [
-            asyncio.create_task(handler.handle_printer_event(event))
+            handler.handle_printer_event(event)
             for event in (
                 inserted(1, 1),
                 inserted(1, 2),
@@ -593,8 +597,8 @@ async def test_when_too_many_wait_pictures_are_dropped_first(
                 inserted(1, 4),
             )
         ]
-        outcomes = await asyncio.gather(*waiting)
-    assert outcomes == [
+    store.release()
+    assert await asyncio.gather(*waiting) == [
         Outcome.STORED,
         Outcome.STORED,
         Outcome.FAILED,
@@ -622,7 +626,7 @@ def test_an_event_for_a_loop_that_is_gone_is_dropped(path: Path) -> None:
     """A driver's thread may outlive us."""
 
     async def run() -> EventHandler:
-        return EventHandler(Store(path))
+        return new_handler(new_store(path))
 
     asyncio.run(run()).put(inserted(1, 1))
 
@@ -631,7 +635,7 @@ async def test_a_caller_that_gives_up_does_not_disturb_the_rest(
     handler: EventHandler, store: Store
 ) -> None:
     """The event is stored all the same."""
-    task = asyncio.create_task(handler.handle_printer_event(inserted(1, 1)))
+    task = asyncio.ensure_future(handler.handle_printer_event(inserted(1, 1)))
     await asyncio.sleep(0)
     task.cancel()
     await handler.drain()
@@ -689,6 +693,6 @@ async def test_a_slot_that_can_carry_no_identity_stays_so_over_a_restart(
     await handler.handle_printer_event(removed(None, 1, second=9))
     assert handler.slots(1).slots[None, 1].identifiable is False
 
-    again = EventHandler(store)
+    again = fresh_handler(store)
     await register(again)
     assert again.slots(1).slots == handler.slots(1).slots

@@ -14,13 +14,12 @@ import pytest
 
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.handler import EventHandler
+from custom_components.filament_slots.core.tables.codec import EPOCH, pack_time, rows
 from custom_components.filament_slots.core.tables.history import (
     EventFilter,
     events_query,
-    last_event,
     read_events,
 )
-from custom_components.filament_slots.core.tables.packing import EPOCH, pack_time, rows
 from custom_components.filament_slots.core.tables.schema import migrate
 from custom_components.filament_slots.model import EventType
 
@@ -241,11 +240,13 @@ def test_a_range_of_time_holds_what_happened_in_it_whatever_the_clock_did(
 
 async def test_the_last_event_of_a_slot_may_be_a_picture(filled: Store) -> None:
     """It names the slot then."""
-    last = await last_event(filled, 1, ("S1", 1))
-    assert last is not None
+    [last] = (
+        await read_events(filled, EventFilter(printer_id=1, slot=("S1", 1)), limit=1)
+    ).events
     assert last["event_type"] == "ams_state"
     assert last["ams_units"][0]["slots"][0]["present"] is True
-    assert await last_event(filled, 1, ("S1", 4)) is None
+    other = EventFilter(printer_id=1, slot=("S1", 4))
+    assert (await read_events(filled, other)).events == ()
 
 
 @pytest.mark.parametrize("wanted", [{"unit": "S1"}, {"slot": (None, 1)}])

@@ -13,6 +13,7 @@ from unittest.mock import patch
 import pytest
 
 from custom_components.filament_slots.core.engine import database_file, errors, writer
+from custom_components.filament_slots.core.engine.database_file import open_database
 from custom_components.filament_slots.core.engine.errors import Problem
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.event_jobs import Outcome
@@ -22,10 +23,25 @@ from custom_components.filament_slots.core.tables.history import (
     read_events,
 )
 from custom_components.filament_slots.core.tables.salvage import read_damaged
-from custom_components.filament_slots.core.tables.schema import MIGRATIONS, migrate
+from custom_components.filament_slots.core.tables.schema import (
+    MIGRATIONS,
+    TABLES,
+    migrate,
+)
 
-from .conftest import inserted, register, removed, slot, state, unit
-from .illness import overwrite
+from .conftest import (
+    fresh_handler,
+    inserted,
+    maintenance,
+    new_handler,
+    new_store,
+    register,
+    removed,
+    slot,
+    state,
+    unit,
+)
+from .outages import overwrite
 from .test_outage import Told, stored, until_well
 
 STORES = Path(__file__).parents[1] / "stores"
@@ -33,9 +49,9 @@ STORES = Path(__file__).parents[1] / "stores"
 
 async def filled(path: Path, events: int = 400) -> list[str]:
     """Make a file with a history of two printers; return the ids of its events."""
-    store = Store(path)
+    store = new_store(path)
     await store.open()
-    handler = EventHandler(store)
+    handler = new_handler(store)
     assert await register(handler) == 1
     assert await register(handler, "OTHER") == 2
     await handler.handle_printer_event(
@@ -89,18 +105,18 @@ async def test_a_damaged_file_is_set_aside_and_a_new_one_begun(
     """Printers keep their ids, and salvage brings back only what was really there."""
     before = await filled(path)
     await asyncio.to_thread(damage, path)
-    store = Store(path)
+    store = new_store(path)
     await store.open()
     [aside] = store.state.set_aside
     assert aside.name.startswith("filament_slots.damaged-20")
     assert store.state.problem is None
-    handler = EventHandler(store)
+    handler = new_handler(store)
     await register(handler)
     assert (
         await handler.handle_printer_event(inserted(1, 1, event_id="NEW"))
         is Outcome.STORED
     )
-    salvaged = await handler.salvage(asyncio.to_thread)
+    salvaged = await maintenance(handler).salvage(asyncio.to_thread)
     found = await stored(store)
     assert found[-1] == "NEW"
     assert len(found) == salvaged + 1
@@ -127,9 +143,9 @@ async def test_all_of_a_file_that_can_be_read_is_salvaged_in_its_order(
     """Ids, keys, sequence and spools go on as if nothing had happened."""
     before = await filled(path)
     with patch.object(database_file, "_check", side_effect=[sqlite_error(), None]):
-        store = Store(path)
+        store = new_store(path)
         await store.open()
-    handler = EventHandler(store)
+    handler = new_handler(store)
     assert await register(handler, "OTHER") == 2
     assert await register(handler) == 1
     # Who they are is known, what is in them is not.
@@ -138,7 +154,7 @@ async def test_all_of_a_file_that_can_be_read_is_salvaged_in_its_order(
     assert handler.slots(1).slots == {}
     sequence = handler.slots(1).sequence
     assert sequence >= 200
-    assert await handler.salvage(asyncio.to_thread) == len(before)
+    assert await maintenance(handler).salvage(asyncio.to_thread) == len(before)
     await handler.handle_printer_event(inserted(1, 1, tag="A", event_id="NEW"))
     assert await stored(store) == [*before, "NEW"]
     assert handler.slots(1).sequence == sequence + 1
@@ -156,7 +172,7 @@ async def test_all_of_a_file_that_can_be_read_is_salvaged_in_its_order(
     store.look_again()
     await store.write(lambda db: None)
     await asyncio.sleep(0)
-    assert await handler.salvage(asyncio.to_thread) == 0
+    assert await maintenance(handler).salvage(asyncio.to_thread) == 0
     await handler.close()
     await store.close()
 
@@ -190,9 +206,9 @@ async def test_a_search_that_ends_early_is_not_the_end_of_what_is_salvaged(
     """All but the damaged row and the few that it hides comes back."""
     ids = await filled(path)
     await asyncio.to_thread(renumber, path, 150)
-    store = Store(path)
+    store = new_store(path)
     await store.open()
-    salvaged = await EventHandler(store).salvage(asyncio.to_thread)
+    salvaged = await maintenance(new_handler(store)).salvage(asyncio.to_thread)
     found = await stored(store)
     await store.close()
     assert len(ids) - 10 < salvaged == len(found) < len(ids)
@@ -226,7 +242,7 @@ async def test_damage_that_shows_while_running_is_dealt_with_at_once(
         await until_well(store)
     assert await handler.handle_printer_event(removed(1, 2)) is Outcome.STORED
     assert len(set(told.ids)) == len(told.ids)
-    again = EventHandler(store)
+    again = fresh_handler(store)
     assert await register(again) == 1
     assert again.slots(1) == handler.slots(1)
 
@@ -264,7 +280,7 @@ async def test_of_damaged_files_only_the_last_few_are_kept(path: Path) -> None:
     for _ in range(5):
         await asyncio.to_thread(garbage, path)
         path.with_name(path.name + "-wal").write_bytes(b"journal")
-        store = Store(path)
+        store = new_store(path)
         await store.open()
         await store.close()
     assert len(store.state.set_aside) == 3
@@ -276,9 +292,9 @@ async def test_of_salvaged_files_only_the_last_few_are_kept(path: Path) -> None:
     for _ in range(5):
         path.parent.mkdir(exist_ok=True)
         await asyncio.to_thread(garbage, path)
-        store = Store(path)
+        store = new_store(path)
         await store.open()
-        await EventHandler(store).salvage(asyncio.to_thread)
+        await maintenance(new_handler(store)).salvage(asyncio.to_thread)
         await store.close()
         assert not list(path.parent.glob("*.damaged-*"))
     # The last was renamed after the others were counted.
@@ -301,9 +317,9 @@ async def test_a_file_of_every_earlier_version_becomes_one_of_today(
     """With all that is in it, and a copy of what it was beside it."""
     path.parent.mkdir()
     await asyncio.to_thread(shutil.copy, STORES / f"v{version}.db", path)
-    store = Store(path)
+    store = new_store(path)
     await store.open()
-    handler = EventHandler(store)
+    handler = new_handler(store)
     assert await register(handler, "01P00A000000001") == 1
     page = await read_events(store, EventFilter(), newest_first=False)
     assert [event["event_type"] for event in page.events] == [
@@ -388,7 +404,7 @@ async def test_a_file_that_does_not_hold_what_it_should_is_damaged(path: Path) -
         db.close()
 
     await asyncio.to_thread(make)
-    store = Store(path)
+    store = new_store(path)
     await store.open()
     assert len(store.state.set_aside) == 1
     await store.close()
@@ -402,7 +418,7 @@ async def test_a_file_that_is_locked_when_it_is_opened_is_only_locked(
     with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("CREATE TABLE t (x)")
         other.execute("BEGIN EXCLUSIVE")
-        store = Store(path)
+        store = new_store(path)
         with pytest.raises(errors.StoreError, match="locked"):
             await store.open()
         other.execute("COMMIT")
@@ -412,10 +428,13 @@ async def test_a_file_that_is_locked_when_it_is_opened_is_only_locked(
 
 def test_a_version_that_only_the_journal_knows_is_refused(tmp_path: Path) -> None:
     """Before anything is written."""
-    db = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
-    db.execute("PRAGMA user_version = 1")
-    with pytest.raises(errors.StoreError, match="version 1"):
-        migrate(db, tmp_path / "x.db", ())
+    path = tmp_path / "x.db"
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA user_version = 99")
+    assert path.read_bytes()[60:64] != (99).to_bytes(4)
+    with pytest.raises(errors.StoreError, match="version 99"):
+        open_database(path, TABLES)
     db.close()
 
 
@@ -466,7 +485,7 @@ async def test_a_letter_that_went_bad_hides_nothing_but_its_own_event(
     await store.write(spoil)
     page = await read_events(store, EventFilter(), newest_first=False)
     assert [event["event_id"] for event in page.events] == ["E0", "E2", "E3"]
-    again = EventHandler(store)
+    again = fresh_handler(store)
     assert await register(again) == 1
     assert again.slots(1).units["u1"].label == "A\ufffd"
     assert again.slots(1).slots["u1", 4].filament is None

@@ -1,97 +1,109 @@
-"""What waits for the writer: each lane in its order, and news before pictures."""
+"""The queue of the writer: order by key, fairness, bounds, and holding."""
 
 import asyncio
 from pathlib import Path
 import sqlite3
-import threading
 import time
-from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given, strategies as st
 
-from custom_components.filament_slots.core.engine.job_queue import MAX_BATCH, Lanes
-from custom_components.filament_slots.core.engine.jobs import RETRY_DELAYS, Try
+from custom_components.filament_slots.core.engine import job_queue
+from custom_components.filament_slots.core.engine.job_queue import MAX_BATCH, JobQueue
+from custom_components.filament_slots.core.engine.jobs import RETRY_DELAYS, Failure, Job
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.handler import EventHandler
 
-from .conftest import inserted, register, slot, state, unit
+from .conftest import inserted, new_store
 from .test_outage import Told, stored
 
 
-class Job:
-    """Has a lane, and may be urgent."""
+class Numbered(Job):
+    """A job that is known by a number."""
 
-    def __init__(self, lane: int, urgent: bool, number: int) -> None:
+    def __init__(self, key: int, number: int, *, dispensable: bool = False) -> None:
         """Number it."""
-        self.lane = lane
-        self.urgent = urgent
+        super().__init__(key, dispensable=dispensable)
         self.number = number
+        self.refused = False
+
+    def run(self, db: sqlite3.Connection) -> None:
+        """Do nothing."""
+
+    def give_up(self, db: sqlite3.Connection | None, failure: Failure) -> None:
+        """Do nothing."""
+
+    def finish(self) -> None:
+        """Do nothing."""
+
+    def refuse(self) -> None:
+        """Note it, and wait for no other."""
+        self.refused = True
+        self.key = None
 
 
-@given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=60))
-def test_lanes_keep_their_order_and_the_urgent_come_first(
-    wanted: list[tuple[int, bool]],
-) -> None:
-    """A lane with something urgent goes as a whole up to it, never around itself."""
-    lanes = Lanes()
-    for number, (lane, urgent) in enumerate(wanted):
-        lanes.put(Job(lane, urgent, number))  # type: ignore[arg-type]
-    lanes.close()
-    taken: list[Any] = []
-    while (batch := lanes.take()) is not None:
-        taken += [attempt.job for attempt in batch]
-    assert sorted(job.number for job in taken) == list(range(len(wanted)))
-    for lane in range(5):
-        numbers = [job.number for job in taken if job.lane == lane]
-        assert numbers == sorted(numbers)
-    urgent_lanes = {lane for lane, urgent in wanted if urgent}
-    kinds = [job.lane in urgent_lanes for job in taken]
-    assert kinds == sorted(kinds, reverse=True)
-    assert lanes.depth == 0
+def numbers(batch: list[Job] | None) -> list[int]:
+    """Return the numbers of a batch."""
+    return [job.number for job in batch or () if isinstance(job, Numbered)]
 
 
-def test_a_batch_is_bounded_and_what_failed_waits_with_its_lane() -> None:
-    """Until it is due; the others go on."""
-    lanes = Lanes()
+@given(st.lists(st.integers(0, 4), max_size=60))
+def test_jobs_of_a_key_keep_their_order(keys: list[int]) -> None:
+    """Whatever the others do, and none is lost."""
+    queue = JobQueue()
+    for number, key in enumerate(keys):
+        queue.put(Numbered(key, number))
+    queue.close()
+    taken: list[int] = []
+    with patch.object(job_queue, "MAX_BATCH", 7):
+        while (batch := queue.take()) is not None:
+            taken += numbers(batch)
+    assert sorted(taken) == list(range(len(keys)))
+    for key in range(5):
+        of_key = [number for number in taken if keys[number] == key]
+        assert of_key == sorted(of_key)
+
+
+def test_a_batch_is_bounded_and_what_failed_waits_with_its_key() -> None:
+    """Until it is due; other keys continue."""
+    queue = JobQueue()
     for number in range(MAX_BATCH + 1):
-        lanes.put(Job(1, False, number))  # type: ignore[arg-type]
-    batch = lanes.take()
+        queue.put(Numbered(1, number))
+    batch = queue.take()
     assert batch is not None
     assert len(batch) == MAX_BATCH
-    for attempt in batch:
-        attempt.charge(ValueError())
-    lanes.put_back(batch[:2])
-    lanes.put(Job(2, False, -1))  # type: ignore[arg-type]
+    for job in batch:
+        job.charge(ValueError())
+    queue.put_back(batch[:2])
+    queue.put(Numbered(2, -1))
     now = time.monotonic()
-    assert [attempt.job.number for attempt in lanes.take(now) or ()] == [-1]  # type: ignore[attr-defined]
-    again = lanes.take(now + 5)
+    assert numbers(queue.take(now)) == [-1]
+    again = queue.take(now + 5)
     assert time.monotonic() - now >= RETRY_DELAYS[0] * 0.9
-    assert [attempt.job.number for attempt in again or ()] == [0, 1, MAX_BATCH]  # type: ignore[attr-defined]
-    assert isinstance(batch[0], Try)
+    assert numbers(again) == [0, 1, MAX_BATCH]
 
 
-async def test_news_overtakes_the_pictures_of_other_printers(
-    store: Store, handler: EventHandler
-) -> None:
-    """But never an event of its own printer."""
-    other = await register(handler, "OTHER")
-    order: list[str] = []
-    for printer_id in (1, other):
-        handler.subscribe(printer_id, lambda event, _: order.append(event["event_id"]))
-    gate = threading.Event()
-    slow = asyncio.create_task(store.write(lambda db: gate.wait(10)))
-    await asyncio.sleep(0.05)
-    for number in range(3):
-        handler.put(
-            state(unit(1, slot(1, number % 2 == 0)), event_id=f"PICTURE{number}")
-        )
-    handler.put(state(unit(1, slot(1, True)), event_id="FIRST") | {"printer_id": other})
-    handler.put(inserted(1, 2, event_id="NEWS") | {"printer_id": other})
-    await asyncio.sleep(0.05)
-    gate.set()
-    await slow
-    await handler.drain()
-    assert order == ["FIRST", "NEWS", "PICTURE0", "PICTURE1", "PICTURE2"]
+def test_a_key_with_many_jobs_does_not_delay_the_others() -> None:
+    """After a batch it waits behind them."""
+    queue = JobQueue()
+    for number in range(2 * MAX_BATCH):
+        queue.put(Numbered(1, number))
+    queue.put(Numbered(2, -1))
+    queue.take()
+    assert numbers(queue.take())[0] == -1
+
+
+def test_of_too_many_jobs_of_a_key_the_oldest_dispensable_is_refused() -> None:
+    """Without one it is the newest; other keys have a bound of their own."""
+    queue = JobQueue()
+    with patch.object(job_queue, "QUEUE_LIMIT", 3):
+        jobs = [
+            Numbered(1, number, dispensable=number in (1, 2)) for number in range(6)
+        ]
+        for job in (*jobs, Numbered(2, -1)):
+            queue.put(job)
+    assert [job.number for job in jobs if job.refused] == [1, 2, 5]
+    assert numbers(queue.take()) == [0, 3, 4, 1, 2, 5, -1]
 
 
 async def test_a_held_store_writes_nothing_and_then_everything(
@@ -102,7 +114,7 @@ async def test_a_held_store_writes_nothing_and_then_everything(
     await store.hold(30)
     assert path.with_name(path.name + "-wal").stat().st_size == 0
     told = Told(handler)
-    waiting = asyncio.create_task(
+    waiting = asyncio.ensure_future(
         handler.handle_printer_event(inserted(1, 2, event_id="B"))
     )
     await asyncio.sleep(0.1)
@@ -127,7 +139,7 @@ async def test_a_hold_ends_by_itself_and_with_the_store(
     handler.put(inserted(1, 1, event_id="LAST"))
     await asyncio.sleep(0)
     await store.close()
-    again = Store(path)
+    again = new_store(path)
     await again.open()
     assert (await stored(again))[-1] == "LAST"
     await again.close()

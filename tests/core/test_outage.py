@@ -19,25 +19,30 @@ from custom_components.filament_slots.core.engine import writer
 from custom_components.filament_slots.core.engine.database_file import check_present
 from custom_components.filament_slots.core.engine.errors import StoreError, StoreState
 from custom_components.filament_slots.core.engine.store import Store
-from custom_components.filament_slots.core.engine.transactions import run_all
 from custom_components.filament_slots.core.event_jobs import Outcome
 from custom_components.filament_slots.core.expectations import Assigned, Expectation
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.printer_state import (
-    MAX_RECENT,
-    Known,
-    Ledger,
-)
-from custom_components.filament_slots.core.replay import Replayed
-from custom_components.filament_slots.core.slot_state import PrinterSlots
+from custom_components.filament_slots.core.maintenance import Retried
+from custom_components.filament_slots.core.printer_state import MAX_RECENT, Printers
 from custom_components.filament_slots.core.tables.history import (
     EventFilter,
     read_events,
 )
-from custom_components.filament_slots.core.tables.row_writer import Recorder
+from custom_components.filament_slots.core.tables.row_writer import RowWriter
 
-from .conftest import count, inserted, register, removed, slot, state, unit
-from .illness import ILLNESSES, Full, Illness, Locked
+from .conftest import (
+    count,
+    fresh_handler,
+    inserted,
+    maintenance,
+    new_store,
+    register,
+    removed,
+    slot,
+    state,
+    unit,
+)
+from .outages import OUTAGES, Full, Locked, Outage
 
 
 @pytest.fixture(autouse=True)
@@ -83,28 +88,30 @@ async def stored(store: Store) -> list[str]:
 async def until_well(store: Store) -> None:
     """Wait until the store has written what it owed."""
     async with asyncio.timeout(20):
-        while store.state.problem is not None or store.late:
+        while store.state.problem is not None or store.buffered:
             await asyncio.sleep(0.02)
 
 
-@pytest.fixture(params=ILLNESSES)
-async def illness(
+@pytest.fixture(params=OUTAGES)
+async def outage(
     request: pytest.FixtureRequest, store: Store, path: Path
-) -> tuple[str, Illness]:
+) -> tuple[str, Outage]:
     """Return each way to fall ill."""
-    return request.param, ILLNESSES[request.param](store, path)
+    return request.param, OUTAGES[request.param](store, path)
 
 
-async def test_events_outlive_an_illness_of_the_database(
-    handler: EventHandler, store: Store, illness: tuple[str, Illness]
+async def test_events_outlive_an_outage_of_the_database(
+    handler: EventHandler, store: Store, outage: tuple[str, Outage]
 ) -> None:
     """Told at once and unstored, written in order when it is over, and not told again."""
-    name, ill = illness
+    name, away = outage
+    writing = store._writer
+    assert writing is not None
     states: list[StoreState] = []
-    store.on_change = states.append
+    writing._changed = states.append
     told = Told(handler)
     await handler.handle_printer_event(inserted(1, 1, tag="A", event_id="BEFORE"))
-    await asyncio.to_thread(ill.fall)
+    await asyncio.to_thread(away.begin)
     events = [
         inserted(1, 2, tag="B", event_id="E0"),
         state(unit(1, slot(3, True, tag="C")), event_id="E1"),
@@ -129,7 +136,7 @@ async def test_events_outlive_an_illness_of_the_database(
         is Outcome.UNCHANGED
     )
 
-    await asyncio.to_thread(ill.mend)
+    await asyncio.to_thread(away.end)
     await until_well(store)
 
     # The file that is gone took along what was in it.
@@ -142,7 +149,7 @@ async def test_events_outlive_an_illness_of_the_database(
         is Outcome.STORED
     )
     assert (await stored(store))[-1] == "AFTER"
-    again = EventHandler(store)
+    again = fresh_handler(store)
     assert await register(again) == 1
     assert again.slots(1) == handler.slots(1)
     assert known.sequence + 1 == again.slots(1).sequence
@@ -154,9 +161,9 @@ async def test_the_retries_come_before_anybody_is_told_unstored(
 ) -> None:
     """A lock that is short is nobody's business."""
     told = Told(handler)
-    ill = Locked(store, path)
-    ill.fall()
-    asyncio.get_running_loop().call_later(0.3, ill.mend)
+    outage = Locked(store, path)
+    outage.begin()
+    asyncio.get_running_loop().call_later(0.3, outage.end)
     assert await handler.handle_printer_event(inserted(1, 1)) is Outcome.STORED
     assert told.unsaved == []
     assert handler.health()["retried"] >= 1
@@ -166,14 +173,14 @@ async def test_a_caller_is_told_that_the_database_is_away(
     handler: EventHandler, store: Store, path: Path
 ) -> None:
     """What nobody waits for is not noted, and nothing raises for it."""
-    ill = Full(store, path)
-    ill.fall()
+    outage = Full(store, path)
+    outage.begin()
     with pytest.raises(StoreError, match="full"):
         await register(handler, "OTHER" * 2000)
     assert store.state.problem == "full"
     await handler.deactivate(1)
     assert await handler.handle_printer_event({}) is Outcome.REJECTED
-    ill.mend()
+    outage.end()
     await until_well(store)
     assert await register(handler, "OTHER") > 1
 
@@ -182,9 +189,9 @@ async def test_of_too_many_the_oldest_picture_goes_first_and_the_slots_stay_true
     handler: EventHandler, store: Store, path: Path
 ) -> None:
     """The state in the file is the one that was told, whatever was dropped."""
-    ill = Locked(store, path)
-    ill.fall()
-    with patch.object(writer, "LATE_LIMIT", 3):
+    outage = Locked(store, path)
+    outage.begin()
+    with patch.object(writer, "BUFFER_LIMIT", 3):
         for number, event in enumerate(
             [
                 inserted(1, 1, tag="A"),
@@ -197,14 +204,14 @@ async def test_of_too_many_the_oldest_picture_goes_first_and_the_slots_stay_true
         ):
             await handler.handle_printer_event(event | {"event_id": f"E{number}"})
     assert handler.health()["dropped"] == 3
-    ill.mend()
+    outage.end()
     await until_well(store)
     assert await stored(store) == ["E0", "E2", "E3"]
-    again = EventHandler(store)
+    again = fresh_handler(store)
     await register(again)
     assert again.slots(1) == handler.slots(1)
     await handler.handle_printer_event(removed(1, 4, tag="D", event_id="E9"))
-    again = EventHandler(store)
+    again = fresh_handler(store)
     await register(again)
     assert again.slots(1) == handler.slots(1)
 
@@ -216,12 +223,12 @@ async def test_closing_in_an_outage_ends_and_says_what_is_lost(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Home Assistant stops all the same."""
-    ill = Locked(store, path)
-    ill.fall()
+    outage = Locked(store, path)
+    outage.begin()
     await handler.handle_printer_event(inserted(1, 1))
     await handler.close()
     await store.close()
-    ill.mend()
+    outage.end()
     assert "1 events were never written" in caplog.text
 
 
@@ -229,14 +236,14 @@ async def test_closing_writes_what_waited_for_the_database(
     handler: EventHandler, store: Store, path: Path
 ) -> None:
     """If it is back by then."""
-    ill = Locked(store, path)
+    outage = Locked(store, path)
     with patch.object(writer.Writer._begin_outage, "__defaults__", (60,)):
-        ill.fall()
+        outage.begin()
         await handler.handle_printer_event(inserted(1, 1, event_id="E"))
-        ill.mend()
+        outage.end()
         await handler.close()
         await store.close()
-    again = Store(path)
+    again = new_store(path)
     await again.open()
     assert await stored(again) == ["E"]
     await again.close()
@@ -246,25 +253,25 @@ async def test_a_late_event_that_fails_by_itself_is_kept_with_the_failed_ones(
     handler: EventHandler, store: Store, path: Path
 ) -> None:
     """And never stops the next."""
-    record = Recorder.record
+    record = RowWriter.record
 
-    def fail(self: Recorder, db: Any, printer_id: int, slots: Any, rows: Any) -> None:
+    def fail(self: RowWriter, db: Any, printer_id: int, slots: Any, rows: Any) -> None:
         if any(
             getattr(row, "event", None) and row.event.event_id == "BAD" for row in rows
         ):
             raise sqlite3.IntegrityError("no luck")
         record(self, db, printer_id, slots, rows)
 
-    ill = Locked(store, path)
-    ill.fall()
+    outage = Locked(store, path)
+    outage.begin()
     for event_id in ("E1", "BAD", "E2"):
         await handler.handle_printer_event(inserted(1, 1, event_id=event_id))
-    with patch.object(Recorder, "record", fail):
-        ill.mend()
+    with patch.object(RowWriter, "record", fail):
+        outage.end()
         await until_well(store)
     assert await stored(store) == ["E1", "E2"]
-    assert await handler.count_failed() == 1
-    assert await handler.replay_failed(10) == Replayed(1, 0, 0)
+    assert await maintenance(handler).count_failed() == 1
+    assert await maintenance(handler).retry_failed(10) == Retried(1, 0, 0)
     assert await stored(store) == ["E1", "BAD", "E2"]
 
 
@@ -273,19 +280,9 @@ async def test_a_commit_that_worked_but_was_reported_as_failed_is_told_once(
 ) -> None:
     """The row is there, so the next try must neither write it again nor be silent."""
     told = Told(handler)
-    broken = [1]
-
-    def lie(*args: Any) -> Any:
-        result = run_all(*args)
-        if broken and broken.pop():
-            err = sqlite3.OperationalError("disk I/O error")
-            err.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
-            for attempt in reversed(result[0]):
-                attempt.job.undo()
-            raise err
-        return result
-
-    with patch.object(writer, "run_all", lie):
+    err = sqlite3.OperationalError("disk I/O error")
+    err.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+    with misreported(err):
         outcome = await handler.handle_printer_event(inserted(1, 1, event_id="E"))
     assert outcome is Outcome.STORED
     assert told.ids == ["E"]
@@ -294,9 +291,9 @@ async def test_a_commit_that_worked_but_was_reported_as_failed_is_told_once(
 
 
 @contextmanager
-def misreported() -> Iterator[None]:
-    """Let the file look unreachable just after the next commit, which worked."""
-    broken = [OSError(errno.EIO, "stale handle")]
+def misreported(error: Exception | None = None) -> Iterator[None]:
+    """Let the next commit be reported as failed, although it worked."""
+    broken = [error or OSError(errno.EIO, "stale handle")]
 
     def lie(*args: Any) -> int:
         if broken:
@@ -330,7 +327,7 @@ async def test_an_assignment_whose_commit_was_misreported_is_told_and_there_once
     assert len(told.ids) == 1
     assert await stored(store) == ["E", *told.ids]
     assert handler.slots(1).sequence == 2
-    again = EventHandler(store)
+    again = fresh_handler(store)
     await register(again)
     assert again.slots(1).slots == handler.slots(1).slots
 
@@ -377,7 +374,7 @@ async def test_a_refused_assignment_whose_commit_worked_is_taken_back(
         await handler.assign(1, ("u1", 1), Assigned(external_id="spoolman:12"))
     await until_well(store)
     await handler.handle_printer_event(inserted(1, 2))
-    again = EventHandler(store)
+    again = fresh_handler(store)
     await register(again)
     assert again.slots(1).slots == handler.slots(1).slots
     assert again.slots(1).slots["u1", 1].assigned_external_id is None
@@ -398,7 +395,7 @@ async def test_a_deleted_file_is_noticed_and_begun_anew(
     await until_well(store)
     assert await stored(store) == ["E"]
     assert told.unsaved == ["E"]
-    again = EventHandler(store)
+    again = fresh_handler(store)
     assert await register(again) == 1
     assert await register(again, "OTHER") == other
     assert again.slots(1) == handler.slots(1)
@@ -408,20 +405,21 @@ async def test_a_new_file_that_cannot_be_filled_is_filled_later(
     handler: EventHandler, store: Store, path: Path
 ) -> None:
     """It knows the printers before the first event."""
-    fill, tries = store.on_fresh, [1, 1]
+    fill, tries = Printers.fill, [1, 1]
 
-    def fail(db: sqlite3.Connection) -> None:
+    def fail(self: Printers, db: sqlite3.Connection) -> None:
         if tries:
             tries.pop()
             raise sqlite3.OperationalError("not now")
-        fill(db)
+        fill(self, db)
 
-    store.on_fresh = fail
     await handler.handle_printer_event(inserted(1, 1, tag="A"))
     await asyncio.to_thread(path.unlink)
-    await handler.handle_printer_event(inserted(1, 2, tag="B"))
-    await until_well(store)
-    again = EventHandler(store)
+    with patch.object(Printers, "fill", fail):
+        await handler.handle_printer_event(inserted(1, 2, tag="B"))
+        await until_well(store)
+    assert not tries
+    again = fresh_handler(store)
     await register(again)
     assert again.slots(1) == handler.slots(1)
 
@@ -452,21 +450,11 @@ async def test_a_late_event_whose_commit_was_misreported_is_there_once(
     handler: EventHandler, store: Store, path: Path
 ) -> None:
     """As with every other."""
-    broken = [1]
-
-    def lie(db: Any, batch: Any) -> Any:
-        result = run_all(db, batch)
-        if broken and broken.pop():
-            err = sqlite3.OperationalError("disk I/O error")
-            err.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
-            raise err
-        return result
-
-    ill = Locked(store, path)
-    ill.fall()
+    outage = Locked(store, path)
+    outage.begin()
     await handler.handle_printer_event(inserted(1, 1, event_id="E"))
-    with patch.object(writer, "run_all", lie):
-        ill.mend()
+    with misreported():
+        outage.end()
         await until_well(store)
     assert await stored(store) == ["E"]
 
@@ -477,10 +465,10 @@ async def test_an_event_told_while_the_database_was_away_is_never_news_again(
     """Not even a picture that made no history, and is no longer true."""
     await handler.handle_printer_event(state(unit(1, slot(1, True))))
     warm = state(unit(1, temperature_c=30), event_id="WARM")
-    ill = Locked(store, path)
-    ill.fall()
+    outage = Locked(store, path)
+    outage.begin()
     await handler.handle_printer_event(warm)
-    ill.mend()
+    outage.end()
     await until_well(store)
     await handler.handle_printer_event(state(unit(1, temperature_c=20)))
     assert await handler.handle_printer_event(warm) is Outcome.DUPLICATE
@@ -495,20 +483,22 @@ async def test_an_event_seen_before_is_no_news_while_the_file_cannot_be_asked(
     events = [inserted(1, 1, event_id="A"), removed(1, 1, event_id="B")]
     for event in events:
         await handler.handle_printer_event(event)
-    ill = Locked(store, path)
-    ill.fall()
+    outage = Locked(store, path)
+    outage.begin()
     for event in (*events, inserted(1, 2, event_id="C"), inserted(1, 2, event_id="C")):
         await handler.handle_printer_event(event)
-    ill.mend()
+    outage.end()
     await until_well(store)
     assert told.ids == await stored(store) == ["A", "B", "C"]
     assert told.unsaved == ["C"]
     assert not handler.slots(1).slots["u1", 1].present
-    ledger = Ledger(1, Known(PrinterSlots()))
+    printers = Printers()
+    printers.begin()
     for number in range(MAX_RECENT + 1):
-        ledger.note(str(number))
-    assert len(ledger.recent) == MAX_RECENT
-    assert "0" not in ledger.recent
+        printers.note(str(number))
+    printers.keep()
+    assert not printers.is_recent("0")
+    assert printers.is_recent("1")
 
 
 async def test_an_event_seen_before_stays_no_news_when_asking_the_file_fails(
@@ -529,14 +519,14 @@ async def test_a_failure_that_cannot_be_kept_either_is_told_all_the_same(
     """The writer goes on."""
     told = Told(handler)
     with (
-        patch.object(Recorder, "record", side_effect=sqlite3.IntegrityError),
+        patch.object(RowWriter, "record", side_effect=sqlite3.IntegrityError),
         patch.object(
             event_jobs, "keep_failed_event", side_effect=sqlite3.InternalError
         ),
     ):
         assert await handler.handle_printer_event(inserted(1, 1)) is Outcome.FAILED
     assert len(told.unsaved) == 1
-    assert await handler.count_failed() == 0
+    assert await maintenance(handler).count_failed() == 0
     assert await handler.handle_printer_event(inserted(1, 2)) is Outcome.STORED
 
 

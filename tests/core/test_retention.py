@@ -7,10 +7,23 @@ from typing import Any
 
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.tables.history import last_event
+from custom_components.filament_slots.core.tables.history import (
+    EventFilter,
+    read_events,
+)
 from custom_components.filament_slots.core.tables.retention import Keep
 
-from .conftest import count, inserted, register, removed, slot, state, unit
+from .conftest import (
+    count,
+    fresh_handler,
+    inserted,
+    maintenance,
+    register,
+    removed,
+    slot,
+    state,
+    unit,
+)
 from .test_outage import stored
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -43,21 +56,24 @@ async def test_history_is_kept_as_long_as_its_kind_says(
         await handler.handle_printer_event(event)
     slots = handler.slots(1)
 
-    purged = await handler.purge(NOW, {1: USUAL})
+    purged = await maintenance(handler).purge(NOW, {1: USUAL})
 
     assert purged.events == 2
     gone = {"OLD", "OLD PICTURE"}
     assert await stored(store) == [
         event["event_id"] for event in events if event["event_id"] not in gone
     ]
-    again = EventHandler(store)
+    again = fresh_handler(store)
     await register(again)
     assert again.slots(1) == slots
-    last = await last_event(store, 1, ("u1", 2))
-    assert last is not None
+    [last] = (
+        await read_events(store, EventFilter(printer_id=1, slot=("u1", 2)), limit=1)
+    ).events
     assert last["event_id"] == "LAST OF 2"
     nothing = Keep(timedelta(0), timedelta(0))
-    await handler.purge(NOW + timedelta(days=1), {1: nothing, other: nothing})
+    await maintenance(handler).purge(
+        NOW + timedelta(days=1), {1: nothing, other: nothing}
+    )
     assert await stored(store) == ["LAST OF 2", "LAST OF OTHER", "NEW", "NEWEST"]
     assert await count(store, "event_slots") == 4
     # Nothing is left over, and what is needed again is there again.
@@ -80,6 +96,7 @@ async def test_a_store_that_is_too_large_loses_its_oldest_and_becomes_smaller(
         )
     await handler.drain()
     size = handler.health()["database_bytes"]
+    assert size is not None
     waited: list[float] = []
 
     async def write_meanwhile() -> None:
@@ -92,7 +109,7 @@ async def test_a_store_that_is_too_large_loses_its_oldest_and_becomes_smaller(
             await asyncio.sleep(0.001)
 
     writing = asyncio.create_task(write_meanwhile())
-    purged = await handler.purge(NOW, {}, max_bytes=size // 2)
+    purged = await maintenance(handler).purge(NOW, {}, max_bytes=size // 2)
     writing.cancel()
     await asyncio.gather(writing, return_exceptions=True)
 
@@ -103,7 +120,7 @@ async def test_a_store_that_is_too_large_loses_its_oldest_and_becomes_smaller(
     waited.sort()
     # On a machine that does nothing else it is below 50 ms for each.
     assert waited[len(waited) // 2] < 0.05
-    assert (await handler.purge(NOW, {}, max_bytes=size)).events == 0
+    assert (await maintenance(handler).purge(NOW, {}, max_bytes=size)).events == 0
 
 
 async def test_refused_events_go_before_history_does(
@@ -116,7 +133,7 @@ async def test_refused_events_go_before_history_does(
         handler.put({"printer_id": 1, "junk": "x" * 20_000})
     await handler.drain()
 
-    purged = await handler.purge(NOW, {}, max_bytes=1_000_000)
+    purged = await maintenance(handler).purge(NOW, {}, max_bytes=1_000_000)
 
     assert purged.events == 0
     assert purged.database_bytes <= 1_000_000
@@ -130,7 +147,7 @@ async def test_what_cannot_go_stays_even_if_the_store_is_too_large(
     """There is an end to it."""
     for number in range(20):
         await handler.handle_printer_event(inserted(1, number % 4 + 1, tag="A"))
-    await handler.purge(NOW, {}, max_bytes=1)
+    await maintenance(handler).purge(NOW, {}, max_bytes=1)
     assert await count(store, "slot_events") == 4
 
 
@@ -139,12 +156,12 @@ async def test_a_purge_takes_nothing_from_an_event_of_the_same_transaction(
 ) -> None:
     """What it makes the handler forget is not what is still to be written."""
     await store.hold(60)
-    event = asyncio.create_task(handler.handle_printer_event(inserted(1, 1, tag="A")))
-    deleting = asyncio.create_task(store.write(lambda db: handler._recorder.forget()))
+    event = asyncio.ensure_future(handler.handle_printer_event(inserted(1, 1, tag="A")))
+    deleting = asyncio.create_task(store.write(lambda db: handler._state.rows.forget()))
     await asyncio.sleep(0)
     store.release()
     await asyncio.gather(event, deleting)
     assert handler.health()["commits"] == 2
-    again = EventHandler(store)
+    again = fresh_handler(store)
     await register(again)
     assert again.slots(1) == handler.slots(1)

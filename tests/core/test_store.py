@@ -14,31 +14,30 @@ from unittest.mock import patch
 import pytest
 
 from custom_components.filament_slots.core.engine.errors import Problem, StoreError
+from custom_components.filament_slots.core.engine.jobs import Call
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.event_jobs import Outcome
 from custom_components.filament_slots.core.handler import EventHandler
+from custom_components.filament_slots.core.tables.codec import unpack_id
 from custom_components.filament_slots.core.tables.history import (
     EventFilter,
     read_events,
 )
-from custom_components.filament_slots.core.tables.packing import unpack_id
 from custom_components.filament_slots.core.tables.schema import MIGRATIONS
 
-from .conftest import count, inserted, register
+from .conftest import count, inserted, new_handler, new_store, register
 
 ROOT = Path(__file__).parents[2]
 # Loads a whole store until it is killed, and says what was acknowledged.
 LOADER = """
 import asyncio, sys
 from pathlib import Path
-from custom_components.filament_slots.core.handler import EventHandler
-from custom_components.filament_slots.core.engine.store import Store
-from tests.core.conftest import inserted, register
+from tests.core.conftest import inserted, new_handler, new_store, register
 
 async def main():
-    store = Store(Path(sys.argv[1]))
+    store = new_store(Path(sys.argv[1]))
     await store.open()
-    handler = EventHandler(store)
+    handler = new_handler(store)
     await register(handler)
     handler.subscribe(1, lambda event, slots: print(event["event_id"], flush=True))
     number = 0
@@ -83,9 +82,9 @@ async def test_the_database_is_never_touched_on_the_event_loop(path: Path) -> No
         return db
 
     with patch("sqlite3.connect", watch):
-        store = Store(path)
+        store = new_store(path)
         await store.open()
-        handler = EventHandler(store)
+        handler = new_handler(store)
         await register(handler)
         await handler.handle_printer_event(inserted(1, 1))
         await handler.handle_printer_event({})
@@ -99,7 +98,7 @@ async def test_the_database_is_never_touched_on_the_event_loop(path: Path) -> No
 async def test_closing_leaves_no_thread_and_no_file_behind(path: Path) -> None:
     """Again is harmless, and nothing is taken afterwards."""
     before = set(threading.enumerate())
-    store = Store(path)
+    store = new_store(path)
     await store.close()
     with pytest.raises(StoreError, match="closed"):
         await store.read(lambda db: None)
@@ -117,9 +116,9 @@ async def test_closing_leaves_no_thread_and_no_file_behind(path: Path) -> None:
 
 async def test_closing_writes_what_waits(path: Path) -> None:
     """A burst, a retry and all."""
-    store = Store(path)
+    store = new_store(path)
     await store.open()
-    handler = EventHandler(store)
+    handler = new_handler(store)
     await register(handler)
     left = [2]
 
@@ -131,7 +130,7 @@ async def test_closing_writes_what_waits(path: Path) -> None:
 
     late = asyncio.create_task(store.write(fail_twice))
     events = [
-        asyncio.create_task(handler.handle_printer_event(inserted(1, 1)))
+        asyncio.ensure_future(handler.handle_printer_event(inserted(1, 1)))
         for _ in range(100)
     ]
     await asyncio.sleep(0)
@@ -232,7 +231,7 @@ async def test_a_file_of_a_newer_version_is_refused_and_left_untouched(
     db.close()
     before = await asyncio.to_thread(path.read_bytes)
     with pytest.raises(StoreError, match="version 3") as refused:
-        await Store(path).open()
+        await new_store(path).open()
     assert refused.value.code is Problem.NEWER
     assert await asyncio.to_thread(path.read_bytes) == before
     assert _names(path) == [path.name]
@@ -241,7 +240,7 @@ async def test_a_file_of_a_newer_version_is_refused_and_left_untouched(
 async def test_a_file_opened_again_keeps_its_tables(store: Store, path: Path) -> None:
     """Opening is no migration."""
     await store.close()
-    again = Store(path)
+    again = new_store(path)
     await again.open()
     assert await count(again, "printers") == 0
     await again.close()
@@ -253,20 +252,11 @@ async def test_a_finish_that_fails_stops_nobody(
 ) -> None:
     """Whatever a job does when it is over."""
 
-    class Bad:
-        lane = "bad"
-        urgent = True
-
-        def run(self, db: sqlite3.Connection) -> None:
-            """Do nothing."""
-
-        def complete(self, db: sqlite3.Connection) -> None:
-            """Do nothing."""
-
+    class Bad(Call[None]):
         def finish(self) -> None:
             raise RuntimeError
 
-    store.submit(Bad())  # type: ignore[arg-type]
+    store.submit(Bad(lambda db: None, asyncio.get_running_loop().create_future()))
     assert await store.write(lambda db: 5) == 5
     assert "after a commit" in caplog.text
 
@@ -285,7 +275,7 @@ async def test_what_was_acknowledged_survives_a_kill(
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
-    told = [await process.stdout.readline()]
+    told = [await process.stdout.readline() for _ in range(101)]
     killer = asyncio.get_running_loop().call_later(
         seconds, process.send_signal, signal.SIGKILL
     )
@@ -305,9 +295,9 @@ async def test_what_was_acknowledged_survives_a_kill(
     db.close()
     assert len(set(found)) == len(found)
     assert acknowledged <= set(found)
-    store = Store(path)
+    store = new_store(path)
     await store.open()
-    handler = EventHandler(store)
+    handler = new_handler(store)
     await register(handler)
     assert handler.slots(1).sequence == len(found)
     await store.close()

@@ -1,11 +1,11 @@
-"""A person says who is in a slot: written and told like an event of the printer."""
+"""An identity that a user assigns to a slot: written and published like an event."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 import sqlite3
-from typing import Any
+from typing import Any, override
 
 from ulid_transform import ulid_now
 
@@ -17,14 +17,13 @@ from ..model import (
     StoredSlot,
     UnitState,
 )
-from .engine.jobs import Failure
+from .engine.jobs import Failure, Job
 from .expectations import Assigned
-from .printer_state import Known, Ledger
+from .printer_state import Printers
 from .slot_state import EventRow, PrinterSlots, SlotKey
 from .tables.codec import standard_event
-from .tables.printers import put_progress
-from .tables.row_writer import Recorder, whole_state
-from .tables.seen_events import is_known
+from .tables.printers import put_progress, whole_state
+from .tables.row_writer import is_known
 
 
 class Refused(StrEnum):
@@ -35,59 +34,53 @@ class Refused(StrEnum):
 
 
 class AssignmentRefusedError(Exception):
-    """The slot has no spool that could take an identity; `reason` says why."""
+    """The slot has no spool that could take an identity, for the reason given."""
 
     def __init__(self, reason: Refused) -> None:
-        """Say why."""
+        """Take the reason."""
         super().__init__(str(reason))
         self.reason = reason
 
 
-class Assignment:
-    """An identity for the spool in a slot, or none any more, to be written.
+class Assignment(Job):
+    """An identity for the spool in a slot, or its removal, to be written.
 
     event, slots: an `ams_state` that names the slot and carries `meta.assigned`
     (`{external_id, label}`, null when it was taken back), and the slots after it; once
     it is finished. No event where nothing changed.
-    error: why it came to nothing.
+    error: why nothing was assigned.
     """
-
-    # A person waits for the answer.
-    urgent = True
 
     def __init__(
         self,
-        ledger: Ledger,
-        recorder: Recorder,
+        printers: Printers,
+        printer_id: int,
         slot: SlotKey,
         assigned: Assigned | None,
         finished: Callable[[Assignment], None],
     ) -> None:
-        """Take what is to be said of a slot."""
-        self._ledger = ledger
-        self._recorder = recorder
-        self._key = slot
+        """Create the job; `finished` is called with it on the event loop."""
+        # It keeps its place among the events of the printer.
+        super().__init__(printer_id)
+        self._printers = printers
+        self._printer_id = printer_id
+        self._slot = slot
         self._assigned = assigned
         self._finished = finished
         self._at = datetime.now(UTC)
         self._id = ulid_now()
-        self._before = ledger.known
-        self.slots: PrinterSlots = ledger.known.slots
+        self.slots = PrinterSlots()
         self.event: dict[str, Any] | None = None
         self.error: Exception | None = None
 
-    @property
-    def lane(self) -> Hashable:
-        """It keeps its place among the events of the printer."""
-        return self._ledger.printer_id
-
+    @override
     def run(self, db: sqlite3.Connection) -> None:
         """Write it, if the slot as it is now has a spool that can take it."""
-        self._forget_result()
-        self._before = known = self._ledger.known
-        slot = known.slots.slots.get(self._key)
+        self.event = self.error = None
+        known = self._printers.states[self._printer_id]
+        slot = known.slots.slots.get(self._slot)
         if slot is None:
-            self.error = KeyError(self._key)
+            self.error = KeyError(self._slot)
             return
         if self._assigned is not None and (reason := _refusal(slot)):
             self.error = AssignmentRefusedError(reason)
@@ -98,53 +91,39 @@ class Assignment:
         after = replace(after, updated_at=self._at)
         self.slots = slots = replace(
             known.slots,
-            slots={**known.slots.slots, self._key: after},
+            slots={**known.slots.slots, self._slot: after},
             sequence=known.slots.sequence + 1,
         )
         event = self._event_about(after)
         spool = self._assigned.identifiers if self._assigned else NO_IDENTIFIERS
-        printer_id = self._ledger.printer_id
-        history = EventRow(event, {self._key: spool})
-        # A commit that was reported as failed may have worked all the same.
+        history = EventRow(event, {self._slot: spool})
+        # A commit that was reported as failed may have worked nevertheless.
         if not is_known(db, self._id):
-            # All slots, as the file may be behind; a person does not do this often.
+            # All slots, as the file may be behind; users do not do this often.
             rows = (*whole_state(slots), history)
-            self._recorder.record(db, printer_id, slots, rows)
-            # A person spoke, and not the printer: it was last seen when it was.
-            put_progress(db, printer_id, slots)
-        self._ledger.known = Known(slots, known.silent)
+            self._printers.rows.record(db, self._printer_id, slots, rows)
+            # The printer itself was not seen: `last_seen` stays.
+            put_progress(db, self._printer_id, slots)
+        self._printers.update(self._printer_id, replace(known, slots=slots))
         self.event = standard_event(event)
 
-    def complete(self, db: sqlite3.Connection) -> None:
-        """Write what is in the slots now."""
-        self._recorder.flush(db)
-
-    def undo(self) -> None:
-        """Go back to what was known before the last run."""
-        self._ledger.known = self._before
-        self._recorder.roll_back()
-        self._forget_result()
-
+    @override
     def give_up(self, db: sqlite3.Connection | None, failure: Failure) -> None:
-        """Keep the error for whoever asked: what is not stored is not assigned."""
-        self.error = failure.error
-        # A commit that was reported as failed may have worked all the same.
-        self._ledger.stale = True
+        """Keep the error for the caller: what is not stored is not assigned."""
+        self.event, self.error = None, failure.error
+        # A commit that was reported as failed may have worked nevertheless.
+        known = self._printers.states[self._printer_id]
+        self._printers.update(self._printer_id, replace(known, stale=True))
 
+    @override
     def finish(self) -> None:
-        """Say that it is over."""
         self._finished(self)
-
-    def _forget_result(self) -> None:
-        self.slots = self._ledger.known.slots
-        self.event = None
-        self.error = None
 
     def _event_about(self, slot: StoredSlot) -> AmsStateEvent:
         state = SlotState(slot_no=slot.slot_no, label=slot.label)
-        pictures: dict[str, Any] = {"direct_slots": (state,)}
+        places: dict[str, Any] = {"direct_slots": (state,)}
         if (unit := slot.unit) is not None:
-            pictures = {
+            places = {
                 "ams_units": (
                     UnitState(
                         ams_unit_no=unit.ams_unit_no,
@@ -159,17 +138,17 @@ class Assignment:
         return AmsStateEvent(
             event_type=EventType.AMS_STATE,
             event_at=self._at,
-            printer_id=self._ledger.printer_id,
+            printer_id=self._printer_id,
             event_id=self._id,
             meta={"assigned": self._assigned and self._assigned.as_meta()},
-            **pictures,
+            **places,
         )
 
 
 def _refusal(slot: StoredSlot) -> Refused | None:
     """Return why a slot takes no identity.
 
-    Where nothing watches a slot, nobody but the person knows whether it is empty.
+    Without a sensor only the user knows whether it is empty.
     """
     if slot.present is False:
         return Refused.SLOT_EMPTY

@@ -1,33 +1,39 @@
-"""One event on its way through the writer: what becomes of it."""
+"""One event in the writer: what it changes, and what becomes of it."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 import json
 import logging
 import sqlite3
-from typing import Any
+from typing import Any, Final, override
 
 from ulid_transform import ulid_now
 
-from ..model import EventType, SpoolEvent, StandardEvent
-from .engine.jobs import Failure
-from .expectations import Expectation, Expectations
-from .late_recording import LateRecording
-from .printer_state import Known, Ledger
+from ..model import (
+    EventType,
+    Identifiers,
+    InvalidEventError,
+    SpoolEvent,
+    StandardEvent,
+    parse_event,
+)
+from .engine.jobs import BufferedJob, Failure, Job
+from .printer_state import Printers
 from .slot_state import EventRow, PrinterSlots, Row, apply
 from .tables.codec import standard_event
 from .tables.failed_events import keep_failed_event, put_failed_event
-from .tables.row_writer import Recorder, whole_state
-from .tables.seen_events import is_known, remember
+from .tables.printers import whole_state
+from .tables.row_writer import is_known, remember
 
 _LOGGER = logging.getLogger(__name__)
 
-# Only the core may say these.
-_CORE_META = frozenset({"persisted", "replay", "previous_slot", "assigned"})
+# Set by the core alone.
+_CORE_META: Final = frozenset({"persisted", "replay", "previous_slot", "assigned"})
 
-MAX_SILENT = 200
-_MAX_PAYLOAD = 64 * 1024
+MAX_SILENT: Final = 200
+_MAX_PAYLOAD: Final = 64 * 1024
 
 
 class Outcome(StrEnum):
@@ -40,245 +46,303 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-class Recording:
-    """A valid event, to be worked into its printer's slots and written.
+class EventJob(Job):
+    """An event as it was received: validated, applied to its printer's slots, written.
 
-    outcome, event, slots: what became of it, the event as it is to be told and the
-    slots after it; once it is finished.
+    printer_id: of a known printer; None for any other, which is rejected.
+    outcome, slots: what became of it, and the slots after it; once it is finished.
     """
+
+    __slots__ = (
+        "_event",
+        "_finished",
+        "_parsed",
+        "_printers",
+        "_published",
+        "_reason",
+        "_written",
+        "outcome",
+        "printer_id",
+        "slots",
+    )
+
+    slots: PrinterSlots
+    _published: StandardEvent
 
     def __init__(
         self,
-        ledger: Ledger,
-        recorder: Recorder,
-        event: StandardEvent,
-        expectations: Expectations,
-        finished: Callable[[Recording], None],
+        printers: Printers,
+        event: Mapping[str, Any],
+        printer_id: int | None,
+        finished: Callable[[EventJob], None],
     ) -> None:
-        """Take the event; what only the core may say is taken out of it."""
+        """Create the job; `finished` is called with it on the event loop."""
+        super().__init__(printer_id, dispensable=_is_snapshot(event))
+        self.printer_id = printer_id
         self.outcome = Outcome.UNCHANGED
-        self._id = event.event_id or ulid_now()
-        self._said = _own(event, self._id)
-        self._event = self._said
-        self._ledger = ledger
-        self._recorder = recorder
-        self._before = ledger.known
-        self._was_stale = False
-        self._written: StandardEvent | None = None
-        self._expectations = expectations
-        self._fulfilled: Expectation | None = None
+        self._printers = printers
+        self._event = event
         self._finished = finished
-        self.slots = ledger.known.slots
+        self._parsed: StandardEvent | None = None
+        self._written: StandardEvent | None = None
+        # Why it is rejected or refused.
+        self._reason: str | None = None
 
     @property
-    def lane(self) -> Hashable:
-        """The events of one printer keep their order."""
-        return self._ledger.printer_id
+    def published(self) -> dict[str, Any] | None:
+        """The event as subscribers get it; None for one that is not published."""
+        if self._reason is None and self.outcome in (Outcome.STORED, Outcome.FAILED):
+            return standard_event(self._published)
+        return None
 
-    @property
-    def urgent(self) -> bool:
-        """News overtakes the pictures of other printers."""
-        return self._said.event_type is not EventType.AMS_STATE
-
-    @property
-    def event(self) -> dict[str, Any]:
-        """The event as everybody gets it."""
-        return standard_event(self._event)
-
+    @override
     def run(self, db: sqlite3.Connection) -> None:
-        """Write what the event changes."""
-        ledger = self._ledger
-        self._before = known = ledger.known
-        self._was_stale = ledger.stale
-        self._event = self._said
-        self.slots = known.slots
-        # Until it is known that it is none: what fails here has noted nothing.
-        self.outcome = Outcome.DUPLICATE
-        if self._id in known.silent or self._id in ledger.late:
+        if self._reason is None and self._parsed is None:
+            self._parse()
+        if self._parsed is None:
+            self._put_refused(db)
             return
-        if is_known(db, self._id):
-            # A commit that was reported as failed may have worked all the same.
-            if (event := self._written) is not None:
-                self.outcome = Outcome.STORED
-                if "assigned" in (event.meta or {}):
-                    self._fulfilled = self._expectations.take(event)
-                self.slots, rows = apply(known.slots, event)
-                self._event = _told(event, rows)
-                ledger.known = Known(self.slots, known.silent)
-                ledger.note(self._id)
+        printers, event = self._printers, self._parsed
+        event_id = event.event_id
+        assert event_id is not None
+        state = printers.states[event.printer_id]
+        self.slots = state.slots
+        # A commit that was reported as failed may have worked nevertheless.
+        again = self._written
+        known = printers.is_recent(event_id) or is_known(db, event_id)
+        if known and again is None:
+            self.outcome = Outcome.DUPLICATE
             return
-        event = self._recognised()
-        identifiers = (
-            self._fulfilled.assigned.identifiers
-            if self._fulfilled
-            else event.identifiers
-            if event.event_type is EventType.SPOOL_INSERTED
-            else None
-        )
-        if identifiers is not None:
-            previous = self._recorder.previous_slot(db, identifiers)
-            if previous is not None:
-                event = _with_meta(event, "previous_slot", previous)
-        self.slots, rows = apply(known.slots, event)
-        self._event = _told(event, rows)
-        if rows:
-            self.outcome = Outcome.STORED
-            self._written = event
-            if ledger.stale:
-                rows = _whole(self.slots, rows)
-                ledger.stale = False
-            self._recorder.record(db, event.printer_id, self.slots, rows)
+        if not known:
+            event = self._with_expected_identity()
+            event = self._with_previous_slot(db, event)
         else:
-            self.outcome = Outcome.UNCHANGED
-        silent = known.silent
-        if not any(isinstance(row, EventRow) for row in rows):
-            silent = (*silent, self._id)
+            assert again is not None
+            event = again
+            if "assigned" in (event.meta or {}):
+                printers.take(event)
+        self.slots, rows = apply(state.slots, event)
+        self._published = _published(event, rows)
+        self.outcome = Outcome.STORED if rows else Outcome.UNCHANGED
+        printers.note(event_id)
+        if known:
+            printers.update(event.printer_id, replace(state, slots=self.slots))
+            return
+        if rows:
+            self._written = event
+            rows_now = _whole(self.slots, rows) if state.stale else rows
+            printers.rows.record(db, event.printer_id, self.slots, rows_now)
+        silent = state.silent
+        if _history_in(rows) is None:
+            silent = (*silent, event_id)
         if silent and (rows or len(silent) > MAX_SILENT):
             remember(db, silent)
             silent = ()
-        ledger.known = Known(self.slots, silent)
-        ledger.note(self._id)
+        printers.update(
+            event.printer_id,
+            replace(
+                state,
+                slots=self.slots,
+                silent=silent,
+                stale=state.stale and not rows,
+            ),
+        )
 
-    def complete(self, db: sqlite3.Connection) -> None:
-        """Write what is in the slots now."""
-        self._recorder.flush(db)
-
-    def undo(self) -> None:
-        """Go back to what was known before the last run."""
-        self._ledger.known = self._before
-        self._ledger.stale = self._was_stale
-        if self.outcome is not Outcome.DUPLICATE:
-            self._ledger.recent.pop(self._id, None)
-        self._recorder.roll_back()
-        if self._fulfilled is not None:
-            self._expectations.give_back(self._fulfilled)
-            self._fulfilled = None
-
+    @override
     def give_up(
         self, db: sqlite3.Connection | None, failure: Failure
-    ) -> LateRecording | None:
-        """Let the slots follow all the same.
+    ) -> BufferedEvent | None:
+        """Apply it to the slots all the same.
 
-        The event is kept with the failed ones; where the database is away it waits for it.
+        The event is kept with the failed ones; during an outage it is buffered.
         """
-        ledger, known = self._ledger, self._ledger.known
-        if self._id in ledger.recent or self._id in ledger.late:
+        if self._reason is None and self._parsed is None:
+            self._parse()
+        if self._parsed is None:
+            _LOGGER.debug("A refused event could not be stored: %s", failure.error)
+            return None
+        printers = self._printers
+        state = printers.states[self._parsed.printer_id]
+        self.slots = state.slots
+        event_id = self._parsed.event_id
+        assert event_id is not None
+        if printers.is_recent(event_id):
             self.outcome = Outcome.DUPLICATE
             return None
-        event = self._recognised()
+        event = self._with_expected_identity()
+        rows: Sequence[Row] = ()
+        self.outcome = Outcome.FAILED
         try:
-            self.slots, rows = apply(known.slots, event)
+            self.slots, rows = apply(state.slots, event)
         except Exception:
-            _LOGGER.exception("An event could not be worked in")
-            self.slots, rows = known.slots, ()
+            _LOGGER.exception("An event could not be applied")
         else:
             if not rows:
-                # It changes nothing: there is nothing to write, and nothing to tell.
                 self.outcome = Outcome.UNCHANGED
-                silent = (*known.silent, self._id)[-MAX_SILENT:]
-                ledger.known = Known(self.slots, silent)
-                ledger.note(self._id)
-                return None
-        self.outcome = Outcome.FAILED
-        told = _told(event, rows)
-        self._event = _with_meta(told, "persisted", False)
-        ledger.known = Known(self.slots, known.silent)
-        ledger.note(self._id)
+        printers.note(event_id)
+        if self.outcome is Outcome.UNCHANGED:
+            silent = (*state.silent, event_id)[-MAX_SILENT:]
+            printers.update(event.printer_id, replace(state, silent=silent))
+            return None
+        event = _published(event, rows)
+        self._published = _with_meta(event, "persisted", False)
+        stale = state.stale or db is not None
+        printers.update(event.printer_id, replace(state, slots=self.slots, stale=stale))
         if db is None:
-            return LateRecording(ledger, self._recorder, told, self.slots, rows)
-        ledger.stale = True
-        keep_failed_event(db, told, rows, self.slots.sequence, failure)
+            return BufferedEvent(printers, event, self.slots, rows)
+        keep_failed_event(db, event, rows, self.slots.sequence, failure)
         return None
 
+    @override
+    def refuse(self) -> None:
+        """Be kept with the failed events; other events need not wait for it."""
+        self._refuse(Outcome.FAILED, "too many events are waiting")
+        self.key = None
+
+    @override
     def finish(self) -> None:
-        """Say that it is over."""
         self._finished(self)
 
-    def _recognised(self) -> StandardEvent:
-        """Return the event with the identity that was expected, if it takes one."""
-        self._fulfilled = self._expectations.take(self._said)
-        if self._fulfilled is None:
-            return self._said
-        return _with_meta(self._said, "assigned", self._fulfilled.assigned.as_meta())
+    def _parse(self) -> None:
+        try:
+            event = parse_event(self._event)
+        except InvalidEventError as err:
+            _LOGGER.debug("Rejected an event: %s", err)
+            self._refuse(Outcome.REJECTED, str(err))
+            return
+        if self.printer_id is None:
+            self._refuse(Outcome.REJECTED, "printer_id: no such printer")
+            return
+        self._parsed = _own(event)
 
-
-class Refusal:
-    """An event that is not taken: kept with its reason, if that can be written."""
-
-    def __init__(
-        self,
-        event: Mapping[str, Any],
-        printer_id: int | None,
-        outcome: Outcome,
-        reason: str,
-        finished: Callable[[Refusal], None],
-    ) -> None:
-        """Take the event as it came, and why it is refused."""
+    def _refuse(self, outcome: Outcome, reason: str) -> None:
         self.outcome = outcome
-        self._event = event
-        self._printer_id = printer_id
         self._reason = reason
-        self._at = datetime.now(UTC)
-        self._finished = finished
+        self.first_at = datetime.now(UTC)
 
-    @property
-    def lane(self) -> Hashable:
-        """Refusals need no order."""
-        return self
-
-    @property
-    def urgent(self) -> bool:
-        """Nobody waits for it."""
-        return False
-
-    def run(self, db: sqlite3.Connection) -> None:
-        """Write it down."""
+    def _put_refused(self, db: sqlite3.Connection) -> None:
+        assert self._reason is not None
         put_failed_event(
             db,
-            printer_id=self._printer_id,
+            printer_id=self.printer_id,
             outcome=self.outcome,
             reason=self._reason,
             attempts=1,
-            first_at=self._at,
-            last_at=self._at,
+            first_at=self.first_at,
+            last_at=self.first_at,
             payload=_payload(self._event),
         )
 
-    def complete(self, db: sqlite3.Connection) -> None:
-        """Nothing is left."""
+    def _with_expected_identity(self) -> StandardEvent:
+        """Return the event with the identity that was expected, if it takes one."""
+        assert self._parsed is not None
+        expectation = self._printers.take(self._parsed)
+        if expectation is None:
+            return self._parsed
+        return _with_meta(self._parsed, "assigned", expectation.assigned.as_meta())
 
-    def undo(self) -> None:
-        """Nothing is held in memory."""
+    def _with_previous_slot(
+        self, db: sqlite3.Connection, event: StandardEvent
+    ) -> StandardEvent:
+        """Return an insertion with where its spool was before, if that is known."""
+        if event.event_type is not EventType.SPOOL_INSERTED:
+            return event
+        identifiers = event.identifiers
+        if (assigned := (event.meta or {}).get("assigned")) is not None:
+            identifiers = Identifiers(external_id=assigned["external_id"])
+        if identifiers is None:
+            return event
+        previous = self._printers.rows.previous_slot(db, identifiers)
+        if previous is None:
+            return event
+        return _with_meta(event, "previous_slot", previous)
 
+
+class BufferedEvent(BufferedJob):
+    """An event that was published unwritten and waits for the end of an outage."""
+
+    def __init__(
+        self,
+        printers: Printers,
+        event: StandardEvent,
+        slots: PrinterSlots,
+        rows: Sequence[Row],
+    ) -> None:
+        """Take the event as it was published, the slots after it and what it changed."""
+        # A later ams_state repeats everything.
+        super().__init__(
+            event.printer_id, dispensable=event.event_type is EventType.AMS_STATE
+        )
+        self._printers = printers
+        self._event = event
+        self._slots = slots
+        self._rows = rows
+
+    @override
+    def run(self, db: sqlite3.Connection) -> None:
+        """Write it, unless a commit that was reported as failed did."""
+        event, record = self._event, self._printers.rows.record
+        assert event.event_id is not None
+        history = _history_in(self._rows)
+        rows: Sequence[Row] = self._rows
+        if is_known(db, event.event_id):
+            rows = [row for row in rows if row is not history]
+        state = self._printers.states[event.printer_id]
+        if state.stale:
+            # Rows of events between are missing: the slots are written as they are now,
+            # and of each event only its row of history.
+            record(db, event.printer_id, state.slots, whole_state(state.slots))
+            rows = [row for row in rows if row is history]
+        record(db, event.printer_id, self._slots, rows)
+        if history is None:
+            remember(db, [event.event_id])
+
+    @override
     def give_up(self, db: sqlite3.Connection | None, failure: Failure) -> None:
-        """Say so: it is refused all the same."""
-        _LOGGER.debug("A refused event could not be stored: %s", failure.error)
+        """Keep it with the failed events."""
+        self.drop()
+        if db is not None:
+            keep_failed_event(
+                db, self._event, self._rows, self._slots.sequence, failure
+            )
 
-    def finish(self) -> None:
-        """Say that it is over."""
-        self._finished(self)
+    @override
+    def drop(self) -> None:
+        """Let all slots be written with the next event, as this change never will be."""
+        printer_id = self._event.printer_id
+        state = self._printers.states[printer_id]
+        self._printers.update(printer_id, replace(state, stale=True))
 
 
-def _own(event: StandardEvent, event_id: str) -> StandardEvent:
-    """Return the event with its id, without what only the core may say."""
+def _is_snapshot(event: object) -> bool:
+    return isinstance(event, Mapping) and event.get("event_type") == EventType.AMS_STATE
+
+
+def _own(event: StandardEvent) -> StandardEvent:
+    """Return the event with an id, without what is set by the core alone."""
     meta = event.meta or {}
     if event.event_id is not None and _CORE_META.isdisjoint(meta):
         return event
-    said = {key: value for key, value in meta.items() if key not in _CORE_META}
-    return event.model_copy(update={"event_id": event_id, "meta": said})
+    kept = {key: value for key, value in meta.items() if key not in _CORE_META}
+    event_id = event.event_id or ulid_now()
+    return event.model_copy(update={"event_id": event_id, "meta": kept})
 
 
-def _whole(slots: PrinterSlots, rows: Sequence[Row]) -> tuple[Row, ...]:
-    """Return the rows of the whole state, and what is history."""
-    history = (row for row in rows if isinstance(row, EventRow))
-    return (*whole_state(slots), *history)
+def _history_in(rows: Sequence[Row]) -> EventRow | None:
+    return next((row for row in rows if isinstance(row, EventRow)), None)
 
 
-def _told(event: StandardEvent, rows: Sequence[Row]) -> StandardEvent:
-    """Return the event as it is told: one about a spool as it is in history."""
-    for row in rows:
-        if isinstance(row, EventRow) and isinstance(row.event, SpoolEvent):
-            return row.event
+def _whole(slots: PrinterSlots, rows: Sequence[Row]) -> Sequence[Row]:
+    """Return the rows of the whole state, and the row of history."""
+    history = _history_in(rows)
+    return (*whole_state(slots), *([history] if history else ()))
+
+
+def _published(event: StandardEvent, rows: Sequence[Row]) -> StandardEvent:
+    """Return the event as it is published: a spool event as it is in history."""
+    history = _history_in(rows)
+    if history is not None and isinstance(history.event, SpoolEvent):
+        return history.event
     return event
 
 
@@ -287,7 +351,7 @@ def _with_meta(event: StandardEvent, key: str, value: object) -> StandardEvent:
 
 
 def _payload(event: object) -> str:
-    """Return an event as JSON that nobody has checked."""
+    """Return an event that was not validated as JSON."""
     try:
         text = json.dumps(event, default=repr)
     except ValueError, TypeError, RecursionError:

@@ -1,4 +1,4 @@
-"""Scan first: the identity that the next spool nobody identified will take."""
+"""Scan first: the identity that the next unidentified spool will take."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,33 +7,33 @@ from typing import Final
 
 from ..model import EventType, Identifiers, StandardEvent
 
-# An insertion is told when its tag was read, or no more is hoped for: what was put in
-# just before the scan is told after it, and is what the person means.
-_TOLD_WITHIN: Final = timedelta(seconds=125)
+# An insertion is reported when its tag was read or can no longer be: a spool inserted
+# just before the scan is reported after it, and is the one that the user means.
+_REPORTED_WITHIN: Final = timedelta(seconds=125)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assigned:
-    """Who a spool is, in the word of a person; `label` is what they call it."""
+    """The identity that a user gives a spool; `label` is their name for it."""
 
     external_id: str
     label: str | None = None
 
     @property
     def identifiers(self) -> Identifiers:
-        """The same, as history knows spools."""
+        """The same, as spools are identified in history."""
         return Identifiers(external_id=self.external_id)
 
     def as_meta(self) -> dict[str, str | None]:
-        """Return it as events carry it, in `meta.assigned`."""
+        """Return the content of `meta.assigned` in events."""
         return {"external_id": self.external_id, "label": self.label}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """Who the next spool on a printer is, or on any where printer_id is None.
+    """The identity of the next spool on a printer, or on any where printer_id is None.
 
-    since: when the person said so. until: how late it may have been put in.
+    since: when the user scanned it. until: how late it may be inserted.
     """
 
     printer_id: int | None
@@ -42,36 +42,36 @@ class Expectation:
     until: datetime
 
     def is_met_by(self, event: StandardEvent) -> bool:
-        """Return whether this insertion, of a printer that fits, is the one.
+        """Return whether this insertion, on a printer that fits, is the expected one.
 
-        By when it happened, not by when it is told: reading a tag takes time. One that
-        happened long before, told late or replayed, is another spool.
+        By the time of the insertion, not of its report: reading a tag takes time. One
+        from long before, reported late, is another spool.
         """
-        return self.since - _TOLD_WITHIN <= event.event_at <= self.until
+        return self.since - _REPORTED_WITHIN <= event.event_at <= self.until
 
 
 class Expectations:
-    """What is expected now, one spool a printer and one of any; kept in memory only.
+    """The expected spools, one a printer and one on any; in memory only.
 
-    After a restart nobody stands at the printer with a spool in hand any more.
-    Said on the event loop, met on the writer thread.
+    After a restart no user waits at the printer with a spool any more.
+    Put on the event loop, taken on the writer thread.
     """
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Create it with none."""
         self._lock = threading.Lock()
         self._expected: dict[int | None, Expectation] = {}
 
     def put(self, expectation: Expectation) -> None:
-        """Expect a spool, in place of the one that was expected there before."""
+        """Expect a spool, in place of the one expected there before."""
         with self._lock:
             self._expected[expectation.printer_id] = expectation
 
     def take(self, event: StandardEvent) -> Expectation | None:
-        """Return what this event fulfils, which is expected no more then.
+        """Return and remove the expectation that this event fulfils.
 
-        That is an insertion without any identity; what is expected of the printer
-        itself comes first.
+        That is an insertion without any identity; an expectation of the printer itself
+        comes first.
         """
         if event.event_type is not EventType.SPOOL_INSERTED:
             return None
@@ -85,6 +85,6 @@ class Expectations:
         return None
 
     def give_back(self, expectation: Expectation) -> None:
-        """Expect it again: the event was undone. What was said meanwhile counts more."""
+        """Expect it again, as the event was rolled back; a newer one wins."""
         with self._lock:
             self._expected.setdefault(expectation.printer_id, expectation)

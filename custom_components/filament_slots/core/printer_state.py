@@ -1,43 +1,136 @@
-"""What the writer knows of a printer."""
+"""The state of every printer as the writer thread knows it, ahead of what is published."""
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, replace
+from datetime import datetime
+import sqlite3
+from typing import Any, Final
 
+from .expectations import Expectation, Expectations
 from .slot_state import PrinterSlots
+from .tables.printers import (
+    Registration,
+    put_last_seen,
+    put_printer,
+    restore_printer,
+    whole_state,
+)
+from .tables.row_writer import RowWriter
 
-MAX_RECENT: Final = 1_000
+# As many events may wait in memory during an outage, and as many change nothing meanwhile.
+MAX_RECENT: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What the writer knows of a printer, ahead of what has been told.
+class PrinterState:
+    """One printer; replaced, never changed.
 
-    silent: ids of events that changed nothing and are not on disk. They go there
+    silent: ids of events that changed nothing and are not on disk. They are written
     with the next change: until then the events would change nothing again.
+    stale: the file is behind the slots, so that all of them have to be written.
     """
 
+    registration: Registration
     slots: PrinterSlots
     silent: tuple[str, ...] = ()
+    stale: bool = False
 
 
-@dataclass(slots=True)
-class Ledger:
-    """One printer as the writer thread knows it; nobody else changes it.
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What there was when a transaction or savepoint began."""
 
-    stale: the file is behind with the slots: all of them have to be written.
-    late: ids of events that are known and wait for the database.
-    recent: ids of the latest events, for when the file cannot be asked.
+    states: dict[int, PrinterState]
+    recent: int
+    taken: int
+
+
+class Printers:
+    """All printers; changed by jobs on the writer thread, and undone with them.
+
+    states: by the printer's id.
+    rows: writes what changed.
+    expectations: identities for the next unidentified spools.
     """
 
-    printer_id: int
-    known: Known
-    stale: bool = False
-    late: set[str] = field(default_factory=set)
-    recent: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    def __init__(self) -> None:
+        """Create it with no printer."""
+        self.states: dict[int, PrinterState] = {}
+        self.rows = RowWriter()
+        self.expectations = Expectations()
+        # Ids of the latest events, the newest last.
+        self._recent: OrderedDict[str, None] = OrderedDict()
+        self._taken: list[Expectation] = []
+        self._before: list[_Before] = []
+
+    def register(
+        self, db: sqlite3.Connection, registration: Registration
+    ) -> tuple[int, PrinterSlots]:
+        """Add a printer, new or known; return its id and its slots."""
+        printer_id, slots = put_printer(db, registration)
+        known = self.states.get(printer_id, PrinterState(registration, slots))
+        self.update(printer_id, replace(known, registration=registration))
+        return printer_id, known.slots
+
+    def update(self, printer_id: int, state: PrinterState) -> None:
+        """Replace the state of a printer."""
+        self.states[printer_id] = state
+
+    def note_last_seen(
+        self, db: sqlite3.Connection, printer_id: int, at: datetime
+    ) -> None:
+        """Write when a printer was seen last."""
+        put_last_seen(db, printer_id, at)
+        state = self.states[printer_id]
+        self.update(printer_id, replace(state, slots=state.slots.seen(at)))
+
+    def is_recent(self, event_id: str) -> bool:
+        """Return whether an event of this id is among the latest."""
+        return event_id in self._recent
 
     def note(self, event_id: str) -> None:
-        """Know an event, in place of the oldest."""
-        self.recent[event_id] = None
-        if len(self.recent) > MAX_RECENT:
-            self.recent.popitem(last=False)
+        """Remember an event, in place of the oldest."""
+        self._recent[event_id] = None
+
+    def take(self, event: Any) -> Expectation | None:
+        """Return the expectation that this event fulfils, if any."""
+        if (expectation := self.expectations.take(event)) is not None:
+            self._taken.append(expectation)
+        return expectation
+
+    def fill(self, db: sqlite3.Connection) -> None:
+        """Write all printers into a new file."""
+        self.rows.roll_back()
+        for printer_id, state in self.states.items():
+            restore_printer(db, printer_id, state.registration)
+            rows = whole_state(state.slots)
+            self.rows.record(db, printer_id, state.slots, rows)
+        self.rows.flush(db)
+
+    def begin(self) -> None:
+        """Begin a transaction, or a savepoint in one."""
+        self._before.append(
+            _Before(dict(self.states), len(self._recent), len(self._taken))
+        )
+
+    def flush(self, db: sqlite3.Connection) -> None:
+        """Write the slots that changed."""
+        self.rows.flush(db)
+
+    def keep(self) -> None:
+        """End the last begun: it is committed or released."""
+        self._before.pop()
+        if not self._before:
+            self._taken.clear()
+            while len(self._recent) > MAX_RECENT:
+                self._recent.popitem(last=False)
+
+    def undo(self) -> None:
+        """Go back to what there was when the last begun began."""
+        before = self._before.pop()
+        self.states = before.states
+        while len(self._recent) > before.recent:
+            self._recent.popitem()
+        while len(self._taken) > before.taken:
+            self.expectations.give_back(self._taken.pop())
+        self.rows.roll_back()

@@ -54,6 +54,10 @@ class PrinterSlots:
         number = slot["ams_unit_no"]
         return (None if number is None else self.holders[number], slot["slot_no"])
 
+    def seen(self, at: datetime) -> PrinterSlots:
+        """Return the slots of a printer that was seen at a time."""
+        return replace(self, last_seen=max(self.last_seen or at, at))
+
 
 @dataclass(frozen=True, slots=True)
 class UnitRow:
@@ -203,13 +207,12 @@ class _Draft:
             rows.append(history)
         if not rows:
             return self._before, ()
-        seen = self._before.last_seen
         return PrinterSlots(
             units=self._units,
             slots=self._slots,
             holders=self._holders,
             sequence=self._before.sequence + 1,
-            last_seen=max(seen, self._at) if seen else self._at,
+            last_seen=max(self._before.last_seen or self._at, self._at),
         ), tuple(rows)
 
     def _slot(self, unit: StoredUnit | None, slot_no: int) -> StoredSlot:

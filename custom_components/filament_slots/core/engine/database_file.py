@@ -1,6 +1,6 @@
 """The file on disk: opened, checked, and set aside where it is damaged."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -9,8 +9,6 @@ from pathlib import Path
 import sqlite3
 from typing import Final
 
-from ..tables.salvage import save_identities
-from ..tables.schema import MIGRATIONS, migrate, private_file
 from .errors import DATABASE_ERRORS, Problem, StoreError, problem_of
 
 _LOGGER = logging.getLogger(__name__)
@@ -21,12 +19,26 @@ _SET_ASIDE_KEPT: Final = 3
 _VERSION_BYTES: Final = slice(60, 64)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """What is in the file.
+
+    version: `user_version` of a file with the newest tables.
+    migrate: brings the tables of an older version to the newest.
+    take_over: copies into a new file what has to outlive the damaged one at the path.
+    """
+
+    version: int
+    migrate: Callable[[sqlite3.Connection, Path], None]
+    take_over: Callable[[Path, sqlite3.Connection], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A connection for writing.
 
-    inode: of the file, by which a file that was deleted or replaced is told.
-    fresh: whether the file was made just now.
+    inode: of the file, by which a deleted or replaced file is recognised.
+    fresh: whether the file was just created.
     """
 
     db: sqlite3.Connection
@@ -34,15 +46,15 @@ class Opened:
     fresh: bool
 
 
-def open_database(path: Path) -> Opened:
-    """Open the file; make it, migrate it, or replace it where it is damaged.
+def open_database(path: Path, tables: Tables) -> Opened:
+    """Open the file; create it, migrate it, or replace it where it is damaged.
 
     Raises StoreError (newer) for a file of a newer version, which is left untouched;
     a database error for one that cannot be opened now.
     """
-    _refuse_newer(path)
+    _refuse_newer(path, tables)
     try:
-        return _open(path)
+        return _open(path, tables)
     except DATABASE_ERRORS as err:
         if problem_of(err) is not Problem.DAMAGED:
             raise
@@ -50,8 +62,8 @@ def open_database(path: Path) -> Opened:
         _LOGGER.warning(
             "The database is damaged (%s) and was set aside as %s", err, old.name
         )
-    opened = _open(path)
-    save_identities(old, opened.db)
+    opened = _open(path, tables)
+    tables.take_over(old, opened.db)
     return opened
 
 
@@ -59,7 +71,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """Open a connection in autocommit mode; it is used by one thread at a time.
 
     Text that a failing card has changed is read as far as it is text: the check of the
-    file does not look into it, and one letter must not hide the rows around it.
+    file does not look into it, and one byte must not hide the rows around it.
     """
     db = sqlite3.connect(
         path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -68,11 +80,18 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
+def private_file(path: Path) -> None:
+    """Make sure that the file exists, readable by its owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+
+
 def check_present(path: Path, inode: int) -> int:
     """Return the size of the file in bytes.
 
-    Raises StoreError (missing) where another file, or none, is at the path: SQLite goes on
-    writing into one that was deleted without noticing.
+    Raises StoreError (missing) where another file, or none, is at the path: SQLite
+    keeps writing into a deleted file without noticing.
     """
     try:
         found = path.stat()
@@ -92,19 +111,21 @@ def rename(path: Path, target: Path) -> None:
 
 
 def set_aside_files(path: Path) -> tuple[Path, ...]:
-    """Return the damaged files that wait to be looked at, oldest first."""
+    """Return the damaged files that have not been salvaged, oldest first."""
     return tuple(sorted(path.parent.glob(f"{path.stem}.damaged-*{path.suffix}")))
 
 
-def _open(path: Path) -> Opened:
+def _open(path: Path, tables: Tables) -> Opened:
     private_file(path)
     db = connect(path)
     try:
         (version,) = db.execute("PRAGMA user_version").fetchone()
+        # The header may be older than the journal.
+        _refuse_version(version, tables)
         _check(db)
         # Has an effect on a new file only.
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        migrate(db, path)
+        tables.migrate(db, path)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
@@ -120,22 +141,26 @@ def _check(db: sqlite3.Connection) -> None:
         raise StoreError(Problem.DAMAGED, found)
 
 
-def _refuse_newer(path: Path) -> None:
+def _refuse_newer(path: Path, tables: Tables) -> None:
     try:
         with path.open("rb") as file:
             header = file.read(_VERSION_BYTES.stop)
     except FileNotFoundError:
         return
-    version = int.from_bytes(header[_VERSION_BYTES])
-    if header.startswith(b"SQLite format 3\0") and version > len(MIGRATIONS):
+    if header.startswith(b"SQLite format 3\0"):
+        _refuse_version(int.from_bytes(header[_VERSION_BYTES]), tables)
+
+
+def _refuse_version(version: int, tables: Tables) -> None:
+    if version > tables.version:
         raise StoreError(
             Problem.NEWER,
-            f"the file has version {version}, this is version {len(MIGRATIONS)}",
+            f"the file has version {version}, this is version {tables.version}",
         )
 
 
 def _set_aside(path: Path) -> Path:
-    """Rename the file and its journal; forget the oldest of too many."""
+    """Rename the file and its journal; delete the oldest of too many."""
     at = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     aside = path.with_name(f"{path.stem}.damaged-{at}{path.suffix}")
     rename(path, aside)

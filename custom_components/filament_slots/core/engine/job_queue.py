@@ -1,99 +1,113 @@
-"""What waits for the writer: in the order of its lane, and the urgent lanes first."""
+"""The queue between the event loop and the writer thread: ordered by a key."""
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterable
 import threading
 import time
+from typing import Final
 
 from .errors import Problem, StoreError
-from .jobs import Job, Try
+from .jobs import Job
 
-MAX_BATCH = 500
+# As many as share a transaction.
+MAX_BATCH: Final = 500
+# Jobs of one key; of more one is refused.
+QUEUE_LIMIT: Final = 100_000
 
 
-class _Lane:
-    """Jobs in their order, and when the first is due."""
+class _Waiting:
+    """The jobs of one key, in order, and when the first is due."""
 
-    __slots__ = ("due", "tries", "urgent")
+    __slots__ = ("dispensable", "due", "jobs")
 
     def __init__(self) -> None:
-        """Begin with none."""
-        self.tries: deque[Try] = deque()
+        self.jobs: OrderedDict[Job, None] = OrderedDict()
+        # The ones to refuse first, found without a search.
+        self.dispensable: OrderedDict[Job, None] = OrderedDict()
         self.due = 0.0
-        self.urgent = 0
 
 
-class Lanes:
-    """The queue between the event loop and the writer thread."""
+class JobQueue:
+    """Jobs of one key keep their order; keys take turns. For any thread."""
 
     def __init__(self) -> None:
-        """Begin open and empty."""
+        """Create an open, empty queue."""
         self._wake = threading.Condition()
-        self._lanes: dict[Hashable, _Lane] = {}
-        self._errands: deque[Callable[[], None]] = deque()
+        self._keys: dict[Hashable, _Waiting] = {}
+        self._tasks: deque[Callable[[], None]] = deque()
         self._held_until = 0.0
         self.closing = False
-        self.depth = 0
 
     def put(self, job: Job) -> None:
-        """Queue a job; raises StoreError (closed) at the end."""
+        """Queue a job; when too many of its key wait, one of them is refused.
+
+        That is the oldest dispensable one, or this one. Raises StoreError (closed).
+        """
         with self._wake:
             if self.closing:
                 raise StoreError(Problem.CLOSED)
-            self._append(Try(job))
+            waiting = self._append(job)
+            if len(waiting.jobs) > QUEUE_LIMIT:
+                refused, _ = (waiting.dispensable or waiting.jobs).popitem(
+                    last=not waiting.dispensable
+                )
+                waiting.jobs.pop(refused, None)
+                waiting.dispensable.pop(refused, None)
+                refused.refuse()
+                self._append(refused)
             self._wake.notify()
 
-    def send(self, errand: Callable[[], None]) -> None:
-        """Let the writer do this before all jobs, outside any transaction."""
+    def send(self, task: Callable[[], None]) -> None:
+        """Let the writer run this before all jobs, outside any transaction."""
         with self._wake:
             if self.closing:
                 raise StoreError(Problem.CLOSED)
-            self._errands.append(errand)
+            self._tasks.append(task)
             self._wake.notify()
 
     def hold(self, seconds: float) -> None:
-        """Hand out no job for so long; zero: go on."""
+        """Return no job from `take` for so long; 0 ends a hold."""
         with self._wake:
             self._held_until = time.monotonic() + seconds
             self._wake.notify()
 
     def close(self) -> None:
-        """Take nothing more; what waits is still handed out, held or not."""
+        """Accept no more; waiting jobs are still taken, held or not."""
         with self._wake:
             self.closing = True
             self._wake.notify()
 
     def pause(self, seconds: float) -> None:
-        """Wait, but not at the end."""
+        """Wait, unless the queue is closed."""
         with self._wake:
             self._wake.wait_for(lambda: self.closing, seconds)
 
-    def put_back(self, tries: Iterable[Try]) -> None:
-        """Put jobs back before the others of their lanes, until they are due again."""
+    def put_back(self, jobs: Iterable[Job]) -> None:
+        """Put jobs back before the others of their keys, until they are due again."""
         now = time.monotonic()
+        first: dict[Hashable, Job] = {}
         with self._wake:
-            back: dict[Hashable, list[Try]] = {}
-            for attempt in tries:
-                back.setdefault(attempt.job.lane, []).append(attempt)
-            for lane_key, attempts in back.items():
-                lane = self._lanes.setdefault(lane_key, _Lane())
-                lane.tries.extendleft(reversed(attempts))
-                lane.urgent += sum(attempt.job.urgent for attempt in attempts)
-                lane.due = now + attempts[0].delay
-                self.depth += len(attempts)
+            for job in reversed(list(jobs)):
+                first[job.key] = job
+                waiting = self._append(job)
+                waiting.jobs.move_to_end(job, last=False)
+                if job.dispensable:
+                    waiting.dispensable.move_to_end(job, last=False)
+            for key, job in first.items():
+                self._keys[key].due = now + job.delay
 
-    def take(self, until: float | None = None) -> list[Try] | None:
-        """Wait for jobs that are due; none at the monotonic time, None at the end."""
+    def take(self, until: float | None = None) -> list[Job] | None:
+        """Wait for jobs that are due; [] at that monotonic time, None once closed."""
         with self._wake:
             while True:
-                if self._errands:
-                    self._errands.popleft()()
+                if self._tasks:
+                    self._tasks.popleft()()
                     # It may have changed what is waited for.
                     return []
                 now = time.monotonic()
                 if not self._held(now) and (batch := self._due(now)):
                     return batch
-                if self.closing and not self._lanes:
+                if self.closing and not self._keys:
                     return None
                 if until is not None and now >= until:
                     return []
@@ -103,33 +117,34 @@ class Lanes:
         return now < self._held_until and not self.closing
 
     def _next(self, now: float, until: float | None) -> float | None:
-        """Return in how many seconds there may be something to do by itself."""
+        """Return the seconds until something is due without a notification."""
         times = [] if until is None else [until]
         if self._held(now):
             times.append(self._held_until)
         else:
-            times += (lane.due for lane in self._lanes.values())
+            times += (waiting.due for waiting in self._keys.values())
         return max(min(times) - now, 0.0) if times else None
 
-    def _append(self, attempt: Try) -> None:
-        lane = self._lanes.get(attempt.job.lane)
-        if lane is None:
-            lane = self._lanes[attempt.job.lane] = _Lane()
-        lane.tries.append(attempt)
-        lane.urgent += attempt.job.urgent
-        self.depth += 1
+    def _append(self, job: Job) -> _Waiting:
+        waiting = self._keys.get(job.key)
+        if waiting is None:
+            waiting = self._keys[job.key] = _Waiting()
+        waiting.jobs[job] = None
+        if job.dispensable:
+            waiting.dispensable[job] = None
+        return waiting
 
-    def _due(self, now: float) -> list[Try]:
-        """Take what is due: first the lanes in which something urgent waits."""
-        due = [(key, lane) for key, lane in self._lanes.items() if lane.due <= now]
-        due.sort(key=lambda item: not item[1].urgent)
-        batch: list[Try] = []
-        for key, lane in due:
-            while lane.tries and len(batch) < MAX_BATCH:
-                attempt = lane.tries.popleft()
-                lane.urgent -= attempt.job.urgent
-                batch.append(attempt)
-            if not lane.tries:
-                del self._lanes[key]
-        self.depth -= len(batch)
+    def _due(self, now: float) -> list[Job]:
+        """Take a batch; a key that has more than fits goes behind the others."""
+        batch: list[Job] = []
+        for key in [key for key, waiting in self._keys.items() if waiting.due <= now]:
+            waiting = self._keys.pop(key)
+            while waiting.jobs and len(batch) < MAX_BATCH:
+                job, _ = waiting.jobs.popitem(last=False)
+                waiting.dispensable.pop(job, None)
+                batch.append(job)
+            if waiting.jobs:
+                self._keys[key] = waiting
+            if len(batch) == MAX_BATCH:
+                break
         return batch

@@ -1,11 +1,12 @@
-"""What the writer is given to do."""
+"""What the writer thread runs: jobs, with their failures and their answers."""
 
+from abc import ABC, abstractmethod
 import asyncio
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 import sqlite3
-from typing import Protocol
+from typing import override
 
 from .errors import store_error
 
@@ -22,124 +23,65 @@ class Failure:
     last_at: datetime
 
 
-class Job(Protocol):
+class Job(ABC):
     """Something to be written.
 
-    Jobs of one lane are written, given up and finished in the order they came; a
-    failing one holds up its own lane only.
+    Jobs with the same key are written, given up and finished in the order they were
+    submitted; a failing one delays those of its own key only.
+    key: what keeps its order.
+    dispensable: refused first when too many jobs of its key wait.
+    attempts: how often it has failed by itself.
     """
 
-    @property
-    def lane(self) -> Hashable:
-        """What keeps its order."""
+    __slots__ = ("attempts", "dispensable", "first_at", "key", "last_at", "last_error")
 
-    @property
-    def urgent(self) -> bool:
-        """Whether it overtakes other lanes, with what waits before it in its own."""
+    last_error: Exception
+    first_at: datetime
+    last_at: datetime
 
+    def __init__(self, key: Hashable, *, dispensable: bool = False) -> None:
+        """Create a job that has not been tried."""
+        self.key = key
+        self.dispensable = dispensable
+        self.attempts = 0
+
+    @abstractmethod
     def run(self, db: sqlite3.Connection) -> None:
-        """Do it, in a transaction on the writer thread; may be called again."""
+        """Write, in a transaction on the writer thread; may be called again."""
 
-    def complete(self, db: sqlite3.Connection) -> None:
-        """Write what it left to the end, when all jobs of the transaction have run."""
+    @abstractmethod
+    def give_up(
+        self, db: sqlite3.Connection | None, failure: Failure
+    ) -> BufferedJob | None:
+        """Accept the failure, on the writer thread; called once.
 
-    def undo(self) -> None:
-        """Forget what the last run did in memory: it has been rolled back."""
-
-    def give_up(self, db: sqlite3.Connection | None, failure: Failure) -> Late | None:
-        """Take the failure, on the writer thread; called once.
-
-        db: in a transaction; None where the database is away. What it raises as
-        a database error only means that the failure is not on disk either.
-        Returns what is still to be written once the database is back.
+        db: in a transaction; None during an outage. A database error raised here only
+        means that the failure is not on disk either.
+        Returns what is to be written after the outage.
         """
 
+    @abstractmethod
     def finish(self) -> None:
-        """Tell everybody, on the event loop: it is committed or given up."""
+        """Report the result, on the event loop: it is committed or given up."""
 
-
-class Late(Job, Protocol):
-    """Waits in memory for the database; everybody has been told already."""
-
-    @property
-    def dispensable(self) -> bool:
-        """Whether it goes first when too many wait."""
-
-    def drop(self) -> None:
-        """Note, on the writer thread, that it will never be written."""
-
-
-class Call[T]:
-    """A job that is one function; its caller waits for the result."""
-
-    urgent = True
-
-    def __init__(
-        self,
-        work: Callable[[sqlite3.Connection], T],
-        future: asyncio.Future[T],
-        undo: Callable[[], None],
-    ) -> None:
-        """Take the work, and what undoes in memory what it did there."""
-        self._future = future
-        self._work = work
-        self._undo = undo
-        self._result: T
-        self._failure: Failure | None = None
-
-    @property
-    def lane(self) -> Hashable:
-        """Each call is on its own."""
-        return self
-
-    def run(self, db: sqlite3.Connection) -> None:
-        """Do it."""
-        self._result = self._work(db)
-
-    def complete(self, db: sqlite3.Connection) -> None:
-        """Nothing is left."""
-
-    def undo(self) -> None:
-        """Leave the result to the next run."""
-        self._undo()
-
-    def give_up(self, db: sqlite3.Connection | None, failure: Failure) -> None:
-        """Keep the error for the caller."""
-        self._failure = failure
-
-    def finish(self) -> None:
-        """Answer the caller."""
-        if self._failure is not None:
-            fail(self._future, store_error(self._failure.error))
-        else:
-            resolve(self._future, self._result)
-
-
-class Try:
-    """A job and how often it has failed."""
-
-    __slots__ = ("attempts", "error", "first_at", "job", "last_at")
-
-    def __init__(self, job: Job) -> None:
-        """Begin with no failure."""
-        self.job = job
-        self.attempts = 0
+    def refuse(self) -> None:
+        """Become a job that reports the refusal: too many of its key are waiting."""
 
     @property
     def exhausted(self) -> bool:
-        """Whether there is no next try."""
+        """Whether there is no further try."""
         return self.attempts > len(RETRY_DELAYS)
 
     @property
     def delay(self) -> float:
-        """Seconds until the next try; none for one that was only held up."""
+        """Seconds until the next try; 0 for a job that has not failed itself."""
         return RETRY_DELAYS[self.attempts - 1] if self.attempts else 0.0
 
     @property
     def failure(self) -> Failure:
-        """Why it failed, once it has."""
+        """The failures so far; there must be one."""
         return Failure(
-            error=self.error,
+            error=self.last_error,
             attempts=self.attempts,
             first_at=self.first_at,
             last_at=self.last_at,
@@ -147,20 +89,61 @@ class Try:
 
     def charge(self, error: Exception) -> None:
         """Count a failure."""
-        self.error = error
+        self.last_error = error
         self.last_at = datetime.now(UTC)
         if self.attempts == 0:
             self.first_at = self.last_at
         self.attempts += 1
 
 
+class BufferedJob(Job):
+    """Waits in memory for the end of an outage; its result was reported before."""
+
+    @abstractmethod
+    def drop(self) -> None:
+        """Accept, on the writer thread, that it will never be written."""
+
+    @override
+    def finish(self) -> None:
+        """Report nothing: that was done when the outage began."""
+
+
+class Call[T](Job):
+    """A job that is one function; its caller awaits the result."""
+
+    def __init__(
+        self, work: Callable[[sqlite3.Connection], T], future: asyncio.Future[T]
+    ) -> None:
+        """Create it with a key of its own."""
+        super().__init__(future)
+        self._future = future
+        self._work = work
+        self._result: T
+        self._failure: Failure | None = None
+
+    @override
+    def run(self, db: sqlite3.Connection) -> None:
+        self._result = self._work(db)
+
+    @override
+    def give_up(self, db: sqlite3.Connection | None, failure: Failure) -> None:
+        self._failure = failure
+
+    @override
+    def finish(self) -> None:
+        if self._failure is not None:
+            fail(self._future, store_error(self._failure.error))
+        else:
+            resolve(self._future, self._result)
+
+
 def resolve[T](future: asyncio.Future[T], result: T) -> None:
-    """Answer whoever still waits."""
+    """Set the result, unless the future was cancelled."""
     if not future.done():
         future.set_result(result)
 
 
 def fail[T](future: asyncio.Future[T], error: Exception) -> None:
-    """Raise at whoever still waits."""
+    """Set the error, unless the future was cancelled."""
     if not future.done():
         future.set_exception(error)

@@ -1,4 +1,4 @@
-"""One SQLite file for all printers: one writer, one reader, neither on the event loop."""
+"""One SQLite file: one writer, one reader, neither on the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,23 +6,31 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import sqlite3
 
-from .database_file import connect, rename
+from .database_file import Tables, connect, rename
 from .errors import Problem, StoreError, StoreState, raising_store_errors
 from .jobs import Call, Job
+from .transactions import Memory
 from .writer import Counters, Writer
 
 
 class Store:
-    """The file; every answer comes after the commit."""
+    """The file; every write is answered after its commit.
 
-    def __init__(self, path: Path) -> None:
-        """Name the file; nothing is opened yet.
+    changed: called on the event loop when the state has changed.
+    """
 
-        `on_fresh` and `on_change` may be set before it is opened, see `Writer`.
-        """
+    def __init__(
+        self,
+        path: Path,
+        tables: Tables,
+        memory: Memory,
+        changed: Callable[[StoreState], None],
+    ) -> None:
+        """Create a store that is not open yet."""
         self.path = path
-        self.on_fresh: Callable[[sqlite3.Connection], None] = lambda _: None
-        self.on_change: Callable[[StoreState], None] = lambda _: None
+        self._tables = tables
+        self._memory = memory
+        self._changed = changed
         self._writer: Writer | None = None
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="filament_slots_read")
         self._read_db: sqlite3.Connection | None = None
@@ -30,26 +38,26 @@ class Store:
 
     @property
     def state(self) -> StoreState:
-        """How it stands."""
+        """The state now."""
         return self._open_writer().state
 
     @property
     def counters(self) -> Counters:
-        """What was written."""
+        """What was written since it was opened."""
         return self._open_writer().counters
 
     @property
-    def late(self) -> int:
-        """How many jobs were told unwritten and wait for the database."""
-        return self._open_writer().late
+    def buffered(self) -> int:
+        """How many jobs were reported unwritten and wait for the end of an outage."""
+        return self._open_writer().buffered
 
     async def open(self) -> None:
-        """Open the file, make or migrate its tables, and start the writer.
+        """Open the file, create or migrate its tables, and start the writer.
 
-        A damaged file is set aside and a new one begun. Raises StoreError where it
+        A damaged file is set aside and replaced by a new one. Raises StoreError where it
         cannot be opened; a file of a newer version (newer) is left untouched.
         """
-        self._writer = Writer(self.path, self._fill, self._tell)
+        self._writer = Writer(self.path, self._tables, self._memory, self._changed)
         try:
             with raising_store_errors():
                 await self._writer.opened
@@ -58,7 +66,7 @@ class Store:
             raise
 
     async def close(self) -> None:
-        """Write what waits, then leave no thread and no open file; again is harmless."""
+        """Write the waiting jobs, then end all threads and close the file; idempotent."""
         if self._writer is None:
             return
         await self._writer.close()
@@ -69,24 +77,16 @@ class Store:
         self._readers.shutdown()
 
     def submit(self, job: Job) -> None:
-        """Queue a job; from the event loop.
+        """Queue a job; raises StoreError (closed) once the store is closing."""
+        self._open_writer().queue.put(job)
 
-        Raises StoreError (closed) once the store is closing.
-        """
-        self._open_writer().lanes.put(job)
-
-    async def write[T](
-        self,
-        work: Callable[[sqlite3.Connection], T],
-        undo: Callable[[], None] = lambda: None,
-    ) -> T:
+    async def write[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run work in a transaction; return its result once it is committed.
 
-        undo: forgets, on the writer thread, what the work did in memory.
         Raises what the work raised at its last try, database errors as StoreError.
         """
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self.submit(Call(work, result, undo))
+        self.submit(Call(work, result))
         return await result
 
     async def read[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -95,7 +95,7 @@ class Store:
         Raises what the work raises, database errors as StoreError.
         """
         writer = self._open_writer()
-        if writer.lanes.closing:
+        if writer.queue.closing:
             raise StoreError(Problem.CLOSED)
         try:
             with raising_store_errors():
@@ -108,14 +108,14 @@ class Store:
             raise
 
     async def hold(self, seconds: float) -> None:
-        """Write nothing for so long: what is committed is in the one file.
+        """Write nothing for so long: everything committed is in the one file.
 
         Raises StoreError (closed).
         """
         await self._open_writer().hold(seconds)
 
     def release(self) -> None:
-        """Go on writing; raises StoreError (closed)."""
+        """Continue writing; raises StoreError (closed)."""
         self._open_writer().release()
 
     async def rename(self, file: Path, name: str) -> None:
@@ -126,14 +126,8 @@ class Store:
             await loop.run_in_executor(self._readers, rename, file, target)
 
     def look_again(self) -> None:
-        """Look at the set-aside files again; raises StoreError (closed)."""
+        """Look for set-aside files again; raises StoreError (closed)."""
         self._open_writer().look_again()
-
-    def _fill(self, db: sqlite3.Connection) -> None:
-        self.on_fresh(db)
-
-    def _tell(self, state: StoreState) -> None:
-        self.on_change(state)
 
     def _open_writer(self) -> Writer:
         if self._writer is None:

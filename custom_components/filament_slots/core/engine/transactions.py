@@ -1,54 +1,76 @@
-"""Many jobs in one transaction; one that fails is undone alone."""
+"""Many jobs in one transaction; one that fails is rolled back alone."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 import logging
 import sqlite3
-from typing import Final
+from typing import Final, Protocol
 
 from .errors import DATABASE_ERRORS, database_at_fault
-from .jobs import Failure, Job, Late, Try
+from .jobs import BufferedJob, Failure, Job
 
 _LOGGER = logging.getLogger(__name__)
 
-# Only so does SQLite wait for a lock that another process holds.
+# SQLite waits for another process's lock only when a transaction begins like this.
 BEGIN: Final = "BEGIN IMMEDIATE"
 
 
-def run_all(db: sqlite3.Connection, batch: list[Try]) -> tuple[list[Try], list[Try]]:
-    """Return what is committed, and what failed or was held up by what failed.
+class Memory(Protocol):
+    """What jobs keep in memory beside the tables; it follows the transactions."""
+
+    def fill(self, db: sqlite3.Connection) -> None:
+        """Write what is known into a new file that replaces a lost one."""
+
+    def begin(self) -> None:
+        """Begin a transaction, or a savepoint in one."""
+
+    def flush(self, db: sqlite3.Connection) -> None:
+        """Write what was left to the end of the transaction or savepoint."""
+
+    def keep(self) -> None:
+        """End the last begun: it is committed or released."""
+
+    def undo(self) -> None:
+        """End the last begun: it was rolled back."""
+
+
+def run_all(
+    db: sqlite3.Connection, memory: Memory, batch: list[Job], check: Callable[[], None]
+) -> tuple[list[Job], list[Job]]:
+    """Return what is committed, and what failed or has to wait for what failed.
 
     Savepoints nearly double what an event costs, so the group first goes without;
-    when one of it fails, all are run anew with a savepoint each.
+    when one job fails, all are run again with a savepoint each.
 
-    Raises what the database is at fault for, with nothing committed and all undone.
+    check: called after the commit; where it raises, memory is as before.
+    Raises database errors with nothing committed, as far as is known.
     """
-    if len(batch) > 1 and any(attempt.attempts for attempt in batch):
-        return _run_apart(db, batch)
-    ran: list[Try] = []
+    if len(batch) > 1 and any(job.attempts for job in batch):
+        return _run_apart(db, memory, batch, check)
+    memory.begin()
     try:
         db.execute(BEGIN)
-        for attempt in batch:
-            ran.append(attempt)
-            attempt.job.run(db)
-        for attempt in batch:
-            attempt.job.complete(db)
+        for job in batch:
+            job.run(db)
+        memory.flush(db)
         db.execute("COMMIT")
+        check()
     except Exception as err:
-        _roll_back(db, ran)
+        _roll_back(db, memory)
         if database_at_fault(err):
             raise
         if len(batch) > 1:
-            return _run_apart(db, batch)
+            return _run_apart(db, memory, batch, check)
         batch[0].charge(err)
         return [], batch
+    memory.keep()
     return batch, []
 
 
 def give_up(
     db: sqlite3.Connection | None, job: Job, failure: Failure
-) -> tuple[Late | None, bool]:
-    """Give a job up; return what is left of it, and whether the database took note."""
+) -> tuple[BufferedJob | None, bool]:
+    """Give a job up; return what is left to write, and whether the failure is stored."""
     if db is None:
         return job.give_up(None, failure), False
     try:
@@ -56,55 +78,62 @@ def give_up(
         job.give_up(db, failure)
         db.execute("COMMIT")
     except DATABASE_ERRORS:
-        _roll_back(db, [])
+        with suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
         _LOGGER.debug("A failure could not be stored either", exc_info=True)
         return None, False
     return None, True
 
 
-def _run_apart(db: sqlite3.Connection, batch: list[Try]) -> tuple[list[Try], list[Try]]:
+def _run_apart(
+    db: sqlite3.Connection, memory: Memory, batch: list[Job], check: Callable[[], None]
+) -> tuple[list[Job], list[Job]]:
     """Do the same with a savepoint each."""
-    done: list[Try] = []
-    left: list[Try] = []
-    held: set[Hashable] = set()
+    done: list[Job] = []
+    left: list[Job] = []
+    waiting: set[Hashable] = set()
+    memory.begin()
     try:
         db.execute(BEGIN)
-        for attempt in batch:
-            if attempt.job.lane not in held and _ran(db, attempt):
-                done.append(attempt)
+        for job in batch:
+            if job.key not in waiting and _ran(db, memory, job):
+                done.append(job)
             else:
-                held.add(attempt.job.lane)
-                left.append(attempt)
+                waiting.add(job.key)
+                left.append(job)
         db.execute("COMMIT")
+        check()
     except DATABASE_ERRORS:
-        _roll_back(db, done)
+        _roll_back(db, memory)
         raise
+    memory.keep()
     return done, left
 
 
-def _ran(db: sqlite3.Connection, attempt: Try) -> bool:
+def _ran(db: sqlite3.Connection, memory: Memory, job: Job) -> bool:
     """Run a job in its savepoint; return whether it worked.
 
-    Raises sqlite3.Error where the database is at fault and not the job.
+    Raises database errors where the database is at fault and not the job.
     """
     db.execute("SAVEPOINT job")
+    memory.begin()
     try:
-        attempt.job.run(db)
-        attempt.job.complete(db)
+        job.run(db)
+        memory.flush(db)
     except Exception as err:
-        attempt.job.undo()
+        memory.undo()
         if database_at_fault(err):
             raise
         db.execute("ROLLBACK TO job")
         db.execute("RELEASE job")
-        attempt.charge(err)
+        job.charge(err)
         return False
+    memory.keep()
     db.execute("RELEASE job")
     return True
 
 
-def _roll_back(db: sqlite3.Connection, ran: list[Try]) -> None:
+def _roll_back(db: sqlite3.Connection, memory: Memory) -> None:
     with suppress(sqlite3.Error):
         db.execute("ROLLBACK")
-    for attempt in reversed(ran):
-        attempt.job.undo()
+    memory.undo()

@@ -1,4 +1,4 @@
-"""The one thread that writes: in groups, with retries, and through an illness of the file."""
+"""Writer thread: group commit, retries, buffering during an outage."""
 
 import asyncio
 from collections import deque
@@ -13,18 +13,18 @@ import threading
 import time
 from typing import Final
 
-from .database_file import Opened, check_present, open_database, set_aside_files
+from .database_file import Opened, Tables, check_present, open_database, set_aside_files
 from .errors import DATABASE_ERRORS, Problem, StoreState, problem_of
-from .job_queue import MAX_BATCH, Lanes
-from .jobs import RETRY_DELAYS, Failure, Job, Late, Try, fail, resolve
-from .transactions import give_up, run_all
+from .job_queue import MAX_BATCH, JobQueue
+from .jobs import RETRY_DELAYS, BufferedJob, Failure, Job, fail, resolve
+from .transactions import Memory, give_up, run_all
 
 _LOGGER = logging.getLogger(__name__)
 
-LATE_LIMIT: Final = 10_000
-# Until the next look whether the database is back: 1, 2, 4, 8, 8, ... seconds.
+BUFFER_LIMIT: Final = 10_000
+# Until the next look whether the outage is over: 1, 2, 4, 8, 8, ... seconds.
 _LOOK_AGAIN: Final = (1.0, 8.0)
-# Whatever else: the file may be another one now, or damaged.
+# With any other problem the file may be another one now, or damaged.
 _SAME_FILE: Final = frozenset({Problem.LOCKED, Problem.FULL})
 # Longer than any backup takes.
 _NO_CHECKPOINT_SECONDS: Final = 3600.0
@@ -33,7 +33,7 @@ _CHECKPOINT_PAGES: Final = 1000
 
 @dataclass(slots=True)
 class Counters:
-    """What the writer has done; written by its thread, read by everybody."""
+    """What the writer has done; written by its thread, read by any."""
 
     retried: int = 0
     dropped: int = 0
@@ -45,7 +45,7 @@ class Counters:
 
 @dataclass(slots=True)
 class _Outage:
-    """Since when the database is away, why, and when to look again."""
+    """Since when and why nothing can be written, and when to look again."""
 
     error: Exception
     problem: Problem
@@ -63,33 +63,34 @@ class _Outage:
 
 
 class Writer:
-    """Runs jobs and tells the event loop.
+    """The thread, and the database that it alone writes.
 
-    `fresh` is called with a file that was made just now while others know of an older
-    one, in a transaction: it writes what must be in it. `changed` is called on the
-    event loop when the state has changed.
+    changed: called on the event loop when the state has changed.
+    queue: the jobs that wait. opened: done once the file is open or cannot be.
+    generation: changes when readers have to open the file again.
     """
 
     def __init__(
         self,
         path: Path,
-        fresh: Callable[[sqlite3.Connection], None],
+        tables: Tables,
+        memory: Memory,
         changed: Callable[[StoreState], None],
     ) -> None:
-        """Start the thread; `opened` is done once the file is open or cannot be."""
+        """Start the thread, from the event loop."""
         self._path = path
-        self._fresh = fresh
+        self._tables = tables
+        self._memory = memory
         self._changed = changed
         self._loop = asyncio.get_running_loop()
         self._file: Opened | None = None
         self._outage: _Outage | None = None
-        self._late: deque[Late] = deque()
+        self._buffer: deque[BufferedJob] = deque()
         self._no_checkpoint_until = 0.0
         self._to_be_filled = False
-        self.lanes = Lanes()
+        self.queue = JobQueue()
         self.counters = Counters()
         self.state = StoreState()
-        # Changes when readers have to open the file anew.
         self.generation = 0
         self.opened: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
@@ -99,58 +100,58 @@ class Writer:
         self._thread.start()
 
     @property
-    def late(self) -> int:
-        """How many wait in memory for the database."""
-        return len(self._late)
+    def buffered(self) -> int:
+        """How many jobs wait in memory for the end of an outage."""
+        return len(self._buffer)
 
     async def close(self) -> None:
-        """Write what waits, then end."""
-        self.lanes.close()
+        """Write the waiting jobs, then end the thread."""
+        self.queue.close()
         await asyncio.shield(self._ended)
         self._thread.join()
 
     async def hold(self, seconds: float) -> None:
-        """Bring all into the one file, then write nothing for so long."""
+        """Bring everything into the one file, then write nothing for so long."""
         done: asyncio.Future[None] = self._loop.create_future()
 
         def hold() -> None:
             with suppress(sqlite3.Error):
                 if self._file is not None:
                     # What is written from now on stays in the journal, so that the
-                    # file is the same from beginning to end of a backup.
+                    # file does not change while a backup copies it.
                     self._file.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
                     self._file.db.execute("PRAGMA wal_autocheckpoint = 0")
             self._no_checkpoint_until = time.monotonic() + _NO_CHECKPOINT_SECONDS
-            self.lanes.hold(seconds)
+            self.queue.hold(seconds)
             self._call_loop(resolve, done, None)
 
-        self.lanes.send(hold)
+        self.queue.send(hold)
         await done
 
     def release(self) -> None:
-        """Go on writing."""
-        self.lanes.hold(0)
-        self.lanes.send(self._checkpoint_again)
+        """Continue writing."""
+        self.queue.hold(0)
+        self.queue.send(self._checkpoint_again)
 
     def look_again(self) -> None:
-        """Look at the set-aside files again."""
-        self.lanes.send(self._show)
+        """Look for set-aside files again."""
+        self.queue.send(self._show)
 
     def suspect(self, error: Exception) -> None:
-        """Learn that a reader found the file damaged."""
+        """Check the file, as a reader found it damaged."""
 
         def look() -> None:
             if self._outage is None:
                 self._begin_outage(error, look_in=0)
 
-        self.lanes.send(look)
+        self.queue.send(look)
 
     # Everything below runs on the writer thread.
 
     def _run(self) -> None:
         try:
             self._open()
-        except Exception as err:  # noqa: BLE001 - belongs to whoever opens the store
+        except Exception as err:  # noqa: BLE001 - raised where the store is opened
             self._call_loop(fail, self.opened, err)
         else:
             self._call_loop(resolve, self.opened, None)
@@ -159,12 +160,12 @@ class Writer:
             self._call_loop(resolve, self._ended, None)
 
     def _open(self) -> None:
-        self._file = open_database(self._path)
+        self._file = open_database(self._path, self._tables)
         self._show()
 
     def _work(self) -> None:
         while True:
-            batch = self.lanes.take(self._outage.look_at if self._outage else None)
+            batch = self.queue.take(self._outage.look_at if self._outage else None)
             if batch is None:
                 break
             if self._outage is not None:
@@ -178,11 +179,11 @@ class Writer:
         if self._outage is not None:
             self._outage.look_at = 0
             self._look()
-        if self._late:
-            _LOGGER.warning("%d events were never written", len(self._late))
+        if self._buffer:
+            _LOGGER.warning("%d events were never written", len(self._buffer))
         self._close_file()
 
-    def _write(self, batch: list[Try]) -> None:
+    def _write(self, batch: list[Job]) -> None:
         """Write a batch; where the database stays at fault, begin an outage."""
         for delay in (*RETRY_DELAYS, None):
             try:
@@ -193,60 +194,58 @@ class Writer:
                     self._put_off(batch)
                     return
                 self.counters.retried += len(batch)
-                self.lanes.pause(delay)
+                self.queue.pause(delay)
             else:
                 return
 
-    def _commit(self, batch: list[Try]) -> None:
-        """Write a batch in one transaction; tell the loop, or put back what failed.
+    def _commit(self, batch: list[Job]) -> None:
+        """Write a batch in one transaction, report the results, put back what failed.
 
-        Raises what the database is at fault for.
+        Raises database errors that are not the fault of a job.
         """
         assert self._file is not None
         begin = time.perf_counter()
-        done, left = run_all(self._file.db, batch)
-        try:
-            self.counters.database_bytes = check_present(self._path, self._file.inode)
-        except DATABASE_ERRORS:
-            # It is committed, but perhaps into a file that nobody will find again.
-            for attempt in reversed(done):
-                attempt.job.undo()
-            raise
+        done, left = run_all(self._file.db, self._memory, batch, self._check)
         self.counters.commits += 1
         self.counters.last_commit_at = datetime.now(UTC)
         self.counters.last_commit_ms = (time.perf_counter() - begin) * 1000
-        lost = [attempt for attempt in left if attempt.exhausted]
+        lost = [job for job in left if job.exhausted]
         db: sqlite3.Connection | None = self._file.db
-        for attempt in lost:
-            late, noted = give_up(db, attempt.job, attempt.failure)
-            self._keep(late)
-            db = db if noted else None
-        again = [attempt for attempt in left if not attempt.exhausted]
-        self.counters.retried += sum(bool(attempt.attempts) for attempt in again)
-        self.lanes.put_back(again)
-        self._tell([attempt.job for attempt in (*done, *lost)])
+        for job in lost:
+            remains, stored = give_up(db, job, job.failure)
+            self._keep(remains)
+            db = db if stored else None
+        again = [job for job in left if not job.exhausted]
+        self.counters.retried += sum(bool(job.attempts) for job in again)
+        self.queue.put_back(again)
+        self._report([*done, *lost])
 
-    def _put_off(self, batch: list[Try]) -> None:
-        """Tell what cannot be written now; keep what is to be written later."""
+    def _check(self) -> None:
+        """Make sure that the commit went into the file at the path."""
+        assert self._file is not None
+        self.counters.database_bytes = check_present(self._path, self._file.inode)
+
+    def _put_off(self, batch: list[Job]) -> None:
+        """Report what cannot be written now; buffer what is to be written later."""
         assert self._outage is not None
-        for attempt in batch:
-            late, _ = give_up(None, attempt.job, self._outage.failure)
-            self._keep(late)
-        self._tell([attempt.job for attempt in batch])
+        for job in batch:
+            remains, _ = give_up(None, job, self._outage.failure)
+            self._keep(remains)
+        self._report(batch)
 
-    def _keep(self, late: Late | None) -> None:
-        """Let it wait; of too many the oldest dispensable one goes, or this one."""
-        if late is None:
+    def _keep(self, job: BufferedJob | None) -> None:
+        """Buffer a job; of too many the oldest dispensable one is dropped, or this."""
+        if job is None:
             return
-        if len(self._late) >= LATE_LIMIT:
-            gone = next((one for one in self._late if one.dispensable), None)
+        if len(self._buffer) >= BUFFER_LIMIT:
+            gone = next((one for one in self._buffer if one.dispensable), None)
             self.counters.dropped += 1
             if gone is None:
-                late.drop()
+                job.drop()
                 return
             gone.drop()
-            self._late.remove(gone)
-        self._late.append(late)
+            self._buffer.remove(gone)
+        self._buffer.append(job)
 
     def _begin_outage(self, error: Exception, look_in: float = _LOOK_AGAIN[0]) -> None:
         problem = problem_of(error) or Problem.IO_ERROR
@@ -255,12 +254,14 @@ class Writer:
             error, problem, since, _LOOK_AGAIN[0], time.monotonic() + look_in
         )
         _LOGGER.warning(
-            "The database cannot be written (%s: %s); events wait", problem, error
+            "The database cannot be written (%s: %s); events are buffered",
+            problem,
+            error,
         )
         self._show()
 
     def _look(self) -> None:
-        """When it is time, see whether the database is back, and catch up."""
+        """When it is time, check whether the outage is over, and catch up."""
         outage = self._outage
         assert outage is not None
         if time.monotonic() < outage.look_at:
@@ -269,7 +270,7 @@ class Writer:
             if outage.problem not in _SAME_FILE or self._file is None:
                 self._open_again()
             self._catch_up()
-        except Exception as err:  # noqa: BLE001 - whatever it is, events must not stop
+        except Exception as err:  # noqa: BLE001 - the next events must be handled
             outage.problem = problem_of(err) or outage.problem
             outage.wait = min(outage.wait * 2, _LOOK_AGAIN[1])
             outage.look_at = time.monotonic() + outage.wait
@@ -280,44 +281,39 @@ class Writer:
 
     def _open_again(self) -> None:
         self._close_file()
-        self._file = open_database(self._path)
+        self._file = open_database(self._path, self._tables)
         self.generation += 1
         self._to_be_filled |= self._file.fresh
         if self._to_be_filled:
             db = self._file.db
             db.execute("BEGIN")
-            self._fresh(db)
+            self._memory.fill(db)
             db.execute("COMMIT")
             self._to_be_filled = False
 
     def _catch_up(self) -> None:
-        """Write what is late, in order; raises what the database is at fault for."""
+        """Write the buffer, in order; raises database errors."""
         assert self._file is not None
         db = self._file.db
-        if not self._late:
-            # Nothing to write is no proof that it could be.
+        if not self._buffer:
+            # An empty buffer does not prove that it could be written.
             (version,) = db.execute("PRAGMA user_version").fetchone()
             db.execute(f"PRAGMA user_version = {version}")
-        while self._late:
+        while self._buffer:
             batch = [
-                self._late.popleft() for _ in range(min(len(self._late), MAX_BATCH))
+                self._buffer.popleft() for _ in range(min(len(self._buffer), MAX_BATCH))
             ]
             try:
-                _, left = run_all(db, [Try(late) for late in batch])
-                check_present(self._path, self._file.inode)
+                _, left = run_all(db, self._memory, [*batch], self._check)
             except DATABASE_ERRORS:
-                for late in reversed(batch):
-                    late.undo()
-                    self._late.appendleft(late)
+                self._buffer.extendleft(reversed(batch))
                 raise
-            for attempt in left:
-                if attempt.attempts:
-                    give_up(db, attempt.job, attempt.failure)
-            # What was only held up by another of its lane.
-            held_up = {id(attempt.job) for attempt in left if not attempt.attempts}
-            self._late.extendleft(
-                late for late in reversed(batch) if id(late) in held_up
-            )
+            for job in left:
+                if job.attempts:
+                    give_up(db, job, job.failure)
+            # What only had to wait for another of its key.
+            waiting = {job for job in left if not job.attempts}
+            self._buffer.extendleft(job for job in reversed(batch) if job in waiting)
 
     def _close_file(self) -> None:
         if self._file is not None:
@@ -344,11 +340,11 @@ class Writer:
             self.state = state
             self._call_loop(self._changed, state)
 
-    def _tell(self, jobs: Iterable[Job]) -> None:
+    def _report(self, jobs: Iterable[Job]) -> None:
         self._call_loop(_finish, list(jobs))
 
     def _call_loop(self, call: Callable[..., object], *args: object) -> None:
-        # A loop that is closed has nobody left to tell.
+        # After the end of the event loop there is nothing left to report to.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(call, *args)
 

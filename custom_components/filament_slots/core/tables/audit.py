@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from ..engine.store import Store
-from .packing import pack_json, pack_time, rows, unpack_time
+from .codec import pack_json, pack_time, rows, unpack_time
 
 _KEPT: Final = timedelta(days=90)
 

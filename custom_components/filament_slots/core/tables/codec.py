@@ -1,13 +1,24 @@
-"""How an event becomes a row of history, and a row an event again."""
+"""How ids, times, JSON and events are stored in columns, and read from them again."""
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+import re
 import sqlite3
 from typing import Any, Final
 
 import orjson
+from ulid_transform import bytes_to_ulid, ulid_to_bytes
 
 from ...model import NO_IDENTIFIERS, AmsStateEvent, EventType, SpoolEvent, StandardEvent
-from .packing import EPOCH, unpack_id
+
+_ULID: Final = re.compile("[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_HEX: Final = re.compile("([0-9A-F]{2})+")
+_ULID_BYTES: Final = 16
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+# A day of the calendar, in packed time.
+DAY: Final = timedelta(days=1) // _MICROSECOND
 
 TYPE_NUMBERS: Final = {
     EventType.SPOOL_INSERTED: 1,
@@ -37,11 +48,59 @@ HISTORIC_UNIT_KEYS: Final = {
 }
 
 
+@lru_cache(maxsize=1024)
+def pack_id(text: str | None) -> str | bytes | None:
+    """Return an id as bytes where it is a ULID or hex that comes back the same."""
+    if text is None:
+        return None
+    if _ULID.fullmatch(text):
+        return ulid_to_bytes(text)
+    if _HEX.fullmatch(text) and len(text) != 2 * _ULID_BYTES:
+        return bytes.fromhex(text)
+    return text
+
+
+def unpack_id(packed: str | bytes | None) -> str | None:
+    """Return the id that was packed."""
+    if not isinstance(packed, bytes):
+        return packed
+    return bytes_to_ulid(packed) if len(packed) == _ULID_BYTES else packed.hex().upper()
+
+
+def pack_time(at: datetime | None) -> int | None:
+    """Return a time as microseconds since 1970."""
+    return None if at is None else (at - EPOCH) // _MICROSECOND
+
+
+def unpack_time(packed: int | None) -> datetime | None:
+    """Return the time that was packed."""
+    return None if packed is None else EPOCH + timedelta(microseconds=packed)
+
+
+def pack_json(value: object) -> str:
+    """Return compact JSON."""
+    return orjson.dumps(value).decode()
+
+
+def rows(
+    db: sqlite3.Connection, query: str, parameters: Mapping[str, Any]
+) -> list[sqlite3.Row]:
+    """Return the rows of a query, with names."""
+    cursor = db.cursor()
+    cursor.row_factory = sqlite3.Row
+    return cursor.execute(query, parameters).fetchall()
+
+
+def unpack_bool(value: int | None) -> bool | None:
+    """Return the truth value that was packed."""
+    return None if value is None else bool(value)
+
+
 def standard_event(event: StandardEvent) -> dict[str, Any]:
-    """Return the event as everybody gets it: plain JSON, times in UTC.
+    """Return the event as it is published: plain JSON, times in UTC.
 
     A spool event has all keys of its slot and its identifiers; an `ams_state` those
-    it was sent with, as an absent one says something else than null.
+    it was sent with, as an absent key means something else than null.
     """
     head = {
         "event_id": event.event_id,
@@ -60,8 +119,8 @@ def standard_event(event: StandardEvent) -> dict[str, Any]:
             }
             return head | place | meta
         case AmsStateEvent():
-            pictures = event.model_dump(mode="json", exclude_unset=True)
-            lists = {key: pictures.get(key, []) for key in STATE_KEYS[:2]}
+            lists_of = event.model_dump(mode="json", exclude_unset=True)
+            lists = {key: lists_of.get(key, []) for key in STATE_KEYS[:2]}
             return {**head, **lists, **meta}
 
 

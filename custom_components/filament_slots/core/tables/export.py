@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..engine.store import Store
+from .codec import pack_json
 from .history import EventFilter, read_events
-from .packing import pack_json
 
 _PAGE: Final = 500
 _COLUMNS: Final = (

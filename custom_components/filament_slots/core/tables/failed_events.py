@@ -1,4 +1,4 @@
-"""Events that were not taken, or not stored: kept with the reason."""
+"""Events that were rejected or could not be stored, with the reason."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,9 +10,8 @@ import orjson
 from ...model import Identifiers, StandardEvent
 from ..engine.jobs import Failure
 from ..slot_state import EventRow, Row, SlotKey
-from .codec import standard_event
-from .packing import pack_json, pack_time
-from .seen_events import remember
+from .codec import pack_json, pack_time, standard_event
+from .row_writer import remember
 
 # A driver gone mad must not fill the disk.
 KEPT: Final = {"rejected": 1_000, "failed": 10_000}
@@ -52,10 +51,10 @@ def put_failed_event(
     sequence: int | None = None,
     about: str | None = None,
 ) -> None:
-    """Keep an event that was not taken, but only the newest of so many.
+    """Write an event, and delete the oldest of too many.
 
-    sequence, about: of an event that belongs into history: it keeps its place there,
-    and which slots and spools it is about.
+    sequence, about: of an event that belongs into history: a place there is kept for
+    it, and the slots and spools it is about.
     """
     db.execute(
         _PUT,
@@ -81,9 +80,9 @@ def keep_failed_event(
     sequence: int,
     failure: Failure,
 ) -> None:
-    """Keep an event that could not be written; it has a place where it changed something.
+    """Write an event that failed; where it changed something, its place is kept.
 
-    Everybody has heard of it: told again, it is no news.
+    It was published: sent again, it is a duplicate.
     """
     assert event.event_id is not None
     remember(db, [event.event_id])

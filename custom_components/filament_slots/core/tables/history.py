@@ -15,9 +15,16 @@ from typing import Any, Final
 from ...model import EventType
 from ..engine.store import Store
 from ..slot_state import SlotKey
-from .codec import TYPE_NUMBERS, decode_event
-from .packing import DAY, pack_id, pack_time, rows, unpack_time
-from .row_writer import FIND_SLOT
+from .codec import (
+    DAY,
+    TYPE_NUMBERS,
+    decode_event,
+    pack_id,
+    pack_time,
+    rows,
+    unpack_time,
+)
+from .printers import FIND_SLOT
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -110,15 +117,6 @@ async def read_events(
         tuple(_readable(found[:limit])),
         found[limit - 1]["id"] if len(found) > limit else None,
     )
-
-
-async def last_event(
-    store: Store, printer_id: int, slot: SlotKey
-) -> dict[str, Any] | None:
-    """Return the latest event about a slot, or None."""
-    wanted = EventFilter(printer_id=printer_id, slot=slot)
-    page = await read_events(store, wanted, limit=1)
-    return page.events[0] if page.events else None
 
 
 async def read_failed_events(

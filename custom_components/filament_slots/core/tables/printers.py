@@ -1,21 +1,88 @@
-"""Printers, and their slots as they were last written."""
+"""Printers, their units and slots: rows written and read."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 import sqlite3
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from ...model import Filament, Identifiers, StoredSlot, StoredUnit
-from ..slot_state import PrinterSlots, SlotKey
-from .packing import pack_time, rows, unpack_bool, unpack_time
+from ..slot_state import PrinterSlots, Row, SlotKey, SlotRow, UnitRow
+from .codec import pack_time, rows, unpack_bool, unpack_time
 
 UNIT_FIELDS: Final = tuple(field.name for field in fields(StoredUnit))
+_PUT_UNIT: Final = """
+    INSERT INTO ams_units (
+        printer_id, key, ams_unit_no, holds_number, slots_total, serial, model, label,
+        online, drying, humidity_percent, humidity_index, temperature_c,
+        drying_minutes_left
+    ) VALUES (
+        :printer_id, :key, :ams_unit_no, :holds_number, :slots_total, :serial, :model,
+        :label, :online, :drying, :humidity_percent, :humidity_index, :temperature_c,
+        :drying_minutes_left
+    )
+    ON CONFLICT (printer_id, key) DO UPDATE SET
+        ams_unit_no = excluded.ams_unit_no,
+        holds_number = excluded.holds_number,
+        slots_total = excluded.slots_total,
+        serial = excluded.serial,
+        model = excluded.model,
+        label = excluded.label,
+        online = excluded.online,
+        drying = excluded.drying,
+        humidity_percent = excluded.humidity_percent,
+        humidity_index = excluded.humidity_index,
+        temperature_c = excluded.temperature_c,
+        drying_minutes_left = excluded.drying_minutes_left
+"""
+_PUT_SLOT: Final = """
+    INSERT INTO slots (printer_id, unit_id, slot_no, label)
+    VALUES (
+        :printer_id,
+        (SELECT id FROM ams_units WHERE printer_id = :printer_id AND key = :unit_key),
+        :slot_no,
+        :label
+    )
+    ON CONFLICT (printer_id, ifnull(unit_id, 0), slot_no) DO UPDATE SET
+        label = excluded.label
+    RETURNING id
+"""
+_PUT_ASSIGNMENT: Final = """
+    INSERT INTO slot_assignments (
+        slot_id, present, active, rfid_uid, external_id, vendor_tag,
+        assigned_external_id, assigned_label, filament, unknown_reported, inserted_at,
+        updated_at, identifiable
+    ) VALUES (
+        :slot_id, :present, :active, :rfid_uid, :external_id, :vendor_tag,
+        :assigned_external_id, :assigned_label, :filament, :unknown_reported,
+        :inserted_at, :updated_at, :identifiable
+    )
+    ON CONFLICT (slot_id) DO UPDATE SET
+        present = excluded.present,
+        active = excluded.active,
+        rfid_uid = excluded.rfid_uid,
+        external_id = excluded.external_id,
+        vendor_tag = excluded.vendor_tag,
+        assigned_external_id = excluded.assigned_external_id,
+        assigned_label = excluded.assigned_label,
+        filament = excluded.filament,
+        unknown_reported = excluded.unknown_reported,
+        inserted_at = excluded.inserted_at,
+        updated_at = excluded.updated_at,
+        identifiable = excluded.identifiable
+"""
+FIND_SLOT: Final = """
+    SELECT id FROM slots
+    WHERE printer_id = :printer_id AND slot_no = :slot_no AND ifnull(unit_id, 0) = ifnull(
+        (SELECT id FROM ams_units WHERE printer_id = :printer_id AND key = :unit_key), 0
+    )
+"""
 _PROGRESS: Final = """
     SELECT
         max(printers.sequence, ifnull(e.sequence, 0)) AS sequence,
-        -- What was written of the printer last knows of the event, too.
+        -- What was written of the printer last includes the event.
         iif(
             printers.sequence >= ifnull(e.sequence, 0),
             last_seen_at,
@@ -31,7 +98,7 @@ _PROGRESS: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What an entry says of its printer; `identity` is the printer's own."""
+    """A printer as its entry describes it; `identity` is the printer's own."""
 
     identity: str
     name: str
@@ -42,7 +109,7 @@ class Registration:
 def put_printer(
     db: sqlite3.Connection, known: Registration
 ) -> tuple[int, PrinterSlots]:
-    """Make a printer active, new or known; return its id and its slots."""
+    """Activate a printer, new or known; return its id and its slots."""
     (printer_id,) = db.execute(
         """
         INSERT INTO printers (identity, name, driver_key, entry_id)
@@ -63,7 +130,7 @@ def put_printer(
 def restore_printer(
     db: sqlite3.Connection, printer_id: int, known: Registration
 ) -> None:
-    """Put a printer into a file that does not know it, under the id that it has."""
+    """Write a printer into a new file, with the id that it has."""
     db.execute(
         """
         INSERT INTO printers (id, identity, name, driver_key, entry_id)
@@ -75,7 +142,7 @@ def restore_printer(
 
 
 def put_last_seen(db: sqlite3.Connection, printer_id: int, at: datetime) -> None:
-    """Note that a printer was heard of; never that it was not."""
+    """Write when a printer was seen last; never an earlier time."""
     db.execute(
         "UPDATE printers SET last_seen_at = max(ifnull(last_seen_at, 0), :at)"
         " WHERE id = :id",
@@ -91,12 +158,12 @@ def printer_entries(db: sqlite3.Connection) -> dict[int, str | None]:
 
 
 def deactivate(db: sqlite3.Connection, printer_id: int) -> None:
-    """Note that a printer's entry is disabled."""
+    """Write that a printer's entry is disabled."""
     db.execute("UPDATE printers SET is_active = 0 WHERE id = :id", {"id": printer_id})
 
 
 def mark_deleted(db: sqlite3.Connection, printer_id: int, at: datetime) -> None:
-    """Note that a printer's entry is gone."""
+    """Write that a printer's entry is removed."""
     db.execute(
         "UPDATE printers SET is_active = 0, deleted_at = :at WHERE id = :id",
         {"id": printer_id, "at": pack_time(at)},
@@ -159,7 +226,7 @@ def load_slots(db: sqlite3.Connection, printer_id: int) -> PrinterSlots:
 
 
 def _filament(text: str | None) -> Filament | None:
-    """Return what is kept; nothing where a failing card has made nonsense of it."""
+    """Return what is stored; None where a failing card has damaged it."""
     if text is None:
         return None
     try:
@@ -169,7 +236,7 @@ def _filament(text: str | None) -> Filament | None:
 
 
 def put_progress(db: sqlite3.Connection, printer_id: int, slots: PrinterSlots) -> None:
-    """Write how far a printer is; an event in history says it by itself."""
+    """Write the sequence and the time of a printer; a row of history implies them."""
     db.execute(
         "UPDATE printers SET sequence = :sequence, last_seen_at = :last_seen_at"
         " WHERE id = :id",
@@ -179,3 +246,63 @@ def put_progress(db: sqlite3.Connection, printer_id: int, slots: PrinterSlots) -
             "last_seen_at": pack_time(slots.last_seen),
         },
     )
+
+
+def put_unit(
+    db: sqlite3.Connection, printer_id: int, unit: StoredUnit, *, holds_number: bool
+) -> None:
+    """Write a unit, new or known."""
+    db.execute(
+        _PUT_UNIT,
+        {name: getattr(unit, name) for name in UNIT_FIELDS}
+        | {"printer_id": printer_id, "holds_number": holds_number},
+    )
+
+
+def put_slot(db: sqlite3.Connection, printer_id: int, slot: StoredSlot) -> int:
+    """Write a slot, new or known, without its content; return its row id."""
+    (slot_id,) = db.execute(
+        _PUT_SLOT,
+        {
+            "printer_id": printer_id,
+            "unit_key": slot.key[0],
+            "slot_no": slot.slot_no,
+            "label": slot.label,
+        },
+    ).fetchone()
+    return int(slot_id)
+
+
+def put_assignments(db: sqlite3.Connection, slots: Mapping[int, StoredSlot]) -> None:
+    """Write the content of slots, by their row ids."""
+    db.executemany(
+        _PUT_ASSIGNMENT,
+        [_assignment(slot_id, slot) for slot_id, slot in slots.items()],
+    )
+
+
+def whole_state(slots: PrinterSlots) -> tuple[Row, ...]:
+    """Return the rows of all units and slots of a printer."""
+    units = (
+        UnitRow(unit, slots.holders.get(unit.ams_unit_no) == key)
+        for key, unit in slots.units.items()
+    )
+    return (*units, *(SlotRow(slot) for slot in slots.slots.values()))
+
+
+def _assignment(slot_id: int, slot: StoredSlot) -> dict[str, Any]:
+    return {
+        "slot_id": slot_id,
+        "present": slot.present,
+        "active": slot.active,
+        "rfid_uid": slot.identifiers.rfid_uid,
+        "external_id": slot.identifiers.external_id,
+        "vendor_tag": slot.identifiers.vendor_tag,
+        "assigned_external_id": slot.assigned_external_id,
+        "assigned_label": slot.assigned_label,
+        "filament": slot.filament and slot.filament.as_json(),
+        "unknown_reported": slot.unknown_reported,
+        "inserted_at": pack_time(slot.inserted_at),
+        "updated_at": pack_time(slot.updated_at),
+        "identifiable": slot.identifiable,
+    }

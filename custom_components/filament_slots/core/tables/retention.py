@@ -1,7 +1,7 @@
 """History grows old and goes; what is true now, and the last event of a slot, stay."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from ...model import EventType
 from ..engine.store import Store
-from .codec import TYPE_NUMBERS
-from .packing import DAY, pack_json, pack_time
+from .codec import DAY, TYPE_NUMBERS, pack_json, pack_time
 
 # A step takes about as long; what is written meanwhile waits no longer.
 _STEP_SECONDS: Final = 0.005
@@ -93,13 +92,13 @@ async def purge(
     store: Store,
     now: datetime,
     keep: Mapping[int, Keep],
-    max_bytes: int | None = None,
-    forget: Any = lambda: None,
+    max_bytes: int | None,
+    forget: Callable[[], None],
 ) -> Purged:
     """Delete what is too old, and the oldest while the file is too large.
 
     keep: by printer; the history of others stays. forget: called on the writer thread
-    when rows have gone that a `Recorder` may remember.
+    when rows are deleted that a `RowWriter` may have cached.
     In small steps, between which everything else is written. Raises StoreError.
     """
     purge = _Purge(store)
@@ -159,7 +158,7 @@ class _Purge:
             if await self._delete(ids, down_to):
                 return
 
-    async def unused_fragments(self, forget: Any) -> None:
+    async def unused_fragments(self, forget: Callable[[], None]) -> None:
         """Delete what no event needs any more."""
         (newest,) = await self._store.read(
             lambda db: db.execute("SELECT max(id) FROM slot_events").fetchone()
@@ -187,7 +186,7 @@ class _Purge:
                 )
                 forget()
 
-            await self._store.write(delete, forget)
+            await self._store.write(delete)
 
     async def give_space_back(self) -> None:
         """Make the file as small as what is in it."""

@@ -1,8 +1,8 @@
-"""Writes what an event changed, and remembers the row ids of what comes again and again."""
+"""Writes what an event changed: units, slots, spools, history, known event ids."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 import sqlite3
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from ...model import (
     NO_IDENTIFIERS,
@@ -18,80 +18,15 @@ from .codec import (
     HISTORIC_UNIT_KEYS,
     STATE_KEYS,
     TYPE_NUMBERS,
+    pack_id,
+    pack_json,
+    pack_time,
     standard_event,
 )
-from .packing import pack_id, pack_json, pack_time
-from .printers import UNIT_FIELDS, put_progress
-from .spools import find_or_make_spool, find_spool
+from .printers import FIND_SLOT, put_assignments, put_progress, put_slot, put_unit
 
 _MAX_CACHED: Final = 20_000
 
-_PUT_UNIT: Final = """
-    INSERT INTO ams_units (
-        printer_id, key, ams_unit_no, holds_number, slots_total, serial, model, label,
-        online, drying, humidity_percent, humidity_index, temperature_c,
-        drying_minutes_left
-    ) VALUES (
-        :printer_id, :key, :ams_unit_no, :holds_number, :slots_total, :serial, :model,
-        :label, :online, :drying, :humidity_percent, :humidity_index, :temperature_c,
-        :drying_minutes_left
-    )
-    ON CONFLICT (printer_id, key) DO UPDATE SET
-        ams_unit_no = excluded.ams_unit_no,
-        holds_number = excluded.holds_number,
-        slots_total = excluded.slots_total,
-        serial = excluded.serial,
-        model = excluded.model,
-        label = excluded.label,
-        online = excluded.online,
-        drying = excluded.drying,
-        humidity_percent = excluded.humidity_percent,
-        humidity_index = excluded.humidity_index,
-        temperature_c = excluded.temperature_c,
-        drying_minutes_left = excluded.drying_minutes_left
-"""
-_PUT_SLOT: Final = """
-    INSERT INTO slots (printer_id, unit_id, slot_no, label)
-    VALUES (
-        :printer_id,
-        (SELECT id FROM ams_units WHERE printer_id = :printer_id AND key = :unit_key),
-        :slot_no,
-        :label
-    )
-    ON CONFLICT (printer_id, ifnull(unit_id, 0), slot_no) DO UPDATE SET
-        label = excluded.label
-    RETURNING id
-"""
-_PUT_ASSIGNMENT: Final = """
-    INSERT INTO slot_assignments (
-        slot_id, present, active, rfid_uid, external_id, vendor_tag,
-        assigned_external_id, assigned_label, filament, unknown_reported, inserted_at,
-        updated_at, identifiable
-    ) VALUES (
-        :slot_id, :present, :active, :rfid_uid, :external_id, :vendor_tag,
-        :assigned_external_id, :assigned_label, :filament, :unknown_reported,
-        :inserted_at, :updated_at, :identifiable
-    )
-    ON CONFLICT (slot_id) DO UPDATE SET
-        present = excluded.present,
-        active = excluded.active,
-        rfid_uid = excluded.rfid_uid,
-        external_id = excluded.external_id,
-        vendor_tag = excluded.vendor_tag,
-        assigned_external_id = excluded.assigned_external_id,
-        assigned_label = excluded.assigned_label,
-        filament = excluded.filament,
-        unknown_reported = excluded.unknown_reported,
-        inserted_at = excluded.inserted_at,
-        updated_at = excluded.updated_at,
-        identifiable = excluded.identifiable
-"""
-FIND_SLOT: Final = """
-    SELECT id FROM slots
-    WHERE printer_id = :printer_id AND slot_no = :slot_no AND ifnull(unit_id, 0) = ifnull(
-        (SELECT id FROM ams_units WHERE printer_id = :printer_id AND key = :unit_key), 0
-    )
-"""
 # A failed event keeps its place in history until it is replayed.
 _PUT_EVENT: Final = """
     INSERT INTO slot_events (
@@ -117,6 +52,28 @@ _PUT_FRAGMENT: Final = """
     INSERT INTO fragments (json) VALUES (:json)
     ON CONFLICT (json) DO UPDATE SET json = json RETURNING id
 """
+_FIND_SPOOL: Final = """
+    SELECT id FROM spools WHERE external_id = :external_id
+    UNION ALL
+    SELECT spool_id FROM spool_chips WHERE rfid_uid = :rfid_uid AND :external_id IS NULL
+"""
+_PUT_SPOOL: Final = """
+    INSERT INTO spools (external_id, last_slot_id) VALUES (:external_id, :slot_id)
+    RETURNING id
+"""
+_PUT_CHIP: Final = """
+    INSERT INTO spool_chips (rfid_uid, spool_id) VALUES (:rfid_uid, :spool_id)
+    ON CONFLICT (rfid_uid) DO UPDATE SET spool_id = excluded.spool_id
+    WHERE spool_id <> excluded.spool_id
+"""
+# Kept for the time an event may be sent again.
+SEEN_EVENTS_KEPT: Final = 10_000
+
+_IS_KNOWN: Final = """
+    SELECT 1 FROM slot_events WHERE event_id = :id
+    UNION ALL
+    SELECT 1 FROM seen_events WHERE event_id = :id
+"""
 _LAST_SLOT: Final = """
     SELECT slots.printer_id, ams_units.ams_unit_no, slots.slot_no, slots.label
     FROM spools
@@ -126,11 +83,21 @@ _LAST_SLOT: Final = """
 """
 
 
-class Recorder:
-    """Writes rows; remembers the row ids of what comes again and again."""
+class PreviousSlot(TypedDict):
+    """Where a spool was before, as `meta.previous_slot` of its insertion."""
+
+    printer_id: int
+    is_ams_slot: bool
+    ams_unit_no: int | None
+    slot_no: int
+    slot_label: str | None
+
+
+class RowWriter:
+    """Writes rows, and caches the row ids of what recurs."""
 
     def __init__(self) -> None:
-        """Begin with nothing remembered."""
+        """Create it with an empty cache."""
         self._slot_ids: dict[tuple[int, SlotKey], int] = {}
         self._labels: dict[int, str | None] = {}
         self._fragment_ids: dict[str, int] = {}
@@ -138,30 +105,24 @@ class Recorder:
         self._unwritten: dict[int, StoredSlot] = {}
 
     def forget(self) -> None:
-        """Drop the row ids: some of the rows may have gone."""
+        """Empty the cache: some of the rows may be deleted."""
         self._slot_ids.clear()
         self._labels.clear()
         self._fragment_ids.clear()
         self._spool_ids.clear()
 
     def roll_back(self) -> None:
-        """Drop what was done in a transaction that is undone, and is still to be done."""
+        """Forget a transaction that was rolled back, with what it left to its end."""
         self.forget()
         self._unwritten.clear()
 
     def flush(self, db: sqlite3.Connection) -> None:
-        """Write what is in the slots now; the last thing in a transaction.
+        """Write the content of the slots that changed, at the end of a transaction.
 
-        Of a slot that changes a hundred times in one, only the last is worth it.
+        A slot that changes a hundred times in one is written once.
         """
         if self._unwritten:
-            db.executemany(
-                _PUT_ASSIGNMENT,
-                [
-                    _assignment(slot_id, slot)
-                    for slot_id, slot in self._unwritten.items()
-                ],
-            )
+            put_assignments(db, self._unwritten)
             self._unwritten.clear()
 
     def record(
@@ -173,23 +134,19 @@ class Recorder:
     ) -> None:
         """Write what one event changed; `slots` are those after it.
 
-        What is in them now waits for `flush`.
+        The content of slots waits for `flush`.
         """
-        told_by_event = False
+        in_history = False
         for row in changes:
             match row:
                 case UnitRow(unit, holds_number):
-                    db.execute(
-                        _PUT_UNIT,
-                        {name: getattr(unit, name) for name in UNIT_FIELDS}
-                        | {"printer_id": printer_id, "holds_number": holds_number},
-                    )
+                    put_unit(db, printer_id, unit, holds_number=holds_number)
                 case SlotRow(slot):
                     self._put_slot(db, printer_id, slot)
                 case EventRow():
                     self.put_event(db, slots.sequence, row)
-                    told_by_event = True
-        if not told_by_event:
+                    in_history = True
+        if not in_history:
             put_progress(db, printer_id, slots)
 
     def _put_slot(
@@ -198,15 +155,7 @@ class Recorder:
         place = (printer_id, slot.key)
         slot_id = self._slot_ids.get(place)
         if slot_id is None or self._labels.get(slot_id) != slot.label:
-            (slot_id,) = db.execute(
-                _PUT_SLOT,
-                {
-                    "printer_id": printer_id,
-                    "unit_key": slot.key[0],
-                    "slot_no": slot.slot_no,
-                    "label": slot.label,
-                },
-            ).fetchone()
+            slot_id = put_slot(db, printer_id, slot)
             self._slot_ids[place] = slot_id
             self._labels[slot_id] = slot.label
         self._unwritten[slot_id] = slot
@@ -222,8 +171,8 @@ class Recorder:
     ) -> None:
         """Write an entry of history.
 
-        place: where it belongs when it comes late; without it is the latest.
-        moves: whether it says where the spools are now.
+        place: its id where one was kept for it; without, it is the latest.
+        moves: whether it determines where the spools are now.
         """
         event = row.event
         # A spool that moved is often seen in its new slot before it leaves the old one.
@@ -239,9 +188,9 @@ class Recorder:
         match event:
             case SpoolEvent():
                 (spool_id,) = spool_ids.values()
-                told = self._spool_columns(db, event, meta, spool_id)
+                columns = self._spool_columns(db, event, meta, spool_id)
             case AmsStateEvent():
-                told = _state_columns(event, meta)
+                columns = _state_columns(event, meta)
         event_row = db.execute(
             _PUT_EVENT,
             {
@@ -252,7 +201,7 @@ class Recorder:
                 "event_type": TYPE_NUMBERS[event.event_type],
                 "event_at": pack_time(event.event_at),
                 "correlation_id": correlation_id,
-                **told,
+                **columns,
             },
         ).lastrowid
         for slot_id, spool_id in spool_ids.items():
@@ -268,7 +217,7 @@ class Recorder:
         meta: dict[str, Any],
         spool_id: int | None,
     ) -> dict[str, Any]:
-        """Return the columns of a spool event; what repeats is taken out of its meta."""
+        """Return the columns of a spool event; `meta` loses what repeats."""
         context = {
             "slot": vars(event.slot),
             "meta": {key: meta.pop(key) for key in CONTEXT_META if key in meta},
@@ -276,13 +225,13 @@ class Recorder:
         filament_id = None
         if meta.get("filament") is not None:
             filament_id = self._fragment_id(db, meta.pop("filament"))
-        said = event.identifiers or NO_IDENTIFIERS
+        identifiers = event.identifiers or NO_IDENTIFIERS
         return {
             "context_id": self._fragment_id(db, context),
             "filament_id": filament_id,
-            "spool_id": spool_id if said.external_id else None,
-            "rfid_uid": pack_id(said.rfid_uid),
-            "vendor_tag": said.vendor_tag,
+            "spool_id": spool_id if identifiers.external_id else None,
+            "rfid_uid": pack_id(identifiers.rfid_uid),
+            "vendor_tag": identifiers.vendor_tag,
             "body": pack_json(meta) if meta else None,
         }
 
@@ -314,8 +263,8 @@ class Recorder:
 
     def previous_slot(
         self, db: sqlite3.Connection, identifiers: Identifiers
-    ) -> dict[str, Any] | None:
-        """Return where a spool was last, or None for one never seen before."""
+    ) -> PreviousSlot | None:
+        """Return where a spool was last, or None for a new one."""
         known_as = (identifiers.external_id, identifiers.rfid_uid)
         spool_id = self._spool_ids.get(known_as) or find_spool(db, identifiers)
         if spool_id is None:
@@ -351,26 +300,8 @@ class Recorder:
         return self._fragment_ids[text]
 
 
-def _assignment(slot_id: int, slot: StoredSlot) -> dict[str, Any]:
-    return {
-        "slot_id": slot_id,
-        "present": slot.present,
-        "active": slot.active,
-        "rfid_uid": slot.identifiers.rfid_uid,
-        "external_id": slot.identifiers.external_id,
-        "vendor_tag": slot.identifiers.vendor_tag,
-        "assigned_external_id": slot.assigned_external_id,
-        "assigned_label": slot.assigned_label,
-        "filament": slot.filament and slot.filament.as_json(),
-        "unknown_reported": slot.unknown_reported,
-        "inserted_at": pack_time(slot.inserted_at),
-        "updated_at": pack_time(slot.updated_at),
-        "identifiable": slot.identifiable,
-    }
-
-
 def _state_columns(event: AmsStateEvent, meta: dict[str, Any]) -> dict[str, Any]:
-    """Return the columns of an `ams_state`: what is of the moment is no history."""
+    """Return the columns of an `ams_state`, without its momentary readings."""
     body = standard_event(event) | {"meta": meta}
     for unit in body["ams_units"]:
         for key in unit.keys() - HISTORIC_UNIT_KEYS:
@@ -385,10 +316,53 @@ def _state_columns(event: AmsStateEvent, meta: dict[str, Any]) -> dict[str, Any]
     }
 
 
-def whole_state(slots: PrinterSlots) -> tuple[Row, ...]:
-    """Return rows for all that is known of a printer."""
-    units = (
-        UnitRow(unit, slots.holders.get(unit.ams_unit_no) == key)
-        for key, unit in slots.units.items()
+def find_spool(db: sqlite3.Connection, identifiers: Identifiers) -> int | None:
+    """Find a spool by its stable identity; only where there is none by its chip."""
+    found = db.execute(
+        _FIND_SPOOL,
+        {
+            "external_id": identifiers.external_id,
+            "rfid_uid": pack_id(identifiers.rfid_uid),
+        },
+    ).fetchone()
+    return None if found is None else found[0]
+
+
+def find_or_make_spool(
+    db: sqlite3.Connection, slot_id: int, identifiers: Identifiers
+) -> int:
+    """Return the row of a spool, made where it is new."""
+    spool_id = find_spool(db, identifiers)
+    if spool_id is None:
+        (spool_id,) = db.execute(
+            _PUT_SPOOL, {"external_id": identifiers.external_id, "slot_id": slot_id}
+        ).fetchone()
+    if identifiers.rfid_uid is not None:
+        db.execute(
+            _PUT_CHIP,
+            {"rfid_uid": pack_id(identifiers.rfid_uid), "spool_id": spool_id},
+        )
+    return int(spool_id)
+
+
+def is_in_history(db: sqlite3.Connection, event_id: str | None) -> bool:
+    """Return whether an event of this id has a row in history."""
+    query = "SELECT 1 FROM slot_events WHERE event_id = :id"
+    return db.execute(query, {"id": pack_id(event_id)}).fetchone() is not None
+
+
+def is_known(db: sqlite3.Connection, event_id: str | None) -> bool:
+    """Return whether an event of this id was handled before."""
+    return db.execute(_IS_KNOWN, {"id": pack_id(event_id)}).fetchone() is not None
+
+
+def remember(db: sqlite3.Connection, event_ids: Iterable[str]) -> None:
+    """Write the ids of events that are not in history; delete the oldest."""
+    db.executemany(
+        "INSERT INTO seen_events (event_id) VALUES (:id) ON CONFLICT DO NOTHING",
+        [{"id": pack_id(event_id)} for event_id in event_ids],
     )
-    return (*units, *(SlotRow(slot) for slot in slots.slots.values()))
+    db.execute(
+        "DELETE FROM seen_events WHERE id <= (SELECT max(id) FROM seen_events) - :kept",
+        {"kept": SEEN_EVENTS_KEPT},
+    )

@@ -10,9 +10,8 @@ from typing import Any, Final
 
 from ...model import Identifiers, parse_event
 from ..engine.errors import DATABASE_ERRORS, raising_store_errors
-from .codec import decode_event
-from .packing import rows, unpack_id
-from .spools import find_or_make_spool
+from .codec import decode_event, rows, unpack_id
+from .row_writer import find_or_make_spool
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -1,14 +1,15 @@
 """The tables, and how a file of an earlier version becomes one of today.
 
 Times are microseconds since 1970 UTC. Ids that are hex or ULIDs are kept as bytes,
-others as text (`packing.py`), so that years of history fit an SD card.
+others as text (`codec.py`), so that years of history fit an SD card.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 import sqlite3
 
-from ..engine.errors import Problem, StoreError
+from ..engine.database_file import Tables, private_file
+from .salvage import save_identities
 
 _VERSION_1 = """
 CREATE TABLE printers (
@@ -222,15 +223,10 @@ def migrate(
 ) -> None:
     """Bring the file to the newest version, keeping a copy before each step.
 
-    The connection must be in autocommit mode. Raises StoreError (newer) before
-    anything is written, sqlite3.Error when a step fails; the file then is as before the step.
+    The connection must be in autocommit mode. Raises sqlite3.Error when a step fails;
+    the file then is as before the step.
     """
     (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > len(migrations):
-        raise StoreError(
-            Problem.NEWER,
-            f"the file has version {version}, this is version {len(migrations)}",
-        )
     for number, script in enumerate(migrations[version:], version + 1):
         if version > 0:
             _keep_copy(db, path.with_suffix(f".v{number - 1}{path.suffix}"))
@@ -244,14 +240,10 @@ def migrate(
             raise
 
 
-def private_file(path: Path) -> None:
-    """Make sure that the file is there, readable by its owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-
-
 def _keep_copy(db: sqlite3.Connection, copy: Path) -> None:
     copy.unlink(missing_ok=True)
     private_file(copy)
     db.execute("VACUUM INTO :path", {"path": str(copy)})
+
+
+TABLES = Tables(version=len(MIGRATIONS), migrate=migrate, take_over=save_identities)

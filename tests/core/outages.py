@@ -1,4 +1,4 @@
-"""Ways in which a database falls ill, and how it gets well again."""
+"""Ways in which a database becomes unavailable, and how each ends."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -16,11 +16,11 @@ from custom_components.filament_slots.core.engine.database_file import Opened
 from custom_components.filament_slots.core.engine.store import Store
 
 
-class Illness(ABC):
-    """Falls ill at once, and gets well when it is told to."""
+class Outage(ABC):
+    """Begins at once, and ends when asked to."""
 
     def __init__(self, store: Store, path: Path) -> None:
-        """Take what is to fall ill."""
+        """Take the store, and the path of its file."""
         self.store = store
         self.path = path
 
@@ -32,51 +32,51 @@ class Illness(ABC):
         return file.db
 
     @abstractmethod
-    def fall(self) -> None:
-        """Fall ill."""
+    def begin(self) -> None:
+        """Make the database unavailable."""
 
     @abstractmethod
-    def mend(self) -> None:
-        """Get well."""
+    def end(self) -> None:
+        """Make it available again."""
 
 
-class Locked(Illness):
+class Locked(Outage):
     """Another process holds the lock."""
 
-    def fall(self) -> None:
+    def begin(self) -> None:
         self.other = sqlite3.connect(
             self.path, isolation_level=None, check_same_thread=False
         )
         self.other.execute("BEGIN IMMEDIATE")
 
-    def mend(self) -> None:
+    def end(self) -> None:
         self.other.close()
 
 
-class Full(Illness):
+class Full(Outage):
     """There is no space left, not for one page."""
 
-    def fall(self) -> None:
+    def begin(self) -> None:
         self.db.execute("PRAGMA incremental_vacuum").fetchall()
         self.db.execute("PRAGMA max_page_count = 1").fetchall()
 
-    def mend(self) -> None:
+    def end(self) -> None:
         self.db.execute("PRAGMA max_page_count = 1000000").fetchall()
 
 
-class _Refused(Illness):
-    """What the operating system says to every attempt, an opening included."""
+class _Refused(Outage):
+    """The operating system refuses every attempt, an opening included."""
 
     code = 0
     reason: OSError
 
-    def fall(self) -> None:
+    def begin(self) -> None:
         def refuse(*args: Any) -> Any:
             err = sqlite3.OperationalError("refused")
             err.sqlite_errorcode = self.code
             raise err
 
-        def refuse_opening(path: Path) -> Any:
+        def refuse_opening(*args: Any) -> Any:
             raise self.reason
 
         self.patches: list[Any] = [
@@ -86,7 +86,7 @@ class _Refused(Illness):
         for each in self.patches:
             each.start()
 
-    def mend(self) -> None:
+    def end(self) -> None:
         for each in self.patches:
             each.stop()
 
@@ -105,18 +105,18 @@ class Failing(_Refused):
     reason = OSError(errno.EIO, "bad sector")
 
 
-class Missing(Illness):
+class Missing(Outage):
     """The folder is gone, and something else is in its place."""
 
-    def fall(self) -> None:
+    def begin(self) -> None:
         shutil.rmtree(self.path.parent)
         self.path.parent.touch()
 
-    def mend(self) -> None:
+    def end(self) -> None:
         self.path.parent.unlink()
 
 
-ILLNESSES: dict[str, Callable[[Store, Path], Illness]] = {
+OUTAGES: dict[str, Callable[[Store, Path], Outage]] = {
     "locked": Locked,
     "read_only": ReadOnly,
     "full": Full,
