@@ -25,7 +25,7 @@ from custom_components.filament_slots.drivers.bambulab_mqtt.session import (
 )
 from custom_components.filament_slots.drivers.base import DriverError, ErrorCode
 from tests.clock import FakeClock
-from tests.drivers.services import Surroundings
+from tests.drivers.fake_host import FakeHost
 from tests.printers.bambu import BambuPrinter
 from tests.printers.bambu_scenarios import x1c
 
@@ -95,7 +95,7 @@ async def session_with(
 ) -> AsyncIterator[Session]:
     """Open a session, subscribed to nothing yet."""
     config = Config.model_validate(printer.config | changes)
-    async with open_session(config, Surroundings(clock).services, take) as session:
+    async with open_session(config, FakeHost(clock).services, take) as session:
         yield session
 
 
