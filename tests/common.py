@@ -1,12 +1,16 @@
 """Entries, events and helpers for the tests of the Home Assistant side."""
 
 from collections.abc import Mapping
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import Event, HomeAssistant, State, callback
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+import yaml
 
+from custom_components.filament_slots import const
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.coordinator import SlotCoordinator
 from custom_components.filament_slots.drivers.base import DriverStatus
@@ -205,3 +209,42 @@ class FixFlow:
         result: dict[str, Any] = await response.json()
         self._flow_id = result["flow_id"]
         return result
+
+
+async def async_connected_entry(hass: HomeAssistant) -> MockConfigEntry:
+    """Return the entry of a connected printer with a unit and an external holder."""
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_show(hass, entry, DriverStatus.RUNNING)
+    await async_deliver(hass, entry, state(direct=[EXTERNAL]))
+    return entry
+
+
+def state_of(hass: HomeAssistant, entity_id: str) -> State:
+    """Return the state of an entity."""
+    found = hass.states.get(entity_id)
+    assert found is not None
+    return found
+
+
+def assert_editor_texts(kind: str, language: str) -> None:
+    """Check that all triggers or conditions, with their fields, have texts and icons."""
+    folder = Path(const.__file__).parent
+    texts = json.loads((folder / "translations" / f"{language}.json").read_text())
+    icons = json.loads((folder / "icons.json").read_text())
+    offered = yaml.safe_load((folder / f"{kind}.yaml").read_text())
+
+    described = {name: each for name, each in offered.items() if name[0] != "."}
+    assert set(described) == set(texts[kind]) == set(icons[kind])
+    for name, each in described.items():
+        text = texts[kind][name]
+        assert text["name"]
+        assert text["description"]
+        assert set(each["fields"]) == set(text["fields"])
+        assert all(
+            set(field) == {"name", "description"} for field in text["fields"].values()
+        )
+        for field in each["fields"].values():
+            select = field["selector"].get("select", {})
+            if key := select.get("translation_key"):
+                assert set(texts["selector"][key]["options"]) == set(select["options"])

@@ -17,12 +17,12 @@ from custom_components.filament_slots.drivers.base import DriverStatus
 
 from .common import (
     EXTERNAL,
+    async_connected_entry,
     async_deliver,
-    async_set_up,
     async_show,
-    make_entry,
     spool_event,
     state,
+    state_of,
     unit_state,
 )
 
@@ -43,17 +43,7 @@ def binary_sensors_only() -> Iterator[None]:
 @pytest.fixture
 async def entry(hass: HomeAssistant) -> MockConfigEntry:
     """A connected printer with a unit and an external holder."""
-    entry = make_entry()
-    await async_set_up(hass, entry)
-    await async_show(hass, entry, DriverStatus.RUNNING)
-    await async_deliver(hass, entry, state(direct=[EXTERNAL]))
-    return entry
-
-
-def _state(hass: HomeAssistant, entity_id: str) -> str:
-    found = hass.states.get(entity_id)
-    assert found is not None
-    return found.state
+    return await async_connected_entry(hass)
 
 
 @pytest.mark.usefixtures("all_entities_enabled")
@@ -78,35 +68,35 @@ async def test_only_spool_presence_and_connection_are_enabled_by_default(
 async def test_spool_presence_stays_known_while_the_printer_is_off(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    assert _state(hass, SPOOL_3) == STATE_OFF
+    assert state_of(hass, SPOOL_3).state == STATE_OFF
 
     await async_deliver(hass, entry, spool_event("spool_inserted", 3))
-    assert _state(hass, SPOOL_3) == STATE_ON
+    assert state_of(hass, SPOOL_3).state == STATE_ON
 
     await async_show(hass, entry, DriverStatus.RECONNECTING)
-    assert _state(hass, SPOOL_3) == STATE_ON
+    assert state_of(hass, SPOOL_3).state == STATE_ON
 
 
 async def test_the_connection_follows_the_driver(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    assert _state(hass, PRINTER) == STATE_ON
+    assert state_of(hass, PRINTER).state == STATE_ON
 
     await async_show(hass, entry, DriverStatus.RECONNECTING)
-    assert _state(hass, PRINTER) == STATE_OFF
+    assert state_of(hass, PRINTER).state == STATE_OFF
 
 
 @pytest.mark.usefixtures("all_entities_enabled")
 async def test_the_connection_of_a_unit_is_unavailable_without_the_printer(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    assert _state(hass, UNIT) == STATE_ON
+    assert state_of(hass, UNIT).state == STATE_ON
 
     await async_deliver(hass, entry, state(unit_state(online=False)))
-    assert _state(hass, UNIT) == STATE_OFF
+    assert state_of(hass, UNIT).state == STATE_OFF
 
     await async_show(hass, entry, DriverStatus.RECONNECTING)
-    assert _state(hass, UNIT) == STATE_UNAVAILABLE
+    assert state_of(hass, UNIT).state == STATE_UNAVAILABLE
 
 
 @pytest.mark.usefixtures("all_entities_enabled")
@@ -115,5 +105,5 @@ async def test_a_holder_without_a_sensor_has_the_active_sensor_only(
 ) -> None:
     await async_deliver(hass, entry, state(direct=[{**EXTERNAL, "active": True}]))
 
-    assert _state(hass, "binary_sensor.x1c_slot_ext_active") == STATE_ON
+    assert state_of(hass, "binary_sensor.x1c_slot_ext_active").state == STATE_ON
     assert hass.states.get("binary_sensor.x1c_slot_ext_spool") is None

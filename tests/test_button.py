@@ -7,7 +7,7 @@ import pytest
 
 from custom_components.filament_slots.drivers.base import DriverStatus
 
-from .common import async_set_up, async_show, driver_of, make_entry
+from .common import async_set_up, async_show, driver_of, make_entry, state_of
 
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
@@ -31,14 +31,10 @@ async def test_it_is_unavailable_while_the_printer_is_not_connected(
 ) -> None:
     entry = make_entry()
     await async_set_up(hass, entry)
-    found = hass.states.get(REFRESH)
-    assert found is not None
-    assert found.state == STATE_UNAVAILABLE
+    assert state_of(hass, REFRESH).state == STATE_UNAVAILABLE
 
     await async_show(hass, entry, DriverStatus.RUNNING)
-    found = hass.states.get(REFRESH)
-    assert found is not None
-    assert found.state != STATE_UNAVAILABLE
+    assert state_of(hass, REFRESH).state != STATE_UNAVAILABLE
 
 
 async def test_updating_an_entity_requests_a_report_too(hass: HomeAssistant) -> None:

@@ -1,7 +1,5 @@
 """Conditions: when they are true of the selected slots."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 from homeassistant.core import HomeAssistant
@@ -20,9 +18,7 @@ from homeassistant.helpers.condition import (
 import probatio
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
-import yaml
 
-from custom_components.filament_slots import condition
 from custom_components.filament_slots.condition import CONDITIONS
 from custom_components.filament_slots.const import DOMAIN
 
@@ -30,6 +26,7 @@ from .common import (
     EXTERNAL,
     TAG,
     UNIT_SERIAL,
+    assert_editor_texts,
     async_deliver,
     async_set_up,
     make_entry,
@@ -41,7 +38,6 @@ from .common import (
 
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
-FOLDER = Path(condition.__file__).parent
 # A tagged PLA, an unidentified PETG, an empty slot, and two whose presence is unknown: a
 # slot of the unit, and the external holder, for which the printer has a material set.
 KNOWN, UNIDENTIFIED, EMPTY, UNKNOWN = (
@@ -266,14 +262,4 @@ async def test_the_editor_offers_the_options_of_the_conditions(
 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_everything_the_editor_offers_has_a_text_and_an_icon(language: str) -> None:
-    texts = json.loads((FOLDER / "translations" / f"{language}.json").read_text())
-    icons = json.loads((FOLDER / "icons.json").read_text())
-    offered = yaml.safe_load((FOLDER / "conditions.yaml").read_text())
-
-    conditions = {name: offer for name, offer in offered.items() if name[0] != "."}
-    assert set(conditions) == set(texts["conditions"]) == set(icons["conditions"])
-    for name, offer in conditions.items():
-        text = texts["conditions"][name]
-        assert text["name"]
-        assert text["description"]
-        assert set(offer["fields"]) == set(text["fields"])
+    assert_editor_texts("conditions", language)

@@ -16,8 +16,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from homeassistant.setup import async_setup_component
+import probatio
 from pydantic import SecretStr
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.filament_slots.const import DOMAIN
@@ -548,16 +550,24 @@ async def test_a_moonraker_that_is_known_is_not_offered(
 # Options.
 
 
+async def _options_form(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> tuple[str, probatio.Schema]:
+    """Open the options; return the flow's id and its form, which fills in defaults."""
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    assert result["step_id"] == "init"
+    assert result["data_schema"] is not None
+    return result["flow_id"], result["data_schema"]
+
+
 async def test_only_confirmation_times_other_than_the_drivers_are_stored(
     hass: HomeAssistant,
 ) -> None:
     entry = make_entry()
     entry.add_to_hass(hass)
-    result = await hass.config_entries.options.async_init(entry.entry_id)
-    assert result["step_id"] == "init"
-    assert result["data_schema"] is not None
-    usual = result["data_schema"]({"advanced": {}})["advanced"]
-    assert usual == {
+    flow_id, form = await _options_form(hass, entry)
+    defaults = form({"advanced": {}})["advanced"]
+    assert defaults == {
         "insert_settle": 2.5,
         "removal_confirm": 8,
         "identity_wait": 30,
@@ -565,31 +575,13 @@ async def test_only_confirmation_times_other_than_the_drivers_are_stored(
     }
 
     result = await hass.config_entries.options.async_configure(
-        result["flow_id"], {"advanced": usual | {"removal_confirm": 12}}
+        flow_id, {"advanced": defaults | {"removal_confirm": 12}}
     )
 
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert entry.options == {"removal_confirm": 12}
-    result = await hass.config_entries.options.async_init(entry.entry_id)
-    assert result["data_schema"] is not None
-    shown = result["data_schema"]({"advanced": {}})["advanced"]
-    assert shown == usual | {"removal_confirm": 12}
-
-
-@pytest.mark.parametrize(
-    ("name", "seconds"), [("insert_settle", 0), ("removal_confirm", 3600)]
-)
-async def test_confirmation_times_out_of_bounds_are_refused(
-    hass: HomeAssistant, name: str, seconds: float
-) -> None:
-    entry = make_entry()
-    entry.add_to_hass(hass)
-    result = await hass.config_entries.options.async_init(entry.entry_id)
-
-    with pytest.raises(InvalidData):
-        await hass.config_entries.options.async_configure(
-            result["flow_id"], {"advanced": {name: seconds}}
-        )
+    _, form = await _options_form(hass, entry)
+    assert form({"advanced": {}})["advanced"] == defaults | {"removal_confirm": 12}
 
 
 async def test_only_history_options_other_than_the_defaults_are_stored(
@@ -597,24 +589,22 @@ async def test_only_history_options_other_than_the_defaults_are_stored(
 ) -> None:
     entry = make_entry()
     entry.add_to_hass(hass)
-    result = await hass.config_entries.options.async_init(entry.entry_id)
-    assert result["data_schema"] is not None
-    usual = result["data_schema"]({})["history"]
-    assert usual == {"history_days": 365, "snapshot_days": 30, "max_megabytes": 50}
+    flow_id, form = await _options_form(hass, entry)
+    defaults = form({})["history"]
+    assert defaults == {"history_days": 365, "snapshot_days": 30, "max_megabytes": 50}
 
     # As the frontend sends numbers.
     await hass.config_entries.options.async_configure(
-        result["flow_id"],
+        flow_id,
         {"history": {"history_days": 90.0, "snapshot_days": 30.0, "max_megabytes": 20}},
     )
 
     assert entry.options == {"history_days": 90, "max_megabytes": 20}
     assert all(type(value) is int for value in entry.options.values())
-    result = await hass.config_entries.options.async_init(entry.entry_id)
-    assert result["data_schema"] is not None
-    assert result["data_schema"]({})["history"] == usual | entry.options
+    flow_id, form = await _options_form(hass, entry)
+    assert form({})["history"] == defaults | entry.options
     await hass.config_entries.options.async_configure(
-        result["flow_id"], {"advanced": {"removal_confirm": 12}}
+        flow_id, {"advanced": {"removal_confirm": 12}}
     )
     assert entry.options == {
         "history_days": 90,
@@ -624,26 +614,28 @@ async def test_only_history_options_other_than_the_defaults_are_stored(
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("section", "name", "value"),
     [
-        ("history_days", 0),
-        ("history_days", 3651),
-        ("snapshot_days", 0),
-        ("snapshot_days", 3651),
-        ("max_megabytes", 4),
-        ("max_megabytes", 1025),
+        ("history", "history_days", 0),
+        ("history", "history_days", 3651),
+        ("history", "snapshot_days", 0),
+        ("history", "snapshot_days", 3651),
+        ("history", "max_megabytes", 4),
+        ("history", "max_megabytes", 1025),
+        ("advanced", "insert_settle", 0),
+        ("advanced", "removal_confirm", 3600),
     ],
 )
-async def test_history_options_out_of_bounds_are_refused(
-    hass: HomeAssistant, name: str, value: int
+async def test_options_out_of_bounds_are_refused(
+    hass: HomeAssistant, section: str, name: str, value: int
 ) -> None:
     entry = make_entry()
     entry.add_to_hass(hass)
-    result = await hass.config_entries.options.async_init(entry.entry_id)
+    flow_id, _ = await _options_form(hass, entry)
 
     with pytest.raises(InvalidData):
         await hass.config_entries.options.async_configure(
-            result["flow_id"], {"history": {name: value}}
+            flow_id, {section: {name: value}}
         )
 
 

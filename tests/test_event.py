@@ -19,9 +19,9 @@ from syrupy.assertion import SnapshotAssertion
 from custom_components.filament_slots.drivers.base import DriverStatus
 
 from .common import (
-    EXTERNAL,
     PLA,
     TAG,
+    async_connected_entry,
     async_deliver,
     async_set_up,
     async_show,
@@ -29,6 +29,7 @@ from .common import (
     slot_state,
     spool_event,
     state,
+    state_of,
     unit_state,
 )
 
@@ -55,17 +56,7 @@ def events_only() -> Iterator[None]:
 @pytest.fixture
 async def entry(hass: HomeAssistant) -> MockConfigEntry:
     """A connected printer with a unit and an external holder."""
-    entry = make_entry()
-    await async_set_up(hass, entry)
-    await async_show(hass, entry, DriverStatus.RUNNING)
-    await async_deliver(hass, entry, state(direct=[EXTERNAL]))
-    return entry
-
-
-def _state(hass: HomeAssistant, entity_id: str) -> State:
-    found = hass.states.get(entity_id)
-    assert found is not None
-    return found
+    return await async_connected_entry(hass)
 
 
 async def test_events(
@@ -92,9 +83,9 @@ async def test_a_slot_publishes_only_its_own_events(
 ) -> None:
     await async_deliver(hass, entry, INSERTED)
 
-    assert _state(hass, SLOT_3).attributes["event_type"] == "spool_inserted"
-    assert _state(hass, SLOT_3).attributes["material"] == "PLA"
-    assert _state(hass, SLOT_4).state == STATE_UNKNOWN
+    assert state_of(hass, SLOT_3).attributes["event_type"] == "spool_inserted"
+    assert state_of(hass, SLOT_3).attributes["material"] == "PLA"
+    assert state_of(hass, SLOT_4).state == STATE_UNKNOWN
 
 
 async def test_simultaneous_events_are_all_published(
@@ -121,12 +112,12 @@ async def test_the_last_event_stays_while_the_printer_is_off(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     await async_deliver(hass, entry, INSERTED)
-    before = _state(hass, SLOT_3)
+    before = state_of(hass, SLOT_3)
 
     await async_show(hass, entry, DriverStatus.RECONNECTING)
     await async_deliver(hass, entry, state(unit_state(online=False)))
 
-    assert _state(hass, SLOT_3) == before
+    assert state_of(hass, SLOT_3) == before
 
 
 async def test_a_new_state_of_the_slot_is_no_event(
@@ -161,7 +152,7 @@ async def test_the_last_event_is_remembered_over_a_restart(
     await async_set_up(hass, entry)
     await async_deliver(hass, entry, state())
 
-    found = _state(hass, SLOT_3)
+    found = state_of(hass, SLOT_3)
     assert found.state == at
     assert found.attributes["event_type"] == "spool_removed"
     assert found.attributes["reason"] == "runout"

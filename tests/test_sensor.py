@@ -24,14 +24,14 @@ from .common import (
     PLA,
     TAG,
     UNIT_SERIAL,
+    async_connected_entry,
     async_deliver,
-    async_set_up,
     async_show,
     entity_state,
-    make_entry,
     slot_state,
     spool_event,
     state,
+    state_of,
     unit_state,
 )
 
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.usefixtures("scripted_driver")
 SLOT_1 = "sensor.x1c_ams_a_slot_a1"
 SLOT_3 = "sensor.x1c_ams_a_slot_a3"
 UNIT = "sensor.x1c_ams_a"
-HEARD = "2026-11-01T12:34:56+00:00"
+RECEIVED_AT = "2026-11-01T12:34:56+00:00"
 
 
 @pytest.fixture(autouse=True)
@@ -53,17 +53,9 @@ def sensors_only() -> Iterator[None]:
 @pytest.fixture
 async def entry(hass: HomeAssistant) -> MockConfigEntry:
     """A connected printer with a unit and an external holder."""
-    entry = make_entry()
-    await async_set_up(hass, entry)
-    await async_show(hass, entry, DriverStatus.RUNNING, last_message_at=HEARD)
-    await async_deliver(hass, entry, state(direct=[EXTERNAL]))
+    entry = await async_connected_entry(hass)
+    await async_show(hass, entry, DriverStatus.RUNNING, last_message_at=RECEIVED_AT)
     return entry
-
-
-def _state(hass: HomeAssistant, entity_id: str) -> str:
-    found = hass.states.get(entity_id)
-    assert found is not None
-    return found.state
 
 
 @pytest.mark.usefixtures("all_entities_enabled")
@@ -101,7 +93,7 @@ async def test_a_slot_without_a_sensor_shows_its_filament_and_no_status(
     filament = {"name": "Generic ABS"}
     await async_deliver(hass, entry, state(direct=[{**EXTERNAL, "filament": filament}]))
 
-    assert _state(hass, "sensor.x1c_slot_ext_filament") == "Generic ABS"
+    assert state_of(hass, "sensor.x1c_slot_ext_filament").state == "Generic ABS"
     assert hass.states.get("sensor.x1c_slot_ext_status") is None
 
 
@@ -110,7 +102,7 @@ async def test_a_direct_slot_has_a_status_once_its_presence_is_reported(
 ) -> None:
     await async_deliver(hass, entry, state(direct=[{**EXTERNAL, "present": True}]))
 
-    assert _state(hass, "sensor.x1c_slot_ext_status") == "unidentified"
+    assert state_of(hass, "sensor.x1c_slot_ext_status").state == "unidentified"
 
 
 async def test_a_slot_that_cannot_have_an_identity_does_not_count_as_unidentified(
@@ -119,31 +111,31 @@ async def test_a_slot_that_cannot_have_an_identity_does_not_count_as_unidentifie
     sensed = {**EXTERNAL, "present": True, "identifiers": None}
     await async_deliver(hass, entry, state(direct=[sensed]))
 
-    assert _state(hass, "sensor.x1c_slot_ext_status") == "unidentified"
-    assert _state(hass, "sensor.x1c_unidentified_spools") == "1"
+    assert state_of(hass, "sensor.x1c_slot_ext_status").state == "unidentified"
+    assert state_of(hass, "sensor.x1c_unidentified_spools").state == "1"
 
 
 async def test_the_sensors_follow_an_insertion_and_a_removal(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    assert _state(hass, f"{SLOT_3}_status") == "empty"
-    assert _state(hass, "sensor.x1c_unidentified_spools") == "1"
+    assert state_of(hass, f"{SLOT_3}_status").state == "empty"
+    assert state_of(hass, "sensor.x1c_unidentified_spools").state == "1"
 
     await async_deliver(hass, entry, spool_event("spool_inserted", 3))
-    assert _state(hass, f"{SLOT_3}_status") == "unidentified"
-    assert _state(hass, "sensor.x1c_unidentified_spools") == "2"
+    assert state_of(hass, f"{SLOT_3}_status").state == "unidentified"
+    assert state_of(hass, "sensor.x1c_unidentified_spools").state == "2"
 
     await async_deliver(
         hass,
         entry,
         state(unit_state(slots=[slot_state(3, True, identifiers=TAG, filament=PLA)])),
     )
-    assert _state(hass, f"{SLOT_3}_status") == "identified"
-    assert _state(hass, f"{SLOT_3}_filament") == "PLA Basic"
+    assert state_of(hass, f"{SLOT_3}_status").state == "identified"
+    assert state_of(hass, f"{SLOT_3}_filament").state == "PLA Basic"
 
     await async_deliver(hass, entry, spool_event("spool_removed", 3))
-    assert _state(hass, f"{SLOT_3}_status") == "empty"
-    assert _state(hass, f"{SLOT_3}_filament") == STATE_UNKNOWN
+    assert state_of(hass, f"{SLOT_3}_status").state == "empty"
+    assert state_of(hass, f"{SLOT_3}_filament").state == STATE_UNKNOWN
 
 
 def _slot(**known: Any) -> StoredSlot:
@@ -185,23 +177,23 @@ async def test_slots_stay_available_and_show_last_seen_while_the_printer_is_off(
 
     found = entity_state(hass, f"{SLOT_1}_filament")
     assert found.state == "PLA Basic"
-    assert found.attributes["last_seen"] == datetime.fromisoformat(HEARD)
-    assert _state(hass, f"{SLOT_1}_status") == "identified"
+    assert found.attributes["last_seen"] == datetime.fromisoformat(RECEIVED_AT)
+    assert state_of(hass, f"{SLOT_1}_status").state == "identified"
 
 
 async def test_telemetry_of_a_unit_is_unavailable_without_the_printer_or_the_unit(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    assert float(_state(hass, f"{UNIT}_humidity")) == 30
+    assert float(state_of(hass, f"{UNIT}_humidity").state) == 30
 
     await async_show(hass, entry, DriverStatus.RECONNECTING)
-    assert _state(hass, f"{UNIT}_humidity") == STATE_UNAVAILABLE
+    assert state_of(hass, f"{UNIT}_humidity").state == STATE_UNAVAILABLE
 
     await async_show(hass, entry, DriverStatus.RUNNING)
-    assert float(_state(hass, f"{UNIT}_humidity")) == 30
+    assert float(state_of(hass, f"{UNIT}_humidity").state) == 30
 
     await async_deliver(hass, entry, state(unit_state(online=False)))
-    assert _state(hass, f"{UNIT}_humidity") == STATE_UNAVAILABLE
+    assert state_of(hass, f"{UNIT}_humidity").state == STATE_UNAVAILABLE
 
 
 async def test_a_unit_without_a_percentage_shows_its_humidity_level(
@@ -217,7 +209,7 @@ async def test_a_unit_without_a_percentage_shows_its_humidity_level(
         ),
     )
 
-    assert _state(hass, "sensor.x1c_ams_b_humidity_level") == "4"
+    assert state_of(hass, "sensor.x1c_ams_b_humidity_level").state == "4"
     assert hass.states.get("sensor.x1c_ams_b_humidity") is None
 
 
@@ -262,23 +254,23 @@ async def test_a_report_that_changes_nothing_writes_nothing(
 async def test_last_seen_is_remembered_over_a_restart(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    assert _state(hass, "sensor.x1c_last_seen") == HEARD
+    assert state_of(hass, "sensor.x1c_last_seen").state == RECEIVED_AT
 
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
 
-    assert _state(hass, "sensor.x1c_last_seen") == HEARD
+    assert state_of(hass, "sensor.x1c_last_seen").state == RECEIVED_AT
 
 
 @pytest.mark.usefixtures("all_entities_enabled")
 async def test_an_entity_stays_when_its_value_is_unknown_at_start(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    assert _state(hass, f"{SLOT_1}_remaining") == "80.0"
+    assert state_of(hass, f"{SLOT_1}_remaining").state == "80.0"
     await async_deliver(hass, entry, spool_event("spool_removed", 1))
-    assert _state(hass, f"{SLOT_1}_remaining") == STATE_UNKNOWN
+    assert state_of(hass, f"{SLOT_1}_remaining").state == STATE_UNKNOWN
 
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
 
-    assert _state(hass, f"{SLOT_1}_remaining") == STATE_UNKNOWN
+    assert state_of(hass, f"{SLOT_1}_remaining").state == STATE_UNKNOWN

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import STATE_UNAVAILABLE
-from homeassistant.core import Context, Event, HomeAssistant, State, callback
+from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
@@ -34,11 +34,11 @@ from custom_components.filament_slots.runtime import async_shared_core
 
 from .common import (
     AT,
-    EXTERNAL,
     NO_TAG,
     SERIAL,
     TAG,
     UNIT_SERIAL,
+    async_connected_entry,
     async_deliver,
     async_set_up,
     async_show,
@@ -47,6 +47,7 @@ from .common import (
     slot_state,
     spool_event,
     state,
+    state_of,
     unit_state,
 )
 
@@ -71,11 +72,7 @@ SPOOL: dict[str, Any] = {"external_id": "spoolman:12", "label": "Galaxy black"}
 @pytest.fixture
 async def entry(hass: HomeAssistant) -> MockConfigEntry:
     """A connected printer: a tagged spool in A1, one without a tag in A2."""
-    entry = make_entry()
-    await async_set_up(hass, entry)
-    await async_deliver(hass, entry, state(unit_state(), direct=[EXTERNAL]))
-    await async_show(hass, entry, DriverStatus.RUNNING)
-    return entry
+    return await async_connected_entry(hass)
 
 
 def device_of(hass: HomeAssistant, entry: MockConfigEntry, unique_id: str) -> str:
@@ -91,13 +88,6 @@ def device_of(hass: HomeAssistant, entry: MockConfigEntry, unique_id: str) -> st
         if (DOMAIN, unique_id) in device.identifiers
     )
     return device.id
-
-
-def shown(hass: HomeAssistant, entity_id: str) -> State:
-    """Return the state of an entity."""
-    state = hass.states.get(entity_id)
-    assert state is not None
-    return state
 
 
 async def ask(hass: HomeAssistant, action: str, **data: Any) -> Any:
@@ -450,10 +440,10 @@ async def test_an_assigned_spool_shows_at_once(
     assert answer["slot"]["assigned_external_id"] == "spoolman:12"
     assert answer["slot"]["assigned_label"] == "Galaxy black"
     assert answer["slot"]["identifiers"] == NO_TAG
-    assert shown(hass, STATUS).state == "identified"
-    assert shown(hass, FILAMENT).state == "Galaxy black"
-    assert shown(hass, FILAMENT).attributes["external_id"] == "spoolman:12"
-    assert shown(hass, "sensor.x1c_unidentified_spools").state == "0"
+    assert state_of(hass, STATUS).state == "identified"
+    assert state_of(hass, FILAMENT).state == "Galaxy black"
+    assert state_of(hass, FILAMENT).attributes["external_id"] == "spoolman:12"
+    assert state_of(hass, "sensor.x1c_unidentified_spools").state == "0"
     assert not bus
 
 
@@ -466,8 +456,8 @@ async def test_an_assigned_spool_shows_after_a_restart(
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
 
-    assert shown(hass, STATUS).state == "identified"
-    assert shown(hass, FILAMENT).state == "Galaxy black"
+    assert state_of(hass, STATUS).state == "identified"
+    assert state_of(hass, FILAMENT).state == "Galaxy black"
     stored = driver_of(entry).services.stored
     assert [each.identifiers.known for each in stored if each.slot_no == 2] == [False]
 
@@ -480,8 +470,8 @@ async def test_an_assignment_can_be_removed(
 
     await ask(hass, "assign_spool", device_id=slot)
 
-    assert shown(hass, STATUS).state == "unidentified"
-    assert shown(hass, FILAMENT).state == "PETG"
+    assert state_of(hass, STATUS).state == "unidentified"
+    assert state_of(hass, FILAMENT).state == "PETG"
 
 
 async def test_a_tag_and_a_removal_end_an_assignment(
@@ -493,15 +483,15 @@ async def test_a_tag_and_a_removal_end_an_assignment(
     await ask(hass, "assign_spool", device_id=slot, **SPOOL)
     tagged = unit_state(slots=[slot_state(2, True, identifiers=TAG)])
     await async_deliver(hass, entry, state(tagged))
-    assert shown(hass, FILAMENT).attributes["external_id"] == TAG["external_id"]
+    assert state_of(hass, FILAMENT).attributes["external_id"] == TAG["external_id"]
     untagged = unit_state(slots=[slot_state(2, True, identifiers=NO_TAG)])
     await async_deliver(hass, entry, state(untagged))
-    assert shown(hass, STATUS).state == "unidentified"
+    assert state_of(hass, STATUS).state == "unidentified"
 
     await ask(hass, "assign_spool", device_id=slot, **SPOOL)
     await async_deliver(hass, entry, spool_event("spool_removed", 2))
 
-    assert shown(hass, STATUS).state == "empty"
+    assert state_of(hass, STATUS).state == "empty"
     [removal] = removals
     assert removal.data["meta"]["assigned"] == SPOOL
     assert removal.data["device_id"] == slot
@@ -540,7 +530,7 @@ async def test_an_assignment_that_cannot_be_stored_is_a_failure(
         )
 
     assert key == "not_saved"
-    assert shown(hass, STATUS).state == "unidentified"
+    assert state_of(hass, STATUS).state == "unidentified"
 
 
 async def test_the_next_unidentified_spool_is_the_expected_one(
@@ -554,7 +544,7 @@ async def test_the_next_unidentified_spool_is_the_expected_one(
 
     @callback
     def look(event: Event) -> None:
-        seen.append(shown(hass, "sensor.x1c_ams_a_slot_a3_status").state)
+        seen.append(state_of(hass, "sensor.x1c_ams_a_slot_a3_status").state)
 
     hass.bus.async_listen("filament_slots_spool_inserted", look)
     answer = await ask(
@@ -575,7 +565,7 @@ async def test_the_next_unidentified_spool_is_the_expected_one(
     assert expected.data["meta"]["assigned"] == SPOOL
     assert expected.data["identifiers"] == NO_TAG
     assert seen[1] == "identified"
-    assert shown(hass, "sensor.x1c_ams_a_slot_a3_filament").state == "Galaxy black"
+    assert state_of(hass, "sensor.x1c_ams_a_slot_a3_filament").state == "Galaxy black"
     assert not unknowns
     found = await ask(hass, "get_events", external_id="spoolman:12")
     assert happened(found) == [("spool_inserted", 3)]

@@ -1,8 +1,6 @@
 """Triggers: the events that they run for."""
 
 from collections.abc import Callable, Coroutine
-import json
-from pathlib import Path
 from typing import Any
 
 from homeassistant.components.automation.const import DOMAIN as AUTOMATION
@@ -31,9 +29,7 @@ from pytest_homeassistant_custom_component.common import (
     async_mock_service,
 )
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
-import yaml
 
-from custom_components.filament_slots import trigger
 from custom_components.filament_slots.const import DOMAIN, SPOOL_EVENTS
 from custom_components.filament_slots.coordinator import SIGNAL_SPOOL_EVENT
 from custom_components.filament_slots.trigger import TRIGGERS
@@ -44,6 +40,7 @@ from .common import (
     PLA,
     TAG,
     UNIT_SERIAL,
+    assert_editor_texts,
     async_deliver,
     async_set_up,
     driver_of,
@@ -56,7 +53,6 @@ from .common import (
 
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
-FOLDER = Path(trigger.__file__).parent
 HT_SERIAL = "19F00A000000001"
 OTHER_SERIAL = "00M09A000000002"
 TWO_UNITS = state(
@@ -761,21 +757,4 @@ async def test_the_editor_offers_the_options_of_the_triggers(
 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_everything_the_editor_offers_has_a_text_and_an_icon(language: str) -> None:
-    texts = json.loads((FOLDER / "translations" / f"{language}.json").read_text())
-    icons = json.loads((FOLDER / "icons.json").read_text())
-    offered = yaml.safe_load((FOLDER / "triggers.yaml").read_text())
-
-    triggers = {name: offer for name, offer in offered.items() if name[0] != "."}
-    assert set(triggers) == set(texts["triggers"]) == set(icons["triggers"])
-    for name, offer in triggers.items():
-        text = texts["triggers"][name]
-        assert text["name"]
-        assert text["description"]
-        assert set(offer["fields"]) == set(text["fields"])
-        assert all(
-            set(each) == {"name", "description"} for each in text["fields"].values()
-        )
-        for field in offer["fields"].values():
-            select = field["selector"].get("select", {})
-            if key := select.get("translation_key"):
-                assert set(texts["selector"][key]["options"]) == set(select["options"])
+    assert_editor_texts("triggers", language)

@@ -232,11 +232,9 @@ async def _async_assign_spool(call: ServiceCall) -> Json:
 
 
 async def _async_expect_spool(call: ServiceCall) -> Json:
-    """Answer `{expires_at: ISO-8601}`.
+    """Return `{expires_at: ISO-8601}`.
 
-    No `unknown_spool_detected` comes for an insertion that took an expected identity:
-    by design an assigned spool is identified, and whoever scanned it has answered the
-    question that the event would ask.
+    The inserted spool then counts as identified: no `unknown_spool_detected` follows.
     """
     hass = call.hass
     assigned = _assigned(call)
