@@ -1,4 +1,4 @@
-"""Blueprints: automations made from them, against printers that say what the test says."""
+"""Blueprints: automations made from them, against printers with scripted events."""
 
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
@@ -64,7 +64,7 @@ type Automate = Callable[..., Coroutine[Any, Any, None]]
 
 @pytest.fixture
 async def entry(hass: HomeAssistant) -> MockConfigEntry:
-    """A connected printer with a unit: a tagged PLA, a PETG nobody knows, two empty."""
+    """A connected printer with a unit: a tagged PLA, an unidentified PETG, two empty."""
     entry = make_entry()
     await async_set_up(hass, entry)
     await async_show(hass, entry, DriverStatus.RUNNING)
@@ -96,7 +96,7 @@ def notes(hass: HomeAssistant) -> list[ServiceCall]:
     return async_mock_service(hass, "persistent_notification", "create")
 
 
-def _said(notes: list[ServiceCall]) -> list[tuple[str, str]]:
+def _notified(notes: list[ServiceCall]) -> list[tuple[str, str]]:
     return [(note.data["title"], note.data["message"]) for note in notes]
 
 
@@ -113,7 +113,7 @@ def _with_meta(event: dict[str, Any], **meta: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", BLUEPRINTS, ids=lambda path: path.stem)
-async def test_a_blueprint_is_whole_and_says_where_it_is_from(
+async def test_a_blueprint_is_complete_and_names_its_source(
     hass: HomeAssistant, path: Path
 ) -> None:
     blueprint = Blueprint(
@@ -140,17 +140,17 @@ async def test_a_blueprint_is_whole_and_says_where_it_is_from(
         (
             _with_meta(spool_event("spool_inserted", 3), filament=PLA),
             "Spool inserted",
-            "PLA Basic was put into Slot A3 of X1C.",
+            "PLA Basic was inserted into Slot A3 of X1C.",
         ),
         (
             _with_meta(spool_event("spool_inserted", 3), detected_late=True),
             "Spool inserted",
-            "A spool was put into Slot A3 of X1C, while nobody was looking.",
+            "A spool was inserted into Slot A3 of X1C (detected later).",
         ),
         (
             _with_meta(spool_event("spool_removed", 1), filament={"material": "PLA"}),
             "Spool removed",
-            "PLA was taken out of Slot A1 of X1C.",
+            "PLA was removed from Slot A1 of X1C.",
         ),
         (
             _with_meta(spool_event("spool_removed", 1), reason="runout"),
@@ -160,7 +160,7 @@ async def test_a_blueprint_is_whole_and_says_where_it_is_from(
         (
             spool_event("spool_inserted", 3, meta=None),
             "Spool inserted",
-            "A spool was put into Slot A3 of X1C.",
+            "A spool was inserted into Slot A3 of X1C.",
         ),
     ],
 )
@@ -177,7 +177,7 @@ async def test_a_change_is_announced_in_plain_words(
 
     await async_deliver(hass, entry, event)
 
-    assert _said(notes) == [(title, message)]
+    assert _notified(notes) == [(title, message)]
 
 
 async def test_only_the_chosen_slots_materials_and_times_are_announced(
@@ -193,7 +193,7 @@ async def test_only_the_chosen_slots_materials_and_times_are_announced(
         include_late=False,
         announcement=[{"action": "test.say", "data": {"text": "{{ message }}"}}],
     )
-    said = async_mock_service(hass, "test", "say")
+    announced = async_mock_service(hass, "test", "say")
     pla = _with_meta(spool_event("spool_inserted", 3), filament=PLA)
 
     await async_deliver(
@@ -205,8 +205,8 @@ async def test_only_the_chosen_slots_materials_and_times_are_announced(
         pla,
     )
 
-    assert [call.data["text"] for call in said] == [
-        "PLA Basic was put into Slot A3 of X1C."
+    assert [call.data["text"] for call in announced] == [
+        "PLA Basic was inserted into Slot A3 of X1C."
     ]
     assert notes == []
 
@@ -220,21 +220,21 @@ async def test_only_the_chosen_slots_materials_and_times_are_announced(
         (
             PLA,
             (
-                "PLA Basic in Slot A2 of X1C came to its end during a print. "
+                "PLA Basic in Slot A2 of X1C ran out during a print. "
                 "The same material is in Slot A1."
             ),
         ),
         (
             {"material": "PETG"},
             (
-                "PETG in Slot A2 of X1C came to its end during a print. "
+                "PETG in Slot A2 of X1C ran out during a print. "
                 "No other slot holds PETG."
             ),
         ),
-        ({}, "The filament in Slot A2 of X1C came to its end during a print."),
+        ({}, "The filament in Slot A2 of X1C ran out during a print."),
     ],
 )
-async def test_a_spool_that_ran_out_in_a_print_is_warned_of(
+async def test_a_spool_that_ran_out_during_a_print_is_warned_about(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     automate: Automate,
@@ -247,7 +247,7 @@ async def test_a_spool_that_ran_out_in_a_print_is_warned_of(
 
     await async_deliver(hass, entry, _with_meta(removed, reason="runout"))
 
-    assert _said(notes) == [("Slot A2 ran out", message)]
+    assert _notified(notes) == [("Slot A2 ran out", message)]
 
 
 async def test_a_spool_that_was_taken_out_did_not_run_out(
@@ -266,7 +266,7 @@ async def test_a_spool_that_was_taken_out_did_not_run_out(
 # Damp filament.
 
 
-async def test_a_unit_that_stays_damp_is_warned_of(
+async def test_a_unit_whose_humidity_stays_high_is_warned_about(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     automate: Automate,
@@ -279,9 +279,9 @@ async def test_a_unit_that_stays_damp_is_warned_of(
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=31))
     await hass.async_block_till_done()
 
-    assert _said(notes) == [
+    assert _notified(notes) == [
         (
-            "X1C AMS A is damp",
+            "X1C AMS A: humidity too high",
             "The humidity in X1C AMS A is 52 %, above 45 %.",
         )
     ]
@@ -471,12 +471,12 @@ def phone(hass: HomeAssistant, pushed: list[dict[str, Any]]) -> str:
 
 async def _ask(hass: HomeAssistant, entry: MockConfigEntry, slot_no: int = 3) -> None:
     """Put a spool without a tag into a slot."""
-    said = {"filament": {"material": "PETG"}}
+    meta = {"filament": {"material": "PETG"}}
     await async_deliver(
         hass,
         entry,
-        _with_meta(spool_event("spool_inserted", slot_no), **said),
-        _with_meta(spool_event("unknown_spool_detected", slot_no), **said),
+        _with_meta(spool_event("spool_inserted", slot_no), **meta),
+        _with_meta(spool_event("unknown_spool_detected", slot_no), **meta),
     )
 
 
@@ -503,7 +503,7 @@ async def test_the_phone_asks_with_the_spools_to_choose_from(
 
     (push,) = pushed
     assert push["title"] == "Slot A3: which spool is it?"
-    assert push["message"] == "PETG without a tag was put into Slot A3 of X1C."
+    assert push["message"] == "PETG without a tag was inserted into Slot A3 of X1C."
     slot = _slot(hass, entry, 3)
     mine = f"filament_slots|automation.made|{slot}|"
     assert push["data"] == {
@@ -511,7 +511,7 @@ async def test_the_phone_asks_with_the_spools_to_choose_from(
         "actions": [
             {"action": f"{mine}spoolman:12|Black", "title": "Black"},
             {"action": f"{mine}13|Red", "title": "Red"},
-            {"action": mine, "title": "Type it in", "behavior": "textInput"},
+            {"action": mine, "title": "Enter spool", "behavior": "textInput"},
             {"action": f"{mine}name:blue|Blue", "title": "Blue"},
         ],
     }
@@ -561,7 +561,7 @@ async def test_the_answer_is_assigned_to_the_slot(
 @pytest.mark.parametrize(
     "action", ["OPEN", "filament_slots|automation.other|x|1|Red", None]
 )
-async def test_answers_to_somebody_else_are_left_alone(
+async def test_answers_to_other_notifications_are_ignored(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     automate: Automate,
@@ -596,7 +596,7 @@ async def test_the_question_goes_away_with_the_spool(
     assert withdrawn["data"]["tag"] == asked["data"]["tag"]
 
 
-# What the documentation says.
+# The examples of the documentation.
 
 DOCS = (FOLDER.parents[2] / "docs" / "automations.md").read_text()
 EXAMPLES = [

@@ -1,4 +1,4 @@
-"""The documentation: what it names is there, and what it shows works."""
+"""The documentation: what it names exists, and its examples work."""
 
 from collections.abc import Iterator
 import json
@@ -92,7 +92,7 @@ def _named(text: str) -> list[str]:
 
 @pytest.fixture
 async def slot_id(hass: HomeAssistant, scripted_driver: None) -> str:
-    """The second slot, a PETG that nobody knows, of a connected printer in an area."""
+    """The second slot, an unidentified PETG, of a connected printer in an area."""
     entry = make_entry()
     await async_set_up(hass, entry)
     await async_show(hass, entry, DriverStatus.RUNNING)
@@ -170,29 +170,29 @@ _TAG_SCANNED = {"event": {"data": {"tag_id": "12"}}}
 
 
 @pytest.mark.parametrize(
-    ("example", "event", "said"),
+    ("example", "event", "notification"),
     [
         (
             "alias: New spool\n",
             spool_event("spool_inserted", 3, meta={"filament": PLA}),
-            {"title": "Slot A3", "message": "PLA Basic was put in."},
+            {"title": "Slot A3", "message": "PLA Basic was inserted."},
         ),
         (
             "alias: New spool\n",
             spool_event("spool_inserted", 3, meta={"filament": {"material": "PETG"}}),
-            {"title": "Slot A3", "message": "PETG was put in."},
+            {"title": "Slot A3", "message": "PETG was inserted."},
         ),
         (
-            "alias: Tell me about new spools\n",
+            "alias: Notify about new spools\n",
             spool_event(
                 "spool_inserted", 3, meta={"slot_label": "A3", "filament": PLA}
             ),
-            {"title": "New spool in slot A3", "message": "PLA was put in."},
+            {"title": "New spool in slot A3", "message": "PLA was inserted."},
         ),
         (
-            "alias: Tell me about new spools\n",
+            "alias: Notify about new spools\n",
             spool_event("spool_inserted", 3, meta={"slot_label": "A3"}),
-            {"title": "New spool in slot A3", "message": "Something was put in."},
+            {"title": "New spool in slot A3", "message": "A spool was inserted."},
         ),
         (
             "alias: Unknown spool in the workshop\n",
@@ -200,33 +200,33 @@ _TAG_SCANNED = {"event": {"data": {"tag_id": "12"}}}
             {"message": "Which spool is in Slot A2?"},
         ),
         (
-            "alias: The expensive one is out\n",
+            "alias: Expensive spool removed\n",
             spool_event("spool_removed", 2, identifiers={"external_id": "spoolman:12"}),
-            {"message": "Taken out of Slot A2."},
+            {"message": "Removed: Slot A2."},
         ),
         (
-            "alias: The expensive one is out\n",
+            "alias: Expensive spool removed\n",
             spool_event(
                 "spool_removed",
                 2,
                 identifiers={"external_id": "spoolman:12"},
                 meta={"reason": "runout"},
             ),
-            {"message": "Ran out of Slot A2."},
+            {"message": "Ran out: Slot A2."},
         ),
         (
-            "alias: The same with an event entity\n",
+            "alias: New spool with an event entity\n",
             spool_event("spool_inserted", 1),
-            {"message": "A spool was put into slot A1."},
+            {"message": "A spool was inserted into slot A1."},
         ),
     ],
 )
-async def test_an_example_of_an_automation_says_what_happened(
+async def test_an_example_of_an_automation_sends_its_message(
     hass: HomeAssistant,
     slot_id: str,
     example: str,
     event: dict[str, Any],
-    said: dict[str, str],
+    notification: dict[str, str],
 ) -> None:
     notes = [
         async_mock_service(hass, "notify", "persistent_notification"),
@@ -237,12 +237,12 @@ async def test_an_example_of_an_automation_says_what_happened(
     (entry,) = hass.config_entries.async_entries(DOMAIN)
     await async_deliver(hass, entry, event)
 
-    assert [dict(call.data) for calls in notes for call in calls] == [said]
+    assert [dict(call.data) for calls in notes for call in calls] == [notification]
 
 
 @pytest.mark.parametrize(
     "beginning",
-    ["# Which slots", "# Where has", "action: filament_slots.refresh", "# Taken back"],
+    ["# Which slots", "# Where has", "action: filament_slots.refresh", "# Undone"],
 )
 async def test_an_example_of_actions_runs(
     hass: HomeAssistant, slot_id: str, beginning: str
@@ -257,8 +257,8 @@ async def test_an_example_of_actions_runs(
         return_response=True,
     )
 
-    said = [call.data["message"] for call in notes]
-    assert said == (["Please look at A2."] if beginning == "# Which slots" else [])
+    messages = [call.data["message"] for call in notes]
+    assert messages == (["Please check A2."] if beginning == "# Which slots" else [])
 
 
 async def test_the_example_of_a_scanned_tag_names_the_next_spool(
@@ -296,7 +296,7 @@ def test_what_a_page_links_to_is_there(page: str) -> None:
     assert links
 
     for link in map("".join, links):
-        # Ours, seen from elsewhere: pictures, and blueprints to import.
+        # Ours, by their public address: images, and blueprints to import.
         if ours := re.search(r"filament-slots/(?:blob/)?main/(.*)$", unquote(link)):
             assert (ROOT / ours[1]).is_file(), link
         elif not link.startswith("https:"):
@@ -325,8 +325,8 @@ def test_every_action_and_each_of_its_fields_is_explained() -> None:
         rows = _rows(_section("docs/actions.md", f"## `{DOMAIN}.{name}`"))
         fields = {row[0].strip("`"): row[1] for row in rows if len(row) == 3}
         assert set(fields) == set(service["fields"]), name
-        for field, said in service["fields"].items():
-            required = bool(said.get("required"))
+        for field, described in service["fields"].items():
+            required = bool(described.get("required"))
             assert (fields[field] == "required") is required, (name, field)
 
 

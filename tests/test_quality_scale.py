@@ -66,7 +66,7 @@ DOCS = {
     "docs-supported-functions": ("README.md", "## What you get"),
     "docs-triggers": ("docs/automations.md", "## Triggers"),
     "docs-troubleshooting": ("README.md", "## Troubleshooting"),
-    "docs-use-cases": ("README.md", "## What for"),
+    "docs-use-cases": ("README.md", "## What you can do with it"),
 }
 
 # The modules of the Home Assistant side.

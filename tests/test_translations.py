@@ -120,7 +120,7 @@ def test_every_repair_has_a_text_and_no_text_is_left_over() -> None:
     assert texts == set(PRINTER_ISSUES) | STORE_ISSUES
 
 
-def test_every_repair_says_what_is_wrong_and_what_to_do() -> None:
+def test_every_repair_has_a_title_and_a_description() -> None:
     issues = _texts("en")["issues"]
 
     for code, flow in PRINTER_ISSUES.items():
@@ -146,7 +146,7 @@ def test_every_step_of_a_fix_has_a_text() -> None:
             assert "waiting" in flow["abort"]
 
 
-def test_every_field_of_a_form_has_a_text_that_says_where_to_find_it() -> None:
+def test_every_field_of_a_form_has_a_text_about_where_to_find_it() -> None:
     steps = _texts("en")["config"]["step"]
 
     assert set(steps["bambulab_mqtt"]["data"]) == set(asked_fields(BambuDriver))
@@ -186,15 +186,15 @@ def test_every_setting_has_a_text() -> None:
 
 
 def test_everything_in_system_health_has_a_text() -> None:
-    told = (FOLDER / "system_health.py").read_text()
+    source = (FOLDER / "system_health.py").read_text()
 
     for key in _texts("en")["system_health"]["info"]:
-        assert f'"{key}":' in told
+        assert f'"{key}":' in source
 
 
 @pytest.mark.parametrize("model", ["X1", "P1", "A1", "A2L", "P2S", "X2D", "H2D"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_form_says_for_each_model_where_its_screen_shows_the_code(
+def test_the_form_lists_for_each_model_where_its_screen_shows_the_code(
     language: str, model: str
 ) -> None:
     text = _texts(language)["config"]["step"]["bambulab_mqtt"]["description"]

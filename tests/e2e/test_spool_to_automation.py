@@ -103,8 +103,8 @@ async def test_a_spool_reaches_automations_and_the_store_even_across_a_kill(
         slot_name = (await _device_names(home_assistant))[event["device_id"]]
         assert event["meta"]["source"] == "live"
         assert await _notifications(home_assistant) == {
-            (slot_name, "PLA Basic was put in."),
-            ("New spool in slot A3", "PLA was put in."),
+            (slot_name, "PLA Basic was inserted."),
+            ("New spool in slot A3", "PLA was inserted."),
         }
         await _shown(home_assistant, printer)
         assert stored(home_assistant) == [event["event_id"]]

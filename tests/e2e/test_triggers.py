@@ -360,7 +360,9 @@ async def test_every_blueprint_can_be_imported_and_works(
         hardware.units[1].humidity = 71
         await printer.play(hardware.insert(1, 3, PLAIN_SPOOL))
         await _noted(
-            client, ("Spool inserted", f"A spool was put into Slot A3 of {name}."), 20
+            client,
+            ("Spool inserted", f"A spool was inserted into Slot A3 of {name}."),
+            20,
         )
         assert await wait_until(lambda: len(phone.received) >= 1, 20)
         await phone.reply(phone.received[0], "12")
