@@ -47,7 +47,7 @@ from .common import (
     state,
     unit_state,
 )
-from .drivers.moonraker_filament.paper import INSTANCE, on_paper
+from .drivers.moonraker_filament.fake_moonraker import INSTANCE, fake_moonraker
 from .printers.bambu import BambuPrinter
 from .printers.bambu_scenarios import BLUE, RED, WHITE, x1c
 from .real_printer import entry_of, running, set_up, until
@@ -339,7 +339,7 @@ async def test_a_klipper_printer_has_a_capture_too(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, socket_enabled: None
 ) -> None:
     sensor = {"filament_detected": True, "enabled": True}
-    async with on_paper({"filament_switch_sensor tool0": sensor}) as moonraker:
+    async with fake_moonraker({"filament_switch_sensor tool0": sensor}) as moonraker:
         entry = MockConfigEntry(
             domain=DOMAIN,
             title="Voron",

@@ -23,8 +23,8 @@ from custom_components.filament_slots.drivers.bambulab_mqtt import (
 from custom_components.filament_slots.drivers.base import ErrorCode
 
 from .common import FixFlow
-from .drivers.moonraker_filament.foreign import serve
-from .drivers.moonraker_filament.paper import INSTANCE, on_paper
+from .drivers.moonraker_filament.fake_moonraker import INSTANCE, fake_moonraker
+from .drivers.moonraker_filament.websocket_server import serve
 from .printers.bambu import HOST, BambuPrinter
 from .printers.bambu_scenarios import p1s, x1c
 from .printers.certificates import make_certificate
@@ -332,7 +332,7 @@ async def test_a_driver_that_fails_is_an_issue_until_it_works(
 async def test_another_server_at_moonrakers_address_is_an_issue_until_it_is_back(
     hass: HomeAssistant,
 ) -> None:
-    async with on_paper() as moonraker:
+    async with fake_moonraker() as moonraker:
         config = moonraker.config
 
         async def send_bad_input(peer: Any) -> None:

@@ -17,7 +17,7 @@ from custom_components.filament_slots.drivers.moonraker_filament.state import (
     MoonrakerDecoder,
 )
 from tests.drivers.fake_host import FakeHost
-from tests.drivers.moonraker_filament.paper import on_paper
+from tests.drivers.moonraker_filament.fake_moonraker import fake_moonraker
 from tests.printers.klippy import Klippy, Status
 from tests.printers.moonraker_scenarios import Afc, HappyHare, System
 
@@ -37,7 +37,7 @@ _PER_SECOND = 4
 # How many times faster than real time the minute passes.
 _HURRY = 10
 
-# A lane's spool weighs a little less: AFC reports this throughout a print.
+# The spool of an AFC slot weighs a little less: AFC reports this throughout a print.
 _WEIGHTS = [{"AFC_stepper lane1": {"weight": weight}} for weight in (999.9, 999.8)]
 _UNREAD = [
     {"mmu": {"filament_position": position, "sync_drive": True}}
@@ -50,7 +50,7 @@ _BUSY = [{"mmu": {"filament_pos": position}} for position in (3, 4)]
 def updates() -> dict[str, float]:
     """Return the cost of updates that change no slot, against parsing them.
 
-    weight: a lane's spool weighs 0.1 g less. unread: values that no slot depends on.
+    weight: the spool of an AFC slot weighs 0.1 g less. unread: values that no slot depends on.
     busy: one that all slots depend on.
     """
     return (
@@ -144,14 +144,14 @@ def _full(kind: type[System]) -> Status:
 
 async def _talk(status: Status) -> None:
     """Run fifty virtual printers that start sending on request."""
-    async with on_paper(status) as moonraker:
+    async with fake_moonraker(status) as moonraker:
         announce(moonraker.url)
         await start_requested()
         updates = [_update(change).decode() for change in _WEIGHTS]
         rate = _PRINTERS * _PER_SECOND * _HURRY
         async for number in paced(_PRINTERS * _PER_SECOND * _SECONDS, rate):
             turn, printer = divmod(number, _PRINTERS)
-            await moonraker.peers[printer].say(updates[turn % 2])
+            await moonraker.peers[printer].send(updates[turn % 2])
         await asyncio.Event().wait()
 
 

@@ -59,7 +59,7 @@ class KlipperPrinter:
 
     @property
     def identity(self) -> str:
-        """Who it says it is."""
+        """Its instance id."""
         return self.moonraker.instance_id
 
     @property
@@ -92,7 +92,7 @@ class KlipperAct:
 
 
 def inserted(slot: int, spool: int | None = None, late: bool = False) -> Expected:
-    """Expect that a spool is inserted; None for one that nobody assigned."""
+    """Expect that a spool is inserted; None for one that is not assigned."""
     return Expected("spool_inserted", UNIT, slot, _external_id(spool), late)
 
 
@@ -102,7 +102,7 @@ def removed(slot: int, spool: int | None = None, late: bool = False) -> Expected
 
 
 def unknown(slot: int) -> Expected:
-    """Expect that a spool is found that nobody assigned."""
+    """Expect that an unassigned spool is found."""
     return Expected("unknown_spool_detected", UNIT, slot)
 
 
@@ -118,7 +118,7 @@ ACTS = (
         (inserted(2, BLUE_SPOOL),),
     ),
     KlipperAct(
-        "A spool that nobody assigned goes into lane3",
+        "A spool without an assignment goes into lane3",
         lambda printer: printer.turtle.insert(3),
         (inserted(3), unknown(3)),
     ),

@@ -1,10 +1,10 @@
-"""A stand-in for Klippy, Klipper's host process, behind a real Moonraker.
+"""A fake Klippy, Klipper's host process, behind a real Moonraker.
 
-It speaks what Moonraker asks for on Klippy's Unix socket, and is as honest as Klippy
-where clients trip (docs/protocols/moonraker.md 1.6, 8.1): status is looked at every 0.25 s and compared
-field by field with the very objects seen last, so that a list changed in place is no
-news; a subscription to everything holds the fields the object had at first; what does
-not exist is `{}` as an object and null as a field.
+It answers Moonraker's requests on Klippy's Unix socket, and behaves like Klippy where it
+matters to clients (docs/protocols/moonraker.md 1.6, 8.1). The status is read every 0.25 s and
+compared field by field with the objects seen last, so that a list changed in place is not
+a change. A subscription to a whole object covers the fields it had at first. What does not
+exist is `{}` as an object and null as a field.
 """
 
 import asyncio
@@ -213,14 +213,14 @@ class _Client:
                 for name, seen, fields in self._seen(wanted)
             }
             self._send({"id": number, "result": {"eventtime": 0.0, "status": status}})
-        news: Status = {}
+        changes: Status = {}
         for name, seen, fields in self._seen(self._wanted):
             old = before.get(name, {})
             changed = {f: seen.get(f) for f in fields if seen.get(f) != old.get(f)}
             if changed:
-                news[name] = changed
-        if news:
-            update = {"eventtime": 0.0, "status": news}
+                changes[name] = changed
+        if changes:
+            update = {"eventtime": 0.0, "status": changes}
             self._send(self._template | {"params": update})
 
     def _seen(

@@ -1,4 +1,4 @@
-"""Plays what a recorded Klippy did at the stand-in one (format: a capture's frames)."""
+"""Replays a recorded Klippy with the fake one (format: the frames of a capture)."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -49,11 +49,11 @@ class KlippyPlayer:
     def _change_in_place(self, name: str, number: int) -> None:
         """Change the lists that the next answer shows otherwise than any change."""
         shown = self._klippy.objects[name]
-        told: set[str] = set()
+        reported: set[str] = set()
         for frame in self._frames[number + 1 :]:
             if answer := _answer(frame):
                 for field, value in answer.get(name, {}).items():
-                    if field not in told and isinstance(shown.get(field), list):
+                    if field not in reported and isinstance(shown.get(field), list):
                         shown[field][:] = value
                 return
             match frame["frame"]:
@@ -61,7 +61,7 @@ class KlippyPlayer:
                     fields = changes.get(name, {})
                     if any(isinstance(value, list) for value in fields.values()):
                         return
-                    told |= fields.keys()
+                    reported |= fields.keys()
 
     def _next_answer(self, number: int) -> Status:
         answers = (_answer(frame) for frame in self._frames[number:])

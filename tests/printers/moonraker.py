@@ -42,7 +42,7 @@ class Moonraker:
     ) -> None:
         """Keep its data in a folder.
 
-        trusting: whether it takes anybody on this machine, or wants the API key.
+        trusting: whether it accepts all clients of this machine, or requires the API key.
         """
         self.klippy_socket = folder / "klippy.sock"
         self.port = 0
@@ -61,12 +61,12 @@ class Moonraker:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What a driver has to be told to reach it."""
+        """The config of its driver."""
         return {"host": HOST, "port": self.port}
 
     @property
     def instance_id(self) -> str:
-        """Who it says it is."""
+        """Its instance id."""
         return (self._data / ".moonraker.uuid").read_text().strip()
 
     @property

@@ -1,4 +1,4 @@
-"""Filament systems at the stand-in Klippy: what each shows, and how it changes.
+"""Filament systems of the fake Klippy: their status, and how it changes.
 
 Written from the protocol facts (docs/protocols/moonraker.md 2, 3). Slots count from 1 here, as they do
 in events; each system counts as it likes.
@@ -15,7 +15,7 @@ class System(ABC):
 
     in_unit: its slots are those of unit 1, not direct ones.
     assigns: it knows of Spoolman ids. tag: the id a chip has that its reader reads.
-    unknown: it says when a spool has no tag.
+    unknown: it reports when a spool has no tag.
     """
 
     in_unit: ClassVar[bool] = True

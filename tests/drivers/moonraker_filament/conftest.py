@@ -1,4 +1,4 @@
-"""A real Moonraker, a stand-in Klippy behind it, and a driver in a hurry before it."""
+"""A real Moonraker, with a fake Klippy behind it and a driver on a fast clock."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 from tests.printers.klippy import Klippy
 from tests.printers.moonraker import Moonraker
 
-from .hurried import SPEED, HurriedDriver
+from .fast_driver import SPEED, FastDriver
 
 
 @pytest.fixture(scope="session")
@@ -42,9 +42,9 @@ async def klippy(moonraker: Moonraker) -> AsyncIterator[Klippy]:
 
 
 @pytest.fixture
-async def driver(moonraker: Moonraker) -> AsyncIterator[HurriedDriver]:
+async def driver(moonraker: Moonraker) -> AsyncIterator[FastDriver]:
     """Return a driver that has not been started."""
     async with aiohttp.ClientSession() as session:
-        hurried = HurriedDriver(moonraker.config, session)
-        yield hurried
-        await hurried.driver.stop()
+        driver = FastDriver(moonraker.config, session)
+        yield driver
+        await driver.driver.stop()

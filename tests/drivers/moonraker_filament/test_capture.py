@@ -8,7 +8,7 @@ from custom_components.filament_slots.drivers.moonraker_filament.capture import 
 
 
 @pytest.mark.parametrize(
-    "said",
+    "value",
     [
         {"method": "notify_klippy_ready"},
         {"method": "notify_status_update", "params": [{"mmu": {"gate": 1}}, 1.0]},
@@ -19,8 +19,8 @@ from custom_components.filament_slots.drivers.moonraker_filament.capture import 
         {"id": 3, "result": {"klippy_state": "ready", "components": ["spoolman"]}},
     ],
 )
-def test_what_the_decoder_reads_is_kept(said: dict[str, Any]) -> None:
-    message = {"jsonrpc": "2.0", **said}
+def test_what_the_decoder_reads_is_kept(value: dict[str, Any]) -> None:
+    message = {"jsonrpc": "2.0", **value}
 
     assert as_frame(message) == {"dir": "<-", "frame": message}
 
@@ -29,11 +29,11 @@ def test_what_the_decoder_reads_is_kept(said: dict[str, Any]) -> None:
     ("result", "kept"),
     [
         (
-            {"klippy_state": "ready", "warnings": ["/home/somebody"]},
+            {"klippy_state": "ready", "warnings": ["/home/user"]},
             {"klippy_state": "ready", "components": None},
         ),
         (
-            {"state": "error", "state_message": "/home/somebody", "hostname": "voron"},
+            {"state": "error", "state_message": "/home/user", "hostname": "voron"},
             {"state": "error", "state_message": ""},
         ),
         ({"status": {}, "eventtime": 3.0}, {"status": {}}),

@@ -1,4 +1,4 @@
-"""What people type, and the WebSocket it means."""
+"""Addresses that users enter, and the WebSocket URL they mean."""
 
 from pydantic import ValidationError
 import pytest
@@ -53,7 +53,7 @@ def test_the_port_is_that_of_a_host_that_names_none() -> None:
         "x" * 600,
     ],
 )
-def test_what_is_no_address_is_refused_by_its_field_without_repeating_it(
+def test_an_invalid_address_is_refused_without_repeating_it(
     typed: str,
 ) -> None:
     with pytest.raises(ValidationError) as refused:
@@ -65,7 +65,7 @@ def test_what_is_no_address_is_refused_by_its_field_without_repeating_it(
 
 
 @pytest.mark.parametrize("port", [0, 65536, "web"])
-def test_a_port_that_cannot_be_is_refused(port: object) -> None:
+def test_an_invalid_port_is_refused(port: object) -> None:
     with pytest.raises(ValidationError, match="port"):
         Config.model_validate({"host": "voron", "port": port})
 
@@ -84,6 +84,6 @@ def test_the_key_is_stripped_and_never_shown() -> None:
     assert "0123abcd" not in repr(config)
 
 
-def test_a_setting_nobody_knows_is_refused() -> None:
+def test_an_unknown_setting_is_refused() -> None:
     with pytest.raises(ValidationError):
         Config.model_validate({"host": "voron", "certificate": "x"})

@@ -1,4 +1,4 @@
-"""The Moonraker driver does what every driver has to."""
+"""The Moonraker driver passes the conformance suite."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -10,20 +10,20 @@ import pytest
 from custom_components.filament_slots.drivers.moonraker_filament.driver import Driver
 from tests.drivers.conformance import DriverConformance, ScriptedPrinter
 
-from .foreign import serve
-from .paper import PaperMoonraker
+from .fake_moonraker import FakeMoonraker
+from .websocket_server import serve
 
 SENSOR = "filament_switch_sensor tool0"
 
 
 class PaperPrinter(ScriptedPrinter):
-    """A bare switch behind a Moonraker on paper."""
+    """A bare switch behind a fake Moonraker."""
 
     secrets = ("0123456789abcdef0123456789abcdef"[::-1],)
 
     def __init__(self) -> None:
-        """Stand there, switched off."""
-        self.moonraker = PaperMoonraker(
+        """Create it switched off."""
+        self.moonraker = FakeMoonraker(
             {SENSOR: {"filament_detected": False, "enabled": True}}
         )
         self._port: int | None = None
@@ -63,11 +63,11 @@ class PaperPrinter(ScriptedPrinter):
             {"method": "notify_status_update", "params": 5},
         ]
         for message in messages:
-            await self.moonraker.say(message)
+            await self.moonraker.send(message)
 
 
 class TestMoonraker(DriverConformance):
-    """The suite."""
+    """The conformance suite."""
 
     driver = Driver
 

@@ -1,4 +1,4 @@
-"""The driver and a Moonraker on paper: sessions, Klippy's life, errors, an end."""
+"""The driver with a fake Moonraker: sessions, Klippy's states, errors, the end."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -22,13 +22,13 @@ from custom_components.filament_slots.model import StoredSlot
 from tests.clock import FakeClock
 from tests.drivers.fake_host import FakeHost
 
-from .paper import (
+from .fake_moonraker import (
     INSTANCE,
-    KLIPPY_AWAY,
+    KLIPPY_UNAVAILABLE,
     METHOD_NOT_FOUND,
     UNAUTHORIZED,
-    PaperMoonraker,
-    on_paper,
+    FakeMoonraker,
+    fake_moonraker,
 )
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -44,7 +44,7 @@ class Rig:
     """A driver, its Moonraker and the host they run in; the driver's clock is fake."""
 
     def __init__(
-        self, moonraker: PaperMoonraker, session: aiohttp.ClientSession
+        self, moonraker: FakeMoonraker, session: aiohttp.ClientSession
     ) -> None:
         self.moonraker = moonraker
         self.clock = FakeClock()
@@ -85,14 +85,14 @@ class Rig:
         ]
 
     async def until(self, condition: Callable[[], bool], pace: float = 0) -> None:
-        """Wait, with the clock going `pace` seconds forward each time it is looked."""
+        """Wait, with the clock advancing `pace` seconds between two checks."""
         async with asyncio.timeout(5):
             while not condition():
                 await asyncio.sleep(0.002)
                 self.clock.tick(pace)
 
     async def let(self, seconds: float) -> None:
-        """Let the time pass in small steps, with everybody answering in between."""
+        """Let time pass in small steps, with real time for answers in between."""
         for _ in range(round(seconds)):
             self.clock.tick(1)
             await asyncio.sleep(0.002)
@@ -117,10 +117,10 @@ class Rig:
 
 @pytest.fixture
 async def rig() -> AsyncIterator[Rig]:
-    """Return a printer with one switch; nothing may be left at the end."""
+    """Return a printer with one switch; check at the end that all is cleaned up."""
     tasks = asyncio.all_tasks()
     async with (
-        on_paper({SENSOR: sensor(detected=False)}) as moonraker,
+        fake_moonraker({SENSOR: sensor(detected=False)}) as moonraker,
         aiohttp.ClientSession() as session,
     ):
         rig = Rig(moonraker, session)
@@ -132,7 +132,7 @@ async def rig() -> AsyncIterator[Rig]:
     assert asyncio.all_tasks() <= tasks | {asyncio.current_task()}
 
 
-async def test_it_reads_the_printer_and_tells_what_happens(rig: Rig) -> None:
+async def test_changes_of_the_printer_are_events(rig: Rig) -> None:
     await rig.start()
     await rig.running()
     assert rig.health["connected"]
@@ -151,7 +151,7 @@ async def test_it_reads_the_printer_and_tells_what_happens(rig: Rig) -> None:
     assert rig.health["counters"]["messages"] > 5
 
 
-async def test_it_introduces_itself_and_asks_for_no_more_than_it_needs(
+async def test_it_identifies_itself_and_requests_only_what_it_needs(
     rig: Rig,
 ) -> None:
     rig.moonraker.status |= {"configfile": {"config": {}}, "gcode": {"commands": {}}}
@@ -170,7 +170,7 @@ async def test_it_introduces_itself_and_asks_for_no_more_than_it_needs(
     assert "filament_detected" in subscription[SENSOR]
 
 
-async def test_klippy_that_is_not_ready_is_asked_until_it_is(rig: Rig) -> None:
+async def test_klippy_that_is_not_ready_is_polled_until_it_is(rig: Rig) -> None:
     rig.moonraker.state = "startup"
     await rig.start()
     await rig.waiting()
@@ -185,7 +185,7 @@ async def test_klippy_that_is_not_ready_is_asked_until_it_is(rig: Rig) -> None:
     assert rig.happened == []
 
 
-async def test_klippy_that_says_it_is_ready_is_asked_at_once(rig: Rig) -> None:
+async def test_klippy_that_reports_ready_is_read_at_once(rig: Rig) -> None:
     rig.moonraker.state = "startup"
     await rig.start()
     await rig.waiting()
@@ -194,7 +194,9 @@ async def test_klippy_that_says_it_is_ready_is_asked_at_once(rig: Rig) -> None:
     await rig.running()
 
 
-async def test_klippy_that_stays_away_is_told_after_a_minute(rig: Rig) -> None:
+async def test_klippy_that_stays_unavailable_is_an_error_after_a_minute(
+    rig: Rig,
+) -> None:
     rig.moonraker.state = "disconnected"
     await rig.start()
     await rig.waiting()
@@ -209,7 +211,7 @@ async def test_klippy_that_stays_away_is_told_after_a_minute(rig: Rig) -> None:
     assert rig.health["last_error"] == error
 
 
-async def test_klippy_that_never_finishes_starting_is_told_after_a_minute(
+async def test_klippy_that_never_finishes_starting_is_an_error_after_a_minute(
     rig: Rig,
 ) -> None:
     rig.moonraker.state = "startup"
@@ -224,7 +226,7 @@ async def test_klippy_that_never_finishes_starting_is_told_after_a_minute(
     ("state", "code"),
     [("error", ErrorCode.KLIPPY_ERROR), ("shutdown", ErrorCode.KLIPPY_SHUTDOWN)],
 )
-async def test_klippy_in_trouble_is_told_at_once_and_comes_back(
+async def test_klippy_in_error_is_reported_at_once_and_recovers(
     rig: Rig, state: str, code: ErrorCode
 ) -> None:
     rig.moonraker.state = state
@@ -249,7 +251,7 @@ async def test_a_klippy_restart_is_subscribed_to_again(rig: Rig) -> None:
     assert rig.happened == []
 
 
-async def test_klippy_that_comes_back_in_error_without_a_word_is_found_out(
+async def test_klippy_that_silently_restarts_in_error_is_noticed(
     rig: Rig,
 ) -> None:
     await rig.start()
@@ -262,7 +264,7 @@ async def test_klippy_that_comes_back_in_error_without_a_word_is_found_out(
     await rig.waiting(ErrorCode.KLIPPY_ERROR, pace=1)
 
 
-async def test_what_a_printer_in_shutdown_still_shows_is_no_event(rig: Rig) -> None:
+async def test_the_values_of_a_printer_in_shutdown_cause_no_event(rig: Rig) -> None:
     await rig.start()
     await rig.running()
 
@@ -274,7 +276,7 @@ async def test_what_a_printer_in_shutdown_still_shows_is_no_event(rig: Rig) -> N
     assert rig.happened == []
 
 
-async def test_what_changed_while_klippy_was_away_is_told_late(rig: Rig) -> None:
+async def test_a_change_while_klippy_was_unavailable_is_detected_late(rig: Rig) -> None:
     await rig.start()
     await rig.running()
 
@@ -291,10 +293,10 @@ async def test_what_changed_while_klippy_was_away_is_told_late(rig: Rig) -> None
     assert inserted["meta"]["source"] == "reconcile"
 
 
-async def test_klippy_lost_without_a_word_is_found_out_by_the_next_question(
+async def test_klippy_lost_silently_is_noticed_by_the_next_call(
     rig: Rig,
 ) -> None:
-    rig.moonraker.errors["printer.objects.list"] = KLIPPY_AWAY
+    rig.moonraker.errors["printer.objects.list"] = KLIPPY_UNAVAILABLE
     await rig.start()
     await rig.until(lambda: rig.moonraker.asked("server.info") >= 2)
     rig.moonraker.state = "disconnected"
@@ -305,7 +307,7 @@ async def test_klippy_lost_without_a_word_is_found_out_by_the_next_question(
     await rig.running()
 
 
-async def test_endpoints_klippy_has_not_registered_yet_are_asked_for_again(
+async def test_endpoints_that_klippy_has_not_registered_yet_are_called_again(
     rig: Rig,
 ) -> None:
     rig.moonraker.errors["printer.objects.subscribe"] = METHOD_NOT_FOUND
@@ -316,7 +318,7 @@ async def test_endpoints_klippy_has_not_registered_yet_are_asked_for_again(
     await rig.running(pace=1)
 
 
-async def test_a_question_klippy_is_too_busy_for_is_asked_again(
+async def test_a_call_that_klippy_is_too_busy_for_is_repeated(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session_module, "_ANSWER_TIMEOUT", 0.05)
@@ -329,7 +331,7 @@ async def test_a_question_klippy_is_too_busy_for_is_asked_again(
     await rig.running(pace=1)
 
 
-async def test_a_moonraker_that_says_no_version_is_read(rig: Rig) -> None:
+async def test_a_moonraker_without_a_version_is_read(rig: Rig) -> None:
     rig.moonraker.answers["server.info"] = {"klippy_state": "ready"}
     await rig.start()
 
@@ -350,7 +352,7 @@ async def test_a_moonraker_that_stops_is_reconnected_to(rig: Rig) -> None:
     assert rig.happened == []
 
 
-async def test_a_printer_that_is_unplugged_is_found_out(
+async def test_a_printer_that_is_unplugged_is_noticed(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await rig.start()
@@ -362,7 +364,7 @@ async def test_a_printer_that_is_unplugged_is_found_out(
     await rig.fails(ErrorCode.STREAM_STALLED)
 
 
-async def test_a_quiet_printer_is_asked_whether_it_is_there(rig: Rig) -> None:
+async def test_a_quiet_printer_is_polled(rig: Rig) -> None:
     await rig.start()
     await rig.running()
     asked = rig.moonraker.asked("server.info")
@@ -405,7 +407,7 @@ async def test_trust_that_ends_later_is_noticed(rig: Rig) -> None:
     await rig.until(lambda: rig.health["status"] == "auth_failed", pace=1)
 
 
-async def test_a_moonraker_that_knows_no_identify_is_read_all_the_same(
+async def test_a_moonraker_without_identify_is_read_as_well(
     rig: Rig,
 ) -> None:
     rig.moonraker.errors["server.connection.identify"] = METHOD_NOT_FOUND
@@ -423,7 +425,7 @@ async def test_another_moonraker_at_the_address_is_not_read(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("error", [None, METHOD_NOT_FOUND])
-async def test_the_known_moonraker_and_one_that_forgot_who_it_is_are_read(
+async def test_a_moonraker_with_the_known_id_or_none_is_read(
     rig: Rig, error: object
 ) -> None:
     if error:
@@ -467,7 +469,7 @@ async def test_the_active_spool_is_followed(rig: Rig) -> None:
     assert rig.moonraker.asked("server.spoolman.status") == 1
     await rig.moonraker.push("notify_active_spool_set", {"spool_id": 8})
 
-    def told() -> set[str]:
+    def identities() -> set[str]:
         return {
             slot["identifiers"]["external_id"]
             for event in rig.fake_host.events
@@ -475,11 +477,11 @@ async def test_the_active_spool_is_followed(rig: Rig) -> None:
             for slot in event["direct_slots"]
         }
 
-    await rig.until(lambda: "spoolman:8" in told(), pace=1)
+    await rig.until(lambda: "spoolman:8" in identities(), pace=1)
     assert rig.happened == []
 
 
-async def test_spoolman_that_is_missing_keeps_nothing_from_being_read(rig: Rig) -> None:
+async def test_slots_are_read_without_spoolman(rig: Rig) -> None:
     rig.moonraker.components.append("spoolman")
     await rig.start()
 
@@ -488,7 +490,7 @@ async def test_spoolman_that_is_missing_keeps_nothing_from_being_read(rig: Rig) 
     assert rig.moonraker.asked("server.spoolman.status") == 1
 
 
-async def test_everything_is_asked_for_again_on_demand(rig: Rig) -> None:
+async def test_a_refresh_requests_everything_again(rig: Rig) -> None:
     await rig.start()
     await rig.running()
     assert rig.driver is not None
@@ -500,7 +502,7 @@ async def test_everything_is_asked_for_again_on_demand(rig: Rig) -> None:
     assert rig.moonraker.asked("printer.objects.subscribe") == 2
 
 
-async def test_asking_again_while_there_is_no_session_is_harmless(rig: Rig) -> None:
+async def test_a_refresh_without_a_session_is_harmless(rig: Rig) -> None:
     await rig.start(host="127.0.0.1", port=9)
     assert rig.driver is not None
 
@@ -528,7 +530,7 @@ async def test_sensors_keep_their_numbers_over_connections_and_restarts(
     assert inserted["slot"]["slot_no"] == 1
 
 
-NONSENSE = [
+BAD_INPUT = [
     "no JSON",
     [],
     {},
@@ -553,13 +555,13 @@ NONSENSE = [
 ]
 
 
-async def test_nonsense_neither_ends_the_session_nor_invents_anything(
+async def test_bad_input_neither_ends_the_session_nor_causes_an_event(
     rig: Rig,
 ) -> None:
     await rig.start()
     await rig.running()
-    for said in NONSENSE:
-        await rig.moonraker.say(said)
+    for value in BAD_INPUT:
+        await rig.moonraker.send(value)
     await rig.let(60)
     assert rig.happened == []
     assert rig.health["status"] == "running"
@@ -571,7 +573,7 @@ async def test_nonsense_neither_ends_the_session_nor_invents_anything(
     await rig.until(lambda: "spool_inserted" in rig.happened, pace=0.5)
 
 
-async def test_its_capture_is_read_as_it_was(rig: Rig) -> None:
+async def test_a_capture_decodes_to_what_was_reported(rig: Rig) -> None:
     await rig.start(api_key="hunter2hunter2")
     await rig.running()
     await rig.moonraker.update(SENSOR, filament_detected=True)
@@ -581,10 +583,10 @@ async def test_its_capture_is_read_as_it_was(rig: Rig) -> None:
 
     capture = rig.driver.capture()
     decode = Driver.frame_decoder()
-    pictures = [decode(frame) for frame in capture["frames"]]
+    snapshots = [decode(frame) for frame in capture["frames"]]
 
-    shown = [picture.direct_slots[0].present for picture in pictures if picture]
-    assert shown == [False, True]
+    present = [snapshot.direct_slots[0].present for snapshot in snapshots if snapshot]
+    assert present == [False, True]
     assert "hunter2" not in json.dumps(capture)
     assert "private" not in json.dumps(capture)
 
@@ -602,7 +604,7 @@ async def test_stopping_is_quick_and_may_be_repeated(rig: Rig) -> None:
     assert rig.health["status"] == "stopped"
 
 
-async def test_a_driver_without_an_http_session_is_broken_and_says_so(
+async def test_a_driver_without_an_http_session_is_broken(
     rig: Rig,
 ) -> None:
     fake_host = FakeHost(rig.clock)
@@ -617,7 +619,7 @@ async def test_a_driver_without_an_http_session_is_broken_and_says_so(
     await driver.stop()
 
 
-async def test_a_configuration_that_fails_is_refused(rig: Rig) -> None:
+async def test_an_invalid_config_is_refused(rig: Rig) -> None:
     with pytest.raises(ValidationError):
         await rig.start(port=0)
 
@@ -643,7 +645,7 @@ async def probe(rig: Rig, **changes: Any) -> Any:
     return await Driver.probe(rig.moonraker.config | changes, rig.fake_host.services)
 
 
-async def test_a_probe_says_who_it_is(rig: Rig) -> None:
+async def test_a_probe_identifies_the_printer(rig: Rig) -> None:
     found = await probe(rig)
 
     assert found.identity == INSTANCE
@@ -651,7 +653,9 @@ async def test_a_probe_says_who_it_is(rig: Rig) -> None:
     assert found.config == {"instance_id": INSTANCE}
 
 
-async def test_a_moonraker_without_a_name_is_known_by_its_hardware(rig: Rig) -> None:
+async def test_a_moonraker_without_an_id_is_identified_by_its_hardware_address(
+    rig: Rig,
+) -> None:
     rig.moonraker.errors["server.database.get_item"] = METHOD_NOT_FOUND
     rig.moonraker.answers["machine.system_info"] = {
         "system_info": {
@@ -672,7 +676,7 @@ async def test_a_moonraker_without_a_name_is_known_by_its_hardware(rig: Rig) -> 
 
 
 @pytest.mark.parametrize("answer", [{}, {"system_info": {"network": {}}}, []])
-async def test_a_moonraker_that_says_nothing_of_itself_is_known_by_its_address(
+async def test_a_moonraker_without_any_id_is_identified_by_its_address(
     rig: Rig, answer: object
 ) -> None:
     rig.moonraker.answers |= {
@@ -707,7 +711,7 @@ async def test_a_printer_that_is_off_behind_its_moonraker_can_be_set_up(
         ({"answers": {"server.info": {}}}, ErrorCode.WRONG_SERVICE),
     ],
 )
-async def test_a_probe_says_what_is_in_the_way(
+async def test_a_probe_reports_the_cause_of_a_failure(
     rig: Rig, trouble: dict[str, dict[str, object]], code: ErrorCode
 ) -> None:
     for kind, calls in trouble.items():

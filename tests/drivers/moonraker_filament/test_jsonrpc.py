@@ -1,4 +1,4 @@
-"""JSON-RPC over a WebSocket, with a server that may say anything."""
+"""JSON-RPC over a WebSocket, with a server that sends anything."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,27 +27,27 @@ from custom_components.filament_slots.drivers.moonraker_filament.jsonrpc import 
 )
 from tests.printers.certificates import make_certificate
 
-from .foreign import Peer, Talk, serve
+from .websocket_server import Peer, Talk, serve
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 
 class Client:
-    """A client under test and what it was given."""
+    """A client under test and what it received."""
 
     def __init__(self, rpc: JsonRpc, counters: Counters) -> None:
         self.rpc = rpc
         self.call = rpc.call
         self.counters = counters
         self.taken: list[dict[str, Any]] = []
-        self.heard: list[bytes] = []
+        self.received: list[bytes] = []
 
 
 @asynccontextmanager
 async def connected(talk: Talk, **config: Any) -> AsyncIterator[Client]:
-    """Yield a client that listens to a server that talks like this."""
+    """Yield a client that listens to a server with this conversation."""
     taken: list[dict[str, Any]] = []
-    heard: list[bytes] = []
+    received: list[bytes] = []
     counters = Counters()
     async with (
         serve(talk) as url,
@@ -56,12 +56,12 @@ async def connected(talk: Talk, **config: Any) -> AsyncIterator[Client]:
             Config.model_validate({"host": url} | config),
             session,
             taken.append,
-            heard.append,
+            received.append,
             counters,
         ) as rpc,
     ):
         client = Client(rpc, counters)
-        client.taken, client.heard = taken, heard
+        client.taken, client.received = taken, received
         listening = asyncio.create_task(rpc.listen())
         try:
             yield client
@@ -76,12 +76,12 @@ async def until_closed(peer: Peer) -> None:
 
 async def test_a_call_is_answered_by_the_reply_with_its_id() -> None:
     async def talk(peer: Peer) -> None:
-        first, second = await peer.hear(), await peer.hear()
+        first, second = await peer.receive(), await peer.receive()
         assert first["method"] == "server.info"
         assert "params" not in first
         assert second["params"] == {"a": 1}
-        await peer.say({"jsonrpc": "2.0", "result": "second", "id": second["id"]})
-        await peer.say({"jsonrpc": "2.0", "result": "first", "id": first["id"]})
+        await peer.send({"jsonrpc": "2.0", "result": "second", "id": second["id"]})
+        await peer.send({"jsonrpc": "2.0", "result": "first", "id": first["id"]})
         await until_closed(peer)
 
     async with connected(talk) as client:
@@ -91,12 +91,12 @@ async def test_a_call_is_answered_by_the_reply_with_its_id() -> None:
     assert (first, second) == ("first", "second")
 
 
-async def test_everything_is_taken_in_the_order_in_which_it_came() -> None:
+async def test_messages_are_passed_on_in_their_order() -> None:
     async def talk(peer: Peer) -> None:
-        request = await peer.hear()
-        await peer.say({"jsonrpc": "2.0", "method": "notify_before"})
-        await peer.say({"jsonrpc": "2.0", "result": {}, "id": request["id"]})
-        await peer.say({"jsonrpc": "2.0", "method": "notify_after", "params": [1]})
+        request = await peer.receive()
+        await peer.send({"jsonrpc": "2.0", "method": "notify_before"})
+        await peer.send({"jsonrpc": "2.0", "result": {}, "id": request["id"]})
+        await peer.send({"jsonrpc": "2.0", "method": "notify_after", "params": [1]})
         await until_closed(peer)
 
     async with connected(talk) as client:
@@ -108,7 +108,7 @@ async def test_everything_is_taken_in_the_order_in_which_it_came() -> None:
             None,
             "notify_after",
         ]
-        assert len(client.heard) == 3
+        assert len(client.received) == 3
         assert client.counters == Counters()
 
 
@@ -131,10 +131,10 @@ async def test_everything_is_taken_in_the_order_in_which_it_came() -> None:
         (None, Refusal.OTHER),
     ],
 )
-async def test_an_error_says_what_it_means(error: object, refusal: Refusal) -> None:
+async def test_the_meaning_of_an_error(error: object, refusal: Refusal) -> None:
     async def talk(peer: Peer) -> None:
-        request = await peer.hear()
-        await peer.say({"jsonrpc": "2.0", "error": error, "id": request["id"]})
+        request = await peer.receive()
+        await peer.send({"jsonrpc": "2.0", "error": error, "id": request["id"]})
         await until_closed(peer)
 
     async with connected(talk) as client:
@@ -146,9 +146,9 @@ async def test_an_error_says_what_it_means(error: object, refusal: Refusal) -> N
 
 async def test_no_answer_is_an_error_and_a_late_one_is_counted() -> None:
     async def talk(peer: Peer) -> None:
-        request = await peer.hear()
+        request = await peer.receive()
         await peer.answer("in time")
-        await peer.say({"jsonrpc": "2.0", "result": "late", "id": request["id"]})
+        await peer.send({"jsonrpc": "2.0", "result": "late", "id": request["id"]})
         await until_closed(peer)
 
     async with connected(talk) as client:
@@ -163,7 +163,7 @@ async def test_no_answer_is_an_error_and_a_late_one_is_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "value",
     [
         {"jsonrpc": "2.0", "result": {"status": {"mmu": {}}}, "id": 4711},
         {"jsonrpc": "2.0", "result": 1, "id": "1"},
@@ -176,9 +176,9 @@ async def test_no_answer_is_an_error_and_a_late_one_is_counted() -> None:
         {},
     ],
 )
-async def test_what_answers_nothing_is_counted_and_not_taken(said: object) -> None:
+async def test_a_message_of_no_use_is_counted_and_not_passed_on(value: object) -> None:
     async def talk(peer: Peer) -> None:
-        await peer.say(said)
+        await peer.send(value)
         await peer.answer("still here")
         await until_closed(peer)
 
@@ -189,10 +189,10 @@ async def test_what_answers_nothing_is_counted_and_not_taken(said: object) -> No
         assert len(client.taken) == 1
 
 
-async def test_a_second_answer_to_a_call_is_counted_and_not_taken() -> None:
+async def test_a_second_answer_to_a_call_is_counted_and_not_passed_on() -> None:
     async def talk(peer: Peer) -> None:
         request = await peer.answer("first")
-        await peer.say({"jsonrpc": "2.0", "result": "second", "id": request["id"]})
+        await peer.send({"jsonrpc": "2.0", "result": "second", "id": request["id"]})
         await peer.answer("next")
         await until_closed(peer)
 
@@ -204,11 +204,11 @@ async def test_a_second_answer_to_a_call_is_counted_and_not_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["", "{", "[]", "5", "null", '"hi"', "\ufeff{}", '{"a": NaN}', "[" * 5000]
+    "value", ["", "{", "[]", "5", "null", '"hi"', "\ufeff{}", '{"a": NaN}', "[" * 5000]
 )
-async def test_what_is_no_object_is_counted(said: str) -> None:
+async def test_a_message_that_is_no_object_is_counted(value: str) -> None:
     async def talk(peer: Peer) -> None:
-        await peer.say(said)
+        await peer.send(value)
         await peer.answer("still here")
         await until_closed(peer)
 
@@ -232,7 +232,7 @@ async def test_bytes_that_are_no_text_are_counted() -> None:
 
 async def test_a_message_of_20_mb_costs_neither_the_connection_nor_a_parse() -> None:
     async def talk(peer: Peer) -> None:
-        await peer.say({"jsonrpc": "2.0", "method": "x" * 20_000_000})
+        await peer.send({"jsonrpc": "2.0", "method": "x" * 20_000_000})
         await peer.answer("still here")
         await until_closed(peer)
 
@@ -240,7 +240,7 @@ async def test_a_message_of_20_mb_costs_neither_the_connection_nor_a_parse() -> 
         assert await client.call("server.info") == "still here"
 
         assert client.counters.decode_errors == 1
-        assert len(client.heard[0]) > 20_000_000
+        assert len(client.received[0]) > 20_000_000
 
 
 async def test_a_connection_that_is_closed_ends_the_listening() -> None:
@@ -254,13 +254,13 @@ async def test_a_connection_that_is_closed_ends_the_listening() -> None:
     assert ended.value.code is ErrorCode.CONNECTION_LOST
 
 
-async def test_a_message_beyond_all_bounds_ends_the_connection(
+async def test_a_message_above_the_limit_ends_the_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(jsonrpc, "_BYTES_RECEIVED_MAX", 1000)
 
     async def talk(peer: Peer) -> None:
-        await peer.say("x" * 2000)
+        await peer.send("x" * 2000)
         await until_closed(peer)
 
     async with (
@@ -276,7 +276,7 @@ async def test_a_message_beyond_all_bounds_ends_the_connection(
     assert ended.value.code is ErrorCode.CONNECTION_LOST
 
 
-async def test_asking_over_a_connection_that_is_gone_says_so() -> None:
+async def test_a_call_over_a_lost_connection_fails() -> None:
     async def close(peer: Peer) -> None:
         await peer.socket.close()
 
@@ -304,7 +304,7 @@ async def test_the_key_travels_in_a_header_and_only_where_there_is_one() -> None
     assert seen == ["0123", None]
 
 
-async def test_leaving_does_not_wait_for_a_peer_that_is_gone() -> None:
+async def test_closing_does_not_wait_for_a_peer_that_is_gone() -> None:
     async def talk(peer: Peer) -> None:
         await asyncio.sleep(2)
 
@@ -342,7 +342,7 @@ async def fails(host: str, **config: Any) -> ErrorCode:
         (502, ErrorCode.CONNECTION_REFUSED),
     ],
 )
-async def test_an_http_answer_without_a_websocket_says_why(
+async def test_the_meaning_of_an_http_status_without_a_websocket(
     status: int, code: ErrorCode
 ) -> None:
     async def handle(request: web.Request) -> web.Response:
@@ -356,7 +356,7 @@ async def test_an_http_answer_without_a_websocket_says_why(
 
 @asynccontextmanager
 async def tcp_server(answer: bytes | None) -> AsyncIterator[int]:
-    """Yield the port of something that speaks no HTTP; None: it hangs up."""
+    """Yield the port of a server without HTTP; None: it hangs up."""
 
     async def handle(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -372,7 +372,7 @@ async def tcp_server(answer: bytes | None) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
-async def test_what_speaks_no_http_is_no_moonraker() -> None:
+async def test_a_server_without_http_is_the_wrong_service() -> None:
     async with tcp_server(b"SSH-2.0-OpenSSH_9.9\r\n\r\n") as port:
         assert await fails("127.0.0.1", port=port) is ErrorCode.WRONG_SERVICE
 
@@ -390,7 +390,7 @@ async def test_a_closed_port_is_a_refused_connection() -> None:
     assert await fails("127.0.0.1", port=port) is ErrorCode.CONNECTION_REFUSED
 
 
-async def test_a_peer_that_says_nothing_is_a_timeout(
+async def test_a_silent_peer_is_a_timeout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(jsonrpc, "_CONNECT_TIMEOUT", 0.05)
@@ -407,7 +407,7 @@ async def test_a_peer_that_says_nothing_is_a_timeout(
         (OSError(113, "no route to host"), ErrorCode.CONNECTION_TIMEOUT),
     ],
 )
-async def test_a_host_that_cannot_be_reached_says_why(
+async def test_an_unreachable_host_has_a_code(
     problem: OSError, code: ErrorCode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def connect(*args: Any, **options: Any) -> None:
@@ -422,7 +422,9 @@ async def test_a_host_that_cannot_be_reached_says_why(
     assert await fails(host) is code
 
 
-async def test_a_certificate_nobody_signed_is_taken_only_with_consent() -> None:
+async def test_a_self_signed_certificate_is_accepted_only_without_verification() -> (
+    None
+):
     certificate = make_certificate("localhost")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate.load_into(context)

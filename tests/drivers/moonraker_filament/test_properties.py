@@ -1,4 +1,4 @@
-"""Whatever is typed and whatever arrives: nothing breaks, everything is counted."""
+"""Properties: any address and any message is accepted or refused without a crash."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -70,17 +70,19 @@ class Socket:
 
 
 @given(MESSAGES)
-def test_whatever_arrives_is_heard_and_taken_or_counted(messages: list[bytes]) -> None:
+def test_whatever_arrives_is_received_and_taken_or_counted(
+    messages: list[bytes],
+) -> None:
     taken: list[dict[str, Any]] = []
-    heard: list[bytes] = []
+    received: list[bytes] = []
     counters = Counters()
     socket: Any = Socket(messages)
-    rpc = JsonRpc(socket, taken.append, heard.append, counters)
+    rpc = JsonRpc(socket, taken.append, received.append, counters)
 
     with pytest.raises(DriverError) as ended:
         asyncio.run(rpc.listen())
 
     assert ended.value.code is ErrorCode.CONNECTION_LOST
-    assert heard == messages
+    assert received == messages
     assert len(taken) + counters.ignored + counters.decode_errors == len(messages)
     assert all(isinstance(frame["method"], str) for frame in taken)

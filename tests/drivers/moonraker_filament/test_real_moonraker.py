@@ -1,4 +1,4 @@
-"""The driver through a real Moonraker, with a stand-in Klippy behind it."""
+"""The driver with a real Moonraker and a fake Klippy behind it."""
 
 import asyncio
 from pathlib import Path
@@ -21,7 +21,7 @@ from tests.printers.moonraker_scenarios import (
     System,
 )
 
-from .hurried import SPEED, HurriedDriver
+from .fast_driver import SPEED, FastDriver
 
 pytestmark = [
     pytest.mark.usefixtures("socket_enabled"),
@@ -29,7 +29,7 @@ pytestmark = [
 ]
 
 
-async def begin(moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver) -> None:
+async def begin(moonraker: Moonraker, klippy: Klippy, driver: FastDriver) -> None:
     """Switch the printer on, and then the driver."""
     await klippy.start()
     await moonraker.sees("ready")
@@ -38,8 +38,8 @@ async def begin(moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver) -> 
 
 
 @pytest.mark.parametrize("kind", SYSTEMS, ids=lambda kind: kind.__name__)
-async def test_every_system_tells_what_is_inserted_and_removed(
-    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver, kind: type[System]
+async def test_insertions_and_removals_of_every_system_are_events(
+    moonraker: Moonraker, klippy: Klippy, driver: FastDriver, kind: type[System]
 ) -> None:
     system = kind(klippy)
     await begin(moonraker, klippy, driver)
@@ -48,10 +48,10 @@ async def test_every_system_tells_what_is_inserted_and_removed(
     inserted = [("spool_inserted", 2, identity, False), *unknown]
 
     await system.insert(2, 8 if system.assigns else None)
-    await driver.until(lambda: driver.told == inserted)
+    await driver.until(lambda: driver.events == inserted)
     await system.remove(2)
 
-    await driver.tells(*inserted, ("spool_removed", 2, identity, False))
+    await driver.expect_events(*inserted, ("spool_removed", 2, identity, False))
     for event in driver.fake_host.events:
         if event["event_type"] != "ams_state":
             assert event["slot"]["is_ams_slot"] is system.in_unit
@@ -59,20 +59,20 @@ async def test_every_system_tells_what_is_inserted_and_removed(
 
 
 @pytest.mark.parametrize("kind", [HappyHare, Afc], ids=lambda kind: kind.__name__)
-async def test_a_spool_nobody_assigned_is_unknown_until_somebody_does(
+async def test_a_spool_is_unknown_until_it_is_assigned(
     moonraker: Moonraker,
     klippy: Klippy,
-    driver: HurriedDriver,
+    driver: FastDriver,
     kind: type[HappyHare | Afc],
 ) -> None:
     system = kind(klippy)
     await begin(moonraker, klippy, driver)
 
     await system.insert(3)
-    await driver.until(lambda: len(driver.told) >= 2)
+    await driver.until(lambda: len(driver.events) >= 2)
     await system.assign(3, 7)
 
-    await driver.tells(
+    await driver.expect_events(
         ("spool_inserted", 3, None, False),
         ("unknown_spool_detected", 3, None, False),
     )
@@ -81,7 +81,7 @@ async def test_a_spool_nobody_assigned_is_unknown_until_somebody_does(
 
 
 async def test_a_failed_preload_is_an_insertion_once_it_has_lasted(
-    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+    moonraker: Moonraker, klippy: Klippy, driver: FastDriver
 ) -> None:
     system = HappyHare(klippy)
     await begin(moonraker, klippy, driver)
@@ -90,14 +90,14 @@ async def test_a_failed_preload_is_an_insertion_once_it_has_lasted(
     await klippy.pause(3)
     klippy.set("mmu", action="Idle")
 
-    await driver.tells(
+    await driver.expect_events(
         ("spool_inserted", 1, None, False),
         ("unknown_spool_detected", 1, None, False),
     )
 
 
 async def test_switches_that_read_open_for_a_moment_after_a_restart_are_no_event(
-    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+    moonraker: Moonraker, klippy: Klippy, driver: FastDriver
 ) -> None:
     system = SwitchSensors(klippy)
     system.press(1, pressed=True)
@@ -111,11 +111,11 @@ async def test_switches_that_read_open_for_a_moment_after_a_restart_are_no_event
     await klippy.pause(3)
     system.press(1, pressed=True)
 
-    await driver.tells()
+    await driver.expect_events()
 
 
-async def test_happy_hare_is_believed_when_it_has_reconciled_its_memory(
-    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+async def test_happy_hare_is_trusted_once_it_has_reconciled_its_memory(
+    moonraker: Moonraker, klippy: Klippy, driver: FastDriver
 ) -> None:
     system = HappyHare(klippy)
     klippy.set("mmu", gate_status=[1, 1, 0, 0], gate_spool_id=[7, -1, -1, -1])
@@ -128,11 +128,11 @@ async def test_happy_hare_is_believed_when_it_has_reconciled_its_memory(
     await system.finish_boot(1, 0, 0, 0)
     await driver.status("running")
 
-    await driver.tells(("spool_removed", 2, None, True))
+    await driver.expect_events(("spool_removed", 2, None, True))
 
 
-async def test_afc_is_believed_when_its_lanes_have_been_prepared(
-    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+async def test_afc_is_trusted_once_its_lanes_are_prepared(
+    moonraker: Moonraker, klippy: Klippy, driver: FastDriver
 ) -> None:
     system = Afc(klippy)
     await system.insert(3, 8)
@@ -146,11 +146,11 @@ async def test_afc_is_believed_when_its_lanes_have_been_prepared(
     await system.finish_boot(before)
     await driver.status("running")
 
-    await driver.tells()
+    await driver.expect_events()
 
 
-async def test_a_printer_in_shutdown_is_looked_away_from(
-    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+async def test_the_values_of_a_printer_in_shutdown_are_ignored(
+    moonraker: Moonraker, klippy: Klippy, driver: FastDriver
 ) -> None:
     system = SwitchSensors(klippy)
     system.press(1, pressed=True)
@@ -161,15 +161,15 @@ async def test_a_printer_in_shutdown_is_looked_away_from(
     assert driver.code == ErrorCode.KLIPPY_SHUTDOWN
     system.press(1, pressed=False)
     await klippy.pause(15)
-    assert driver.told == []
+    assert driver.events == []
     await klippy.restart()
     await driver.status("running")
 
-    await driver.tells(("spool_removed", 1, None, True))
+    await driver.expect_events(("spool_removed", 1, None, True))
 
 
-async def test_klippy_in_error_is_found_out_although_nobody_says_so(
-    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+async def test_klippy_in_error_is_noticed_without_a_notification(
+    moonraker: Moonraker, klippy: Klippy, driver: FastDriver
 ) -> None:
     SwitchSensors(klippy)
     await begin(moonraker, klippy, driver)
@@ -180,11 +180,11 @@ async def test_klippy_in_error_is_found_out_although_nobody_says_so(
     await klippy.restart()
     await driver.status("running")
 
-    await driver.tells()
+    await driver.expect_events()
 
 
-async def test_a_printer_that_is_off_behind_its_moonraker_is_waited_for(
-    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+async def test_a_printer_that_is_off_behind_its_moonraker_is_polled(
+    moonraker: Moonraker, klippy: Klippy, driver: FastDriver
 ) -> None:
     system = SwitchSensors(klippy)
     await driver.driver.start()
@@ -197,11 +197,11 @@ async def test_a_printer_that_is_off_behind_its_moonraker_is_waited_for(
     await driver.clock.sleep(10)
     system.press(2, pressed=True)
 
-    await driver.tells(("spool_inserted", 2, None, False))
+    await driver.expect_events(("spool_inserted", 2, None, False))
 
 
 async def test_the_active_spool_is_that_of_the_only_slot(
-    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+    moonraker: Moonraker, klippy: Klippy, driver: FastDriver
 ) -> None:
     klippy.set("filament_switch_sensor runout", filament_detected=True, enabled=True)
     await begin(moonraker, klippy, driver)
@@ -215,11 +215,11 @@ async def test_the_active_spool_is_that_of_the_only_slot(
     await driver.until(lambda: shown() == "spoolman:7")
     await moonraker.call("server.spoolman.post_spool_id")
     await driver.until(lambda: shown() is None)
-    await driver.tells()
+    await driver.expect_events()
 
 
-async def test_refreshing_asks_for_what_no_delta_told(
-    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+async def test_a_refresh_reads_what_was_not_sent_as_a_change(
+    moonraker: Moonraker, klippy: Klippy, driver: FastDriver
 ) -> None:
     HappyHare(klippy)
     klippy.set("mmu", gate_status=[1, 0, 0, 0])
@@ -236,11 +236,11 @@ async def test_refreshing_asks_for_what_no_delta_told(
             == "spoolman:7"
         )
     )
-    await driver.tells()
+    await driver.expect_events()
 
 
 async def test_a_moonraker_that_is_stopped_and_started_is_read_again(
-    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+    moonraker: Moonraker, klippy: Klippy, driver: FastDriver
 ) -> None:
     system = SwitchSensors(klippy)
     await begin(moonraker, klippy, driver)
@@ -252,11 +252,11 @@ async def test_a_moonraker_that_is_stopped_and_started_is_read_again(
     await driver.status("running")
 
     assert driver.health["counters"]["reconnects"] == 1
-    await driver.tells(("spool_inserted", 1, None, True))
+    await driver.expect_events(("spool_inserted", 1, None, True))
 
 
-async def test_a_probe_finds_out_who_it_is(
-    moonraker: Moonraker, klippy: Klippy, driver: HurriedDriver
+async def test_a_probe_identifies_the_printer(
+    moonraker: Moonraker, klippy: Klippy, driver: FastDriver
 ) -> None:
     await klippy.start()
     await moonraker.sees("ready")
@@ -268,7 +268,7 @@ async def test_a_probe_finds_out_who_it_is(
     assert found.config == {"instance_id": moonraker.instance_id}
 
 
-async def test_a_moonraker_that_trusts_nobody_wants_its_key() -> None:
+async def test_a_moonraker_without_trusted_clients_requires_its_key() -> None:
     with tempfile.TemporaryDirectory(prefix="mr") as folder:
         async with (
             Moonraker(Path(folder), trusting=False) as moonraker,
@@ -282,9 +282,7 @@ async def test_a_moonraker_that_trusts_nobody_wants_its_key() -> None:
                     await Driver.probe(moonraker.config | wrong, fake_host.services)
                 assert refused.value.code is ErrorCode.INVALID_AUTH
 
-            locked_out = HurriedDriver(
-                moonraker.config | {"api_key": "0" * 32}, session
-            )
+            locked_out = FastDriver(moonraker.config | {"api_key": "0" * 32}, session)
             await locked_out.driver.start()
             await locked_out.status("auth_failed")
             await locked_out.driver.stop()
@@ -292,7 +290,7 @@ async def test_a_moonraker_that_trusts_nobody_wants_its_key() -> None:
             right = moonraker.config | {"api_key": moonraker.api_key}
             found = await Driver.probe(right, fake_host.services)
             assert found.identity == moonraker.instance_id
-            welcome = HurriedDriver(right | dict(found.config), session)
+            welcome = FastDriver(right | dict(found.config), session)
             await klippy.start()
             await welcome.driver.start()
             await welcome.status("running")

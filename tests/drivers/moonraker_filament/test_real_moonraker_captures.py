@@ -1,4 +1,4 @@
-"""Recorded printers, played at the stand-in Klippy behind a real Moonraker."""
+"""Recorded printers, replayed by the fake Klippy behind a real Moonraker."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from tests.printers.klippy import Klippy
 from tests.printers.klippy_player import KlippyPlayer
 from tests.printers.moonraker import PYTHON, Moonraker
 
-from .hurried import HurriedDriver
+from .fast_driver import FastDriver
 
 FOLDER = os.environ.get("FILAMENT_SLOTS_CAPTURES")
 
@@ -56,10 +56,10 @@ UNKNOWN = "unknown_spool_detected"
         ("live-afc-main-restart", []),
     ],
 )
-async def test_a_recorded_printer_tells_what_happened_to_it(
+async def test_a_recorded_printer_causes_its_events(
     moonraker: Moonraker,
     klippy: Klippy,
-    driver: HurriedDriver,
+    driver: FastDriver,
     name: str,
     events: list[tuple[str, int, str | None]],
 ) -> None:
@@ -79,5 +79,5 @@ async def test_a_recorded_printer_tells_what_happened_to_it(
     await player.play(ready)
     await driver.clock.sleep(12)
 
-    assert [event[:3] for event in driver.told] == events
+    assert [event[:3] for event in driver.events] == events
     assert driver.health["status"] == "running"

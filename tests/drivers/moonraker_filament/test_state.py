@@ -1,4 +1,4 @@
-"""What one connection brings: Klippy's life, what to ask, what is kept."""
+"""The decoder of one connection: Klippy's states, the calls, the kept status."""
 
 import logging
 from typing import Any
@@ -11,14 +11,14 @@ from custom_components.filament_slots.drivers.moonraker_filament.state import (
     frame_decoder,
 )
 
-from .systems.klipper import Klipper, answer, info, told
+from .systems.klipper import Klipper, answer, info, notification
 from .systems.statuses import COMMON, happy_hare, sensors, switch
 
 RUNOUT = "filament_switch_sensor runout"
 
 
 def asked(klipper: Klipper) -> Ask | None:
-    """Return what the decoder asks now."""
+    """Return the decoder's next call."""
     return klipper.decoder.ask
 
 
@@ -31,7 +31,7 @@ def status(**objects: Any) -> dict[str, Any]:
 
 
 def update(**objects: Any) -> dict[str, Any]:
-    return told("notify_status_update", objects, 1.0)
+    return notification("notify_status_update", objects, 1.0)
 
 
 def filled() -> Klipper:
@@ -43,7 +43,7 @@ def filled() -> Klipper:
 # What to ask.
 
 
-def test_a_klippy_that_is_not_ready_is_asked_for_again_and_again() -> None:
+def test_a_klippy_that_is_not_ready_is_polled() -> None:
     reader = decoder()
     assert reader.ask == Ask("server.info")
     for state in ("disconnected", "startup", "error"):
@@ -54,7 +54,7 @@ def test_a_klippy_that_is_not_ready_is_asked_for_again_and_again() -> None:
     assert reader.ask == Ask("printer.objects.list")
 
 
-def test_everything_is_asked_for_once() -> None:
+def test_everything_is_requested_once() -> None:
     klipper = Klipper(happy_hare(), spool_id=None)
     assert [ask.method for ask in klipper.asked] == [
         "server.info",
@@ -65,7 +65,7 @@ def test_everything_is_asked_for_once() -> None:
     assert klipper.decoder.ask is None
 
 
-def test_a_restart_is_reason_to_ask_for_everything_again() -> None:
+def test_after_a_restart_everything_is_requested_again() -> None:
     klipper = filled()
     klipper.asked.clear()
     klipper.stop()
@@ -89,11 +89,13 @@ def test_a_spoolman_that_refuses_is_not_asked_twice() -> None:
     assert reader.ask == Ask("printer.objects.list")
 
 
-def test_a_list_that_is_heard_twice_changes_nothing() -> None:
+def test_a_repeated_list_changes_nothing() -> None:
     klipper = filled()
-    klipper.hear(answer({"objects": [*klipper.status]}))
+    klipper.receive(answer({"objects": [*klipper.status]}))
     assert asked(klipper) is None
-    klipper.hear(answer({"objects": [*klipper.status, "filament_switch_sensor new"]}))
+    klipper.receive(
+        answer({"objects": [*klipper.status, "filament_switch_sensor new"]})
+    )
     again = asked(klipper)
     assert again is not None
     assert again.method == "printer.objects.subscribe"
@@ -103,24 +105,24 @@ def test_a_list_that_is_heard_twice_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("state", ["shutdown", "disconnected"])
-def test_what_is_left_over_from_a_klippy_that_is_down_is_frozen(state: str) -> None:
+def test_the_values_of_a_klippy_that_is_down_are_frozen(state: str) -> None:
     klipper = filled()
     klipper.stop(state)
     assert klipper.frozen()
-    klipper.say(RUNOUT, filament_detected=False)
+    klipper.change(RUNOUT, filament_detected=False)
     assert klipper.frozen()
     klipper.wait(300)
     assert klipper.happened == []
 
 
-def test_a_shutdown_may_be_told_by_an_object() -> None:
+def test_a_shutdown_may_be_reported_by_an_object() -> None:
     klipper = filled()
-    klipper.say("webhooks", state="shutdown")
+    klipper.change("webhooks", state="shutdown")
     assert klipper.frozen()
     assert klipper.decoder.klippy_state == "shutdown"
 
 
-def test_a_klippy_found_in_shutdown_is_not_believed() -> None:
+def test_a_klippy_found_in_shutdown_is_not_trusted() -> None:
     reader = decoder()
     reader.feed(info("shutdown"))
     assert reader.feed(
@@ -129,17 +131,17 @@ def test_a_klippy_found_in_shutdown_is_not_believed() -> None:
     assert reader.snapshot is None
 
 
-def test_a_klippy_found_ready_is_believed_at_once() -> None:
+def test_a_klippy_found_ready_is_trusted_at_once() -> None:
     klipper = Klipper(happy_hare(print_state="ready"))
     assert klipper.snapshot.complete
     assert not klipper.frozen()
 
 
-def test_a_klippy_that_came_up_while_we_watched_has_to_show_its_sign() -> None:
+def test_a_klippy_that_starts_is_trusted_once_its_system_is_ready() -> None:
     reader = Klipper(happy_hare(print_state="ready"))
     fresh = decoder()
     fresh.feed(info("startup"))
-    fresh.feed(told("notify_klippy_ready"))
+    fresh.feed(notification("notify_klippy_ready"))
     fresh.feed(answer({"objects": [*reader.status]}))
     assert fresh.feed(status(**reader.status)) is None
     assert fresh.snapshot is None
@@ -148,26 +150,28 @@ def test_a_klippy_that_came_up_while_we_watched_has_to_show_its_sign() -> None:
     assert snapshot.complete
 
 
-def test_a_klippy_first_heard_of_by_its_start_has_to_show_its_sign() -> None:
+def test_a_klippy_first_reported_by_its_start_is_trusted_once_its_system_is_ready() -> (
+    None
+):
     fresh = decoder()
-    fresh.feed(told("notify_klippy_ready"))
+    fresh.feed(notification("notify_klippy_ready"))
     assert fresh.feed(status(**happy_hare(print_state="ready"))) is None
     assert fresh.snapshot is None
 
 
-def test_what_was_answered_while_klippy_started_lives_on_when_it_is_ready() -> None:
+def test_answers_during_the_start_are_kept_when_klippy_is_ready() -> None:
     fresh = decoder()
     fresh.feed(info("startup"))
-    assert fresh.feed(status(**sensors("runout"))) is not None  # webhooks says ready
+    assert fresh.feed(status(**sensors("runout"))) is not None  # webhooks reports ready
     other = decoder()
     other.feed(info("startup"))
     assert other.feed(status(**{RUNOUT: switch(True)})) is None
-    snapshot = other.feed(told("notify_klippy_ready"))
+    snapshot = other.feed(notification("notify_klippy_ready"))
     assert snapshot is not None
     assert snapshot.direct_slots[0].present is True
 
 
-def test_what_was_known_goes_out_with_the_answer_that_says_ready() -> None:
+def test_the_kept_status_is_published_with_the_answer_that_reports_ready() -> None:
     fresh = decoder()
     fresh.feed(info("startup"))
     fresh.feed(status(**{RUNOUT: switch(True), "webhooks": {"state": "startup"}}))
@@ -178,20 +182,20 @@ def test_what_was_known_goes_out_with_the_answer_that_says_ready() -> None:
     assert snapshot.complete
 
 
-def test_a_klippy_that_starts_anew_without_a_word_is_another_one() -> None:
+def test_a_silent_restart_of_klippy_discards_the_status() -> None:
     klipper = filled()
-    klipper.hear(info("startup"))
+    klipper.receive(info("startup"))
     assert klipper.frozen()
-    klipper.hear(info("ready"))
+    klipper.receive(info("ready"))
     assert klipper.decoder.ask == Ask("printer.objects.list")
 
 
-def test_what_another_klippy_said_is_forgotten() -> None:
+def test_the_status_before_a_restart_is_discarded() -> None:
     klipper = filled()
     klipper.stop()
-    klipper.hear(told("notify_klippy_ready"))
+    klipper.receive(notification("notify_klippy_ready"))
     assert klipper.decoder.system is None
-    klipper.say(RUNOUT, filament_detected=False)
+    klipper.change(RUNOUT, filament_detected=False)
     assert klipper.frozen()
     klipper.start()
     assert not klipper.frozen()
@@ -200,7 +204,7 @@ def test_what_another_klippy_said_is_forgotten() -> None:
 
 def test_the_state_may_come_with_the_printers_info() -> None:
     klipper = filled()
-    klipper.hear(answer({"state": "error", "state_message": "Config error"}))
+    klipper.receive(answer({"state": "error", "state_message": "Config error"}))
     assert klipper.frozen()
 
 
@@ -209,16 +213,16 @@ def test_the_state_may_come_with_the_printers_info() -> None:
 
 def test_only_changes_make_a_new_snapshot() -> None:
     klipper = filled()
-    assert klipper.say(RUNOUT, filament_detected=True) is None
-    assert klipper.say(RUNOUT, enabled=False) is None
-    assert klipper.say("extruder", temperature=210.0) is None
-    assert klipper.say("print_stats", state="complete") is None
-    assert klipper.say(RUNOUT, filament_detected=False) is not None
+    assert klipper.change(RUNOUT, filament_detected=True) is None
+    assert klipper.change(RUNOUT, enabled=False) is None
+    assert klipper.change("extruder", temperature=210.0) is None
+    assert klipper.change("print_stats", state="complete") is None
+    assert klipper.change(RUNOUT, filament_detected=False) is not None
 
 
-def test_an_object_that_is_removed_says_nothing() -> None:
+def test_a_removed_object_is_unknown() -> None:
     klipper = filled()
-    klipper.say(RUNOUT, filament_detected=None, enabled=None)
+    klipper.change(RUNOUT, filament_detected=None, enabled=None)
     assert klipper.direct(1).present is None
     klipper.wait(300)
     assert klipper.happened == []
@@ -228,14 +232,14 @@ def test_a_value_of_another_type_is_counted_and_the_last_one_stays() -> None:
     klipper = filled()
     wrong: list[Any] = ["true", 2, [], {}]
     for nonsense in wrong:
-        assert klipper.say(RUNOUT, filament_detected=nonsense) is None
+        assert klipper.change(RUNOUT, filament_detected=nonsense) is None
     assert klipper.decoder.counters.ignored == 4
     assert klipper.direct(1).present is True
 
 
 def test_any_answer_with_a_status_is_an_observation() -> None:
     klipper = filled()
-    snapshot = klipper.hear(status(**{RUNOUT: {"filament_detected": False}}))
+    snapshot = klipper.receive(status(**{RUNOUT: {"filament_detected": False}}))
     assert snapshot is not None
     assert klipper.direct(1).present is False
 
@@ -248,14 +252,14 @@ def test_any_answer_with_a_status_is_an_observation() -> None:
         {"method": "notify_status_update", "params": [5, 1.0]},
     ],
 )
-def test_an_update_that_is_none_is_counted_and_changes_nothing(
+def test_an_invalid_update_is_counted_and_changes_nothing(
     message: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     klipper = filled()
     before = klipper.snapshot
     with caplog.at_level(logging.DEBUG):
-        assert klipper.hear(message) is None
-        assert klipper.hear(message) is None
+        assert klipper.receive(message) is None
+        assert klipper.receive(message) is None
     assert klipper.snapshot is before
     assert klipper.decoder.counters.decode_errors == 2
     assert len(caplog.records) == 1
@@ -271,32 +275,32 @@ def test_an_update_that_is_none_is_counted_and_changes_nothing(
         answer({"spool_id": "seven"}),
     ],
 )
-def test_a_message_of_no_known_kind_is_counted(message: dict[str, Any]) -> None:
+def test_a_message_of_an_unknown_kind_is_counted(message: dict[str, Any]) -> None:
     klipper = filled()
-    assert klipper.hear(message) is None
+    assert klipper.receive(message) is None
     assert klipper.decoder.counters.ignored == 1
 
 
 @pytest.mark.parametrize(
     "message",
     [
-        told("notify_gcode_response", "// Klipper state: Disconnect"),
-        told("notify_proc_stat_update", {"cpu_temp": 40}),
+        notification("notify_gcode_response", "// Klipper state: Disconnect"),
+        notification("notify_proc_stat_update", {"cpu_temp": 40}),
         answer("ok"),
         answer({"connection_id": 5}),
         {"id": 1, "error": {"code": 400, "message": "no"}},
     ],
 )
-def test_what_others_hear_is_no_nonsense(message: dict[str, Any]) -> None:
+def test_messages_for_other_clients_are_not_counted(message: dict[str, Any]) -> None:
     klipper = filled()
-    assert klipper.hear(message) is None
+    assert klipper.receive(message) is None
     assert klipper.decoder.counters.ignored == 0
     assert klipper.decoder.counters.decode_errors == 0
 
 
-def test_an_object_without_fields_costs_nothing_of_what_came_with_it() -> None:
+def test_an_object_without_fields_affects_no_other_object() -> None:
     klipper = filled()
-    snapshot = klipper.hear(
+    snapshot = klipper.receive(
         update(webhooks=5, **{RUNOUT: {"filament_detected": False}}, print_stats=[])
     )
     assert snapshot is not None
@@ -307,19 +311,19 @@ def test_an_object_without_fields_costs_nothing_of_what_came_with_it() -> None:
 # Spoolman.
 
 
-def test_the_active_spool_of_something_else_than_spoolman_is_none_of_ours() -> None:
+def test_the_active_spool_of_another_spool_manager_is_ignored() -> None:
     klipper = Klipper(sensors("runout"))
-    klipper.hear(told("notify_active_spool_set", {"spool_id": 7}))
+    klipper.receive(notification("notify_active_spool_set", {"spool_id": 7}))
     assert not klipper.direct(1).identifiers.known
     with_spoolman = Klipper(sensors("runout"), spool_id=None)
-    with_spoolman.hear(told("notify_active_spool_set", {"spool_id": 7}))
+    with_spoolman.receive(notification("notify_active_spool_set", {"spool_id": 7}))
     assert with_spoolman.direct(1).identifiers.external_id == "spoolman:7"
 
 
 # Captures.
 
 
-def test_a_capture_is_decoded_as_a_connection_is() -> None:
+def test_a_capture_is_decoded_like_a_connection() -> None:
     decode = frame_decoder()
     objects = {**COMMON, RUNOUT: switch()}
     frames: list[dict[str, Any]] = [
@@ -329,7 +333,7 @@ def test_a_capture_is_decoded_as_a_connection_is() -> None:
         {"t": 3, "dir": "<-", "frame": update(**{RUNOUT: {"filament_detected": True}})},
         {"t": 4, "dir": "<-", "frame": None},
         {"t": 5, "dir": "http", "status": 401},
-        {"t": 6, "dir": "<-", "frame": told("notify_klippy_shutdown")},
+        {"t": 6, "dir": "<-", "frame": notification("notify_klippy_shutdown")},
     ]
     shown = [decode(frame) for frame in frames]
     assert [snapshot is not None for snapshot in shown] == [

@@ -24,7 +24,7 @@ def answer(result: Any) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": 1, "result": result}
 
 
-def told(method: str, *params: Any) -> dict[str, Any]:
+def notification(method: str, *params: Any) -> dict[str, Any]:
     """Return a notification; those without params have no such key."""
     return {
         "jsonrpc": "2.0",
@@ -39,7 +39,7 @@ def info(state: str = "ready", *components: str) -> dict[str, Any]:
 
 
 class Klipper:
-    """Answers what the decoder asks, and says what changes.
+    """A fake Klipper that answers the decoder's calls and sends changes.
 
     status: every object with all its fields, as Klipper has them now.
     """
@@ -52,7 +52,7 @@ class Klipper:
         numbers: dict[str, int] | None = None,
         stored: Iterable[StoredSlot] = (),
     ) -> None:
-        """Be ready, and answer everything."""
+        """Create it ready, with all calls answered."""
         self.status: dict[str, dict[str, Any]] = deepcopy(
             {name: dict(fields) for name, fields in status.items()}
         )
@@ -67,40 +67,40 @@ class Klipper:
         self._state = "ready"
         self.answer_all()
 
-    # What it says.
+    # Messages.
 
     def answer_all(self) -> None:
-        """Answer until nothing is asked any more, or Klippy is not ready."""
+        """Answer until there is no call left, or Klippy is not ready."""
         while ask := self.decoder.ask:
             self.asked.append(ask)
-            self.hear(self._answer(ask))
+            self.receive(self._answer(ask))
             if self._state != "ready":
                 return
 
-    def say(self, name: str, **fields: Any) -> Snapshot | None:
+    def change(self, name: str, **fields: Any) -> Snapshot | None:
         """Change fields of an object and send the change."""
         self.status.setdefault(name, {}).update(fields)
-        return self.hear(told("notify_status_update", {name: fields}, 1.0))
+        return self.receive(notification("notify_status_update", {name: fields}, 1.0))
 
     def stop(self, state: str = "disconnected") -> None:
-        """Let Klippy go."""
+        """Put Klippy into a state in which it is not ready."""
         self._state = state
-        self.hear(told(f"notify_klippy_{state}"))
+        self.receive(notification(f"notify_klippy_{state}"))
 
     def start(self, status: Status | None = None) -> None:
-        """Let Klippy be ready again, with another status."""
+        """Make Klippy ready again, with another status."""
         self._state = "ready"
         if status is not None:
             self.status = deepcopy({name: dict(status[name]) for name in status})
-        self.hear(told("notify_klippy_ready"))
+        self.receive(notification("notify_klippy_ready"))
         self.answer_all()
 
     def wait(self, seconds: float) -> None:
-        """Let time go by."""
+        """Let time pass."""
         self.clock.tick(seconds)
 
-    def hear(self, message: dict[str, Any]) -> Snapshot | None:
-        """Give the decoder a message and the tracker what comes of it."""
+    def receive(self, message: dict[str, Any]) -> Snapshot | None:
+        """Pass a message to the decoder, and its snapshot to the tracker."""
         snapshot = self.decoder.feed(message)
         if snapshot is not None:
             self.tracker.observe(snapshot)
@@ -133,12 +133,12 @@ class Klipper:
 
     @property
     def snapshot(self) -> Snapshot:
-        """What the decoder shows."""
+        """The decoder's snapshot."""
         assert self.decoder.snapshot is not None
         return self.decoder.snapshot
 
     def frozen(self) -> bool:
-        """Whether the decoder shows left-over values."""
+        """Whether the snapshot is frozen."""
         return self.snapshot.frozen
 
     def unit(self, number: int = 1) -> Unit:
@@ -157,7 +157,7 @@ class Klipper:
 
     @property
     def happened(self) -> list[tuple[str, int, str | None]]:
-        """The spool events: what, slot, identity."""
+        """The spool events: type, slot, identifier."""
         return [
             (
                 event["event_type"]

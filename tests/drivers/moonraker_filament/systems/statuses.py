@@ -1,4 +1,4 @@
-"""What each system shows when it is at rest, written from the protocol's facts."""
+"""The status of each system at rest, written by docs/protocols/moonraker.md."""
 
 from typing import Any
 
@@ -179,7 +179,7 @@ def ace_slot(index: int, **changes: Any) -> dict[str, Any]:
 
 
 def ace_hub(**slots: dict[str, Any]) -> Objects:
-    """Return Anycubic's own firmware with one ACE, and what imitates Happy Hare."""
+    """Return Anycubic's own firmware with one ACE and its imitation of Happy Hare."""
     return {
         **happy_hare(),
         "filament_hub": {

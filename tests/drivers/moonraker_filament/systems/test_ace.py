@@ -1,4 +1,4 @@
-"""Anycubic's ACE in all its shapes."""
+"""Anycubic's ACE in all its forms."""
 
 from typing import Any
 
@@ -43,7 +43,9 @@ def quiet(**slots: dict[str, Any]) -> Klipper:
         (5, None),
     ],
 )
-def test_whatever_moves_is_there(status: object, present: bool | None) -> None:
+def test_every_status_but_empty_and_runout_is_present(
+    status: object, present: bool | None
+) -> None:
     assert Klipper(ace_hub(slot1={"status": status})).slot(2).present is present
 
 
@@ -60,23 +62,25 @@ def test_a_product_is_known_only_from_its_tag() -> None:
 
 def test_an_insert_waits_for_its_tag_to_be_read() -> None:
     klipper = quiet()
-    klipper.say(
+    klipper.change(
         "filament_hub", filament_hubs=hub(slot0={"status": "preload", "rfid": 3})
     )
     klipper.wait(20)
     assert klipper.happened == []
-    klipper.say("filament_hub", filament_hubs=hub(slot0=TAGGED))
+    klipper.change("filament_hub", filament_hubs=hub(slot0=TAGGED))
     klipper.wait(300)
     assert klipper.happened == [("inserted", 1, "AHPLGY-102")]
 
 
 def test_a_tag_that_cannot_be_read_makes_an_unknown_spool() -> None:
     klipper = quiet()
-    klipper.say(
+    klipper.change(
         "filament_hub", filament_hubs=hub(slot0={"status": "preload", "rfid": 3})
     )
     klipper.wait(5)
-    klipper.say("filament_hub", filament_hubs=hub(slot0={"status": "ready", "rfid": 1}))
+    klipper.change(
+        "filament_hub", filament_hubs=hub(slot0={"status": "ready", "rfid": 1})
+    )
     klipper.wait(300)
     assert klipper.happened == [("inserted", 1, None), ("unknown", 1, None)]
 
@@ -84,7 +88,7 @@ def test_a_tag_that_cannot_be_read_makes_an_unknown_spool() -> None:
 def test_a_tool_change_removes_nothing() -> None:
     klipper = quiet(slot0=TAGGED)
     for status in ("shifting", "unwinding", "ready", "feeding", "runout", "ready"):
-        klipper.say(
+        klipper.change(
             "filament_hub", filament_hubs=hub(slot0={**TAGGED, "status": status})
         )
         klipper.wait(20)
@@ -93,8 +97,8 @@ def test_a_tool_change_removes_nothing() -> None:
 
 def test_the_filament_in_use_is_active() -> None:
     klipper = quiet(slot2=TAGGED)
-    klipper.say("filament_hub", current_filament="0-2")
-    klipper.say("print_stats", state="printing")
+    klipper.change("filament_hub", current_filament="0-2")
+    klipper.change("print_stats", state="printing")
     assert [slot.active for slot in klipper.unit().slots] == [False, False, True, False]
     assert klipper.unit().feeding
 
@@ -141,7 +145,7 @@ def test_others_keep_an_inventory_in_variables() -> None:
     klipper.wait(60)
     variables = ace_inventory()["save_variables"]["variables"]
     variables["ace_inventory"][0]["status"] = "ready"
-    klipper.say("save_variables", variables=variables)
+    klipper.change("save_variables", variables=variables)
     klipper.wait(300)
     assert klipper.happened == [("inserted", 1, None)]
 
@@ -154,7 +158,7 @@ def test_an_ace_that_has_not_started_yet_removes_nothing() -> None:
     klipper.start(booting)
     klipper.wait(60)
     assert klipper.snapshot.frozen
-    klipper.say("filament_hub", filament_hubs=hub(slot0=TAGGED))
+    klipper.change("filament_hub", filament_hubs=hub(slot0=TAGGED))
     klipper.wait(300)
     assert klipper.happened == []
 
@@ -166,5 +170,5 @@ def test_a_community_driver_is_waited_for_too() -> None:
     booting["ace_instance_1"] |= {"status": "connecting"}
     klipper.start(booting)
     assert klipper.snapshot.frozen
-    klipper.say("ace_instance_1", status="ready")
+    klipper.change("ace_instance_1", status="ready")
     assert not klipper.snapshot.frozen

@@ -1,4 +1,4 @@
-"""AFC: lanes, tools, and what it shows while it starts."""
+"""AFC: lanes, tools, and its start."""
 
 from typing import Any
 
@@ -33,20 +33,20 @@ def test_lanes_are_slots_of_their_unit() -> None:
     ]
 
 
-def test_a_lane_says_its_own_place() -> None:
+def test_a_lane_reports_its_own_number() -> None:
     klipper = Klipper(afc(lane1={"lane": 4}, lane4={"lane": 1}))
     assert klipper.slot(4).label == "lane1"
     assert klipper.slot(1).label == "lane4"
 
 
-def test_two_lanes_in_one_place_are_counted_and_one_is_shown() -> None:
+def test_of_two_lanes_with_one_number_only_one_is_a_slot() -> None:
     klipper = Klipper(afc(lane2={"lane": 1}))
     assert [slot.label for slot in klipper.unit().slots] == ["lane1", "lane3", "lane4"]
     assert klipper.decoder.counters.ignored > 0
 
 
 @pytest.mark.parametrize(
-    ("said", "present"),
+    ("value", "present"),
     [
         ({"prep": True, "load": False}, True),
         ({"prep": False, "load": True}, True),
@@ -62,35 +62,35 @@ def test_two_lanes_in_one_place_are_counted_and_one_is_shown() -> None:
         ),
     ],
 )
-def test_filament_is_there_when_a_switch_of_the_lane_says_so(
-    said: dict[str, Any], present: bool | None
+def test_filament_is_present_if_a_switch_of_the_lane_detects_it(
+    value: dict[str, Any], present: bool | None
 ) -> None:
-    assert Klipper(afc(lane1=said)).slot(1).present is present
+    assert Klipper(afc(lane1=value)).slot(1).present is present
 
 
 def test_an_insert_waits_for_the_load_that_brings_the_id() -> None:
     klipper = quiet()
-    klipper.say("AFC_stepper lane3", prep=True, filament_status="Prep")
+    klipper.change("AFC_stepper lane3", prep=True, filament_status="Prep")
     klipper.wait(1)
-    klipper.say("AFC_stepper lane3", load=True, filament_status="Ready")
+    klipper.change("AFC_stepper lane3", load=True, filament_status="Ready")
     klipper.wait(1.5)
     assert klipper.happened == []
-    klipper.say("AFC_stepper lane3", status="Loaded", spool_id=8, material="PETG")
+    klipper.change("AFC_stepper lane3", status="Loaded", spool_id=8, material="PETG")
     klipper.wait(300)
     assert klipper.happened == [("inserted", 3, "spoolman:8")]
 
 
 def test_a_spool_without_id_is_unknown_as_soon_as_it_is_loaded() -> None:
     klipper = quiet()
-    klipper.say("AFC_stepper lane3", prep=True)
+    klipper.change("AFC_stepper lane3", prep=True)
     klipper.wait(2)
-    klipper.say("AFC_stepper lane3", load=True, status="Loaded")
+    klipper.change("AFC_stepper lane3", load=True, status="Loaded")
     assert klipper.happened == [("inserted", 3, None), ("unknown", 3, None)]
 
 
 def test_a_load_that_never_ends_holds_an_insert_for_five_seconds() -> None:
     klipper = quiet()
-    klipper.say("AFC_stepper lane3", prep=True)
+    klipper.change("AFC_stepper lane3", prep=True)
     klipper.wait(4.9)
     assert klipper.happened == []
     klipper.wait(0.2)
@@ -99,16 +99,16 @@ def test_a_load_that_never_ends_holds_an_insert_for_five_seconds() -> None:
 
 def test_a_removal_names_the_spool_that_the_same_change_clears() -> None:
     klipper = quiet(lane2={**FULL, "spool_id": 7})
-    klipper.say("AFC_stepper lane2", load=False)
+    klipper.change("AFC_stepper lane2", load=False)
     klipper.wait(0.5)
-    klipper.say(
+    klipper.change(
         "AFC_stepper lane2", prep=False, spool_id=None, material="", status="None"
     )
     klipper.wait(300)
     assert klipper.happened == [("removed", 2, "spoolman:7")]
 
 
-def test_weights_are_told_of_a_spool_only() -> None:
+def test_weights_are_reported_only_with_a_spool() -> None:
     klipper = Klipper(
         afc(
             lane1={
@@ -138,17 +138,17 @@ def test_weights_are_told_of_a_spool_only() -> None:
     assert other.remaining_g is None
 
 
-def test_a_gram_less_is_news_and_a_tenth_of_it_is_none() -> None:
+def test_a_gram_less_is_a_change_and_a_tenth_of_it_is_not() -> None:
     klipper = quiet(lane1={**FULL, "spool_id": 7, "material": "PLA", "weight": 812.3})
-    assert klipper.say("AFC_stepper lane1", weight=812.1) is None
-    assert klipper.say("AFC_stepper lane1", weight=811.9) is None
-    assert klipper.say("AFC_stepper lane1", weight=811.3) is not None
+    assert klipper.change("AFC_stepper lane1", weight=812.1) is None
+    assert klipper.change("AFC_stepper lane1", weight=811.9) is None
+    assert klipper.change("AFC_stepper lane1", weight=811.3) is not None
 
 
 def test_the_lane_in_the_toolhead_is_active_and_feeds_its_unit() -> None:
     klipper = Klipper(afc(lane1=FULL, lane2=FULL))
-    klipper.say("AFC", current_load="lane2")
-    klipper.say("print_stats", state="printing")
+    klipper.change("AFC", current_load="lane2")
+    klipper.change("print_stats", state="printing")
     assert [slot.active for slot in klipper.unit().slots] == [False, True, False, False]
     assert klipper.unit().feeding
 
@@ -214,12 +214,12 @@ def test_without_spoolman_a_lane_can_hold_nothing_unknown() -> None:
     klipper = Klipper(status)
     assert not klipper.slot(1).identifiable
     klipper.wait(60)
-    klipper.say("AFC_stepper lane1", prep=True, load=True, status="Loaded")
+    klipper.change("AFC_stepper lane1", prep=True, load=True, status="Loaded")
     klipper.wait(300)
     assert klipper.happened == [("inserted", 1, None)]
 
 
-def test_the_empty_lanes_after_a_restart_are_not_believed() -> None:
+def test_the_empty_lanes_after_a_restart_are_ignored() -> None:
     filled = afc(lane3={**FULL, "spool_id": 8, "material": "ASA"})
     klipper = Klipper(filled)
     klipper.wait(60)
@@ -231,7 +231,7 @@ def test_the_empty_lanes_after_a_restart_are_not_believed() -> None:
     klipper.start(booting)
     assert klipper.frozen()
     klipper.wait(40)
-    klipper.hear(
+    klipper.receive(
         {
             "method": "notify_status_update",
             "params": [

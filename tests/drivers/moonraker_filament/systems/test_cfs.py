@@ -69,17 +69,17 @@ def test_material_and_colour_are_named() -> None:
         "preset": "101001",
     }
     assert not first.identifiers.known
-    # Only what a tag said is an identity.
+    # Only a tag is an identity.
     assert second.identifiers == Identifiers(vendor_tag="109999")
     assert klipper.slot(3).filament is None
 
 
 def test_a_tagged_spool_is_inserted_with_its_code() -> None:
     klipper = quiet()
-    klipper.say("box", T1=cfs_unit(remain_len=["35", "-1", "-1", "-1"]))
+    klipper.change("box", T1=cfs_unit(remain_len=["35", "-1", "-1", "-1"]))
     klipper.wait(5)
     assert klipper.happened == []
-    klipper.say(
+    klipper.change(
         "box",
         T1=cfs_unit(
             vender=["0A21", "none", "none", "none"],
@@ -93,14 +93,14 @@ def test_a_tagged_spool_is_inserted_with_its_code() -> None:
 
 def test_a_spool_without_tag_is_unknown() -> None:
     klipper = quiet()
-    klipper.say("box", T1=cfs_unit(vender=["unknown", "none", "none", "none"]))
+    klipper.change("box", T1=cfs_unit(vender=["unknown", "none", "none", "none"]))
     klipper.wait(300)
     assert klipper.happened == [("inserted", 1, None), ("unknown", 1, None)]
 
 
 def test_latched_colours_do_not_hold_up_a_removal() -> None:
     klipper = quiet(vender=["unknown"] * 4, color_value=["0FF0000"] * 4)
-    klipper.say(
+    klipper.change(
         "box",
         T1=cfs_unit(
             vender=["none", "unknown", "unknown", "unknown"],
@@ -116,7 +116,7 @@ def test_latched_colours_do_not_hold_up_a_removal() -> None:
 )
 def test_a_unit_that_is_not_connected_removes_nothing(gone: Any) -> None:
     klipper = quiet(vender=["unknown"] * 4)
-    klipper.say("box", T1=gone)
+    klipper.change("box", T1=gone)
     assert klipper.snapshot.units == ()
     klipper.wait(300)
     assert klipper.happened == []
@@ -124,7 +124,7 @@ def test_a_unit_that_is_not_connected_removes_nothing(gone: Any) -> None:
 
 def test_the_loaded_slot_is_active() -> None:
     klipper = quiet(vender=["unknown"] * 4, filament="C")
-    klipper.say("print_stats", state="printing")
+    klipper.change("print_stats", state="printing")
     assert [slot.active for slot in klipper.unit().slots] == [False, False, True, False]
     assert klipper.unit().feeding
 
@@ -133,7 +133,7 @@ def test_the_rack_is_a_slot_that_senses_nothing() -> None:
     klipper = quiet()
     assert klipper.direct(1).has_sensor is False
     assert klipper.direct(1).filament is None
-    klipper.say(
+    klipper.change(
         "filament_rack", vender="unknown", color_value="0FFFFFF", material_type="101001"
     )
     klipper.wait(300)
@@ -206,7 +206,7 @@ def test_kalico_is_waited_for_after_a_restart() -> None:
     klipper.start(booting)
     assert klipper.snapshot.frozen
     klipper.wait(30)
-    klipper.say(
+    klipper.change(
         "box", data_ready=True, slots=kalico(slot0={"present": True})["box"]["slots"]
     )
     klipper.wait(300)

@@ -1,4 +1,4 @@
-"""Happy Hare: gates, their readings, and what it does not say by itself."""
+"""Happy Hare: gates, their status, and the fields whose changes it does not send."""
 
 from typing import Any
 
@@ -57,23 +57,23 @@ def test_without_a_machine_all_gates_are_one_unit() -> None:
     assert Klipper(status).snapshot.units == ()
 
 
-def test_empty_says_nothing_while_the_changer_is_at_work() -> None:
+def test_empty_means_unknown_while_the_changer_is_busy() -> None:
     klipper = quiet(gate_status=[1, 1, 0, 0])
-    klipper.say("mmu", action="Loading")
-    klipper.say("mmu", gate_status=[0, 1, 1, 0])
+    klipper.change("mmu", action="Loading")
+    klipper.change("mmu", gate_status=[0, 1, 1, 0])
     assert [slot.present for slot in klipper.unit().slots] == [None, True, True, None]
-    klipper.say("mmu", action="Idle")
+    klipper.change("mmu", action="Idle")
     assert [slot.present for slot in klipper.unit().slots] == [False, True, True, False]
 
 
-def test_an_insert_waits_for_the_ids_that_have_to_be_asked_for() -> None:
+def test_an_insert_waits_for_the_ids_that_have_to_be_requested() -> None:
     klipper = quiet()
-    klipper.say("mmu", gate_status=[0, -1, 0, 0], action="Checking")
+    klipper.change("mmu", gate_status=[0, -1, 0, 0], action="Checking")
     klipper.answer_all()
     klipper.wait(1.2)
     # Klipper sends no change of a list it changed in place.
     klipper.status["mmu"]["gate_spool_id"] = [-1, 8, -1, -1]
-    klipper.say("mmu", gate_status=[0, 1, 0, 0], action="Idle")
+    klipper.change("mmu", gate_status=[0, 1, 0, 0], action="Idle")
     ask = klipper.decoder.ask
     assert ask is not None
     assert ask.params is not None
@@ -87,26 +87,26 @@ def test_an_insert_waits_for_the_ids_that_have_to_be_asked_for() -> None:
 
 def test_an_answer_that_never_comes_holds_an_insert_for_five_seconds() -> None:
     klipper = quiet()
-    klipper.say("mmu", gate_status=[0, 1, 0, 0])
+    klipper.change("mmu", gate_status=[0, 1, 0, 0])
     klipper.wait(4.9)
     assert klipper.happened == []
     klipper.wait(0.2)
     assert klipper.happened == [("inserted", 2, None), ("unknown", 2, None)]
 
 
-def test_a_pending_spool_is_reason_to_ask_again() -> None:
+def test_a_pending_spool_triggers_another_request() -> None:
     klipper = quiet()
-    klipper.say("mmu", pending_spool_id=8)
+    klipper.change("mmu", pending_spool_id=8)
     assert klipper.decoder.ask is not None
     klipper.answer_all()
-    klipper.say("mmu", tool=1, ttg_map=[1, 0, 2, 3])
+    klipper.change("mmu", tool=1, ttg_map=[1, 0, 2, 3])
     assert klipper.decoder.ask is None
 
 
 def test_a_failed_preload_counts_once_the_inlet_held_the_filament() -> None:
     klipper = quiet()
-    klipper.say("filament_switch_sensor mmu_pre_gate_2", filament_detected=True)
-    klipper.say("mmu", gate_status=[0, 0, -1, 0])
+    klipper.change("filament_switch_sensor mmu_pre_gate_2", filament_detected=True)
+    klipper.change("mmu", gate_status=[0, 0, -1, 0])
     klipper.answer_all()
     klipper.wait(9.9)
     assert klipper.happened == []
@@ -120,13 +120,13 @@ def test_the_inlets_of_version_4_have_another_name() -> None:
         "filament_switch_sensor mmu_pre_gate_0"
     )
     klipper = Klipper(status)
-    klipper.say("filament_switch_sensor mmu_entry_0", filament_detected=True)
+    klipper.change("filament_switch_sensor mmu_entry_0", filament_detected=True)
     assert klipper.slot(1).inlet is True
 
 
 def test_a_removal_names_the_spool_that_the_map_keeps() -> None:
     klipper = quiet(gate_status=[1, 0, 0, 0], gate_spool_id=[7, -1, -1, -1])
-    klipper.say("mmu", gate_status=[0, 0, 0, 0])
+    klipper.change("mmu", gate_status=[0, 0, 0, 0])
     klipper.answer_all()
     klipper.wait(300)
     assert klipper.happened == [("removed", 1, "spoolman:7")]
@@ -135,7 +135,7 @@ def test_a_removal_names_the_spool_that_the_map_keeps() -> None:
 def test_another_spool_id_is_a_state_and_no_swap() -> None:
     klipper = quiet(gate_status=[1, 0, 0, 0], gate_spool_id=[7, -1, -1, -1])
     for spool_id in (8, -1, 9):
-        klipper.say("mmu", gate_spool_id=[spool_id, -1, -1, -1])
+        klipper.change("mmu", gate_spool_id=[spool_id, -1, -1, -1])
         klipper.wait(60)
     assert klipper.happened == []
     assert klipper.events[-1]["ams_units"][0]["slots"][0]["identifiers"][
@@ -171,19 +171,19 @@ def test_colours_come_in_many_spellings(
 
 def test_the_selected_gate_is_active_once_it_is_loaded() -> None:
     klipper = quiet(gate_status=[1, 1, 0, 0])
-    klipper.say("mmu", gate=1, filament_pos=8)
+    klipper.change("mmu", gate=1, filament_pos=8)
     assert not klipper.slot(2).active
-    klipper.say("mmu", filament_pos=10)
+    klipper.change("mmu", filament_pos=10)
     assert [slot.active for slot in klipper.unit().slots] == [False, True, False, False]
     assert not klipper.unit().feeding
-    klipper.say("print_stats", state="printing")
+    klipper.change("print_stats", state="printing")
     assert klipper.unit().feeding
 
 
 def test_without_spoolman_a_gate_can_hold_nothing_unknown() -> None:
     klipper = quiet(spoolman_support="off")
     assert not klipper.slot(1).identifiable
-    klipper.say("mmu", gate_status=[1, 0, 0, 0])
+    klipper.change("mmu", gate_status=[1, 0, 0, 0])
     klipper.answer_all()
     klipper.wait(300)
     assert klipper.happened == [("inserted", 1, None)]
@@ -200,7 +200,7 @@ def reader(**changes: Any) -> dict[str, Any]:
     }
 
 
-def test_a_reader_of_version_4_tells_the_tag_of_its_gate() -> None:
+def test_a_reader_of_version_4_reports_the_tag_of_its_gate() -> None:
     nfc = [
         {
             "unit": "unit0",
@@ -221,7 +221,7 @@ def test_a_reader_of_version_4_tells_the_tag_of_its_gate() -> None:
     assert not klipper.slot(3).reads_tags
 
 
-def test_what_the_gate_map_says_of_a_tag_outranks_its_reader() -> None:
+def test_the_tag_in_the_gate_map_outranks_the_reader() -> None:
     nfc = [{"gates": {"0": reader(present=True, uid="AA000001")}}]
     klipper = quiet(
         gate_status=[1, 0, 0, 0],
@@ -234,7 +234,7 @@ def test_what_the_gate_map_says_of_a_tag_outranks_its_reader() -> None:
     )
 
 
-def test_after_a_restart_nothing_is_believed_before_it_has_looked() -> None:
+def test_after_a_restart_nothing_is_trusted_before_it_has_checked_its_gates() -> None:
     filled = happy_hare(gate_status=[1, 0, 0, 0])
     klipper = Klipper(filled)
     klipper.wait(60)
@@ -244,13 +244,13 @@ def test_after_a_restart_nothing_is_believed_before_it_has_looked() -> None:
     assert klipper.frozen()
     klipper.wait(30)
     assert klipper.happened == []
-    klipper.say("mmu", gate_status=[1, 0, 0, 0], print_state="initialized")
+    klipper.change("mmu", gate_status=[1, 0, 0, 0], print_state="initialized")
     assert not klipper.frozen()
     klipper.wait(300)
     assert klipper.happened == []
 
 
-def test_a_change_while_klipper_was_away_is_learnt_late() -> None:
+def test_a_change_while_klipper_was_unavailable_is_detected_late() -> None:
     klipper = quiet(gate_status=[1, 0, 0, 0], gate_spool_id=[7, -1, -1, -1])
     klipper.stop()
     klipper.wait(60)
@@ -264,20 +264,20 @@ def test_a_change_while_klipper_was_away_is_learnt_late() -> None:
     assert all(event["meta"]["detected_late"] for event in spools)
 
 
-def test_lists_of_unequal_length_say_nothing_of_the_gates_they_lack() -> None:
+def test_gates_missing_from_a_list_are_unknown() -> None:
     klipper = quiet(gate_status=[1, 1, 1, 1], gate_spool_id=[7, 8, -1, -1])
-    klipper.say("mmu", gate_status=[1], gate_spool_id=[])
+    klipper.change("mmu", gate_status=[1], gate_spool_id=[])
     klipper.answer_all()
     assert [slot.present for slot in klipper.unit().slots] == [True, None, None, None]
     klipper.wait(300)
     assert klipper.happened == []
 
 
-def test_gates_that_are_no_numbers_are_counted_and_remove_nothing() -> None:
+def test_invalid_gate_states_are_counted_and_remove_nothing() -> None:
     klipper = quiet(gate_status=[1, 1, 1, 1])
-    klipper.say("mmu", gate_status=[1, "x", None, {}])
-    klipper.say("mmu", gate_status="broken")
-    klipper.say("mmu_machine", unit_1={"num_gates": "many"})
+    klipper.change("mmu", gate_status=[1, "x", None, {}])
+    klipper.change("mmu", gate_status="broken")
+    klipper.change("mmu_machine", unit_1={"num_gates": "many"})
     assert klipper.decoder.counters.ignored >= 3
     klipper.answer_all()
     klipper.wait(300)

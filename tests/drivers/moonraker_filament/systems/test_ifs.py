@@ -23,7 +23,7 @@ def test_zmod_tells_ports_and_the_channel_in_use() -> None:
 def test_ports_come_and_go_and_nothing_is_ever_unknown() -> None:
     klipper = Klipper(zmod(), spool_id=None)
     klipper.wait(60)
-    klipper.say("zmod_ifs", Ports=[True, True, False, True])
+    klipper.change("zmod_ifs", Ports=[True, True, False, True])
     klipper.wait(300)
     assert klipper.happened == [("inserted", 1, None), ("removed", 3, None)]
 
@@ -31,9 +31,9 @@ def test_ports_come_and_go_and_nothing_is_ever_unknown() -> None:
 def test_a_list_that_became_shorter_removes_nothing() -> None:
     klipper = Klipper(zmod())
     klipper.wait(60)
-    klipper.say("zmod_ifs", Ports=[False])
-    klipper.say("zmod_ifs", Ports=["yes", 1, None])
-    klipper.say("zmod_ifs", Ports=None)
+    klipper.change("zmod_ifs", Ports=[False])
+    klipper.change("zmod_ifs", Ports=["yes", 1, None])
+    klipper.change("zmod_ifs", Ports=None)
     klipper.wait(300)
     assert klipper.happened == []
 
@@ -45,16 +45,16 @@ def test_forge_x_lists_the_channels_that_are_loaded() -> None:
     filament = klipper.slot(4).filament
     assert filament is not None
     assert filament.material == "PLA"
-    klipper.say("ifs", loaded_channels=[True, False, False, True])
+    klipper.change("ifs", loaded_channels=[True, False, False, True])
     assert presence(klipper) == [True, False, False, True]
-    klipper.say("ifs", loaded_channels=None)
+    klipper.change("ifs", loaded_channels=None)
     assert presence(klipper) == [None] * 4
 
 
 def test_an_ifs_that_is_not_connected_removes_nothing() -> None:
     klipper = Klipper(forge_x())
     klipper.wait(60)
-    klipper.say("ifs", connected=False, loaded_channels=[])
+    klipper.change("ifs", connected=False, loaded_channels=[])
     assert klipper.snapshot.units == ()
     klipper.wait(300)
     assert klipper.happened == []
@@ -67,7 +67,7 @@ def test_plain_sensors_of_the_ports_are_its_slots() -> None:
     filament = klipper.slot(4).filament
     assert filament is not None
     assert filament.as_dict() == {"material": "TPU"}
-    klipper.say("save_variables", variables={"bambufy_types": ["ABS"]})
+    klipper.change("save_variables", variables={"bambufy_types": ["ABS"]})
     assert klipper.slot(2).filament is None
-    klipper.say("save_variables", variables={})
+    klipper.change("save_variables", variables={})
     assert klipper.slot(1).filament is None

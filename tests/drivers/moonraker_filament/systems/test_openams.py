@@ -46,8 +46,8 @@ def test_bays_are_slots_of_their_unit() -> None:
 
 def test_a_tag_is_of_the_only_bay_its_reader_can_see() -> None:
     klipper = Klipper(openams())
-    klipper.say("oams_manager", units=bays(False, True, True, True))
-    klipper.say("mfrc522 oams1", readers=[tag(0, "04a1b2c3"), tag(1, "04ffee01")])
+    klipper.change("oams_manager", units=bays(False, True, True, True))
+    klipper.change("mfrc522 oams1", readers=[tag(0, "04a1b2c3"), tag(1, "04ffee01")])
     assert klipper.slot(2).identifiers == Identifiers(rfid_uid="04A1B2C3")
     filament = klipper.slot(2).filament
     assert filament is not None
@@ -60,12 +60,12 @@ def test_a_tag_is_of_the_only_bay_its_reader_can_see() -> None:
 def test_a_tag_that_turned_away_is_held() -> None:
     klipper = Klipper(openams())
     klipper.wait(60)
-    klipper.say("oams_manager", units=bays(True, False, False, False))
-    klipper.say("mfrc522 oams1", readers=[tag(0, "04a1b2c3")])
+    klipper.change("oams_manager", units=bays(True, False, False, False))
+    klipper.change("mfrc522 oams1", readers=[tag(0, "04a1b2c3")])
     klipper.wait(60)
-    klipper.say("mfrc522 oams1", readers=[tag(0, None)])
+    klipper.change("mfrc522 oams1", readers=[tag(0, None)])
     klipper.wait(60)
-    klipper.say("oams_manager", units=bays(False, False, False, False))
+    klipper.change("oams_manager", units=bays(False, False, False, False))
     klipper.wait(300)
     assert klipper.happened == [("inserted", 1, "04A1B2C3"), ("removed", 1, "04A1B2C3")]
 
@@ -75,7 +75,7 @@ def test_a_unit_that_is_not_connected_removes_nothing_and_moves_no_number() -> N
     status["oams_manager"]["units"] = bays(True, True) + bays(True, True, id="2")
     klipper = Klipper(status)
     klipper.wait(60)
-    klipper.say(
+    klipper.change(
         "oams_manager",
         units=bays(False, False, connected=False) + bays(True, True, id="2"),
     )
@@ -88,7 +88,7 @@ def test_the_loaded_bay_is_active() -> None:
     klipper = Klipper(openams())
     units = bays(True, True)
     units[0]["slots"][1]["loaded"] = True
-    klipper.say("oams_manager", units=units)
+    klipper.change("oams_manager", units=units)
     assert [slot.active for slot in klipper.unit().slots] == [False, True]
 
 
@@ -96,8 +96,8 @@ def test_bays_and_readers_without_a_place_are_counted_or_passed_over() -> None:
     klipper = Klipper(openams())
     units = bays(True, True)
     units[0]["slots"] += [{"bay": 0}, {"bay": "x"}, 7]
-    klipper.say("oams_manager", units=units)
-    klipper.say("mfrc522 oams1", readers=[{"rfid_card": "x"}, None])
+    klipper.change("oams_manager", units=units)
+    klipper.change("mfrc522 oams1", readers=[{"rfid_card": "x"}, None])
     assert len(klipper.unit().slots) == 3
     assert klipper.decoder.counters.ignored > 0
     assert not klipper.slot(1).reads_tags
@@ -110,5 +110,5 @@ def test_it_is_waited_for_after_a_restart() -> None:
     booting["oams_manager"]["ready"] = False
     klipper.start(booting)
     assert klipper.snapshot.frozen
-    klipper.say("oams_manager", ready=True)
+    klipper.change("oams_manager", ready=True)
     assert not klipper.snapshot.frozen

@@ -10,7 +10,7 @@ from .statuses import qidi_box
 
 def keep(klipper: Klipper, **variables: Any) -> None:
     kept = klipper.status["save_variables"]["variables"]
-    klipper.say("save_variables", variables={**kept, **variables})
+    klipper.change("save_variables", variables={**kept, **variables})
 
 
 def quiet(**variables: Any) -> Klipper:
@@ -23,9 +23,7 @@ def quiet(**variables: Any) -> Klipper:
     ("state", "present"),
     [(0, False), (1, True), (2, True), (3, True), (-1, None), (-2, None), ("x", None)],
 )
-def test_a_slot_that_is_jammed_says_nothing(
-    state: object, present: bool | None
-) -> None:
+def test_a_jammed_slot_is_unknown(state: object, present: bool | None) -> None:
     assert Klipper(qidi_box(slot0=state)).slot(1).present is present
 
 
@@ -42,13 +40,13 @@ def test_an_insert_waits_until_the_slot_was_read() -> None:
     keep(klipper, slot1=3)
     klipper.wait(20)
     assert klipper.happened == []
-    klipper.say("box_stepper slot1", rfid_state=1)
+    klipper.change("box_stepper slot1", rfid_state=1)
     keep(klipper, slot1=1, filament_slot1=7, color_slot1=5)
     klipper.wait(300)
     assert klipper.happened == [("inserted", 2, "1:7:5")]
 
 
-def test_what_somebody_chose_is_no_identity() -> None:
+def test_a_choice_of_the_user_is_not_an_identity() -> None:
     klipper = quiet()
     keep(klipper, slot1=3)
     klipper.wait(5)
@@ -91,5 +89,5 @@ def test_a_box_that_is_unplugged_removes_nothing() -> None:
 def test_variables_without_the_codes_leave_the_filament_open() -> None:
     klipper = quiet(slot0=1, color_slot0=None)
     assert klipper.slot(1).filament is None
-    klipper.say("save_variables", variables=None)
+    klipper.change("save_variables", variables=None)
     assert klipper.snapshot.units == ()

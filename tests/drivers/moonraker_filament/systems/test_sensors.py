@@ -2,7 +2,7 @@
 
 from custom_components.filament_slots.model import Identifiers
 
-from .klipper import Klipper, told
+from .klipper import Klipper, notification
 from .statuses import COMMON, sensors, switch
 
 SPOOL_7 = Identifiers(external_id="spoolman:7")
@@ -34,23 +34,23 @@ def test_numbers_outlast_a_restart_with_another_configuration() -> None:
     assert labels(klipper) == [(1, "b"), (2, "c"), (3, "a")]
 
 
-def test_a_switch_tells_presence_whether_it_is_enabled_or_not() -> None:
+def test_a_switch_reports_presence_whether_it_is_enabled_or_not() -> None:
     klipper = Klipper(sensors("runout"))
     assert klipper.direct(1).present is False
-    klipper.say("filament_switch_sensor runout", enabled=False)
-    klipper.say("filament_switch_sensor runout", filament_detected=True)
+    klipper.change("filament_switch_sensor runout", enabled=False)
+    klipper.change("filament_switch_sensor runout", filament_detected=True)
     assert klipper.direct(1).present is True
 
 
-def test_an_insert_is_believed_after_a_second_and_a_removal_after_eight() -> None:
+def test_an_insert_is_confirmed_after_a_second_and_a_removal_after_eight() -> None:
     klipper = Klipper(sensors("runout"))
     klipper.wait(60)
-    klipper.say("filament_switch_sensor runout", filament_detected=True)
+    klipper.change("filament_switch_sensor runout", filament_detected=True)
     klipper.wait(0.9)
     assert klipper.happened == []
     klipper.wait(0.2)
     assert klipper.happened == [("inserted", 1, None)]
-    klipper.say("filament_switch_sensor runout", filament_detected=False)
+    klipper.change("filament_switch_sensor runout", filament_detected=False)
     klipper.wait(7.9)
     assert len(klipper.happened) == 1
     klipper.wait(300)
@@ -61,7 +61,7 @@ def test_a_motion_sensor_proves_neither_presence_nor_absence() -> None:
     klipper = Klipper({**COMMON, "filament_motion_sensor encoder": switch(True)})
     assert klipper.direct(1).present is None
     assert klipper.direct(1).has_sensor is False
-    klipper.say("filament_motion_sensor encoder", filament_detected=False)
+    klipper.change("filament_motion_sensor encoder", filament_detected=False)
     klipper.wait(60)
     assert klipper.happened == []
 
@@ -70,7 +70,7 @@ def test_a_width_sensor_counts_only_while_it_measures() -> None:
     width = {"filament_detected": True, "is_active": True, "Diameter": 1.75}
     klipper = Klipper({**COMMON, "hall_filament_width_sensor": width})
     assert klipper.direct(1).present is True
-    klipper.say("hall_filament_width_sensor", is_active=False)
+    klipper.change("hall_filament_width_sensor", is_active=False)
     assert klipper.direct(1).present is None
 
 
@@ -79,7 +79,7 @@ def test_the_active_spool_is_in_the_only_slot() -> None:
     assert klipper.direct(1).identifiers == SPOOL_7
     assert klipper.direct(1).identifiable
     assert klipper.direct(1).external_assigned
-    klipper.hear(told("notify_active_spool_set", {"spool_id": None}))
+    klipper.receive(notification("notify_active_spool_set", {"spool_id": None}))
     assert not klipper.direct(1).identifiers.known
     assert klipper.direct(1).identifiable
 
@@ -102,7 +102,7 @@ def test_the_active_spool_of_several_slots_is_in_none_of_them() -> None:
 def test_without_spoolman_a_bare_switch_never_holds_an_unknown_spool() -> None:
     klipper = Klipper(sensors("runout"))
     klipper.wait(60)
-    klipper.say("filament_switch_sensor runout", filament_detected=True)
+    klipper.change("filament_switch_sensor runout", filament_detected=True)
     klipper.wait(300)
     assert klipper.happened == [("inserted", 1, None)]
 
@@ -110,12 +110,12 @@ def test_without_spoolman_a_bare_switch_never_holds_an_unknown_spool() -> None:
 def test_with_spoolman_a_spool_without_id_is_unknown_at_once() -> None:
     klipper = Klipper(sensors("runout"), spool_id=None)
     klipper.wait(60)
-    klipper.say("filament_switch_sensor runout", filament_detected=True)
+    klipper.change("filament_switch_sensor runout", filament_detected=True)
     klipper.wait(1)
     assert klipper.happened == [("inserted", 1, None), ("unknown", 1, None)]
-    klipper.hear(told("notify_active_spool_set", {"spool_id": 7}))
+    klipper.receive(notification("notify_active_spool_set", {"spool_id": 7}))
     klipper.wait(300)
-    klipper.say("filament_switch_sensor runout", filament_detected=False)
+    klipper.change("filament_switch_sensor runout", filament_detected=False)
     klipper.wait(8)
     assert klipper.happened[2:] == [("removed", 1, "spoolman:7")]
 
@@ -127,7 +127,7 @@ def test_sensors_named_by_their_tools_are_active_with_them() -> None:
     tools["gcode_macro T1"] = {"spool_id": 9, "color": "red"}
     klipper = Klipper(tools)
     assert [slot.active for slot in klipper.snapshot.direct_slots] == [True, False]
-    klipper.say("toolhead", extruder="extruder1")
+    klipper.change("toolhead", extruder="extruder1")
     assert [slot.active for slot in klipper.snapshot.direct_slots] == [False, True]
     assert klipper.direct(2).identifiers.external_id == "spoolman:9"
     assert not klipper.direct(1).identifiable
@@ -138,9 +138,9 @@ def test_a_runout_is_a_removal_with_its_reason() -> None:
         {**sensors("runout"), "filament_switch_sensor runout": switch(True)}
     )
     klipper.wait(60)
-    klipper.say("print_stats", state="printing")
-    klipper.hear(
-        told(
+    klipper.change("print_stats", state="printing")
+    klipper.receive(
+        notification(
             "notify_status_update",
             {
                 "print_stats": {"state": "paused"},
@@ -162,6 +162,6 @@ def test_switches_that_read_open_while_klipper_boots_move_nothing() -> None:
     klipper.wait(2)
     klipper.start(sensors("runout"))
     klipper.wait(0.75)
-    klipper.say("filament_switch_sensor runout", filament_detected=True)
+    klipper.change("filament_switch_sensor runout", filament_detected=True)
     klipper.wait(300)
     assert klipper.happened == []

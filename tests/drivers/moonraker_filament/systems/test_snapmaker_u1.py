@@ -77,7 +77,7 @@ def test_a_chip_of_seven_bytes_keeps_all_its_digits() -> None:
     assert klipper.direct(1).identifiers == Identifiers(rfid_uid="04783373C52A81")
 
 
-def test_a_record_somebody_made_is_no_tag() -> None:
+def test_a_record_of_the_user_is_not_a_tag() -> None:
     made = {**TAG, "CARD_UID": [], "OFFICIAL": False}
     klipper = Klipper(snapmaker_u1(filament_detect=detect(made)))
     assert not klipper.direct(1).identifiers.known
@@ -98,21 +98,21 @@ def test_what_is_set_for_a_tool_outranks_its_tag() -> None:
 
 def test_an_insert_waits_for_its_tag_to_be_read() -> None:
     klipper = quiet()
-    klipper.say("filament_feed left", **feeder(True))
-    klipper.say("filament_detect", state=[1, 0, 0, 0])
+    klipper.change("filament_feed left", **feeder(True))
+    klipper.change("filament_detect", state=[1, 0, 0, 0])
     klipper.wait(10)
     assert klipper.happened == []
-    klipper.say("filament_detect", **detect(TAG))
+    klipper.change("filament_detect", **detect(TAG))
     klipper.wait(300)
     assert klipper.happened == [("inserted", 1, "9020C402")]
 
 
 def test_a_read_that_found_nothing_makes_an_unknown_spool() -> None:
     klipper = quiet()
-    klipper.say("filament_feed left", **feeder(True))
-    klipper.say("filament_detect", state=[1, 0, 0, 0])
+    klipper.change("filament_feed left", **feeder(True))
+    klipper.change("filament_detect", state=[1, 0, 0, 0])
     klipper.wait(5)
-    klipper.say("filament_detect", state=[0, 0, 0, 0])
+    klipper.change("filament_detect", state=[0, 0, 0, 0])
     klipper.wait(300)
     assert klipper.happened == [("inserted", 1, None), ("unknown", 1, None)]
 
@@ -121,9 +121,9 @@ def test_a_chip_that_is_forgotten_after_loading_is_held() -> None:
     klipper = quiet(
         **{"filament_detect": detect(TAG), "filament_feed left": feeder(True)}
     )
-    klipper.say("filament_detect", **detect())
+    klipper.change("filament_detect", **detect())
     klipper.wait(300)
-    klipper.say("filament_feed left", **feeder(False))
+    klipper.change("filament_feed left", **feeder(False))
     klipper.wait(300)
     assert klipper.happened == [("removed", 1, "9020C402")]
 
@@ -139,7 +139,7 @@ def test_a_tool_without_a_feeder_goes_by_what_the_printer_assumes() -> None:
 def test_the_tool_in_use_is_active() -> None:
     klipper = quiet(**{"filament_feed left": feeder(True, True)})
     assert [slot.active for slot in klipper.snapshot.direct_slots][:2] == [True, False]
-    klipper.say("toolhead", extruder="extruder1")
+    klipper.change("toolhead", extruder="extruder1")
     assert [slot.active for slot in klipper.snapshot.direct_slots][:2] == [False, True]
 
 

@@ -23,7 +23,7 @@ def test_text_that_is_too_long_or_cannot_be_printed_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "colour"),
+    ("value", "colour"),
     [
         ("#c81e1e", "#C81E1E"),
         ("c81e1eff", "#C81E1E"),
@@ -38,12 +38,12 @@ def test_text_that_is_too_long_or_cannot_be_printed_is_none() -> None:
         (0xFF0000, None),
     ],
 )
-def test_colours(said: object, colour: str | None) -> None:
-    assert values.colour(said) == colour
+def test_colours(value: object, colour: str | None) -> None:
+    assert values.colour(value) == colour
 
 
 @pytest.mark.parametrize(
-    ("said", "uid"),
+    ("value", "uid"),
     [
         ([144, 32, 196, 2], "9020C402"),
         ("e2003412", "E2003412"),
@@ -54,8 +54,8 @@ def test_colours(said: object, colour: str | None) -> None:
         ("XYZW", None),
     ],
 )
-def test_tag_ids(said: object, uid: str | None) -> None:
-    assert values.uid(said) == uid
+def test_tag_ids(value: object, uid: str | None) -> None:
+    assert values.uid(value) == uid
 
 
 def test_spool_ids() -> None:

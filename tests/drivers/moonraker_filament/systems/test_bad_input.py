@@ -1,4 +1,4 @@
-"""Whatever a Klipper says, nothing is invented, nothing lost, nothing raised."""
+"""Whatever a Klipper sends, no event is invented or lost, and nothing is raised."""
 
 from copy import deepcopy
 import json
@@ -14,7 +14,7 @@ from custom_components.filament_slots.drivers.moonraker_filament.systems import 
 )
 from custom_components.filament_slots.model import SlotState, UnitState
 
-from .klipper import Klipper, told
+from .klipper import Klipper, notification
 from .statuses import EVERY, Objects
 
 _SCALARS = (
@@ -43,7 +43,7 @@ _JUNK = st.recursive(
 @st.composite
 def mutations(draw: st.DrawFn, objects: Objects) -> list[tuple[str, str, Any]]:
     """Draw changes of fields there are: one value deep inside, or the whole of it."""
-    fields = sorted((name, key) for name, said in objects.items() for key in said)
+    fields = sorted((name, key) for name, values in objects.items() for key in values)
     changes = []
     for name, key in draw(st.lists(st.sampled_from(fields), min_size=1, max_size=4)):
         value = deepcopy(objects[name][key])
@@ -61,7 +61,7 @@ def mutations(draw: st.DrawFn, objects: Objects) -> list[tuple[str, str, Any]]:
             container[place] = draw(_JUNK)
         else:
             value = draw(_JUNK)
-        # Python takes 0 for False: what equals the truth is no nonsense.
+        # In Python 0 equals False, so an equal value is not bad input.
         if value != objects[name][key]:
             changes.append((name, key, value))
     return changes
@@ -100,7 +100,7 @@ def check_shape(klipper: Klipper) -> None:
 @pytest.mark.parametrize("name", EVERY)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_no_change_breaks_the_picture_and_the_truth_comes_back(
+def test_no_change_breaks_the_snapshot_and_the_next_status_restores_it(
     name: str, data: st.DataObject
 ) -> None:
     objects = EVERY[name]
@@ -108,15 +108,17 @@ def test_no_change_breaks_the_picture_and_the_truth_comes_back(
     before = klipper.snapshot
     assert not klipper.decoder.counters.decode_errors
     for object_name, key, value in data.draw(mutations(objects)):
-        klipper.hear(told("notify_status_update", {object_name: {key: value}}, 1.0))
+        klipper.receive(
+            notification("notify_status_update", {object_name: {key: value}}, 1.0)
+        )
         check_shape(klipper)
         klipper.wait(30)
     assert klipper.decoder.counters.decode_errors == 0
-    klipper.hear(told("notify_klippy_ready"))
-    klipper.hear(told("notify_status_update", deepcopy(objects), 2.0))
+    klipper.receive(notification("notify_klippy_ready"))
+    klipper.receive(notification("notify_status_update", deepcopy(objects), 2.0))
     klipper.answer_all()
     check_shape(klipper)
-    # All has been said again, so all is as it was.
+    # The full status was sent again.
     assert klipper.snapshot == before
 
 
@@ -134,8 +136,10 @@ def test_fields_that_vanish_remove_nothing(name: str, data: st.DataObject) -> No
         st.lists(st.sampled_from(sorted(objects)), min_size=1, unique=True)
     )
     for thing in gone:
-        klipper.hear(
-            told("notify_status_update", {thing: dict.fromkeys(objects[thing])}, 1.0)
+        klipper.receive(
+            notification(
+                "notify_status_update", {thing: dict.fromkeys(objects[thing])}, 1.0
+            )
         )
         klipper.answer_all()
         klipper.wait(60)

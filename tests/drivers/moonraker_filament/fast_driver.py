@@ -1,4 +1,4 @@
-"""A driver in a hurry, for a wire that is real."""
+"""A driver on an accelerated clock, for tests with a real network."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,11 +16,11 @@ from tests.drivers.fake_host import FakeHost
 SPEED = 10.0
 
 
-class HurriedClock:
-    """Ten seconds pass in one: settling and confirming are long, the wire is not."""
+class FastClock:
+    """A clock that runs ten times faster, as confirmation times are long."""
 
     def __init__(self) -> None:
-        """Start now."""
+        """Start at zero."""
         self._started = time.monotonic()
 
     def now(self) -> datetime:
@@ -41,8 +41,8 @@ class HurriedClock:
         await asyncio.sleep(seconds / SPEED)
 
 
-class HurriedDriver:
-    """A driver that runs, and what it says."""
+class FastDriver:
+    """A driver on a fast clock, with its host."""
 
     def __init__(
         self,
@@ -50,25 +50,25 @@ class HurriedDriver:
         session: aiohttp.ClientSession,
         **services: Any,
     ) -> None:
-        """Be ready to start."""
-        self.clock = HurriedClock()
+        """Create the driver; it is not started."""
+        self.clock = FastClock()
         self.fake_host = FakeHost(self.clock, session=session, **services)
         self.driver = Driver(1, config, self.fake_host.emitter, self.fake_host.services)
 
     @property
     def health(self) -> Health:
-        """How it stands."""
+        """The health of the driver."""
         return self.driver.health()
 
     @property
     def code(self) -> str | None:
-        """What went wrong last."""
+        """The code of the last error."""
         error = self.health["last_error"]
         return error["code"] if error else None
 
     @property
-    def told(self) -> list[tuple[str, int, str | None, bool]]:
-        """The events so far, `ams_state` apart: type, slot, identity, late."""
+    def events(self) -> list[tuple[str, int, str | None, bool]]:
+        """The spool events so far: type, slot, identifier, detected late."""
         return [
             (
                 event["event_type"],
@@ -81,7 +81,7 @@ class HurriedDriver:
         ]
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for something that is to come."""
+        """Wait for a condition."""
         async with asyncio.timeout(15):
             while not condition():
                 await asyncio.sleep(0.01)
@@ -90,8 +90,8 @@ class HurriedDriver:
         """Wait for a status."""
         await self.until(lambda: self.health["status"] == status)
 
-    async def tells(self, *events: tuple[str, int, str | None, bool]) -> None:
-        """Wait until it has told these, and see that it tells no more."""
-        await self.until(lambda: len(self.told) >= len(events))
+    async def expect_events(self, *events: tuple[str, int, str | None, bool]) -> None:
+        """Wait for these events, and check that no more follow."""
+        await self.until(lambda: len(self.events) >= len(events))
         await self.clock.sleep(9.5)
-        assert self.told == list(events)
+        assert self.events == list(events)

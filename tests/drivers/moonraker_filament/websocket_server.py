@@ -1,4 +1,4 @@
-"""A WebSocket server that says whatever a test tells it to."""
+"""A WebSocket server whose conversations are controlled by a test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,31 +16,31 @@ class Peer:
     """The server's end of one connection."""
 
     def __init__(self, socket: web.WebSocketResponse, request: web.BaseRequest) -> None:
-        """Speak over a socket that was opened with this request."""
+        """Use a socket that was opened with this request."""
         self.socket = socket
         self.headers = request.headers
 
-    async def say(self, message: object) -> None:
+    async def send(self, message: object) -> None:
         """Send text as it is, or anything else as JSON."""
         text = message if isinstance(message, str) else json.dumps(message)
         await self.socket.send_str(text)
 
-    async def hear(self) -> dict[str, Any]:
+    async def receive(self) -> dict[str, Any]:
         """Return the next request."""
         return dict(await self.socket.receive_json())
 
     async def answer(self, result: object) -> dict[str, Any]:
         """Answer the next request and return it."""
-        request = await self.hear()
-        await self.say({"jsonrpc": "2.0", "result": result, "id": request["id"]})
+        request = await self.receive()
+        await self.send({"jsonrpc": "2.0", "result": result, "id": request["id"]})
         return request
 
 
 @asynccontextmanager
 async def serve(talk: Talk, port: int | None = None) -> AsyncIterator[str]:
-    """Serve one conversation a connection; yield the server's URL.
+    """Serve one conversation per connection; yield the server's URL.
 
-    port: None for any. What goes wrong in a conversation is raised at the end.
+    port: None for any. Errors of conversations are raised at the end.
     """
     failures: list[BaseException] = []
 
@@ -60,7 +60,7 @@ async def serve(talk: Talk, port: int | None = None) -> AsyncIterator[str]:
     application = web.Application()
     application.router.add_get("/websocket", handle)
     server = TestServer(application, port=port)
-    # It need not wait for clients that stay.
+    # Do not wait for clients that stay connected.
     await server.start_server(shutdown_timeout=0.05)
     try:
         yield str(server.make_url("/"))

@@ -1,4 +1,4 @@
-"""A Moonraker on paper: says at once what a test wrote down."""
+"""A fake Moonraker that answers at once, as a test sets it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,23 +6,23 @@ from typing import Any
 
 from tests.printers.klippy import Status
 
-from .foreign import Peer, serve
+from .websocket_server import Peer, serve
 
 INSTANCE = "0123456789abcdef0123456789abcdef"
 METHOD_NOT_FOUND = {"code": -32601, "message": "Method not found"}
 UNAUTHORIZED = {"code": -32602, "message": "Unauthorized"}
-KLIPPY_AWAY = {"code": 503, "message": "Klippy Host not connected"}
+KLIPPY_UNAVAILABLE = {"code": 503, "message": "Klippy Host not connected"}
 
 
-class PaperMoonraker:
-    """What it says, and what it was asked.
+class FakeMoonraker:
+    """A fake Moonraker and its Klippy, with the requests they received.
 
-    status: Klippy's objects. errors: what calls fail with. silent: calls that are
-    never answered. answers: what calls are answered with instead.
+    status: Klippy's objects. errors: the errors of calls, by method. silent: methods
+    that are never answered. answers: the results of calls, instead of the usual ones.
     """
 
     def __init__(self, status: Status | None = None) -> None:
-        """Have a Klippy that is ready."""
+        """Create it with a Klippy that is ready."""
         self.url = ""
         self.state = "ready"
         self.status: Status = {"webhooks": {"state": "ready"}} | (status or {})
@@ -37,55 +37,55 @@ class PaperMoonraker:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What a driver has to be told to reach it."""
+        """The config of its driver."""
         return {"host": self.url}
 
     def asked(self, method: str) -> int:
-        """Return how often it was asked this."""
+        """Return how often a method was called."""
         return sum(request["method"] == method for request in self.requests)
 
     async def push(self, method: str, *params: object) -> None:
-        """Notify everybody."""
+        """Send a notification to all clients."""
         frame: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
-        await self.say(frame | ({"params": list(params)} if params else {}))
+        await self.send(frame | ({"params": list(params)} if params else {}))
 
     async def update(self, name: str, **fields: Any) -> None:
-        """Change an object and tell everybody."""
+        """Change an object and notify all clients."""
         self.status[name] = self.status.get(name, {}) | fields
         await self.push("notify_status_update", {name: fields}, 1.0)
 
     async def enter(self, state: str, *, silently: bool = False) -> None:
-        """Have Klippy in another state, as Moonraker tells it."""
+        """Change Klippy's state and notify all clients, if not silently."""
         self.state = state
         self.status["webhooks"] = {"state": state}
         if not silently:
             await self.push(f"notify_klippy_{state}")
 
-    async def say(self, message: object) -> None:
-        """Say anything at all to everybody."""
+    async def send(self, message: object) -> None:
+        """Send any message to all clients."""
         for peer in self.peers:
-            await peer.say(message)
+            await peer.send(message)
 
     async def kick(self) -> None:
-        """Close every connection, as a Moonraker does that is stopped."""
+        """Close every connection, as a Moonraker that stops."""
         for peer in self.peers:
             await peer.socket.close(code=1001)
 
     async def talk(self, peer: Peer) -> None:
-        """Answer one connection."""
+        """Serve one connection."""
         self.peers.append(peer)
         try:
             while True:
-                request = await peer.hear()
+                request = await peer.receive()
                 self.requests.append(request)
                 method = request["method"]
                 if method in self.silent:
                     continue
                 head = {"jsonrpc": "2.0", "id": request["id"]}
                 if error := self._error(method):
-                    await peer.say(head | {"error": error})
+                    await peer.send(head | {"error": error})
                 else:
-                    await peer.say(head | {"result": self._result(request)})
+                    await peer.send(head | {"result": self._result(request)})
         finally:
             self.peers.remove(peer)
 
@@ -93,7 +93,7 @@ class PaperMoonraker:
         if method in self.errors:
             return self.errors[method]
         away = self.state == "disconnected" and method.startswith("printer.")
-        return KLIPPY_AWAY if away else None
+        return KLIPPY_UNAVAILABLE if away else None
 
     def _result(self, request: dict[str, Any]) -> object:
         method = request["method"]
@@ -127,8 +127,8 @@ class PaperMoonraker:
 
 
 @asynccontextmanager
-async def on_paper(status: Status | None = None) -> AsyncIterator[PaperMoonraker]:
-    """Yield one that listens."""
-    moonraker = PaperMoonraker(status)
+async def fake_moonraker(status: Status | None = None) -> AsyncIterator[FakeMoonraker]:
+    """Yield a fake Moonraker that is listening."""
+    moonraker = FakeMoonraker(status)
     async with serve(moonraker.talk) as moonraker.url:
         yield moonraker
