@@ -32,7 +32,7 @@ from custom_components.filament_slots.drivers.moonraker_filament.capture import 
     as_frame as moonraker_frame,
 )
 from custom_components.filament_slots.drivers.registry import load_driver_now
-from custom_components.filament_slots.redaction import StandIns
+from custom_components.filament_slots.redaction import Pseudonyms
 from scripts.tools.replay import read_capture, replay
 
 from .common import (
@@ -388,7 +388,7 @@ def test_a_redacted_capture_reproduces_the_same_events(path: Path) -> None:
         if (kept := as_frame(frame["payload" if is_bambu else "frame"])) is not None
     ]
 
-    masked = StandIns(ids=[], secrets=[]).mask({**capture, "frames": frames})
+    masked = Pseudonyms(ids=[], secrets=[]).mask({**capture, "frames": frames})
 
     recorded, redacted = replay(capture), replay(masked)
     assert [_happened(event) for event in redacted.events] == [

@@ -1,16 +1,16 @@
-"""Stand-ins: the same for the same, and nothing of what they stand for."""
+"""Redaction: ids are replaced by the same pseudonym everywhere, secrets removed."""
 
-from custom_components.filament_slots.redaction import StandIns
+from custom_components.filament_slots.redaction import Pseudonyms
 
 TAG = "A1B2C3D400000100"
 SPOOL = "0123456789ABCDEF0123456789ABCDEF"
 SERIAL = "00M09A000000777"
 
 
-def test_one_id_has_one_stand_in_wherever_it_is_told() -> None:
-    stand_ins = StandIns(ids=[SERIAL], secrets=[])
+def test_an_id_has_the_same_pseudonym_everywhere() -> None:
+    pseudonyms = Pseudonyms(ids=[SERIAL], secrets=[])
 
-    masked = stand_ins.mask(
+    masked = pseudonyms.mask(
         {
             "wire": [{"tag_uid": TAG.lower(), "tray_uuid": SPOOL}],
             "slot": {"rfid_uid": TAG, "external_id": f"bambulab:{SPOOL}"},
@@ -30,8 +30,8 @@ def test_one_id_has_one_stand_in_wherever_it_is_told() -> None:
     }
 
 
-def test_what_is_no_id_stays_as_it_is() -> None:
-    told = {
+def test_a_value_that_is_no_id_is_kept() -> None:
+    values = {
         "tag_uid": "0000000000000000",
         "tray_uuid": "",
         "sn": "N/A",
@@ -45,11 +45,11 @@ def test_what_is_no_id_stays_as_it_is() -> None:
         "number": 12345678,
     }
 
-    assert StandIns(ids=[], secrets=[]).mask(told) == told
+    assert Pseudonyms(ids=[], secrets=[]).mask(values) == values
 
 
-def test_a_chip_told_as_bytes_is_the_chip_told_as_text() -> None:
-    masked = StandIns(ids=[], secrets=[]).mask(
+def test_a_chip_as_bytes_has_the_pseudonym_of_the_chip_as_text() -> None:
+    masked = Pseudonyms(ids=[], secrets=[]).mask(
         {
             "info": [{"CARD_UID": [0x90, 0x20, 0xC4, 0x02]}],
             "rfid_uid": "9020C402",
@@ -68,15 +68,15 @@ def test_a_chip_told_as_bytes_is_the_chip_told_as_text() -> None:
     }
 
 
-def test_an_id_is_found_in_a_text_that_comes_before_it() -> None:
-    masked = StandIns(ids=[], secrets=[]).mask({"log": [TAG], "rfid_uid": TAG})
+def test_an_id_is_replaced_in_a_text_that_comes_before_it() -> None:
+    masked = Pseudonyms(ids=[], secrets=[]).mask({"log": [TAG], "rfid_uid": TAG})
 
     assert masked["log"] == [masked["rfid_uid"]]
 
 
-def test_a_secret_is_blacked_out_as_a_word_and_only_so() -> None:
-    stand_ins = StandIns(ids=[], secrets=["192.0.2.1", "12345678", ""])
+def test_a_secret_is_removed_where_it_is_a_whole_word() -> None:
+    pseudonyms = Pseudonyms(ids=[], secrets=["192.0.2.1", "12345678", ""])
 
-    assert stand_ins.scrub("at 192.0.2.1, not 192.0.2.100: 12345678") == (
+    assert pseudonyms.scrub("at 192.0.2.1, not 192.0.2.100: 12345678") == (
         "at **REDACTED**, not 192.0.2.100: **REDACTED**"
     )

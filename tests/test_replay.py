@@ -1,4 +1,4 @@
-"""Captures go through the real decoder and tracker, and nothing false comes out."""
+"""Captures through the real decoder and tracker yield the right events."""
 
 import json
 import os
@@ -14,8 +14,8 @@ from scripts.tools import replay as tool
 ROOT = Path(__file__).parents[1]
 FOLDER = os.environ.get("FILAMENT_SLOTS_CAPTURES")
 
-# What is to come of the recorded captures, spool events only: (what, unit, slot).
-# All others show no change, or changes that are no spool's.
+# The spool events expected of recorded captures: (type, unit number, slot number).
+# None are expected of the others.
 EXPECTED = {
     "reconstructed-p1s-seq-powerup-rfid-read": [("spool_removed", 1, 4)],
     "live-switch-sensor-insert-remove": [
@@ -41,7 +41,7 @@ EXPECTED = {
 
 
 def captures() -> list[Path]:
-    """Return the recorded streams of the drivers there are."""
+    """Return the recorded captures of the installed drivers."""
     if not FOLDER:
         return []
     keys = [
@@ -68,8 +68,7 @@ def spool_events(replay: tool.Replay) -> list[tuple[str, int | None, int]]:
 def test_a_recorded_capture_yields_no_false_event_and_misses_none(path: Path) -> None:
     result = tool.replay(tool.read_capture(path))
     assert spool_events(result) == EXPECTED.get(path.stem, [])
-    # What was confirmed at the end is a state from which the same wire, seen again by
-    # somebody who was away, has nothing to add but what it shows itself.
+    # Replayed again from its own end, as after a restart, it ends in the same state.
     again = tool.replay(tool.read_capture(path), result.slots)
     assert again.slots == result.slots
 
@@ -113,7 +112,7 @@ LOADED = report("2", tray(0), tray(1, UUID), tray(2), tray(3))
 
 @pytest.fixture
 def capture(tmp_path: Path) -> Path:
-    """Write a capture in which a spool comes after 10 s and goes after 60."""
+    """Write a capture of an insertion after 10 s and a removal after 60 s."""
     path = tmp_path / "in-and-out.json"
     frames = [(0, EMPTY), (10, LOADED), (60, EMPTY)]
     path.write_text(
@@ -130,7 +129,7 @@ def capture(tmp_path: Path) -> Path:
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does, in a process of its own."""
+    """Run the command in a process of its own, as a user does."""
     return subprocess.run(
         [sys.executable, "-m", "scripts.tools.replay", *map(str, arguments)],
         cwd=ROOT,
@@ -141,19 +140,19 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_for_a_machine_it_prints_events_and_slots_as_json(capture: Path) -> None:
+def test_json_output_has_events_and_slots(capture: Path) -> None:
     result = run("--json", capture)
     assert (result.returncode, result.stderr) == (0, "")
-    told = json.loads(result.stdout)
+    output = json.loads(result.stdout)
     assert [
         (event["event_type"], event["event_at"], event["printer_id"])
-        for event in told["events"]
+        for event in output["events"]
     ] == [
         ("ams_state", "2026-01-01T00:00:00Z", 1),
         ("spool_inserted", "2026-01-01T00:00:10Z", 1),
         ("spool_removed", "2026-01-01T00:01:00Z", 1),
     ]
-    assert told["slots"][1] == {
+    assert output["slots"][1] == {
         "is_ams_slot": True,
         "ams_unit_no": 1,
         "slot_no": 2,
@@ -163,10 +162,10 @@ def test_for_a_machine_it_prints_events_and_slots_as_json(capture: Path) -> None
         "identifiers": {"rfid_uid": None, "external_id": None, "vendor_tag": None},
         "filament": None,
     }
-    assert [slot["slot_no"] for slot in told["slots"]] == [1, 2, 3, 4]
+    assert [slot["slot_no"] for slot in output["slots"]] == [1, 2, 3, 4]
 
 
-def test_for_a_person_it_prints_events_and_a_table(capture: Path) -> None:
+def test_text_output_has_events_and_a_table(capture: Path) -> None:
     lines = run(capture).stdout.splitlines()
     assert [json.loads(line)["event_type"] for line in lines[:3]] == [
         "ams_state",
@@ -177,7 +176,7 @@ def test_for_a_person_it_prints_events_and_a_table(capture: Path) -> None:
     assert lines[5].split() == ["1.2", "empty", "-", "-"]
 
 
-def test_it_starts_from_the_slots_of_an_earlier_replay(
+def test_a_replay_starts_from_the_slots_of_an_earlier_one(
     capture: Path, tmp_path: Path
 ) -> None:
     state = tmp_path / "state.json"
@@ -197,10 +196,10 @@ def test_it_starts_from_the_slots_of_an_earlier_replay(
             }
         )
     )
-    told = json.loads(run("--json", "--state", state, capture).stdout)
+    output = json.loads(run("--json", "--state", state, capture).stdout)
     late = [
         (event["event_type"], event["slot"]["slot_no"], event["meta"]["detected_late"])
-        for event in told["events"]
+        for event in output["events"]
         if event["event_type"] != "ams_state"
     ]
     assert late == [
@@ -211,28 +210,26 @@ def test_it_starts_from_the_slots_of_an_earlier_replay(
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "message"),
     [
         ("{", "Expecting"),
         ("[]", "not a capture"),
-        ('{"format": 0, "frames": []}', "no stream"),
-        ('{"format": 1, "frames": [], "driver_key": "nobody"}', "no driver"),
+        ('{"format": 0, "frames": []}', "cannot be replayed"),
+        ('{"format": 1, "frames": [], "driver_key": "missing"}', "no driver"),
     ],
 )
-def test_a_file_that_is_no_capture_is_said_to_be_none(
-    content: str, complaint: str, tmp_path: Path, capture: Path
+def test_a_file_that_is_no_capture_is_refused(
+    content: str, message: str, tmp_path: Path, capture: Path
 ) -> None:
     path = tmp_path / "bad.json"
     path.write_text(content)
     result = run("--json", path, capture)
     assert result.returncode == 1
-    assert complaint in result.stderr
-    assert json.loads(result.stdout)["events"], (
-        "the other file is replayed all the same"
-    )
+    assert message in result.stderr
+    assert json.loads(result.stdout)["events"], "the other file is still replayed"
 
 
-def test_a_state_that_is_none_is_said_to_be_none(capture: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_no_state_is_refused(capture: Path, tmp_path: Path) -> None:
     result = run("--state", tmp_path / "missing.json", capture)
     assert result.returncode == 1
     assert "--json" in result.stderr

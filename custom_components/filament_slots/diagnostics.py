@@ -17,7 +17,7 @@ from .core.engine.errors import StoreError
 from .core.tables.audit import AuditEntry, read_audit
 from .drivers.base import DriverStatus
 from .model import SCHEMA_VERSION
-from .redaction import StandIns
+from .redaction import Pseudonyms
 from .runtime import require_store
 from .serializers import Json, iso, printer_data
 
@@ -33,7 +33,7 @@ async def async_get_config_entry_diagnostics(
 ) -> Json:
     """Return the diagnostics of a printer."""
     report = await _async_entry_report(hass, entry)
-    return await hass.async_add_executor_job(_stand_ins(entry).mask, report)
+    return await hass.async_add_executor_job(_pseudonyms(entry).mask, report)
 
 
 async def async_get_device_diagnostics(
@@ -51,7 +51,7 @@ async def async_get_device_diagnostics(
     ]
     if units or slots:
         printer |= {"units": units, "slots": slots}
-    return await hass.async_add_executor_job(_stand_ins(entry).mask, report)
+    return await hass.async_add_executor_job(_pseudonyms(entry).mask, report)
 
 
 async def _async_entry_report(
@@ -123,7 +123,7 @@ def _health(entry: FilamentSlotsConfigEntry) -> Mapping[str, Any]:
     }
 
 
-def _stand_ins(entry: FilamentSlotsConfigEntry) -> StandIns:
+def _pseudonyms(entry: FilamentSlotsConfigEntry) -> Pseudonyms:
     """Return the pseudonyms for all ids and secrets of the entry."""
     identity = str(entry.unique_id)
     secrets = [
@@ -132,7 +132,7 @@ def _stand_ins(entry: FilamentSlotsConfigEntry) -> StandIns:
         if name not in _SHOWN and isinstance(value, str) and value != identity
     ]
     ids = _ids(entry.runtime_data) if is_loaded(entry) else ()
-    return StandIns(ids=[identity, *ids], secrets=secrets)
+    return Pseudonyms(ids=[identity, *ids], secrets=secrets)
 
 
 def _ids(coordinator: SlotCoordinator) -> Iterable[str]:

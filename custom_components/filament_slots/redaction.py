@@ -1,7 +1,7 @@
-"""Stand-ins for ids that are nobody else's business: the same for the same, everywhere.
+"""Replaces ids and secrets in what a user shares: diagnostics, captures and logs.
 
-What is given away for the sake of a fault keeps its meaning this way: a spool is still
-the same spool in a capture, in the slots and in the log.
+An id is replaced by the same pseudonym everywhere, so that a spool is still the same
+spool in a capture, in the slots and in the log.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from .model import clean_tag
 
 REDACTED: Final = "**REDACTED**"
 
-# Tags, serials and names made of them, on every wire and in our own words.
+# The keys of tags, serials and ids made of them, on all wires and in our events.
 _ID_KEYS: Final = frozenset(
     {
         "ams_id",
@@ -27,48 +27,48 @@ _ID_KEYS: Final = frozenset(
         "uid",
     }
 )
-# Shorter ones are numbers of a place or of a spool somebody counts.
+# Shorter values number a slot, or a spool in a database.
 _SHORTEST: Final = 8
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
-# The first characters of a serial say the model, and nothing of whose it is.
+# The first characters of a serial name the model.
 _KIND: Final = 3
 
 
-class StandIns:
-    """Makes up ids, and remembers which it made up for which."""
+class Pseudonyms:
+    """The pseudonyms given so far, and the secrets to remove."""
 
     def __init__(self, *, ids: Iterable[str], secrets: Iterable[str]) -> None:
-        """Know some from the start: ids are replaced, secrets are blacked out."""
-        self._made: dict[str, str] = {}
+        """Begin with known ids, to be replaced, and secrets, to be removed."""
+        self._pseudonyms: dict[str, str] = {}
         self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
         for known in ids:
             self.of(known)
 
     def of(self, value: str) -> str:
-        """Return the stand-in of an id; what is none, or too short to be one, stays.
+        """Return the pseudonym of an id; a value that is no id is returned as it is.
 
-        A namespace such as `spoolman:` stays in front of it.
+        A prefix such as `spoolman:` is kept.
         """
         space, colon, value = value.rpartition(":")
         if len(value) < _SHORTEST or not _may_be_id(value):
             return f"{space}{colon}{value}"
         real = value.upper()
-        if real not in self._made:
-            number = len(self._made) + 1
-            self._made[real] = f"{real[:_KIND]}{number:0{len(real) - _KIND}X}"
-        made = self._made[real]
+        if real not in self._pseudonyms:
+            number = len(self._pseudonyms) + 1
+            self._pseudonyms[real] = f"{real[:_KIND]}{number:0{len(real) - _KIND}X}"
+        made = self._pseudonyms[real]
         return f"{space}{colon}{made if value == real else made.lower()}"
 
     def mask(self, tree: Any) -> Any:
-        """Return the JSON tree with all ids replaced, wherever they are told."""
-        # Twice, as an id may be part of a text that comes before it.
+        """Return the JSON tree with ids replaced and secrets removed."""
+        # In two passes, as a text may contain an id that is found only after it.
         return self._scrub(self._replace(tree))
 
     def scrub(self, text: str) -> str:
-        """Return the text without the ids and secrets that are known by now."""
+        """Return the text with known ids replaced and secrets removed."""
         for secret in self._secrets:
             text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", REDACTED, text)
-        for real, made in self._made.items():
+        for real, made in self._pseudonyms.items():
             if real in text.upper():
                 text = re.sub(re.escape(real), made, text, flags=re.IGNORECASE)
         return text
@@ -99,7 +99,7 @@ class StandIns:
 
 
 def _may_be_id(value: str) -> bool:
-    """Whether it is not one of the words that stand where there is no id."""
+    """Whether a value is an id, and not a word that stands for a missing one."""
     return (
         clean_tag(value) is not None
         and value.isalnum()
@@ -108,7 +108,7 @@ def _may_be_id(value: str) -> bool:
 
 
 def _is_chip(value: list[Any] | tuple[Any, ...]) -> bool:
-    """Whether it is a chip's id as a list of its bytes."""
+    """Whether a value is the id of a chip as a list of bytes."""
     return len(value) >= _SHORTEST // 2 and all(
         type(byte) is int and 0 <= byte <= 255 for byte in value
     )

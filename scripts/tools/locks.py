@@ -1,6 +1,7 @@
 """Resolve the package lists in scripts/locks again, with hashes.
 
-`test.txt` is the group `test` of pyproject.toml. `ha.txt` is the group `ha` (the
+`test.txt` is the group `test` of pyproject.toml, `mutate.txt` the same with what
+mutation tests need. `ha.txt` is the group `ha` (the
 newest Home Assistant), what Home Assistant would install by itself for the
 configuration of the end-to-end tests, and what the manifest requires, all under
 Home Assistant's own constraints. It contains nothing else, so that an integration
@@ -51,6 +52,8 @@ def main() -> None:
         sys.exit("usage: scripts/lock [--newest]")
     LOCKS.mkdir(exist_ok=True)
     compile_lock("test.txt", "--group", "test")
+    tested = ("--constraints", str(LOCKS / "test.txt"))
+    compile_lock("mutate.txt", "--group", "mutate", *tested)
     # Universal: Moonraker runs with whichever Python the machine has.
     compile_lock(
         "moonraker.txt",

@@ -1,8 +1,8 @@
-"""Replays captures: recorded wires through the real decoder, tracker and slots.
+"""Replays captures: recorded messages through the real decoder, tracker and slots.
 
 A capture is `{format: 1, driver_key, about, frames}`, each frame with its `t` in
-seconds. Time is virtual, and goes on for a while after the last frame, so that all
-that waits is decided. No Home Assistant takes part.
+seconds. Time is simulated, and runs on after the last frame until pending changes are
+decided. Home Assistant is not needed.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from tests.clock import FakeClock
 
 from .package import load
 
-AFTER_THE_LAST_FRAME = 900.0  # longer than every wait but the one after drying
+AFTER_THE_LAST_FRAME = 900.0  # longer than every wait of the tracker
 PRINTER_ID = 1
 
 base = load("drivers.base")
@@ -29,12 +29,12 @@ slot_state = load("core.slot_state")
 
 
 class CaptureError(Exception):
-    """A file that cannot be replayed; the text says why."""
+    """A file cannot be replayed; the text is the reason."""
 
 
 @dataclass(frozen=True)
 class Replay:
-    """What came of a capture: its standard events, and the slots at the end."""
+    """The result of a replay: its standard events, and the slots at the end."""
 
     events: list[dict[str, Any]]
     slots: list[dict[str, Any]]
@@ -43,7 +43,7 @@ class Replay:
 def read_capture(path: Path) -> dict[str, Any]:
     """Read a capture file.
 
-    Raises CaptureError where it is none.
+    Raises CaptureError for a file that is no capture.
     """
     try:
         capture = json.loads(path.read_text(encoding="utf-8"))
@@ -52,7 +52,7 @@ def read_capture(path: Path) -> dict[str, Any]:
     if not isinstance(capture, dict) or not isinstance(capture.get("frames"), list):
         raise CaptureError(f"{path}: not a capture")
     if capture.get("format") != 1:
-        raise CaptureError(f"{path}: format {capture.get('format')} is no stream")
+        raise CaptureError(f"{path}: format {capture.get('format')} cannot be replayed")
     return capture
 
 
@@ -61,7 +61,7 @@ def replay(
 ) -> Replay:
     """Run a capture from an empty store, or from the slots of an earlier replay.
 
-    Raises CaptureError for a driver that is not there or cannot replay.
+    Raises CaptureError for a driver that is missing or cannot replay.
     """
     try:
         driver = registry.load_driver_now(str(capture["driver_key"]))
@@ -93,7 +93,7 @@ def replay(
 
 
 def _restored(state: Iterable[Mapping[str, Any]]) -> Any:
-    """Return the slots of an earlier replay, as the core would have kept them."""
+    """Return the slots of an earlier replay, as the store would restore them."""
     rows = sorted(state, key=lambda row: row["ams_unit_no"] or 0)
     if not rows:
         return slot_state.PrinterSlots()
@@ -101,7 +101,7 @@ def _restored(state: Iterable[Mapping[str, Any]]) -> Any:
         number: [_slot_state(row) for row in group]
         for number, group in groupby(rows, key=lambda row: row["ams_unit_no"])
     }
-    picture = {
+    state_event = {
         "event_type": "ams_state",
         "event_at": "2026-01-01T00:00:00Z",
         "printer_id": PRINTER_ID,
@@ -111,7 +111,9 @@ def _restored(state: Iterable[Mapping[str, Any]]) -> Any:
             for number, slots in units.items()
         ],
     }
-    slots, _ = slot_state.apply(slot_state.PrinterSlots(), model.parse_event(picture))
+    slots, _ = slot_state.apply(
+        slot_state.PrinterSlots(), model.parse_event(state_event)
+    )
     return slots
 
 
@@ -163,7 +165,9 @@ def main(arguments: list[str] | None = None) -> int:
         description="Run captures through the real decoder and tracker.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    parser.add_argument("--json", action="store_true", help="for a machine")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object for each file"
+    )
     parser.add_argument(
         "--state", type=Path, help="start from the slots that --json printed"
     )
@@ -192,7 +196,7 @@ def _read_state(path: Path) -> list[dict[str, Any]]:
     try:
         slots = json.loads(path.read_text(encoding="utf-8"))["slots"]
     except (OSError, ValueError, LookupError, TypeError) as err:
-        raise CaptureError(f"{path}: not what --json prints: {err!r}") from err
+        raise CaptureError(f"{path}: not the output of --json: {err!r}") from err
     return list(slots)
 
 

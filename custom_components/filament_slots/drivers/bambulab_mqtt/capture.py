@@ -10,7 +10,7 @@ from .merge import KEYS
 
 ABOUT: Final = (
     "The last minutes of a Bambu Lab printer, and of before them what they build on. "
-    "Only what the decoder reads is in it. Tags and serials are stand-ins."
+    "Only what the decoder reads is in it. Tags and serials are replaced by pseudonyms."
 )
 
 _REPORT: Final = ("command", "msg", *KEYS)
