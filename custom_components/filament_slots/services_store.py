@@ -15,9 +15,8 @@ from homeassistant.util import dt as dt_util
 import probatio
 
 from .const import DOMAIN
-from .coordinator import loaded_entries
+from .coordinator import FilamentSlotsConfigEntry, loaded_entries
 from .core.engine.errors import StoreError
-from .core.maintenance import Maintenance
 from .core.tables.export import Format, export_events
 from .core.tables.history import EventFilter
 from .errors import failure, invalid, store_failure
@@ -137,10 +136,11 @@ def audited(handler: Handler) -> Handler:
 
 async def _async_purge(call: ServiceCall) -> Answer:
     """Return `{events: number deleted, database_bytes}`."""
-    entry_id = _entry_id(call)
+    entry = _entry(call)
     try:
         purged = await require_store(call.hass).async_purge(
-            entry_id=entry_id, keep_days=call.data.get("keep_days")
+            entry_id=entry.entry_id if entry else None,
+            keep_days=call.data.get("keep_days"),
         )
     except StoreError as err:
         raise store_failure(err, "not_saved") from err
@@ -160,8 +160,7 @@ async def _async_refire_events(call: ServiceCall) -> Answer:
     """Return `{events: number re-fired}`; each has `meta.replay`."""
     try:
         maintenance = require_store(call.hass).maintenance
-        wanted = await _wanted(call, maintenance)
-        return {"events": await maintenance.refire(wanted)}
+        return {"events": await maintenance.refire(_filter(call))}
     except StoreError as err:
         raise store_failure(err, "history_unavailable") from err
 
@@ -173,11 +172,9 @@ async def _async_export(call: ServiceCall) -> Answer:
     if not await hass.async_add_executor_job(hass.config.is_allowed_path, path):
         raise invalid("path_not_allowed", path=path)
     try:
-        core = require_store(hass)
-        wanted = await _wanted(call, core.maintenance)
         events = await export_events(
-            core.store,
-            wanted,
+            require_store(hass).store,
+            _filter(call),
             Path(path),
             call.data["format"],
             hass.async_add_executor_job,
@@ -191,28 +188,24 @@ async def _async_export(call: ServiceCall) -> Answer:
     return {"path": path, "events": events}
 
 
-async def _wanted(call: ServiceCall, maintenance: Maintenance) -> EventFilter:
+def _filter(call: ServiceCall) -> EventFilter:
     """Return the filter for the events that the call asks for."""
-    printer_id = None
-    if (entry_id := _entry_id(call)) is not None:
-        owners = await maintenance.printer_entries()
-        printer_id = next(
-            printer_id for printer_id, owner in owners.items() if owner == entry_id
-        )
+    entry = _entry(call)
     return EventFilter(
-        printer_id=printer_id,
+        printer_id=entry.runtime_data.printer_id if entry else None,
         since=call.data["start_time"],
         until=call.data.get("end_time"),
     )
 
 
-def _entry_id(call: ServiceCall) -> str | None:
+def _entry(call: ServiceCall) -> FilamentSlotsConfigEntry | None:
     """Return the given entry, if any; raises ServiceValidationError if not loaded."""
-    entry_id: str | None = call.data.get(_ENTRY)
-    if entry_id is not None:
-        if entry_id not in {entry.entry_id for entry in loaded_entries(call.hass)}:
-            raise invalid("not_loaded")
-    return entry_id
+    if (entry_id := call.data.get(_ENTRY)) is None:
+        return None
+    for entry in loaded_entries(call.hass):
+        if entry.entry_id == entry_id:
+            return entry
+    raise invalid("not_loaded")
 
 
 def _plain(value: Any) -> Any:
