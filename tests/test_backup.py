@@ -12,7 +12,7 @@ from homeassistant.helpers import issue_registry as ir
 import pytest
 
 from custom_components.filament_slots import backup
-from custom_components.filament_slots.core.engine.store import Store
+from custom_components.filament_slots.core.engine.writer import Writer
 from custom_components.filament_slots.core.tables.history import (
     EventFilter,
     read_events,
@@ -129,8 +129,8 @@ async def test_a_failing_store_never_fails_the_backup(
     """The failure is logged, and the backup continues."""
     await async_set_up(hass, make_entry())
     with (
-        patch.object(Store, "hold", side_effect=RuntimeError),
-        patch.object(Store, "release", side_effect=RuntimeError),
+        patch.object(Writer, "hold", side_effect=RuntimeError),
+        patch.object(Writer, "release", side_effect=RuntimeError),
     ):
         await backup.async_pre_backup(hass)
         await backup.async_post_backup(hass)

@@ -17,7 +17,7 @@ async def async_pre_backup(hass: HomeAssistant) -> None:
     core = async_shared_core(hass)
     try:
         if core.is_open:
-            await core.store.hold(_HOLD_SECONDS)
+            await core.store.writer.hold(_HOLD_SECONDS)
     except Exception:
         # An exception raised here would fail the whole backup.
         _LOGGER.exception("The store could not be prepared for the backup")
@@ -28,6 +28,6 @@ async def async_post_backup(hass: HomeAssistant) -> None:
     core = async_shared_core(hass)
     try:
         if core.is_open:
-            core.store.release()
+            core.store.writer.release()
     except Exception:
         _LOGGER.exception("The store could not be released after the backup")

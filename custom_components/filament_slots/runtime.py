@@ -121,7 +121,7 @@ class SharedCore:
         salvaged = await require_store(self._hass).maintenance.salvage(
             self._hass.async_add_executor_job
         )
-        self.store.look_again()
+        self.store.writer.look_again()
         return salvaged
 
     async def async_purge(
@@ -163,7 +163,7 @@ class SharedCore:
         except StoreError as err:
             self._state_changed(StoreState(problem=err.code))
             raise
-        self._state_changed(self.store.state)
+        self._state_changed(self.store.writer.state)
         self.handler = EventHandler(self.store, printers, self._failures_changed)
         self.maintenance = Maintenance(
             self.store, printers, self.handler, self._failures_changed

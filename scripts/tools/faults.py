@@ -189,7 +189,7 @@ async def _through(
             handler.put(_event(number))
         await handler.drain()
         async with asyncio.timeout(60):
-            while store.buffered or store.state.problem:
+            while store.writer.buffered or store.writer.state.problem:
                 await asyncio.sleep(0.05)
         await handler.close()
         await store.close()

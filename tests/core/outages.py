@@ -27,7 +27,7 @@ class Outage(ABC):
     @property
     def db(self) -> sqlite3.Connection:
         """The writer's own connection."""
-        file: Opened | None = self.store._writer._file  # type: ignore[union-attr]
+        file: Opened | None = self.store.writer._file
         assert file is not None
         return file.db
 

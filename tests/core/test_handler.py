@@ -585,7 +585,7 @@ async def test_when_too_many_wait_pictures_are_dropped_first(
     handler: EventHandler, store: Store
 ) -> None:
     """And where there is none, the newest."""
-    await store.hold(30)
+    await store.writer.hold(30)
     with patch.object(job_queue, "QUEUE_LIMIT", 3):
         waiting = [
             handler.handle_printer_event(event)
@@ -597,7 +597,7 @@ async def test_when_too_many_wait_pictures_are_dropped_first(
                 inserted(1, 4),
             )
         ]
-    store.release()
+    store.writer.release()
     assert await asyncio.gather(*waiting) == [
         Outcome.STORED,
         Outcome.STORED,

@@ -107,9 +107,9 @@ async def test_a_damaged_file_is_set_aside_and_a_new_one_begun(
     await asyncio.to_thread(damage, path)
     store = new_store(path)
     await store.open()
-    [aside] = store.state.set_aside
+    [aside] = store.writer.state.set_aside
     assert aside.name.startswith("filament_slots.damaged-20")
-    assert store.state.problem is None
+    assert store.writer.state.problem is None
     handler = new_handler(store)
     await register(handler)
     assert (
@@ -122,10 +122,10 @@ async def test_a_damaged_file_is_set_aside_and_a_new_one_begun(
     assert len(found) == salvaged + 1
     assert set(found[:-1]) <= set(before)
     assert found[:-1] == [event for event in before if event in set(found)]
-    store.look_again()
+    store.writer.look_again()
     await store.write(lambda db: None)
     await asyncio.sleep(0)
-    assert store.state.set_aside == ()
+    assert store.writer.state.set_aside == ()
     renamed = aside.with_name(aside.name.replace("damaged", "salvaged"))
     assert await asyncio.to_thread(renamed.exists)
     await handler.close()
@@ -169,7 +169,7 @@ async def test_all_of_a_file_that_can_be_read_is_salvaged_in_its_order(
     # Once more changes nothing.
     [salvaged] = list(path.parent.glob("*.salvaged-*.db"))
     salvaged.rename(salvaged.with_name(salvaged.name.replace("salvaged", "damaged")))
-    store.look_again()
+    store.writer.look_again()
     await store.write(lambda db: None)
     await asyncio.sleep(0)
     assert await maintenance(handler).salvage(asyncio.to_thread) == 0
@@ -229,13 +229,13 @@ async def test_damage_that_shows_while_running_is_dealt_with_at_once(
         for number in range(300):
             handler.put(inserted(1, number % 4 + 1, tag="A", event_id=f"E{number}"))
         await handler.drain()
-        await store.hold(0)
+        await store.writer.hold(0)
         await asyncio.to_thread(overwrite_whole, path)
         for number in range(300, 330):
             handler.put(inserted(1, number % 4 + 1, tag="B", event_id=f"E{number}"))
         await handler.drain()
         async with asyncio.timeout(10):
-            while not store.state.set_aside:
+            while not store.writer.state.set_aside:
                 with suppress(errors.StoreError):
                     await stored(store)
                 await asyncio.sleep(0.02)
@@ -270,7 +270,7 @@ async def test_a_reader_that_finds_damage_has_the_file_looked_at(
         await store.read(fail)
     assert await handler.handle_printer_event(inserted(1, 1)) is Outcome.STORED
     # Nothing was wrong.
-    assert store.state.set_aside == ()
+    assert store.writer.state.set_aside == ()
     assert await stored(store)
 
 
@@ -283,7 +283,7 @@ async def test_of_damaged_files_only_the_last_few_are_kept(path: Path) -> None:
         store = new_store(path)
         await store.open()
         await store.close()
-    assert len(store.state.set_aside) == 3
+    assert len(store.writer.state.set_aside) == 3
     assert len(list(path.parent.glob("*.damaged-*.db-wal"))) <= 3
 
 
@@ -406,7 +406,7 @@ async def test_a_file_that_does_not_hold_what_it_should_is_damaged(path: Path) -
     await asyncio.to_thread(make)
     store = new_store(path)
     await store.open()
-    assert len(store.state.set_aside) == 1
+    assert len(store.writer.state.set_aside) == 1
     await store.close()
 
 

@@ -111,7 +111,7 @@ async def test_a_held_store_writes_nothing_and_then_everything(
 ) -> None:
     """All that was committed is in the one file, which does not change meanwhile."""
     await handler.handle_printer_event(inserted(1, 1, event_id="A"))
-    await store.hold(30)
+    await store.writer.hold(30)
     assert path.with_name(path.name + "-wal").stat().st_size == 0
     told = Told(handler)
     waiting = asyncio.ensure_future(
@@ -119,7 +119,7 @@ async def test_a_held_store_writes_nothing_and_then_everything(
     )
     await asyncio.sleep(0.1)
     assert told.ids == []
-    store.release()
+    store.writer.release()
     await waiting
     assert told.ids == ["B"]
 
@@ -128,14 +128,14 @@ async def test_a_hold_ends_by_itself_and_with_the_store(
     store: Store, handler: EventHandler, path: Path
 ) -> None:
     """Whoever asked for it may never come back; the file stays as it is all the same."""
-    await store.hold(0.1)
+    await store.writer.hold(0.1)
     before = await asyncio.to_thread(path.read_bytes)
     for number in range(3000):
         handler.put(inserted(1, number % 4 + 1, tag="A"))
     await handler.drain()
     assert await asyncio.to_thread(path.read_bytes) == before
-    store.release()
-    await store.hold(60)
+    store.writer.release()
+    await store.writer.hold(60)
     handler.put(inserted(1, 1, event_id="LAST"))
     await asyncio.sleep(0)
     await store.close()
@@ -164,14 +164,14 @@ async def test_a_copy_made_under_load_is_whole(
 
     loading = asyncio.create_task(load())
     await asyncio.sleep(0.3)
-    await store.hold(0.05)
+    await store.writer.hold(0.05)
     await asyncio.sleep(0.1)
     data = await asyncio.to_thread(path.read_bytes)
     await asyncio.sleep(0.2)
     wal = await asyncio.to_thread(path.with_name(path.name + "-wal").read_bytes)
     running = False
     await loading
-    store.release()
+    store.writer.release()
     await handler.drain()
     await asyncio.to_thread(copy.write_bytes, data)
     # The copy of a journal may end anywhere.

@@ -88,7 +88,7 @@ async def stored(store: Store) -> list[str]:
 async def until_well(store: Store) -> None:
     """Wait until the store has written what it owed."""
     async with asyncio.timeout(20):
-        while store.state.problem is not None or store.buffered:
+        while store.writer.state.problem is not None or store.writer.buffered:
             await asyncio.sleep(0.02)
 
 
@@ -105,7 +105,7 @@ async def test_events_outlive_an_outage_of_the_database(
 ) -> None:
     """Told at once and unstored, written in order when it is over, and not told again."""
     name, away = outage
-    writing = store._writer
+    writing = store.writer
     assert writing is not None
     states: list[StoreState] = []
     writing._changed = states.append
@@ -177,7 +177,7 @@ async def test_a_caller_is_told_that_the_database_is_away(
     outage.begin()
     with pytest.raises(StoreError, match="full"):
         await register(handler, "OTHER" * 2000)
-    assert store.state.problem == "full"
+    assert store.writer.state.problem == "full"
     await handler.deactivate(1)
     assert await handler.handle_printer_event({}) is Outcome.REJECTED
     outage.end()
@@ -429,7 +429,7 @@ async def test_a_file_replaced_by_another_is_noticed(
 ) -> None:
     """Somebody restored a copy under our feet: what comes is written there."""
     await handler.handle_printer_event(inserted(1, 1, event_id="A"))
-    await store.hold(0)
+    await store.writer.hold(0)
     copy = path.with_name("copy.db")
 
     def replace() -> None:
@@ -595,3 +595,46 @@ async def test_whoever_gave_up_waiting_disturbs_nobody(store: Store) -> None:
     await slow
     await asyncio.sleep(0.2)
     assert await store.write(lambda db: 1) == 1
+
+
+async def test_a_rolled_back_event_leaves_the_whole_state_to_be_written(
+    handler: EventHandler, store: Store
+) -> None:
+    """A failed event left the file behind; the next try must not write its own slot only."""
+    with patch.object(RowWriter, "record", side_effect=sqlite3.IntegrityError):
+        await handler.handle_printer_event(inserted(1, 1, tag="A"))
+    flush, broken = RowWriter.flush, [1]
+
+    def fail_once(self: RowWriter, db: sqlite3.Connection) -> None:
+        if broken:
+            broken.pop()
+            raise sqlite3.IntegrityError
+        flush(self, db)
+
+    with patch.object(RowWriter, "flush", fail_once):
+        outcome = await handler.handle_printer_event(inserted(1, 2, tag="B"))
+    assert outcome is Outcome.STORED
+    again = fresh_handler(store)
+    await register(again)
+    assert again.slots(1).slots == handler.slots(1).slots
+    assert again.slots(1).slots["u1", 1].present
+
+
+async def test_ids_of_unchanged_events_are_bounded_during_an_outage(
+    handler: EventHandler, store: Store, path: Path
+) -> None:
+    """Only the latest are kept to be written with the next change."""
+    same = state(unit(1, slot(1, True)))
+    await handler.handle_printer_event(same)
+    outage = Locked(store, path)
+    outage.begin()
+    with patch.object(event_jobs, "MAX_SILENT", 5):
+        for number in range(8):
+            event = same | {"event_id": f"E{number}"}
+            assert await handler.handle_printer_event(event) is Outcome.UNCHANGED
+    silent = handler._state.states[1].silent
+    outage.end()
+    await until_well(store)
+    assert silent == ("E3", "E4", "E5", "E6", "E7")
+    await handler.handle_printer_event(inserted(1, 2))
+    assert await count(store, "seen_events") == 5

@@ -199,13 +199,13 @@ async def test_an_event_for_which_there_was_no_room_is_replayed_as_the_latest(
     handler: EventHandler, store: Store
 ) -> None:
     """It never got as far as the slots, and must not change them now."""
-    await store.hold(30)
+    await store.writer.hold(30)
     with patch.object(job_queue, "QUEUE_LIMIT", 3):
         outcomes = [
             handler.handle_printer_event(inserted(1, 1, event_id=f"E{number}"))
             for number in range(4)
         ]
-    store.release()
+    store.writer.release()
     assert await outcomes[3] is Outcome.FAILED
     await handler.drain()
     before = handler.slots(1)

@@ -155,11 +155,11 @@ async def test_a_purge_takes_nothing_from_an_event_of_the_same_transaction(
     handler: EventHandler, store: Store
 ) -> None:
     """What it makes the handler forget is not what is still to be written."""
-    await store.hold(60)
+    await store.writer.hold(60)
     event = asyncio.ensure_future(handler.handle_printer_event(inserted(1, 1, tag="A")))
     deleting = asyncio.create_task(store.write(lambda db: handler._state.rows.forget()))
     await asyncio.sleep(0)
-    store.release()
+    store.writer.release()
     await asyncio.gather(event, deleting)
     assert handler.health()["commits"] == 2
     again = fresh_handler(store)

@@ -223,11 +223,11 @@ class EventHandler:
 
     def health(self) -> PipelineHealth:
         """Return the state of the pipeline."""
-        counters, state = self._store.counters, self._store.state
+        counters, state = self._store.writer.counters, self._store.writer.state
         at = counters.last_commit_at
         return {
             "queue_depth": sum(printer.pending for printer in self._all()),
-            "waiting_for_database": self._store.buffered,
+            "waiting_for_database": self._store.writer.buffered,
             "stored": self._counts[Outcome.STORED],
             "unchanged": self._counts[Outcome.UNCHANGED],
             "duplicate": self._counts[Outcome.DUPLICATE],
@@ -295,7 +295,7 @@ class EventHandler:
         self, printer: _Printer, waiting: asyncio.Future[Outcome], outcome: Outcome
     ) -> None:
         self._counts[outcome] += 1
-        if outcome is Outcome.FAILED and self._store.state.problem is None:
+        if outcome is Outcome.FAILED and self._store.writer.state.problem is None:
             self._failures_changed()
         resolve(waiting, outcome)
         printer.pending -= 1

@@ -122,7 +122,7 @@ class Maintenance:
         `salvaged` ones. Raises StoreError.
         """
         events = 0
-        for file in self._store.state.set_aside:
+        for file in self._store.writer.state.set_aside:
             cursor: int | None = None
             while True:
                 try:

@@ -1,7 +1,4 @@
-"""What one event does to the slots of one printer: the only implementation there is.
-
-Pure: the slots go in, the slots and the rows to be written come out.
-"""
+"""What one event changes in the slots of one printer; pure functions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -31,13 +28,13 @@ type SlotKey = tuple[str | None, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrinterSlots:
-    """All that is known of one printer's units and slots; replaced, never changed.
+    """One printer's units and slots; replaced, never changed.
 
     units: by their key. slots: by `StoredSlot.key`.
-    holders: which unit sits at a number now; a unit that was unplugged keeps its
-    last number without holding it.
-    sequence: how many events have changed something, in the order they were emitted.
-    last_seen: when the latest of them happened.
+    holders: the unit at each number now; an unplugged unit keeps its last number
+    without holding it.
+    sequence: how many events have changed something. last_seen: when the latest of
+    them happened.
     """
 
     units: Mapping[str, StoredUnit] = field(default_factory=dict)
@@ -47,10 +44,7 @@ class PrinterSlots:
     last_seen: datetime | None = None
 
     def key_of(self, slot: Mapping[str, Any]) -> SlotKey:
-        """Return the key of a slot as an event names it, just after that event.
-
-        Raises KeyError for a unit that is not known.
-        """
+        """Return the key of an event's slot, just after it; KeyError: unknown unit."""
         number = slot["ams_unit_no"]
         return (None if number is None else self.holders[number], slot["slot_no"])
 
@@ -61,7 +55,7 @@ class PrinterSlots:
 
 @dataclass(frozen=True, slots=True)
 class UnitRow:
-    """The unit as it is now; `holds_number`: it is the one that sits at its number."""
+    """A unit as it is now; `holds_number`: it is the one at its number."""
 
     unit: StoredUnit
     holds_number: bool
@@ -69,17 +63,16 @@ class UnitRow:
 
 @dataclass(frozen=True, slots=True)
 class SlotRow:
-    """The slot as it is now."""
+    """A slot as it is now."""
 
     slot: StoredSlot
 
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """An entry of history and the spools it is about, by slot.
+    """An entry of history and its spools, by slot.
 
-    An `ams_state` in history is about the slots whose content it changed and names
-    no others.
+    An `ams_state` in history contains only the slots whose content it changed.
     """
 
     event: StandardEvent
@@ -92,19 +85,17 @@ type Row = UnitRow | SlotRow | EventRow
 def apply(
     slots: PrinterSlots, event: StandardEvent
 ) -> tuple[PrinterSlots, tuple[Row, ...]]:
-    """Return the slots after the event, and what has to be written; no rows, no change.
+    """Return the slots after the event, and the rows to write; no rows: no change.
 
     Insert, remove and *unknown* always make history. An `ams_state` makes history only
     where the content of a slot differs: presence, identity, material, name, colour,
-    preset, temperatures. What is left on the spool, which slot is active, labels and
-    all that is said of a unit are current state and no history. A key that is absent
-    says nothing. Null says "not known": it keeps presence and names, and clears
-    what is a reading of the moment.
+    preset, temperatures. What is left on the spool, the active slot, labels and all
+    fields of a unit are current state only. An absent key changes nothing. Null means
+    "not known": it keeps presence and names, and clears momentary readings.
 
-    An identity given by a person comes with an insertion, in `meta.assigned`, which
-    only the core may say. It goes with the spool, whose removal carries it, and gives
-    way to any identity the printer tells. While there is one, an *unknown* says nothing
-    new: the person has answered already.
+    An identity assigned by a user comes with an insertion, in `meta.assigned`, which is
+    set by the core alone. The spool's removal carries it; any identity from the printer
+    replaces it. While there is one, an *unknown* changes nothing.
     """
     draft = _Draft(slots, event.event_at)
     match event:
@@ -116,10 +107,10 @@ def apply(
 
 
 class _Draft:
-    """The slots while one event is worked in."""
+    """The slots while one event is applied."""
 
     def __init__(self, before: PrinterSlots, at: datetime) -> None:
-        """Begin with the slots as they are."""
+        """Copy the slots as they are."""
         self._before = before
         self._at = at
         self._units = dict(before.units)
@@ -129,7 +120,7 @@ class _Draft:
         self._touched_slots: dict[SlotKey, None] = {}
 
     def take_spool(self, event: SpoolEvent) -> EventRow | None:
-        """Work in an insert, a remove or an *unknown*; None where it is no news."""
+        """Apply an insert, a remove or an *unknown*; None: it changes nothing."""
         meta = event.meta or {}
         unit = self._unit_of(event.slot, _names(meta.get("unit")))
         slot = self._slot(unit, event.slot.slot_no)
@@ -161,7 +152,7 @@ class _Draft:
         return EventRow(event, {slot.key: identifiers})
 
     def take_state(self, event: AmsStateEvent) -> EventRow | None:
-        """Work in a confirmed picture; return what of it is history, if anything."""
+        """Apply an `ams_state`; return what of it is history, if anything."""
         spools: dict[SlotKey, Identifiers] = {}
         units = [
             state.model_copy(
@@ -186,11 +177,11 @@ class _Draft:
         states: tuple[SlotState, ...],
         spools: dict[SlotKey, Identifiers],
     ) -> tuple[SlotState, ...]:
-        """Work in the slots of a unit; return those whose content differs."""
+        """Apply the slots of a unit; return those whose content differs."""
         changed = []
         for state in states:
             slot = self._slot(unit, state.slot_no)
-            after = _told(slot, state)
+            after = _updated(slot, state)
             if self._put(slot, after):
                 changed.append(state)
                 spools[slot.key] = spool_in(after)
@@ -236,18 +227,16 @@ class _Draft:
             return None
         key = self._key_of_serial(names.get("serial"), slot.ams_unit_no)
         key = key or self._holders.get(slot.ams_unit_no)
-        told: dict[str, Any] = {**names}
-        if slot.slots_total is not None:
-            told["slots_total"] = slot.slots_total
-        elif key is None:
-            told["slots_total"] = 0
-        return self._put_unit(key, slot.ams_unit_no, told)
+        values: dict[str, Any] = {**names}
+        if slot.slots_total is not None or key is None:
+            values["slots_total"] = slot.slots_total or 0
+        return self._put_unit(key, slot.ams_unit_no, values)
 
     def _units_of(self, states: tuple[UnitState, ...]) -> list[StoredUnit]:
-        """Return the units of a picture.
+        """Return the units of an `ams_state`.
 
-        Serials first, all of them: what is left of the numbers goes to those that
-        told none, so that units which changed places are never mistaken.
+        All serials first: the numbers left belong to units without one, so that units
+        which changed places are never confused.
         """
         keys = [self._key_of_serial(unit.serial, unit.ams_unit_no) for unit in states]
         taken = set(keys)
@@ -256,12 +245,12 @@ class _Draft:
             if unit.serial is None and holder not in taken:
                 keys[i] = holder
         return [
-            self._put_unit(key, state.ams_unit_no, _unit_told(state))
+            self._put_unit(key, state.ams_unit_no, _unit_values(state))
             for key, state in zip(keys, states, strict=True)
         ]
 
     def _key_of_serial(self, serial: str | None, number: int) -> str | None:
-        """Find a unit by serial, or the one at the number that never told its own."""
+        """Find a unit by serial, or the one at the number whose serial is unknown."""
         if serial is None:
             return None
         for unit in self._units.values():
@@ -271,21 +260,20 @@ class _Draft:
         return holder if holder and self._units[holder].serial is None else None
 
     def _put_unit(
-        self, key: str | None, number: int, told: dict[str, Any]
+        self, key: str | None, number: int, values: dict[str, Any]
     ) -> StoredUnit:
-        """Keep what is told of a unit; it takes the number unless it is away."""
+        """Set values of a unit; it takes the number unless it is offline."""
         if key is None:
-            key = self._free_key(told.get("serial") or f"u{number}")
-            unit = StoredUnit(key=key, ams_unit_no=number, **told)
+            key = self._free_key(values.get("serial") or f"u{number}")
+            unit = StoredUnit(key=key, ams_unit_no=number, **values)
         else:
             unit = before = self._units[key]
-            told["ams_unit_no"] = number
-            for name, value in told.items():
-                if getattr(before, name) != value:
-                    unit = replace(before, **told)
-                    break
-            if before.ams_unit_no != number:
-                self._leave(before)
+            values["ams_unit_no"] = number
+            if any(getattr(before, name) != value for name, value in values.items()):
+                unit = replace(before, **values)
+            old = before.ams_unit_no
+            if old != number and self._holders.get(old) == key:
+                del self._holders[old]
         if unit.online is not False or number not in self._holders:
             self._take(number, key)
         if unit is not self._units.get(key):
@@ -296,10 +284,6 @@ class _Draft:
                     self._slots[slot.key] = replace(slot, unit=unit)
         return unit
 
-    def _leave(self, unit: StoredUnit) -> None:
-        if self._holders.get(unit.ams_unit_no) == unit.key:
-            del self._holders[unit.ams_unit_no]
-
     def _take(self, number: int, key: str) -> None:
         holder = self._holders.get(number)
         if holder != key:
@@ -309,7 +293,7 @@ class _Draft:
                 self._touched_units[holder] = None
 
     def _free_key(self, wanted: str) -> str:
-        """Return the key, or the next one if another unit has taken it."""
+        """Return the key, or the next one where another unit has it."""
         key, turn = wanted, 2
         while key in self._units:
             key, turn = f"{wanted}.{turn}", turn + 1
@@ -317,43 +301,36 @@ class _Draft:
 
 
 def spool_in(slot: StoredSlot) -> Identifiers:
-    """Return who is in a slot: as the printer says, else as a person does."""
+    """Return the identity in a slot: the printer's, else the assigned one."""
     if slot.identifiers.known or slot.assigned_external_id is None:
         return slot.identifiers
     return Identifiers(external_id=slot.assigned_external_id)
 
 
-def _emptied(slot: StoredSlot, **told: Any) -> StoredSlot:
-    """Return the slot without its spool, then with what is told; what it is stays."""
-    stays = {
-        "unit": slot.unit,
-        "slot_no": slot.slot_no,
-        "label": slot.label,
-        "active": slot.active,
-        "updated_at": slot.updated_at,
-        "identifiable": slot.identifiable,
-    }
-    return StoredSlot(**stays | told)
+def _emptied(slot: StoredSlot, **values: Any) -> StoredSlot:
+    """Return the slot without its spool, with these values."""
+    kept = ("unit", "slot_no", "label", "active", "updated_at", "identifiable")
+    return StoredSlot(**{name: getattr(slot, name) for name in kept} | values)
 
 
-def _told(slot: StoredSlot, state: SlotState) -> StoredSlot:
-    """Return the slot as a picture says it is."""
-    said = state.model_fields_set
+def _updated(slot: StoredSlot, state: SlotState) -> StoredSlot:
+    """Return the slot as an `ams_state` reports it."""
+    reported = state.model_fields_set
     present = slot.present if state.present is None else state.present
     if present is False or (present and slot.present is False):
         slot = _emptied(slot)
     after = replace(slot, present=present, label=state.label or slot.label)
-    if "active" in said:
+    if "active" in reported:
         after = replace(after, active=state.active)
-    if "identifiers" in said:
+    if "identifiers" in reported:
         after = replace(after, identifiable=state.identifiers is not None)
     if present is False:
         return after
-    if "identifiers" in said:
+    if "identifiers" in reported:
         after = replace(after, identifiers=state.identifiers or NO_IDENTIFIERS)
         if after.identifiers.known:
             after = replace(after, assigned_external_id=None, assigned_label=None)
-    if "filament" in said:
+    if "filament" in reported:
         after = replace(after, filament=_known(state.filament))
     return after
 
@@ -368,19 +345,17 @@ def _differs(before: StoredSlot, after: StoredSlot) -> bool:
         return True
     if before.filament is None or after.filament is None:
         return before.filament is not after.filament
-    told, now = vars(before.filament), vars(after.filament)
-    return told | _LEFT_ON_SPOOL != now | _LEFT_ON_SPOOL
+    old, new = vars(before.filament), vars(after.filament)
+    return old | _LEFT_ON_SPOOL != new | _LEFT_ON_SPOOL
 
 
 def _known(filament: Filament | None) -> Filament | None:
     # As `==` of the two, in a tenth of the time: they hold nothing but plain values.
-    if filament is None or vars(filament) == vars(_NO_FILAMENT):
-        return None
-    return filament
+    return filament if filament and vars(filament) != vars(_NO_FILAMENT) else None
 
 
 def _filament(value: object) -> Filament | None:
-    """Return `meta.filament`; meta is free, so nonsense in it is no filament."""
+    """Return `meta.filament`; None where it is not valid, as meta is not validated."""
     try:
         return _known(Filament.model_validate(value))
     except ValidationError:
@@ -391,27 +366,20 @@ def _assigned(value: object) -> dict[str, Any]:
     """Return the fields of a slot that `meta.assigned` fills."""
     if not isinstance(value, dict):
         return {}
-    return {
-        "assigned_external_id": value["external_id"],
-        "assigned_label": value["label"],
-    }
+    return {f"assigned_{name}": value[name] for name in ("external_id", "label")}
 
 
 def _as_meta(slot: StoredSlot) -> dict[str, Any]:
     """Return `meta.assigned` of what was assigned to a slot."""
-    return {
-        "assigned": {
-            "external_id": slot.assigned_external_id,
-            "label": slot.assigned_label,
-        }
-    }
+    external_id, label = slot.assigned_external_id, slot.assigned_label
+    return {"assigned": {"external_id": external_id, "label": label}}
 
 
 _KEPT_WHEN_NULL = ("serial", "model", "label", "online", "drying")
 
 
-def _unit_told(state: UnitState) -> dict[str, Any]:
-    """Return the fields of a unit that a picture says something about."""
+def _unit_values(state: UnitState) -> dict[str, Any]:
+    """Return the values of a unit that an `ams_state` changes."""
     return {
         name: value
         for name in state.model_fields_set - {"ams_unit_no", "slots"}
@@ -421,13 +389,9 @@ def _unit_told(state: UnitState) -> dict[str, Any]:
 
 def _names(unit: object) -> dict[str, str]:
     """Return what `meta.unit` names."""
-    if not isinstance(unit, dict):
-        return {}
-    return {
-        name: text
-        for name in ("serial", "model", "label")
-        if (text := _label(unit.get(name))) is not None
-    }
+    known = unit if isinstance(unit, dict) else {}
+    names = {name: _label(known.get(name)) for name in ("serial", "model", "label")}
+    return {name: text for name, text in names.items() if text is not None}
 
 
 def _label(value: object) -> str | None:

@@ -10,7 +10,7 @@ from .database_file import Tables, connect, rename
 from .errors import Problem, StoreError, StoreState, raising_store_errors
 from .jobs import Call, Job
 from .transactions import Memory
-from .writer import Counters, Writer
+from .writer import Writer
 
 
 class Store:
@@ -37,19 +37,11 @@ class Store:
         self._read_generation = 0
 
     @property
-    def state(self) -> StoreState:
-        """The state now."""
-        return self._open_writer().state
-
-    @property
-    def counters(self) -> Counters:
-        """What was written since it was opened."""
-        return self._open_writer().counters
-
-    @property
-    def buffered(self) -> int:
-        """How many jobs were reported unwritten and wait for the end of an outage."""
-        return self._open_writer().buffered
+    def writer(self) -> Writer:
+        """The writer, with its state and counters; raises StoreError before opening."""
+        if self._writer is None:
+            raise StoreError(Problem.CLOSED)
+        return self._writer
 
     async def open(self) -> None:
         """Open the file, create or migrate its tables, and start the writer.
@@ -78,7 +70,7 @@ class Store:
 
     def submit(self, job: Job) -> None:
         """Queue a job; raises StoreError (closed) once the store is closing."""
-        self._open_writer().queue.put(job)
+        self.writer.queue.put(job)
 
     async def write[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run work in a transaction; return its result once it is committed.
@@ -94,7 +86,7 @@ class Store:
 
         Raises what the work raises, database errors as StoreError.
         """
-        writer = self._open_writer()
+        writer = self.writer
         if writer.queue.closing:
             raise StoreError(Problem.CLOSED)
         try:
@@ -107,32 +99,12 @@ class Store:
                 writer.suspect(err)
             raise
 
-    async def hold(self, seconds: float) -> None:
-        """Write nothing for so long: everything committed is in the one file.
-
-        Raises StoreError (closed).
-        """
-        await self._open_writer().hold(seconds)
-
-    def release(self) -> None:
-        """Continue writing; raises StoreError (closed)."""
-        self._open_writer().release()
-
     async def rename(self, file: Path, name: str) -> None:
         """Rename a file beside the store, off the event loop; raises StoreError."""
         loop = asyncio.get_running_loop()
         target = file.with_name(name)
         with raising_store_errors():
             await loop.run_in_executor(self._readers, rename, file, target)
-
-    def look_again(self) -> None:
-        """Look for set-aside files again; raises StoreError (closed)."""
-        self._open_writer().look_again()
-
-    def _open_writer(self) -> Writer:
-        if self._writer is None:
-            raise StoreError(Problem.CLOSED)
-        return self._writer
 
     def _reader(self, generation: int) -> sqlite3.Connection:
         if self._read_db is not None and self._read_generation != generation:

@@ -92,7 +92,7 @@ def rows(
 
 
 def unpack_bool(value: int | None) -> bool | None:
-    """Return the truth value that was packed."""
+    """Return the boolean that was packed."""
     return None if value is None else bool(value)
 
 

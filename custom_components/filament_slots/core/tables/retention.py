@@ -1,4 +1,4 @@
-"""History grows old and goes; what is true now, and the last event of a slot, stay."""
+"""Purge of old history; the present state and the last event of each slot stay."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -146,7 +146,7 @@ class _Purge:
     async def oldest(self, max_bytes: int) -> None:
         """Delete the oldest events of all printers while the file is too large.
 
-        What was refused goes first: it is no history, and nobody can replay it.
+        Rejected events go first: they are no history, and cannot be retried.
         """
         if await self._store.read(_used) <= max_bytes:
             return
@@ -202,7 +202,7 @@ class _Purge:
                 return
 
     async def _find(self, query: str, parameters: dict[str, Any]) -> list[int]:
-        """Return what can go, the oldest first; nobody waits for the search."""
+        """Return the rows to delete, the oldest first, without blocking the writer."""
         found = await self._store.read(
             lambda db: db.execute(
                 query, parameters | {"limit": _FOUND_AT_ONCE}

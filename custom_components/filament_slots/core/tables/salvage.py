@@ -1,4 +1,4 @@
-"""What a damaged file can still be made to tell."""
+"""Salvage of what is still readable in a damaged file."""
 
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -94,10 +94,10 @@ class Salvaged:
 
 
 def save_identities(old: Path, db: sqlite3.Connection) -> None:
-    """Take over who the printers and units are, as far as it can be read.
+    """Copy the identities of printers and units, as far as they can be read.
 
-    Their ids and keys are what entities, devices and history hang on. What was in the
-    slots is not taken over: the printers tell it anew. Never raises.
+    Entities, devices and history refer to their ids and keys. The content of slots is
+    not copied: the printers report it again. Never raises.
     """
     with suppress(*DATABASE_ERRORS), closing(_open_damaged(old)) as damaged:
         db.execute(
