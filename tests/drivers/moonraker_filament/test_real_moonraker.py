@@ -255,6 +255,20 @@ async def test_a_moonraker_that_is_stopped_and_started_is_read_again(
     await driver.expect_events(("spool_inserted", 1, None, True))
 
 
+async def test_a_wrong_key_is_refused_even_where_the_address_is_trusted(
+    moonraker: Moonraker, driver: FastDriver
+) -> None:
+    """docs/protocols/moonraker.md 1.2."""
+    config = moonraker.config | {"api_key": "0" * 32}
+
+    with pytest.raises(DriverError) as refused:
+        await Driver.probe(config, driver.fake_host.services)
+    assert refused.value.code is ErrorCode.INVALID_AUTH
+
+    # Other connections from the address keep their trust.
+    await Driver.probe(moonraker.config, driver.fake_host.services)
+
+
 async def test_a_probe_identifies_the_printer(
     moonraker: Moonraker, klippy: Klippy, driver: FastDriver
 ) -> None:
