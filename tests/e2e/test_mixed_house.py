@@ -64,7 +64,7 @@ class Listener:
     async def published(self, entry_id: str, *expected: Expected) -> None:
         """Wait until the printer's events since the last call are these."""
         events = self.events[entry_id]
-        await wait_until(lambda: len(events) >= len(expected), 20)
+        await wait_until(lambda: len(events) >= len(expected), 60)
         assert [summary(event) for event in events] == [*expected]
         events.clear()
 
