@@ -49,6 +49,18 @@ def test_model_drivers_and_core_need_no_home_assistant() -> None:
     assert {"model", "tracker", "store", "driver"} <= imported
 
 
+def test_the_core_has_few_modules_and_none_of_over_400_lines() -> None:
+    core = ROOT / "custom_components" / "filament_slots" / "core"
+    entries = [entry for entry in core.iterdir() if entry.name != "__pycache__"]
+
+    assert len(entries) <= 11
+    assert [
+        str(module.relative_to(core))
+        for module in core.rglob("*.py")
+        if len(module.read_text().splitlines()) > 400
+    ] == []
+
+
 def test_nothing_but_a_driver_names_its_printers() -> None:
     package = ROOT / "custom_components" / "filament_slots"
     drivers = package / "drivers"

@@ -67,7 +67,7 @@ def _issues(issue_registry: ir.IssueRegistry) -> dict[str, ir.IssueEntry]:
     }
 
 
-async def _stand(
+async def _show_health(
     hass: HomeAssistant, entry: MockConfigEntry, cause: Mapping[str, Any]
 ) -> None:
     await async_show(
@@ -83,7 +83,7 @@ async def test_an_issue_exists_as_long_as_its_cause(
     await async_set_up(hass, entry)
     assert not _issues(issue_registry)
 
-    await _stand(hass, entry, CAUSES[code])
+    await _show_health(hass, entry, CAUSES[code])
     [(key, issue)] = _issues(issue_registry).items()
     assert key == code
     assert issue.translation_placeholders == {
@@ -104,7 +104,7 @@ async def test_an_issue_is_replaced_by_that_of_another_cause(
     await async_set_up(hass, entry)
 
     for code, cause in CAUSES.items():
-        await _stand(hass, entry, cause)
+        await _show_health(hass, entry, cause)
         assert list(_issues(issue_registry)) == [code]
 
 
@@ -115,7 +115,7 @@ async def test_an_error_that_the_user_cannot_fix_raises_no_issue(
     entry = make_entry()
     await async_set_up(hass, entry)
 
-    await _stand(hass, entry, cause)
+    await _show_health(hass, entry, cause)
 
     assert not _issues(issue_registry)
 
@@ -129,7 +129,7 @@ async def test_a_printer_that_does_not_answer_is_an_issue_while_it_announces_its
     await async_set_up(hass, entry)
     silent = {"error": ErrorCode.CONNECTION_TIMEOUT, "circuit": "open"}
     entry.runtime_data.async_announced()
-    await _stand(hass, entry, silent)
+    await _show_health(hass, entry, silent)
     assert not _issues(issue_registry)  # It was connected when it announced itself.
 
     for _ in range(3):
@@ -152,13 +152,13 @@ async def test_an_announcement_does_not_count_after_a_recovery(
     entry = make_entry()
     await async_set_up(hass, entry)
     silent = {"error": ErrorCode.CONNECTION_TIMEOUT, "circuit": "open"}
-    await _stand(hass, entry, silent)
+    await _show_health(hass, entry, silent)
     entry.runtime_data.async_announced()
     await async_show(hass, entry, DriverStatus.RUNNING)
 
     entry.runtime_data.async_announced()
 
-    await _stand(hass, entry, silent)
+    await _show_health(hass, entry, silent)
     assert not _issues(issue_registry)
 
 
@@ -210,7 +210,7 @@ async def test_an_issue_is_cleared_with_its_entry(
 ) -> None:
     entry = make_entry()
     await async_set_up(hass, entry)
-    await _stand(hass, entry, CAUSES["wrong_printer"])
+    await _show_health(hass, entry, CAUSES["wrong_printer"])
 
     await hass.config_entries.async_unload(entry.entry_id)
     await hass.async_block_till_done()
@@ -223,15 +223,15 @@ async def test_an_ignored_issue_stays_ignored_until_its_entry_is_removed(
 ) -> None:
     entry = make_entry()
     await async_set_up(hass, entry)
-    await _stand(hass, entry, CAUSES["wrong_printer"])
+    await _show_health(hass, entry, CAUSES["wrong_printer"])
     issue_id = f"wrong_printer_{entry.entry_id}"
     ir.async_ignore_issue(hass, DOMAIN, issue_id, True)
 
     await async_show(hass, entry, DriverStatus.RUNNING)
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
-    await _stand(hass, entry, CAUSES["silent_printer"])
-    await _stand(hass, entry, CAUSES["wrong_printer"])
+    await _show_health(hass, entry, CAUSES["silent_printer"])
+    await _show_health(hass, entry, CAUSES["wrong_printer"])
 
     issue = issue_registry.async_get_issue(DOMAIN, issue_id)
     assert issue is not None
@@ -383,7 +383,7 @@ async def lost(hass: HomeAssistant) -> MockConfigEntry:
     assert await async_setup_component(hass, "repairs", {})
     entry = make_entry()
     await async_set_up(hass, entry)
-    await _stand(hass, entry, CAUSES["wrong_printer"])
+    await _show_health(hass, entry, CAUSES["wrong_printer"])
     return entry
 
 
@@ -450,7 +450,7 @@ async def test_an_issue_stays_ignored_after_the_user_chose_to_wait(
 
     assert result["type"] == FlowResultType.ABORT
     assert result["reason"] == "waiting"
-    await _stand(hass, lost, CAUSES["wrong_printer"])
+    await _show_health(hass, lost, CAUSES["wrong_printer"])
     assert _issues(issue_registry)["wrong_printer"].dismissed_version is not None
 
 

@@ -85,7 +85,7 @@ class Browser:
         assert answer["success"], answer
         return await self.receive()
 
-    async def silent(self) -> bool:
+    async def receives_nothing(self) -> bool:
         """Return whether no message arrives before the answer to a ping."""
         await self.socket.send_json_auto_id({"type": "ping"})
         answer = await self.socket.receive_json()
@@ -441,7 +441,7 @@ async def test_a_subscriber_gets_the_state_and_then_each_change_once(
     message = await browser.receive()
     assert message["event"]["event_type"] == "spool_inserted"
     assert message["printer"]["slots"][2]["status"] == "identified"
-    assert await browser.silent()
+    assert await browser.receives_nothing()
 
 
 async def test_a_change_is_sent_after_its_commit(
@@ -477,7 +477,7 @@ async def test_nothing_is_sent_while_nothing_changes(
             last_message_at=f"2026-11-01T12:{minute:02}:00+00:00",
         )
 
-    assert await browser.silent()
+    assert await browser.receives_nothing()
 
 
 async def test_a_lost_and_a_restored_connection_are_sent(
@@ -502,7 +502,7 @@ async def test_a_lost_and_a_restored_connection_are_sent(
     assert offline["printer"]["error"] == "connection_refused"
     assert online["printer"]["connected"] is True
     assert online["printer"]["last_seen"] is None
-    assert await browser.silent()
+    assert await browser.receives_nothing()
 
 
 async def test_a_subscriber_gets_only_its_event_types_and_printer(
@@ -527,7 +527,7 @@ async def test_a_subscriber_gets_only_its_event_types_and_printer(
         "spool_removed",
         "X1C",
     )
-    assert await browser.silent()
+    assert await browser.receives_nothing()
 
 
 async def test_a_subscriber_follows_printers_that_are_added_reloaded_and_removed(
@@ -565,7 +565,7 @@ async def test_a_subscriber_follows_printers_that_are_added_reloaded_and_removed
     while "removed" not in message:
         message = await browser.receive()
     assert message == {"removed": other.entry_id}
-    assert await browser.silent()
+    assert await browser.receives_nothing()
 
 
 async def test_the_last_events_of_an_entry_that_unloads_are_sent(

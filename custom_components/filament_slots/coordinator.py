@@ -241,7 +241,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
 
     @callback
     def _async_refire(self, event: dict[str, Any]) -> None:
-        """Send a past event to the bus alone: entities and triggers are for new ones."""
+        """Send a past event to the bus only: entities and triggers are for new events."""
         if event["event_type"] in SPOOL_EVENTS:
             device_id = None
             # Its unit may have been removed since.

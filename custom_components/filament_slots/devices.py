@@ -168,6 +168,6 @@ class PrinterDevices:
 
 
 def _unit_name(unit: StoredUnit) -> str:
-    """Return the translation key of a unit's name: an AMS has a letter, others a name."""
+    """Return the translation key of a unit's name, which differs for AMS and others."""
     is_ams = unit.model is None or unit.model.startswith("AMS")
     return "unit" if is_ams or unit.label is None else "changer"

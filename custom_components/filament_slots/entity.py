@@ -65,7 +65,7 @@ def async_add_subjects[K: (UnitKey, SlotKey), T](
     @callback
     def add_new() -> None:
         subjects = subjects_of(coordinator)
-        # The entities of a device that the user removed are gone, too.
+        # Home Assistant removed the entities of a device that the user removed.
         added.difference_update([pair for pair in added if pair[0] not in subjects])
         new = [
             (key, make, description)
