@@ -57,7 +57,7 @@ pytestmark = pytest.mark.usefixtures("quick_retries")
 
 @pytest.fixture
 def quick_retries() -> Iterator[None]:
-    """Try again as often as ever, but at once."""
+    """Retry as often as in production, but without a delay."""
     with patch(
         "custom_components.filament_slots.core.engine.jobs.RETRY_DELAYS",
         (0.0,) * len(RETRY_DELAYS),
@@ -66,16 +66,16 @@ def quick_retries() -> Iterator[None]:
 
 
 @pytest.fixture
-def told(handler: EventHandler) -> list[dict[str, Any]]:
-    """Return what printer 1 tells from now on, as it comes."""
-    heard: list[dict[str, Any]] = []
+def published(handler: EventHandler) -> list[dict[str, Any]]:
+    """Return the published events of printer 1, which grow as they are published."""
+    events: list[dict[str, Any]] = []
 
     def hear(event: dict[str, Any], slots: PrinterSlots) -> None:
         assert handler.slots(1) is slots
-        heard.append(event)
+        events.append(event)
 
     handler.subscribe(1, hear)
-    return heard
+    return events
 
 
 def expect(
@@ -129,9 +129,9 @@ async def history(store: Store, **wanted: Any) -> list[dict[str, Any]]:
 
 
 async def test_an_assigned_spool_makes_the_slot_identified(
-    handler: EventHandler, store: Store, told: list[dict[str, Any]]
+    handler: EventHandler, store: Store, published: list[dict[str, Any]]
 ) -> None:
-    """One `ams_state` tells it, and history keeps it; what the printer said stays."""
+    """One `ams_state` is published and stored; reported identifiers stay."""
     await handler.handle_printer_event(inserted(1, 1))
     assert first(handler).status is SlotStatus.UNIDENTIFIED
     sequence = handler.slots(1).sequence
@@ -146,18 +146,18 @@ async def test_an_assigned_spool_makes_the_slot_identified(
     assert after.updated_at is not None
     assert after.updated_at > START
     assert handler.slots(1).sequence == sequence + 1
-    [_, event] = told
+    [_, event] = published
     assert event["event_type"] == "ams_state"
     assert event["meta"] == {"assigned": SPOOL_META}
-    [told_unit] = event["ams_units"]
-    assert told_unit["slots"] == [{"slot_no": 1, "label": None}]
+    [published_unit] = event["ams_units"]
+    assert published_unit["slots"] == [{"slot_no": 1, "label": None}]
     assert await history(store, external_id="spoolman:12") == [event]
 
 
-async def test_what_was_assigned_survives_a_restart(
+async def test_an_assignment_survives_a_restart(
     handler: EventHandler, store: Store, path: Path
 ) -> None:
-    """And the printer was last seen when it last spoke, not when the person did."""
+    """The printer was last seen when it sent its last message, not at the assignment."""
     await handler.handle_printer_event(inserted(1, 1, second=5))
     await handler.assign(1, FIRST, SPOOL)
     slots = handler.slots(1)
@@ -178,19 +178,19 @@ async def test_what_was_assigned_survives_a_restart(
 
 
 async def test_assigning_the_same_again_changes_nothing(
-    handler: EventHandler, store: Store, told: list[dict[str, Any]]
+    handler: EventHandler, store: Store, published: list[dict[str, Any]]
 ) -> None:
-    """Nobody is told twice."""
+    """No second event is published."""
     await handler.handle_printer_event(inserted(1, 1))
     await handler.assign(1, FIRST, SPOOL)
     before = handler.slots(1)
     await handler.assign(1, FIRST, SPOOL)
     assert handler.slots(1) is before
-    assert len(told) == await count(store, "slot_events") == 2
+    assert len(published) == await count(store, "slot_events") == 2
 
 
-async def test_an_assignment_can_be_taken_back(
-    handler: EventHandler, told: list[dict[str, Any]]
+async def test_an_assignment_can_be_undone(
+    handler: EventHandler, published: list[dict[str, Any]]
 ) -> None:
     """The slot is unidentified again."""
     await handler.handle_printer_event(inserted(1, 1))
@@ -198,22 +198,22 @@ async def test_an_assignment_can_be_taken_back(
     await handler.assign(1, FIRST, None)
     assert first(handler).status is SlotStatus.UNIDENTIFIED
     assert first(handler).assigned_label is None
-    assert told[-1]["meta"] == {"assigned": None}
+    assert published[-1]["meta"] == {"assigned": None}
 
 
-async def test_an_empty_slot_takes_no_identity(
-    handler: EventHandler, store: Store, told: list[dict[str, Any]]
+async def test_an_empty_slot_accepts_no_identity(
+    handler: EventHandler, store: Store, published: list[dict[str, Any]]
 ) -> None:
-    """But taking back what is not there is no error."""
+    """Undoing a missing assignment is no error."""
     await handler.handle_printer_event(removed(1, 1))
     with pytest.raises(AssignmentRefusedError) as refused:
         await handler.assign(1, FIRST, SPOOL)
     assert refused.value.reason is Refused.SLOT_EMPTY
     await handler.assign(1, FIRST, None)
-    assert len(told) == await count(store, "slot_events") == 1
+    assert len(published) == await count(store, "slot_events") == 1
 
 
-async def test_a_spool_the_printer_knows_takes_no_identity(
+async def test_a_spool_identified_by_the_printer_accepts_no_identity(
     handler: EventHandler,
 ) -> None:
     """It would not be shown."""
@@ -223,10 +223,10 @@ async def test_a_spool_the_printer_knows_takes_no_identity(
     assert refused.value.reason is Refused.SLOT_IDENTIFIED
 
 
-async def test_a_slot_that_nothing_watches_takes_an_identity(
+async def test_a_slot_without_a_sensor_accepts_an_identity(
     handler: EventHandler,
 ) -> None:
-    """Nobody but the person knows what hangs on an external holder."""
+    """Only the user knows the spool on an external holder."""
     await handler.handle_printer_event(state(direct=[slot(1)]))
     await handler.assign(1, (None, 1), SPOOL)
     holder = handler.slots(1).slots[None, 1]
@@ -234,22 +234,22 @@ async def test_a_slot_that_nothing_watches_takes_an_identity(
     assert holder.status is None
 
 
-async def test_a_slot_nobody_knows_is_an_error(handler: EventHandler) -> None:
-    """As is a printer."""
+async def test_an_unknown_slot_is_an_error(handler: EventHandler) -> None:
+    """So is an unknown printer."""
     with pytest.raises(KeyError):
         await handler.assign(1, FIRST, SPOOL)
     with pytest.raises(KeyError):
         await handler.assign(2, FIRST, SPOOL)
 
 
-async def test_a_tag_supersedes_what_was_assigned(
-    handler: EventHandler, told: list[dict[str, Any]]
+async def test_a_tag_supersedes_an_assignment(
+    handler: EventHandler, published: list[dict[str, Any]]
 ) -> None:
-    """With no event but `ams_state`; a picture that says nothing of it does not."""
+    """The only event is `ams_state`; a state without identifiers supersedes nothing."""
     await handler.handle_printer_event(inserted(1, 1))
     await handler.assign(1, FIRST, SPOOL)
-    picture = slot(1, True, identifiers=dict.fromkeys(identifiers("A")))
-    await handler.handle_printer_event(state(unit(1, picture), second=1))
+    unidentified = slot(1, True, identifiers=dict.fromkeys(identifiers("A")))
+    await handler.handle_printer_event(state(unit(1, unidentified), second=1))
     await handler.handle_printer_event(
         state(unit(1, slot(1, True, filament={"material": "PLA"})), second=2)
     )
@@ -258,10 +258,10 @@ async def test_a_tag_supersedes_what_was_assigned(
     assert first(handler).assigned_external_id is None
     assert first(handler).assigned_label is None
     assert first(handler).identifiers.external_id == identifiers("A")["external_id"]
-    assert {event["event_type"] for event in told[1:]} == {"ams_state"}
+    assert {event["event_type"] for event in published[1:]} == {"ams_state"}
 
 
-async def test_the_history_of_an_assigned_spool_holds_what_its_slot_went_through(
+async def test_the_history_of_an_assigned_spool_contains_the_events_of_its_slot(
     handler: EventHandler, store: Store
 ) -> None:
     """From the assignment to the removal, which carries the identity."""
@@ -281,56 +281,56 @@ async def test_the_history_of_an_assigned_spool_holds_what_its_slot_went_through
     assert about[-1]["identifiers"] == dict.fromkeys(identifiers("A"))
 
 
-async def test_a_removal_clears_what_was_assigned_and_says_it(
-    handler: EventHandler, store: Store, told: list[dict[str, Any]]
+async def test_a_removal_ends_the_assignment_and_carries_it(
+    handler: EventHandler, store: Store, published: list[dict[str, Any]]
 ) -> None:
     """So that an automation knows which spool to put away."""
     await handler.handle_printer_event(inserted(1, 1))
     await handler.assign(1, FIRST, SPOOL)
     assert await handler.handle_printer_event(removed(1, 1)) is Outcome.STORED
     assert first(handler).assigned_external_id is None
-    assert told[-1]["meta"]["assigned"] == SPOOL_META
-    assert (await history(store))[-1] == told[-1]
+    assert published[-1]["meta"]["assigned"] == SPOOL_META
+    assert (await history(store))[-1] == published[-1]
     await handler.handle_printer_event(inserted(1, 1, second=1))
     await handler.handle_printer_event(removed(1, 1, second=2))
-    assert "assigned" not in told[-1]["meta"]
+    assert "assigned" not in published[-1]["meta"]
 
 
 async def test_an_assigned_spool_is_not_unknown(
-    handler: EventHandler, store: Store, told: list[dict[str, Any]]
+    handler: EventHandler, store: Store, published: list[dict[str, Any]]
 ) -> None:
-    """Not when it is said again after a restart either; without it, it is."""
+    """Nor if it is reported again after a restart; without an assignment it is."""
     await handler.handle_printer_event(inserted(1, 1))
     await handler.assign(1, FIRST, SPOOL)
     event = unknown(1, 1, event_id="UNKNOWN")
     assert await handler.handle_printer_event(event) is Outcome.UNCHANGED
     assert await handler.handle_printer_event(event) is Outcome.DUPLICATE
-    assert len(told) == 2
+    assert len(published) == 2
     assert not first(handler).unknown_reported
     await handler.assign(1, FIRST, None)
     assert await handler.handle_printer_event(unknown(1, 1)) is Outcome.STORED
-    assert told[-1]["event_type"] == "unknown_spool_detected"
+    assert published[-1]["event_type"] == "unknown_spool_detected"
 
 
-async def test_what_cannot_be_stored_is_not_assigned(
-    handler: EventHandler, store: Store, told: list[dict[str, Any]]
+async def test_an_assignment_that_cannot_be_stored_fails(
+    handler: EventHandler, store: Store, published: list[dict[str, Any]]
 ) -> None:
-    """The error goes to whoever asked."""
+    """The error is raised to the caller."""
     await handler.handle_printer_event(inserted(1, 1))
     with failing(99), pytest.raises(ValueError, match="broken"):
         await handler.assign(1, FIRST, SPOOL)
     assert first(handler).assigned_external_id is None
-    assert len(told) == await count(store, "slot_events") == 1
+    assert len(published) == await count(store, "slot_events") == 1
     with failing(2):
         await handler.assign(1, FIRST, SPOOL)
     assert first(handler).assigned_external_id == "spoolman:12"
-    assert len(told) == await count(store, "slot_events") == 2
+    assert len(published) == await count(store, "slot_events") == 2
 
 
-async def test_an_assignment_brings_along_what_the_file_has_missed(
+async def test_an_assignment_also_stores_units_that_could_not_be_stored_before(
     handler: EventHandler, store: Store
 ) -> None:
-    """A unit that could not be stored when it appeared is stored with it."""
+    """A unit that could not be stored when it appeared is stored with the assignment."""
     with failing(99):
         await handler.handle_printer_event(state(unit(1, slot(1, True), slot(2))))
     await handler.assign(1, FIRST, SPOOL)
@@ -341,74 +341,74 @@ async def test_an_assignment_brings_along_what_the_file_has_missed(
     assert restarted.slots(1).holders == slots.holders
 
 
-async def test_nobody_waits_for_an_assignment_any_more(
-    handler: EventHandler, told: list[dict[str, Any]]
+async def test_an_assignment_whose_caller_was_cancelled_is_published(
+    handler: EventHandler, published: list[dict[str, Any]]
 ) -> None:
-    """It is told all the same."""
+    """It is stored, so it is published."""
     await handler.handle_printer_event(inserted(1, 1))
     asking = asyncio.ensure_future(handler.assign(1, FIRST, SPOOL))
     await asyncio.sleep(0)
     asking.cancel()
     await handler.assign(1, FIRST, OTHER)
-    assert [event["meta"] for event in told[1:]] == [
+    assert [event["meta"] for event in published[1:]] == [
         {"assigned": SPOOL_META},
         {"assigned": OTHER_META},
     ]
 
 
 async def test_an_assigned_spool_is_not_unknown_while_nothing_can_be_written(
-    handler: EventHandler, store: Store, told: list[dict[str, Any]]
+    handler: EventHandler, store: Store, published: list[dict[str, Any]]
 ) -> None:
-    """Nobody is told, and nothing is left to be written later."""
+    """Nothing is published, and nothing is left to be written later."""
     await handler.handle_printer_event(inserted(1, 1))
     await handler.assign(1, FIRST, SPOOL)
     with patch.object(event_jobs, "is_known", side_effect=ValueError):
         outcome = await handler.handle_printer_event(unknown(1, 1))
     assert outcome is Outcome.UNCHANGED
-    assert len(told) == 2
+    assert len(published) == 2
     assert not await read_failed_events(store)
 
 
-# Expected of the next spool.
+# Expected spools.
 
 
 async def test_the_next_unidentified_insertion_takes_the_expected_identity(
-    handler: EventHandler, store: Store, told: list[dict[str, Any]]
+    handler: EventHandler, store: Store, published: list[dict[str, Any]]
 ) -> None:
-    """In its transaction; its event carries it, and what the printer said stays."""
+    """In the same transaction; its event carries it, and reported identifiers stay."""
     expect(handler)
     await handler.handle_printer_event(inserted(1, 1, second=5, **no_tag()))
     after = first(handler)
     assert after.status is SlotStatus.IDENTIFIED
     assert after.assigned_label == "Galaxy black"
-    [event] = told
+    [event] = published
     assert event["meta"] == {"assigned": SPOOL_META}
     assert event["identifiers"] == dict.fromkeys(identifiers("A"))
-    assert await history(store, external_id="spoolman:12") == told
+    assert await history(store, external_id="spoolman:12") == published
     await handler.handle_printer_event(inserted(1, 2, second=6))
-    assert "assigned" not in told[-1]["meta"]
+    assert "assigned" not in published[-1]["meta"]
 
 
-async def test_an_insertion_that_took_an_expected_identity_is_not_unknown(
-    handler: EventHandler, told: list[dict[str, Any]]
+async def test_an_insertion_with_an_expected_identity_is_not_unknown(
+    handler: EventHandler, published: list[dict[str, Any]]
 ) -> None:
-    """Whoever scanned it has answered already."""
+    """The user has identified it by the scan."""
     expect(handler)
     await handler.handle_printer_event(inserted(1, 1))
     assert await handler.handle_printer_event(unknown(1, 1)) is Outcome.UNCHANGED
-    assert len(told) == 1
+    assert len(published) == 1
 
 
-async def test_an_expected_spool_seen_before_says_where_it_was(
-    handler: EventHandler, told: list[dict[str, Any]]
+async def test_an_expected_spool_seen_before_carries_its_previous_slot(
+    handler: EventHandler, published: list[dict[str, Any]]
 ) -> None:
-    """As any identified one does."""
+    """As any identified spool does."""
     expect(handler)
     await handler.handle_printer_event(inserted(1, 1))
     await handler.handle_printer_event(removed(1, 1, second=1))
     expect(handler)
     await handler.handle_printer_event(inserted(1, 3, second=2))
-    assert told[-1]["meta"]["previous_slot"]["slot_no"] == 1
+    assert published[-1]["meta"]["previous_slot"]["slot_no"] == 1
 
 
 @pytest.mark.parametrize(
@@ -423,10 +423,10 @@ async def test_an_expected_spool_seen_before_says_where_it_was(
     ],
     ids=["tagged", "removed", "unknown", "state", "too late", "long before"],
 )
-async def test_what_is_no_unidentified_insertion_in_time_takes_nothing(
+async def test_only_an_unidentified_insertion_in_time_takes_an_expected_identity(
     handler: EventHandler, other: dict[str, Any]
 ) -> None:
-    """The spool is expected still."""
+    """The spool is still expected."""
     expect(handler)
     await handler.handle_printer_event(other)
     assert first(handler).assigned_external_id is None
@@ -434,10 +434,10 @@ async def test_what_is_no_unidentified_insertion_in_time_takes_nothing(
     assert first(handler).assigned_external_id == "spoolman:12"
 
 
-async def test_a_spool_put_in_just_before_the_scan_is_told_after_it(
+async def test_a_spool_inserted_just_before_the_scan_takes_the_identity(
     handler: EventHandler,
 ) -> None:
-    """While its tag was looked for, which takes up to two minutes."""
+    """Its tag was still being read, which takes up to two minutes."""
     expect(handler, since=100)
     await handler.handle_printer_event(inserted(1, 1, second=5))
     assert first(handler).assigned_external_id == "spoolman:12"
@@ -446,7 +446,7 @@ async def test_a_spool_put_in_just_before_the_scan_is_told_after_it(
 async def test_a_later_expectation_replaces_an_earlier_one_of_the_same_printer(
     handler: EventHandler,
 ) -> None:
-    """One of the printer itself comes before one of any."""
+    """One for the printer itself is used before one for any printer."""
     expect(handler, OTHER, None)
     expect(handler, Assigned(external_id="spoolman:1"))
     expect(handler, SPOOL)
@@ -459,7 +459,7 @@ async def test_a_later_expectation_replaces_an_earlier_one_of_the_same_printer(
 async def test_an_expectation_of_one_printer_is_not_met_by_another(
     handler: EventHandler,
 ) -> None:
-    """One of any printer is."""
+    """One for any printer is."""
     assert await register(handler, "OTHER") == 2
     expect(handler)
     await handler.handle_printer_event(inserted(1, 1) | {"printer_id": 2})
@@ -473,7 +473,7 @@ async def test_an_expectation_of_one_printer_is_not_met_by_another(
 async def test_an_event_seen_twice_takes_no_second_identity(
     handler: EventHandler,
 ) -> None:
-    """What is expected then waits for a real insertion."""
+    """The expected identity waits for a new insertion."""
     expect(handler)
     event = inserted(1, 1, event_id="X")
     await handler.handle_printer_event(event)
@@ -485,47 +485,47 @@ async def test_an_event_seen_twice_takes_no_second_identity(
     assert taken.assigned_external_id == "spoolman:13"
 
 
-async def test_an_insertion_tried_again_takes_the_same_identity(
-    handler: EventHandler, told: list[dict[str, Any]]
+async def test_a_retried_insertion_takes_the_same_identity(
+    handler: EventHandler, published: list[dict[str, Any]]
 ) -> None:
-    """Until it is written nothing has been taken."""
+    """Nothing is taken until it is written."""
     expect(handler)
     with failing(2):
         outcome = await handler.handle_printer_event(inserted(1, 1))
     assert outcome is Outcome.STORED
-    assert told[-1]["meta"]["assigned"] == SPOOL_META
+    assert published[-1]["meta"]["assigned"] == SPOOL_META
 
 
-async def test_an_insertion_that_cannot_be_stored_takes_it_all_the_same(
-    handler: EventHandler, store: Store, told: list[dict[str, Any]]
+async def test_an_insertion_that_cannot_be_stored_takes_the_identity_as_well(
+    handler: EventHandler, store: Store, published: list[dict[str, Any]]
 ) -> None:
-    """It is told, so it has happened."""
+    """It is published, so the identity is used up."""
     expect(handler)
     with failing(99):
         outcome = await handler.handle_printer_event(inserted(1, 1))
     assert outcome is Outcome.FAILED
-    assert told[-1]["meta"] == {"assigned": SPOOL_META, "persisted": False}
+    assert published[-1]["meta"] == {"assigned": SPOOL_META, "persisted": False}
     assert first(handler).assigned_external_id == "spoolman:12"
     await handler.handle_printer_event(inserted(1, 2, second=1))
-    assert "assigned" not in told[-1]["meta"]
+    assert "assigned" not in published[-1]["meta"]
     assert await read_failed_events(store)
 
 
-async def test_an_insertion_that_cannot_be_worked_in_is_told_as_it_came(
-    handler: EventHandler, told: list[dict[str, Any]]
+async def test_an_insertion_that_cannot_be_processed_is_published_unchanged(
+    handler: EventHandler, published: list[dict[str, Any]]
 ) -> None:
     """With the identity it took."""
     expect(handler)
     with patch.object(event_jobs, "apply", side_effect=ValueError):
         outcome = await handler.handle_printer_event(inserted(1, 1))
     assert outcome is Outcome.FAILED
-    assert told[-1]["meta"] == {"assigned": SPOOL_META, "persisted": False}
+    assert published[-1]["meta"] == {"assigned": SPOOL_META, "persisted": False}
 
 
-async def test_what_was_said_meanwhile_counts_more_than_what_is_given_back(
+async def test_a_newer_expectation_replaces_one_that_is_given_back(
     handler: EventHandler,
 ) -> None:
-    """The person has changed their mind."""
+    """The user has scanned another spool in the meantime."""
     expect(handler)
     taken = handler._state.expectations.take(parse_event(inserted(1, 1)))
     assert taken is not None
@@ -535,16 +535,18 @@ async def test_what_was_said_meanwhile_counts_more_than_what_is_given_back(
     assert first(handler).assigned_external_id == "spoolman:13"
 
 
-async def test_only_the_core_may_say_what_is_assigned(handler: EventHandler) -> None:
-    """A driver's event is no person."""
+async def test_assignments_in_events_of_a_driver_are_ignored(
+    handler: EventHandler,
+) -> None:
+    """Only the core sets them."""
     await handler.handle_printer_event(inserted(1, 1, meta={"assigned": SPOOL_META}))
     assert first(handler).assigned_external_id is None
 
 
-async def test_the_file_knows_nothing_of_an_insertion_without_its_identity(
+async def test_an_insertion_and_its_identity_are_stored_together(
     handler: EventHandler, path: Path
 ) -> None:
-    """Both are there from the moment anybody hears of it."""
+    """Both are stored before the event is published."""
     found = []
 
     def look(event: dict[str, Any], slots: PrinterSlots) -> None:
@@ -563,5 +565,5 @@ async def test_the_file_knows_nothing_of_an_insertion_without_its_identity(
 
 
 def no_tag() -> dict[str, Any]:
-    """Return what a printer says that looked for a tag and found none."""
+    """Return the event of a printer that looked for a tag and found none."""
     return {"identifiers": dict.fromkeys(identifiers("A"))}
