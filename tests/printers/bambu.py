@@ -26,10 +26,10 @@ ACCESS_CODE = "c0d3c0d3"
 
 
 class BambuPrinter:
-    """A printer that can be connected to, and played tricks on.
+    """A printer that can be connected to and made to fail.
 
-    chatter: seconds between the reports that say nothing of any slot; None for a
-    printer that says nothing by itself.
+    chatter: seconds between the reports that mention no slot; None for a
+    printer that reports nothing by itself.
     logins: how many clients sent a password. requests: what they asked for.
     """
 
@@ -40,7 +40,7 @@ class BambuPrinter:
         *,
         chatter: float | None = None,
     ) -> None:
-        """Stand there, switched off."""
+        """Make it, switched off."""
         self.hardware = hardware
         self.access_code = access_code
         self.logins = 0
@@ -72,7 +72,7 @@ class BambuPrinter:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What a driver has to be told to reach it."""
+        """The configuration with which a driver reaches it."""
         return {
             "host": HOST,
             "port": self.port,
@@ -81,7 +81,7 @@ class BambuPrinter:
             "certificate": self.certificate,
         }
 
-    # What its owner, or fate, can do to it.
+    # What can happen to it.
 
     async def power_on(self, port: int = 0) -> None:
         """Listen: at this port, or the one it had before, or any."""
@@ -98,24 +98,24 @@ class BambuPrinter:
         await self._server.stop()
 
     def change_certificate(self, common_name: str | None = None) -> None:
-        """Show another certificate from now on: of this printer, or of another."""
+        """Present another certificate from now on: of this printer, or of another."""
         certificate = make_certificate(common_name or self.hardware.serial)
         self.certificate = certificate.pem
         certificate.load_into(self.server_context)
 
     def change_access_code(self, access_code: str) -> None:
-        """Take another code from now on, and cut off who came with the old one."""
+        """Accept another code from now on, and close the connections made with the old one."""
         self.access_code = access_code
         self.kick()
 
     def kick(self) -> None:
-        """Hang up on everybody."""
+        """Close all connections."""
         for client in list(self.clients):
             client.close()
 
     @property
     def clients(self) -> set[Client]:
-        """Who is connected."""
+        """The connected clients."""
         return self._server.clients
 
     def publish(self, report: Report) -> None:
@@ -123,7 +123,7 @@ class BambuPrinter:
         self.publish_raw(json.dumps(report).encode())
 
     def publish_raw(self, payload: bytes) -> None:
-        """Send whatever this is."""
+        """Send any payload."""
         if not self.silent:
             self._server.publish(self._report_topic, payload)
 
@@ -166,19 +166,19 @@ class BambuPrinter:
         return ACCEPTED
 
     def welcomed(self, client: Client) -> None:
-        """Hang up on a client too many."""
+        """Close the connection, where it is set to do so."""
         if self.closes_after_connect:
             client.close()
 
     def may_subscribe(self, topic: str) -> bool:
-        """Drop who asks for another topic than a printer's report.
+        """Allow the topics of reports only.
 
-        Another serial is no reason: such a client just never hears anything.
+        Another serial is no reason: such a client just never receives anything.
         """
         return topic.startswith("device/") and topic.endswith("/report")
 
     def requested(self, client: Client, topic: str, payload: bytes) -> None:
-        """Answer the two questions a reader has."""
+        """Answer the two requests that a reader sends."""
         if topic != self._request_topic:
             return
         request = json.loads(payload)
@@ -231,7 +231,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         _say(listening=printer.config, title=scenario.title)
         while not any("pushing" in request for request in printer.requests):
             await asyncio.sleep(0.2)
-        # Time for the first picture to be taken in.
+        # Time for the first snapshot to be read.
         await asyncio.sleep(5.0 / arguments.speed)
         if arguments.capture is not None:
             await printer.play_capture(arguments.capture, arguments.speed)

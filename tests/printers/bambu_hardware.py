@@ -33,7 +33,7 @@ class VirtualBambu:
         self._sequence = 0
         self.version = 1
 
-    # What can be done before anybody looks.
+    # Set up before anything is reported.
 
     def add_unit(self, kind: Kind, unit_id: int, *spools: Spool | None) -> Unit:
         """Attach a unit with these spools in its first slots, all of them read."""
@@ -93,7 +93,7 @@ class VirtualBambu:
         return {"print": self._delta_head() | deepcopy(report)}
 
     def chatter(self) -> Report:
-        """Return a report that says nothing of any slot."""
+        """Return a report that mentions no slot."""
         self._sequence += 1
         return {
             "print": self._delta_head()

@@ -95,7 +95,7 @@ class Model:
     sparse: reports carry little but what changed, and bits only when they did.
     msg: reports say whether they are full.
     externals: ids of the external spool holders.
-    extruders: where the active slot is told as `snow`, and `tray_now` is local.
+    extruders: where the active slot is reported as `snow`, and `tray_now` is local.
     unit_serials: units tell their own serial in `ams_id`.
     reads_untagged: an attempt to read that found no tag shows as done.
     drops_bits_when_drying: bits of a drying unit go, although nothing left.
@@ -162,7 +162,7 @@ H2D = Model(
 
 @dataclass(slots=True)
 class Bay:
-    """A slot: what lies in it, what its switch says, what the printer knows of it."""
+    """A slot: the spool in it, the state of its switch, what the printer knows of it."""
 
     spool: Spool | None = None
     at_feeder: bool = False

@@ -23,7 +23,7 @@ from .bambu_models import (
 
 # A change is settled by then: 8 s for a removal, 2.5 s for an insertion, and a read.
 SETTLED = 12.0
-# An untagged spool is called unknown after 60 s where the printer never says that
+# An untagged spool is called unknown after 60 s where the printer never reports that
 # it has finished reading.
 UNKNOWN_BY_TIME = 75.0
 # A unit must lie still for 10 min after drying before a spool is called taken.
@@ -81,7 +81,7 @@ def removed(
 
 
 def unknown(unit: int, slot: int) -> Expected:
-    """Expect that a spool nobody can name is found."""
+    """Expect a spool that cannot be identified."""
     return Expected("unknown_spool_detected", unit, slot)
 
 
@@ -191,7 +191,7 @@ SCENARIOS = {
                     ),
                 ),
                 Act(
-                    "Somebody says on the screen what it is",
+                    "A user enters on the screen what it is",
                     lambda printer: printer.set_preset(1, 1, PRESET_SPOOL),
                 ),
                 Act(
@@ -212,7 +212,7 @@ SCENARIOS = {
         ),
         Scenario(
             "p1s",
-            "P1S with an AMS: a printer that says as little as it can",
+            "P1S with an AMS: a printer that reports as little as it can",
             p1s,
             (
                 Act(
@@ -240,7 +240,7 @@ SCENARIOS = {
                     lambda printer: printer.set_reading(False),
                 ),
                 Act(
-                    "A tagged spool goes into A2, and nobody reads it",
+                    "A tagged spool goes into A2, and is not read",
                     lambda printer: printer.insert(1, 2, GREEN),
                     (inserted(1, 2, PLAIN_SPOOL), unknown(1, 2)),
                 ),
@@ -262,7 +262,7 @@ SCENARIOS = {
                     (removed(1, 3, PRESET_SPOOL),),
                 ),
                 Act(
-                    "Somebody says what hangs on the external holder",
+                    "A user enters what hangs on the external holder",
                     lambda printer: printer.set_external(254, PRESET_SPOOL),
                 ),
             ),
@@ -295,11 +295,11 @@ SCENARIOS = {
                     (inserted(1, 3, GREEN),),
                 ),
                 Act(
-                    "Somebody says what hangs on the left holder",
+                    "A user enters what hangs on the left holder",
                     lambda printer: printer.set_external(254, PRESET_SPOOL),
                 ),
                 Act(
-                    "Somebody says what hangs on the right holder",
+                    "A user enters what hangs on the right holder",
                     lambda printer: printer.set_external(255, PRESET_SPOOL),
                 ),
                 Act(

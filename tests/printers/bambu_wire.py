@@ -112,7 +112,7 @@ def _tray(printer: VirtualBambu, tray: int, bay: Bay) -> Report:
 
 
 def externals(printer: VirtualBambu) -> Report:
-    """Return what hangs on the external holders, as far as the printer was told."""
+    """Return what hangs on the external holders, as far as it was entered."""
     shown = [
         {"id": str(holder)} | _filament(preset)
         for holder, preset in sorted(printer.presets.items())
@@ -123,7 +123,7 @@ def externals(printer: VirtualBambu) -> Report:
 
 
 def extruders(printer: VirtualBambu) -> Report:
-    """Return what each extruder holds, where the printer says so."""
+    """Return what each extruder holds, where the printer reports it."""
     if not printer.model.extruders:
         return {}
     now = NO_EXTRUDER_SLOT

@@ -40,7 +40,7 @@ class Certificate:
 def make_certificate(
     common_name: str | None, not_after: datetime | None = None
 ) -> Certificate:
-    """Make a v1 certificate, signed by an authority nobody has heard of.
+    """Make a v1 certificate, signed by an unknown authority.
 
     common_name: None for a certificate whose subject is empty.
 

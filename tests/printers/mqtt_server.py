@@ -114,7 +114,7 @@ class MqttServer:
             plain = writer.transport
             try:
                 await writer.start_tls(self._context)
-            except AttributeError:  # How asyncio says that it is gone already.
+            except AttributeError:  # What asyncio raises when it is closed already.
                 writer._transport = plain  # type: ignore[attr-defined]
                 return
             if await self._welcome(client, reader):

@@ -75,9 +75,9 @@ def test_a_frame_with_a_value_no_printer_sends_does_not_end_a_replay(
     report = p1s().report_full()
     report["print"]["ams"]["tray_now"] = value
 
-    pictures = [decode({"payload": said}) for said in (report, p1s().report_full())]
+    snapshots = [decode({"payload": each}) for each in (report, p1s().report_full())]
 
-    assert any(pictures)
+    assert any(snapshots)
 
 
 @pytest.mark.parametrize("build", [x1c, p1s, a2l, h2d])

@@ -23,8 +23,8 @@ def packet(**headers: str | None) -> bytes:
         "DevName.bambu.com": "Workshop",
         "DevConnect.bambu.com": "lan",
     } | headers
-    told = [f"{name}: {value}" for name, value in lines.items() if value is not None]
-    return "\r\n".join(["NOTIFY * HTTP/1.1", *told, "", ""]).encode()
+    sent = [f"{name}: {value}" for name, value in lines.items() if value is not None]
+    return "\r\n".join(["NOTIFY * HTTP/1.1", *sent, "", ""]).encode()
 
 
 def test_an_announcement_holds_serial_address_model_and_name() -> None:

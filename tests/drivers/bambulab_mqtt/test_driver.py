@@ -124,7 +124,7 @@ async def rig() -> AsyncIterator[Rig]:
     assert not {name for name in left if not name.startswith(("asyncio", "Sync"))}
 
 
-async def test_it_reads_the_printer_and_tells_what_happens(rig: Rig) -> None:
+async def test_it_reads_the_printer_and_emits_events(rig: Rig) -> None:
     await rig.start()
     await rig.running()
     assert rig.health["connected"]
@@ -169,18 +169,18 @@ async def test_a_printer_that_comes_back_is_read_again(rig: Rig) -> None:
     assert rig.asked("pushing") == 2
 
 
-async def test_nothing_is_told_of_a_connection_that_was_lost(rig: Rig) -> None:
+async def test_a_connection_that_was_lost_leads_to_no_event(rig: Rig) -> None:
     await rig.start()
     await rig.running()
     await rig.until(lambda: bool(rig.happened))
-    told = list(rig.happened)
+    before = list(rig.happened)
 
     rig.printer.kick()
     await rig.fails(ErrorCode.CONNECTION_LOST)
     await rig.running(pace=1)
     await rig.until(lambda: rig.clock.monotonic() > 60, pace=1)
 
-    assert rig.happened == told
+    assert rig.happened == before
 
 
 async def test_a_refused_code_stops_the_retrying(rig: Rig) -> None:
@@ -208,7 +208,9 @@ async def test_another_refusal_is_retried(rig: Rig) -> None:
     await rig.fails(ErrorCode.CONNECTION_REFUSED)
 
 
-async def test_a_new_certificate_is_told_before_a_password_is_sent(rig: Rig) -> None:
+async def test_a_new_certificate_is_reported_before_a_password_is_sent(
+    rig: Rig,
+) -> None:
     config = rig.printer.config
     rig.printer.change_certificate()
     await rig.start(certificate=config["certificate"])
@@ -218,7 +220,7 @@ async def test_a_new_certificate_is_told_before_a_password_is_sent(rig: Rig) -> 
     assert rig.printer.logins == 0
 
 
-async def test_another_printer_at_the_address_is_told_before_a_password_is_sent(
+async def test_another_printer_at_the_address_is_reported_before_a_password_is_sent(
     rig: Rig,
 ) -> None:
     config = rig.printer.config
@@ -281,7 +283,7 @@ async def test_a_stream_that_stalls_is_renewed(rig: Rig) -> None:
     await rig.running(pace=1)
 
 
-async def test_closed_right_after_connecting_is_told_after_three_times(
+async def test_closed_right_after_connecting_is_reported_after_three_times(
     rig: Rig,
 ) -> None:
     rig.printer.closes_after_connect = True
@@ -520,7 +522,7 @@ def test_frames_of_a_capture_go_through_the_same_decoder() -> None:
     assert decode({"t": 2, "note": "nothing"}) is None
 
 
-async def test_the_probe_tells_who_is_there_and_what_to_keep(rig: Rig) -> None:
+async def test_the_probe_returns_the_printer_and_its_certificate(rig: Rig) -> None:
     config = {k: v for k, v in rig.printer.config.items() if k != "certificate"}
 
     found = await Driver.probe(config, rig.fake_host.services)
@@ -541,7 +543,7 @@ async def test_the_probe_does_without_the_versions(
     assert found.model == "X1 Carbon"
 
 
-async def test_the_probe_of_a_silent_printer_says_so(
+async def test_the_probe_of_a_silent_printer_fails(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Driver, "first_message", 0.1)
@@ -550,7 +552,7 @@ async def test_the_probe_of_a_silent_printer_says_so(
     assert await probe_code(rig) is ErrorCode.SILENT_PRINTER
 
 
-async def test_the_probe_tells_what_is_in_the_way(rig: Rig) -> None:
+async def test_the_probe_raises_the_code_of_the_failure(rig: Rig) -> None:
     config = rig.printer.config
     assert await probe_code(rig, access_code="wr0ngc0d") is ErrorCode.INVALID_AUTH
     rig.printer.change_certificate()

@@ -1,4 +1,4 @@
-"""What a tray says of its filament and its tag (docs/protocols/bambu.md 3.4)."""
+"""The filament and the tag of a tray (docs/protocols/bambu.md 3.4)."""
 
 from typing import Any
 
@@ -70,7 +70,7 @@ def test_another_spool_is_described_by_its_owner() -> None:
         other_spool(0, tray_type="", tray_info_idx="", tray_color="FFFFFF00", cols=[]),
     ],
 )
-def test_a_tray_nobody_described_has_no_filament(tray: dict[str, Any]) -> None:
+def test_a_tray_without_a_description_has_no_filament(tray: dict[str, Any]) -> None:
     assert _filament(tray) is None
 
 
@@ -117,13 +117,13 @@ def test_several_colours_are_listed(cols: object, colours: list[str] | None) -> 
 
 
 @pytest.mark.parametrize("remain", [-1, -4, 0, 101, None, "x", float("nan"), True])
-def test_a_remainder_that_was_never_estimated_is_not_told(remain: object) -> None:
+def test_a_remainder_that_was_never_estimated_is_not_reported(remain: object) -> None:
     filament = _filament(bambu_spool(0, 1, remain=remain))
     assert filament is not None
     assert "remaining_percent" not in filament
 
 
-def test_a_remainder_is_told_only_of_a_spool_with_a_tag() -> None:
+def test_a_remainder_is_reported_only_for_a_spool_with_a_tag() -> None:
     tray = other_spool(0, remain=100, remain_g=500)
     assert not {"remaining_percent", "remaining_g"} & _filament(tray).keys()  # type: ignore[union-attr]
     tagged = _filament(bambu_spool(0, 1, remain=41, remain_g=410))

@@ -1,4 +1,4 @@
-"""Full and partial reports become one picture (docs/protocols/bambu.md 2)."""
+"""Full and partial reports are merged into one state (docs/protocols/bambu.md 2)."""
 
 from dataclasses import replace
 from typing import Any
@@ -43,7 +43,7 @@ def test_a_full_report_tells_all_units_and_slots() -> None:
     assert all(slot.reads_tags for each in snapshot.units for slot in each.slots)
 
 
-def test_a_repeated_report_says_nothing_new() -> None:
+def test_a_repeated_report_changes_nothing() -> None:
     listener = decoder()
     assert feed(listener, x1c()) is listener.snapshot
     again = x1c()
@@ -52,7 +52,7 @@ def test_a_repeated_report_says_nothing_new() -> None:
     assert listener.snapshot is not None
 
 
-def test_a_change_nobody_asked_about_says_nothing_new() -> None:
+def test_a_change_of_unread_values_changes_nothing() -> None:
     listener = decoder()
     feed(listener, x1c())
     changed = x1c()
@@ -176,7 +176,7 @@ def test_a_state_alone_keeps_what_the_slot_is_known_to_hold() -> None:
     assert forgotten.filament is None
 
 
-def test_a_tray_without_a_word_about_filament_adds_to_what_was_said() -> None:
+def test_a_tray_without_values_of_the_filament_is_added_to_the_known_ones() -> None:
     start = full(unit(0, *four(1)), exist="f")
     before = slot_of(see(start), 1, 2)
     after = slot_of(see(start, delta(ams=[unit(0, {"id": "1", "remain": 41})])), 1, 2)

@@ -279,7 +279,7 @@ def test_no_report_whatsoever_breaks_the_decoder(
         listener.feed(json.dumps(message))
         assert listener.snapshot is not None
         _check(listener.snapshot)
-    # Whatever came before, a sound full report puts the picture right.
+    # Whatever came before, a valid full report corrects the state.
     feed(listener, _small())
     feed(listener, x1c())
     assert listener.snapshot is not None
@@ -297,7 +297,7 @@ def test_no_bytes_whatsoever_break_the_decoder(payload: bytes | str) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(_mutations(), min_size=1, max_size=4))
-def test_a_message_heard_twice_says_nothing_new(messages: list[dict[str, Any]]) -> None:
+def test_a_repeated_message_changes_nothing(messages: list[dict[str, Any]]) -> None:
     listener = ReportDecoder(logging.getLogger(__name__))
     for message in messages:
         raw = json.dumps(message)
@@ -305,7 +305,7 @@ def test_a_message_heard_twice_says_nothing_new(messages: list[dict[str, Any]]) 
         assert listener.feed(raw) is None
 
 
-def test_parts_in_any_order_make_the_same_picture() -> None:
+def test_parts_in_any_order_make_the_same_snapshot() -> None:
     start = full(unit(0, *four(1)), unit(1, *four(2)), exist="ff")
     first = delta(ams=[unit(0, {"id": "0"})], tray_exist_bits="fe")
     second = report(1, gcode_state="RUNNING", ams={"tray_now": "5"})

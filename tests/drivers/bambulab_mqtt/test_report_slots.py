@@ -1,4 +1,4 @@
-"""What a report says of a slot: presence, reading, activity, the external holders."""
+"""Slots in a report: presence, reading, activity, the external holders."""
 
 import pytest
 
@@ -81,7 +81,9 @@ def test_the_state_counts_only_where_bits_never_came(
 @pytest.mark.parametrize(
     "drying", [{"dry_time": 692}, {"info": "1013"}, {"info": "142023"}]
 )
-def test_in_a_drying_unit_a_cleared_bit_says_nothing(drying: dict[str, object]) -> None:
+def test_in_a_drying_unit_a_cleared_bit_means_nothing(
+    drying: dict[str, object],
+) -> None:
     trays = ({"id": str(n), "state": 10} for n in range(4))
     snapshot = see(full(unit(0, *four(1)), unit(1, *trays, **drying), exist="2f"))
     assert unit_of(snapshot, 2).drying
@@ -98,7 +100,7 @@ def test_after_drying_the_bits_count_again() -> None:
     assert presence(snapshot, 1) == [False] * 4
 
 
-def test_reading_and_the_end_of_reading_are_told_apart() -> None:
+def test_reading_and_the_end_of_reading_are_distinguished() -> None:
     trays = [{"id": str(n)} for n in range(4)]
     snapshot = see(
         full(
@@ -303,7 +305,7 @@ def test_of_two_external_holders_the_right_one_is_the_first() -> None:
     ]
 
 
-def test_a_holder_nobody_configured_has_no_filament() -> None:
+def test_an_unconfigured_holder_has_no_filament() -> None:
     unset = {
         "id": "255",
         "tray_type": "",

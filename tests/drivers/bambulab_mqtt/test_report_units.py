@@ -1,4 +1,4 @@
-"""What a report says of a unit: kind, serial, climate, drying."""
+"""Units in a report: model, serial, humidity, temperature, drying."""
 
 import json
 from typing import Any
@@ -35,7 +35,7 @@ _SERIAL = "19C06A4B1234567"
         ("100F", None),
     ],
 )
-def test_a_unit_says_what_it_is(info: str, model: str | None) -> None:
+def test_a_unit_reports_its_model(info: str, model: str | None) -> None:
     assert see(full(unit(0, info=info), exist="0")).units[0].model == model
 
 
@@ -65,7 +65,7 @@ def test_a_unit_without_info_is_what_get_version_calls_it(
         ("Bambu Lab H2D", 128, "AMS HT"),
     ],
 )
-def test_a_unit_nobody_names_is_what_its_printer_comes_with(
+def test_a_unit_without_a_model_is_what_its_printer_comes_with(
     printer: str | None, unit_id: int, model: str
 ) -> None:
     start = full(unit(unit_id, info=None), exist="0")
@@ -116,7 +116,7 @@ def test_the_serial_a_unit_reports_needs_no_confirmation() -> None:
 
 
 @pytest.mark.parametrize("ams_id", ["", "REDACTED", "**REDACTED**", "N/A", "19C0", 5])
-def test_a_stand_in_is_no_serial(ams_id: object) -> None:
+def test_a_placeholder_is_no_serial(ams_id: object) -> None:
     listener = decoder()
     snapshot = feed(listener, full(unit(0, ams_id=ams_id), exist="0"))
     assert snapshot is not None
@@ -202,8 +202,8 @@ def test_a_serial_that_two_units_claim_is_nobodys() -> None:
 def test_humidity_is_a_percentage_or_else_an_index(
     values: dict[str, object], percent: float | None, index: int | None
 ) -> None:
-    told = see(full(unit(0, **values), exist="0")).units[0]
-    assert (told.humidity_percent, told.humidity_index) == (percent, index)
+    seen = see(full(unit(0, **values), exist="0")).units[0]
+    assert (seen.humidity_percent, seen.humidity_index) == (percent, index)
 
 
 @pytest.mark.parametrize(
@@ -239,8 +239,8 @@ def test_the_temperature_is_believed_when_it_can_be(
 def test_the_minutes_of_drying_are_those_of_units_that_can(
     values: dict[str, object], minutes: int | None
 ) -> None:
-    told = see(full(unit(0, **values), exist="0")).units[0]
-    assert told.drying_minutes_left == minutes
+    seen = see(full(unit(0, **values), exist="0")).units[0]
+    assert seen.drying_minutes_left == minutes
 
 
 _NONSENSE: tuple[Any, ...] = ("x", [], {}, True, 10**25)
@@ -289,6 +289,6 @@ def test_a_missing_number_is_unchanged_and_not_zero() -> None:
         full(unit(0, *four(1), info="1003", dry_time=90), exist="f"),
         delta(ams=[{"id": "0", "temp": "55.0"}]),
     )
-    told = unit_of(snapshot, 1)
-    assert (told.temperature_c, told.drying_minutes_left) == (55.0, 90)
-    assert told.humidity_percent == 23
+    seen = unit_of(snapshot, 1)
+    assert (seen.temperature_c, seen.drying_minutes_left) == (55.0, 90)
+    assert seen.humidity_percent == 23

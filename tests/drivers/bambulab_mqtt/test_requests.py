@@ -18,7 +18,7 @@ COMPLETE = Snapshot(complete=True)
 
 @dataclass
 class Decoder:
-    """What the real one says it lacks: nothing, unless a test says so."""
+    """Lacks nothing unless a test sets it otherwise."""
 
     needs_versions: bool = False
     contradiction: bool = False
@@ -82,7 +82,7 @@ def test_each_appearance_has_its_own_three_tries(
         {"snapshot": None},
         {"snapshot": Snapshot(complete=False)},
     ],
-    ids=["contradiction", "nothing said", "incomplete"],
+    ids=["contradiction", "no snapshot", "incomplete"],
 )
 def test_everything_is_asked_once_a_minute_while_it_is_needed(
     requests: Requests, decoder: Decoder, lack: dict[str, Any]

@@ -157,7 +157,7 @@ async def test_a_name_without_an_address_is_not_found(
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", no_address)
 
-    assert await code_of(8883, "nobody.invalid") is ErrorCode.HOST_NOT_FOUND
+    assert await code_of(8883, "printer.invalid") is ErrorCode.HOST_NOT_FOUND
 
 
 async def test_a_name_that_resolves_to_nothing_is_no_answer(
@@ -168,7 +168,7 @@ async def test_a_name_that_resolves_to_nothing_is_no_answer(
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", nothing)
 
-    assert await code_of(8883, "nobody.invalid") is ErrorCode.CONNECTION_TIMEOUT
+    assert await code_of(8883, "printer.invalid") is ErrorCode.CONNECTION_TIMEOUT
 
 
 async def test_the_next_address_is_tried_when_one_is_dead(
@@ -207,7 +207,7 @@ async def test_connecting_to_a_silent_host_can_be_called_off_at_once(
 
 @pytest.fixture
 def unused_port() -> int:
-    """Return a port nobody listens on."""
+    """Return a port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -11,7 +11,7 @@ from custom_components.filament_slots.drivers.bambulab_mqtt.versions import (
 from .reports import decoder, feed, module, versions
 
 
-def test_the_printer_is_told_from_its_main_module() -> None:
+def test_the_printer_is_identified_by_its_main_module() -> None:
     listener = decoder()
     assert (listener.versions, listener.model) == ({}, None)
     ota = module(
@@ -45,9 +45,9 @@ def test_older_firmware_tells_the_model_by_its_board(
         module("ota", "**REDACTED**"),
         module("esp32", "x", hw_ver=board, project_name=project),
     ]
-    told = read_versions(modules)
-    assert told.model == model
-    assert told.serial is None
+    answer = read_versions(modules)
+    assert answer.model == model
+    assert answer.serial is None
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_serial_begins_with_its_model(serial: str | None, model: str | None) -
 
 
 def test_units_are_named_by_their_kind_and_id() -> None:
-    told = read_versions(
+    answer = read_versions(
         [
             module("ams/0", "00600A071815F"),
             module("ams_f1/16", "**REDACTED**"),
@@ -77,7 +77,7 @@ def test_units_are_named_by_their_kind_and_id() -> None:
             module("ams", "00600A071815F"),
         ]
     )
-    assert told.units == {
+    assert answer.units == {
         0: Module("AMS", "00600A071815F", enumerated=True),
         16: Module("AMS Lite", None, enumerated=True),
         1: Module("AMS 2 Pro", None, enumerated=False),
@@ -86,6 +86,6 @@ def test_units_are_named_by_their_kind_and_id() -> None:
 
 
 def test_what_is_no_module_is_passed_over() -> None:
-    told = read_versions([None, 5, "ota", [], {"name": 5}, {"name": "ota", "sn": 5}])
-    assert told.as_dict() == {}
-    assert told.units == {}
+    answer = read_versions([None, 5, "ota", [], {"name": 5}, {"name": "ota", "sn": 5}])
+    assert answer.as_dict() == {}
+    assert answer.units == {}

@@ -56,7 +56,7 @@ class Watcher:
             self.clock.tick(2)
             self.take(self._hardware.chatter())
 
-    def told(self) -> list[Expected]:
+    def reported(self) -> list[Expected]:
         """Return what happened since the last time, `ams_state` apart."""
         events = [e for e in self._events if e["event_type"] != "ams_state"]
         self._events.clear()
@@ -83,7 +83,7 @@ def test_a_scenario_makes_the_events_that_stand_beside_it(scenario: Scenario) ->
             watcher.clock.tick(delay)
             watcher.take(report)
         watcher.wait(act.rest)
-        assert watcher.told() == list(act.expects), act.title
+        assert watcher.reported() == list(act.expects), act.title
 
 
 def test_a_switch_that_dies_a_moment_before_its_printer_takes_no_spool_along() -> None:
@@ -93,7 +93,7 @@ def test_a_switch_that_dies_a_moment_before_its_printer_takes_no_spool_along() -
     watcher.take(dying)
     watcher.take(hardware.report_shutdown())
     watcher.clock.tick(60)
-    assert watcher.told() == []
+    assert watcher.reported() == []
 
 
 def test_a_report_of_a_change_holds_only_what_changed_on_small_boards() -> None:
@@ -276,9 +276,9 @@ async def test_it_chatters_while_nothing_happens(socket_enabled: None) -> None:
         Reader(printer.config) as reader,
     ):
         await reader.subscribe(f"device/{printer.hardware.serial}/report")
-        said = await report(reader)
+        chatter = await report(reader)
 
-    assert said["print"]["wifi_signal"]
+    assert chatter["print"]["wifi_signal"]
 
 
 async def test_it_runs_by_itself(socket_enabled: None) -> None:

@@ -1,6 +1,7 @@
-"""A message as a frame of a capture: what the decoder reads, and nothing else.
+"""Turns messages into frames of a capture, which hold only what the decoder reads.
 
-A report names files, networks and accounts besides the filament (docs/protocols/bambu.md 2).
+A report names files, networks and accounts besides the filament
+(docs/protocols/bambu.md 2).
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ _MODULE: Final = ("name", "sn", "hw_ver", "sw_ver", "project_name", "product_nam
 
 
 def as_frame(message: object) -> Mapping[str, Any] | None:
-    """Return the frame; None for a message that the decoder passes over."""
+    """Return the frame; None for a message that the decoder ignores."""
     match message:
         case {"print": dict(report)} if any(key in report for key in KEYS):
             kept = {key: report[key] for key in _REPORT if key in report}
@@ -26,12 +27,14 @@ def as_frame(message: object) -> Mapping[str, Any] | None:
                 kept["device"] = _only(kept["device"], ("extruder",))
             return {"payload": {"print": kept}}
         case {"info": {"command": "get_version", "module": list(modules)}}:
-            told = [
+            kept_modules = [
                 _only(module, _MODULE) for module in modules if isinstance(module, dict)
             ]
-            return {"payload": {"info": {"command": "get_version", "module": told}}}
+            return {
+                "payload": {"info": {"command": "get_version", "module": kept_modules}}
+            }
     return None
 
 
-def _only(told: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
-    return {key: told[key] for key in keys if key in told}
+def _only(piece: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: piece[key] for key in keys if key in piece}

@@ -1,4 +1,4 @@
-"""What is needed to reach a Bambu Lab printer."""
+"""The configuration of a Bambu Lab printer."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from pydantic import (
 
 
 def _serial(serial: object) -> object:
-    """Return it in upper case, as serials are; people type them as they like."""
+    """Return it in upper case, as serials are; users type them in any case."""
     return serial.strip().upper() if isinstance(serial, str) else serial
 
 
@@ -30,7 +30,7 @@ def _certificate(pem: str) -> str:
 class Config(BaseModel):
     """A printer on the local network (docs/protocols/bambu.md 1.1).
 
-    certificate: the printer's own, in PEM, as it was when it was first trusted; None
+    certificate: the printer's own, in PEM, as trusted when the printer was added; None
     before that.
     """
 

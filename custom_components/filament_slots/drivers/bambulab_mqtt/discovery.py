@@ -1,8 +1,8 @@
-"""Announcements: what printers shout into the network every few seconds (docs/protocols/bambu.md 1.6).
+"""Reads announcements, which printers broadcast every few seconds.
 
-They look like SSDP, but go to a port of their own, where Home Assistant's SSDP does not
-listen. Nothing in them is secret, and nothing in them is proven: whoever is found at
-the address has to show the printer's certificate.
+They look like SSDP (docs/protocols/bambu.md 1.6), but go to a port of their own, where
+Home Assistant's SSDP does not listen. Nothing in them is secret, and nothing is proven:
+what is found at the address has to present the printer's certificate.
 """
 
 from ipaddress import IPv4Address
@@ -19,8 +19,8 @@ _KIND: Final = "urn:bambulab-com:device:3dprinter:1"
 def read_announcement(packet: bytes, sender: str) -> DiscoveredPrinter | None:
     """Read a packet that came from the address `sender`; None for anything else.
 
-    Header names come in any case, and the HOST line lies about the port. The printer
-    names its address itself; where that is none, it is the sender's.
+    Header names come in any case, and the port in the HOST line is wrong. The printer
+    names its address itself; where that is none, the sender's is used.
     """
     if len(packet) > _PACKET_MAX:
         return None
@@ -51,7 +51,7 @@ def _headers(packet: str) -> dict[str, str]:
 
 
 def _address(location: str) -> str | None:
-    """Return an address somebody can be reached at; Location is bare, or a URL."""
+    """Return a unicast address; `location` is an address or a URL."""
     host = location.rpartition("//")[2].partition("/")[0].partition(":")[0]
     try:
         address = IPv4Address(host)

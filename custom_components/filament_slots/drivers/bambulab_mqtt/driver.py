@@ -70,18 +70,18 @@ class Driver(ConnectedDriver[Config]):
         if known.certificate not in (None, shown):
             raise DriverError(ErrorCode.NEW_CERTIFICATE, "it shows another certificate")
         decoder = ReportDecoder(services.log)
-        heard = asyncio.Event()
+        received = asyncio.Event()
 
         def take(report: bytes) -> None:
             decoder.feed(report)
-            heard.set()
+            received.set()
 
         trusted = known.model_copy(update={"certificate": shown})
         async with open_session(trusted, services, take) as session:
             await session.subscribe()
             for request in (GET_VERSION, PUSHALL):
                 session.publish(request)
-            await race(_introduced(decoder, heard), session.ended())
+            await race(_introduced(decoder, received), session.ended())
         model = decoder.model or model_by_serial(known.serial)
         return ProbeResult(
             identity=known.serial,
@@ -126,7 +126,7 @@ class Driver(ConnectedDriver[Config]):
                 session.publish(request)
 
     async def _wait_to_ask(self, until: float) -> None:
-        """Wait for that monotonic time, or for something new to ask."""
+        """Wait for that monotonic time, or for a new reason to send a request."""
         self._ask.clear()
         if until == math.inf:
             await self._ask.wait()
@@ -138,15 +138,14 @@ class Driver(ConnectedDriver[Config]):
             timer.cancel()
 
 
-async def _introduced(decoder: ReportDecoder, heard: asyncio.Event) -> None:
-    """Wait until the printer told its model.
+async def _introduced(decoder: ReportDecoder, received: asyncio.Event) -> None:
+    """Wait for the first report, and a short time for the model.
 
-    Raises DriverError SILENT_PRINTER for one that says nothing at all; the model is
-    not worth waiting for long.
+    Raises DriverError SILENT_PRINTER for a printer that sends no report at all.
     """
     try:
         async with asyncio.timeout(Driver.first_message):
-            await heard.wait()
+            await received.wait()
     except TimeoutError:
         raise DriverError(
             ErrorCode.SILENT_PRINTER, "no report for this serial"
@@ -154,5 +153,5 @@ async def _introduced(decoder: ReportDecoder, heard: asyncio.Event) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_MODEL_WAIT):
             while decoder.model is None:
-                heard.clear()
-                await heard.wait()
+                received.clear()
+                await received.wait()

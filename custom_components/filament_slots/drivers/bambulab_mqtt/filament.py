@@ -1,4 +1,4 @@
-"""What a tray object says about its filament and its tag (docs/protocols/bambu.md 3.4)."""
+"""Reads the filament and the tag of a tray object (docs/protocols/bambu.md 3.4)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,16 +20,16 @@ _TYPES = (
 
 
 def has_right_types(tray: Mapping[str, Any]) -> bool:
-    """Whether what a tray says of its filament can be meant at all."""
+    """Whether all values of the filament have a type that makes sense."""
     return all(
         isinstance(tray[key], types) for key, types in _TYPES.items() if key in tray
     )
 
 
 def identify(tray: Mapping[str, Any]) -> Identifiers:
-    """Return what the tag of the spool said; all null where none was read.
+    """Return the identifiers read from the tag of the spool; all null without one.
 
-    The material code counts only next to a tag: otherwise somebody chose it.
+    The material code counts only next to a tag: otherwise a user chose it.
     """
     chip, spool = _tag(tray.get("tag_uid")), _tag(tray.get("tray_uuid"))
     if chip is None and spool is None:
@@ -42,7 +42,7 @@ def identify(tray: Mapping[str, Any]) -> Identifiers:
 
 
 def describe(tray: Mapping[str, Any], identifiers: Identifiers) -> Filament | None:
-    """Return the filament; None for a tray that nobody told anything about."""
+    """Return the filament; None for a tray without any information."""
     tagged = identifiers.known
     material = text(tray.get("tray_type"), 64)
     name = text(tray.get("tray_sub_brands"), 128) or material
@@ -55,7 +55,7 @@ def describe(tray: Mapping[str, Any], identifiers: Identifiers) -> Filament | No
         colors=colours if len(colours) > 1 else None,
         vendor="Bambu Lab" if tagged else None,
         preset=preset,
-        # Without a tag, and where it says 0, the remainder was never estimated.
+        # Without a tag, and where it is 0, the remainder was never estimated.
         remaining_percent=(
             number(tray.get("remain"), 1, 100) if identifiers.external_id else None
         ),
@@ -77,7 +77,10 @@ def _tag(value: object) -> str | None:
 
 
 def _main_colour(value: object, tagged: bool) -> str | None:
-    """Only a tag can mean it when it says "fully transparent" (docs/protocols/bambu.md 3.4)."""
+    """Return the colour; "fully transparent" without a tag means none.
+
+    See docs/protocols/bambu.md 3.4.
+    """
     if not tagged and isinstance(value, str) and value.upper() in _NO_COLOUR:
         return None
     return _colour(value)

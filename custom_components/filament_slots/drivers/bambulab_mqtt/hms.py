@@ -1,10 +1,11 @@
-"""The printer's health messages that say a tag cannot be read (docs/protocols/bambu.md P21)."""
+"""Reads the health messages for tags that cannot be read (docs/protocols/bambu.md P21)."""
 
 from typing import Any, Final
 
 from ..numbers import whole
 
-# The AMS Lite reports by its own family of codes and is the only one of its printer.
+# Stands for the AMS Lite: its codes have a family of their own, without a unit id, and
+# a printer has one at most.
 LITE: Final = -1
 _FAMILIES = {0x07: 2, 0x18: 2, 0x12: 3}
 _UNREADABLE = {

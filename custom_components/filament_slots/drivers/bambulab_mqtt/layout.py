@@ -1,4 +1,4 @@
-"""Where units and their slots are found in the bit fields (docs/protocols/bambu.md 3.2)."""
+"""The places of units and their slots in the bit fields (docs/protocols/bambu.md 3.2)."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +11,7 @@ class Place:
     unit_bit: its bit in ams_exist_bits; its number is one more.
     slot_bit: the bit of its first slot in the fields named tray_..._bits.
     slots: how many slots these fields have room for.
-    label: what the printer's screen calls the unit.
+    label: the unit's name on the printer's screen.
     """
 
     unit_bit: int
@@ -25,13 +25,13 @@ class Place:
         return self.slots == 1
 
     def slot_label(self, tray: int) -> str:
-        """Return what the screen calls a slot: "A1", "HT-A"."""
+        """Return the name of a slot on the printer's screen: "A1", "HT-A"."""
         return self.label if self.is_ht else f"{self.label}{tray + 1}"
 
 
-# An id that is not here has no place in the bit fields that would be its own, and so
-# no number that could not turn out to be another unit's. The A2L's AMS Lite shares
-# its printer with units A to D and has no letter: it goes by "Lite".
+# Other ids have no place of their own in the bit fields, and so no number that could not
+# be another unit's. The A2L's AMS Lite shares its printer with units A to D and has no
+# letter: its label is "Lite".
 PLACES: Final = (
     {n: Place(n, n * 4, 4, "ABCD"[n]) for n in range(4)}
     | {128 + n: Place(4 + n, 16 + n, 1, f"HT-{'ABCDEFGH'[n]}") for n in range(8)}

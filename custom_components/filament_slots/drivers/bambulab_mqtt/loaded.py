@@ -1,4 +1,4 @@
-"""Which slots hold the filament that is in an extruder (docs/protocols/bambu.md 3.6)."""
+"""Finds the slots whose filament is in an extruder (docs/protocols/bambu.md 3.6)."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,10 @@ _HT_IDS = range(128, 136)
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What is loaded.
+    """The slots whose filament is in an extruder.
 
-    active: what the extruder in use holds.
-    slots: what any of the extruders holds.
+    active: the one in the extruder in use.
+    slots: those in any of the extruders.
     """
 
     active: Address | None
@@ -28,7 +28,7 @@ class Loaded:
 
 
 def loaded(merged: Merged) -> Loaded:
-    """Return what is loaded; printers that tell each extruder's `snow` mean that."""
+    """Return what is loaded: by `snow` where the printer reports it per extruder."""
     if not merged.snow:
         slot = _by_tray_now(merged)
         return Loaded(slot, frozenset({slot} if slot else ()))

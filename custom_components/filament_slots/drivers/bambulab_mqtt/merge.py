@@ -1,8 +1,8 @@
-"""Full and partial reports merged into one picture.
+"""Merges full and partial reports into the state of the printer, a `Merged`.
 
-One way of merging for all models (docs/protocols/bambu.md 2): objects key by key, units and trays
-by id. Everything is immutable, and merging what is already known returns the same
-object: `merged is before` means that nothing new was said.
+All models merge alike (docs/protocols/bambu.md 2): objects key by key, units and trays
+by id. Everything is immutable, and merging values that are already known returns the
+same object: `merged is before` means that nothing changed.
 """
 
 from collections.abc import Callable, Mapping, Set as AbstractSet
@@ -16,7 +16,7 @@ from .layout import PLACES, Place
 from .merged import HOLDERS, Merged, Tray, WireUnit, flag
 from .wire import bits, serial_number
 
-# Says why a part of a report was passed over; never repeats a value.
+# Called with the reason why a part of a report was left out; never with a value.
 type Ignore = Callable[[str], None]
 
 # In the order of merging: whether there are units decides what the holders mean.
@@ -28,7 +28,7 @@ KEYS: Final[tuple[str, ...]] = (
     "gcode_state",
     "hms",
 )
-# Where a value goes, and how it is read.
+# By key of the report: the attribute that takes the value, and the function that reads it.
 type _Fields = Mapping[str, tuple[str, Callable[[object], Any]]]
 _AMS_FIELDS: Final[_Fields] = {
     "ams_exist_bits": ("unit_bits", bits),
@@ -55,14 +55,14 @@ _SLOT_INFO_SET = 2
 
 
 def merge(
-    merged: Merged, news: Mapping[str, Any], msg: int | None, ignore: Ignore
+    merged: Merged, report: Mapping[str, Any], msg: int | None, ignore: Ignore
 ) -> Merged:
     """Merge the parts of a report that are named in KEYS.
 
-    msg: 0 for a full report, 1 for a partial one; some printers do not say.
+    msg: 0 for a full report, 1 for a partial one, None where the printer omits it.
     """
     for key in KEYS:
-        match key, news.get(key):
+        match key, report.get(key):
             case _, None:
                 pass
             case "ams", dict(ams):
@@ -71,7 +71,7 @@ def merge(
                 merged = _merge_holders(merged, holders, ignore)
             case "vt_tray", dict(holder) if has_right_types(holder):
                 known = merged.holder
-                merged = _told_of_holder(merged)
+                merged = _holder_reported(merged)
                 merged = _with(merged, holder=_overlay(known or {}, holder))
             case "device", dict(device):
                 merged = _merge_extruders(merged, device.get("extruder"), ignore)
@@ -88,35 +88,36 @@ def _merge_ams(
     merged: Merged, ams: Mapping[str, Any], msg: int | None, ignore: Ignore
 ) -> Merged:
     listed = _list(ams, "ams", ignore)
-    told = _read(ams, _AMS_FIELDS, ignore)
+    values = _read(ams, _AMS_FIELDS, ignore)
     no_units_at_all = listed == [] and msg != 1
-    if told.get("unit_bits") == 0 and merged.units and not no_units_at_all:
-        # A printer that goes down says that everything is gone (P1).
-        return _with(merged, doubtful=True, going_down=True)
-    after = _with(merged, lists_units=True, **told)
+    if values.get("unit_bits") == 0 and merged.units and not no_units_at_all:
+        # A printer that shuts down reports that everything is gone
+        # (docs/protocols/bambu.md P1).
+        return _with(merged, contradictory=True, shutting_down=True)
+    after = _with(merged, lists_units=True, **values)
     if listed is not None:
         units = _merge_units(after, listed, msg == 0, ignore)
         after = _with(after, units=units, complete=True)
     after = _with(after, units=_connected_units(after))
-    if msg == 0 or (listed is not None and "exist_bits" in told):
-        return _with(after, doubtful=False, going_down=False)
-    if _contradicts(merged, after, told):
-        return _with(after, doubtful=True)
+    if msg == 0 or (listed is not None and "exist_bits" in values):
+        return _with(after, contradictory=False, shutting_down=False)
+    if _contradicts(merged, after, values):
+        return _with(after, contradictory=True)
     return after
 
 
 def _read(piece: Mapping[str, Any], fields: _Fields, ignore: Ignore) -> dict[str, Any]:
-    """Return what an object says; a value that is missing or senseless is not said."""
-    said = {}
+    """Return the values of an object, without those that are missing or make no sense."""
+    values = {}
     for key, (name, read) in fields.items():
         value = piece.get(key)
         if value is None or value == "":
             continue
-        if (meant := read(value)) is None:
+        if (parsed := read(value)) is None:
             ignore(f"{key} makes no sense")
         else:
-            said[name] = meant
-    return said
+            values[name] = parsed
+    return values
 
 
 def _merge_units(
@@ -124,7 +125,7 @@ def _merge_units(
 ) -> Mapping[int, WireUnit]:
     """Merge by id; of two objects with one id the later counts.
 
-    A unit that a full list is without is gone; a partial list says nothing of it.
+    A unit that a full list is without is gone; one that a partial list is without stays.
     """
     units = merged.units
     seen = set()
@@ -132,7 +133,7 @@ def _merge_units(
         unit_id = whole(piece.get("id")) if isinstance(piece, dict) else None
         if unit_id not in PLACES:
             ignore("a unit of an unknown kind")
-            # Nobody knows which one it was meant to be.
+            # An unreadable id may stand for any unit, so none is known to be gone.
             all_listed = all_listed and unit_id is not None
             continue
         if unit_id in seen:
@@ -189,12 +190,12 @@ def _merge_unit(
 def _merge_tray(
     known: Tray | None, piece: Mapping[str, Any], ignore: Ignore
 ) -> Tray | None:
-    """Replace what was known; an id alone forgets it (docs/protocols/bambu.md 2).
+    """Replace the known tray; an id alone clears it (docs/protocols/bambu.md 2).
 
-    An object without a word about the filament only adds to what was said of it, as
-    long as its state does not say that nothing is known any more.
+    An object without a key of the filament is added to the known content, unless its
+    state reports that the printer has no information about the slot any more.
     """
-    if known is not None and known.told == piece:
+    if known is not None and known.last == piece:
         return known
     if not has_right_types(piece):
         ignore("a tray has the wrong types")
@@ -209,16 +210,20 @@ def _merge_tray(
     return Tray(piece, content, state, identifiers, describe(content, identifiers))
 
 
-def _contradicts(before: Merged, after: Merged, told: Mapping[str, Any]) -> bool:
-    """Whether a partial report does not go with what is known from earlier ones."""
-    if "unit_bits" in told and any(
+def _contradicts(before: Merged, after: Merged, values: Mapping[str, Any]) -> bool:
+    """Whether a partial report does not agree with the earlier ones."""
+    if "unit_bits" in values and any(
         _connected(after, unit_id) and unit_id not in after.units for unit_id in PLACES
     ):
         return True
-    if "exist_bits" in told or after.exist_bits is None or before.units is after.units:
+    if (
+        "exist_bits" in values
+        or after.exist_bits is None
+        or before.units is after.units
+    ):
         return False
     return any(
-        tray.told.keys() == _STATE_ONLY
+        tray.last.keys() == _STATE_ONLY
         and tray.state is not None
         and not unit.drying
         and bool(tray.state & 1) != flag(after.exist_bits, PLACES[unit_id], number)
@@ -240,10 +245,11 @@ def _merge_holders(merged: Merged, listed: list[Any], ignore: Ignore) -> Merged:
             holders = {**holders, holder_id: holder}
     if not holders:
         return merged
-    return _with(_told_of_holder(merged), holders=holders)
+    return _with(_holder_reported(merged), holders=holders)
 
 
-def _told_of_holder(merged: Merged) -> Merged:
+def _holder_reported(merged: Merged) -> Merged:
+    """Return it as complete, unless the printer lists units as well."""
     return merged if merged.lists_units else _with(merged, complete=True)
 
 
@@ -271,12 +277,12 @@ def _list(piece: Mapping[str, Any], key: str, ignore: Ignore) -> list[Any] | Non
     return None
 
 
-def _overlay(known: Mapping[str, Any], news: Mapping[str, Any]) -> Mapping[str, Any]:
-    return known if news.items() <= known.items() else {**known, **news}
+def _overlay(known: Mapping[str, Any], piece: Mapping[str, Any]) -> Mapping[str, Any]:
+    return known if piece.items() <= known.items() else {**known, **piece}
 
 
 def _with[T: (Merged, WireUnit)](known: T, **values: Any) -> T:
-    """Return it with these values; itself where it has them."""
+    """Return a copy with these values, or the object itself where it has them."""
     for name, value in values.items():
         before = getattr(known, name)
         if before is not value and before != value:

@@ -1,4 +1,4 @@
-"""What a printer has told on this connection, as far as it counts for the slots."""
+"""The state of a printer as merged from its reports: what its slots depend on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,11 +16,11 @@ HOLDERS = EXTERNAL_RIGHT, EXTERNAL_LEFT = 255, 254
 class Tray:
     """One tray.
 
-    told: its last object, raw.
-    content: its last full object, raw, with what was said of it since.
+    last: its last object, raw.
+    content: its last full object, raw, with the partial ones since added.
     """
 
-    told: Mapping[str, Any] = NOTHING
+    last: Mapping[str, Any] = NOTHING
     content: Mapping[str, Any] = NOTHING
     state: int | None = None
     identifiers: Identifiers = NO_IDENTIFIERS
@@ -33,10 +33,10 @@ class WireUnit:
 
     info: the bit field that tells its type and whether it dries.
     humidity: in %; 0 where there is no sensor.
-    humidity_level: from 1, wet, to 5, dry.
+    humidity_level: from 1 (wet) to 5 (dry).
     celsius: 0 where there is no sensor.
-    dry_minutes: how much drying is left.
-    serial: as the unit itself reports it, in `ams_id`, which is no address.
+    dry_minutes: minutes of drying that are left.
+    serial: reported by the unit itself in `ams_id`, which is no address.
     """
 
     info: int | None = None
@@ -49,25 +49,30 @@ class WireUnit:
 
     @property
     def drying(self) -> bool:
-        """Whether it dries, or did and has not let go of the filament yet (P2)."""
+        """Whether it dries, or still holds the filament back after it did.
+
+        See docs/protocols/bambu.md P2.
+        """
         return bool(self.dry_minutes) or bool((self.info or 0) >> 4 & 0xF)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """All that counts of the reports so far.
+    """The values of the reports so far.
 
-    complete: units were listed, or the printer lists none and told of its holders.
-    doubtful: the parts contradict each other; a full report would tell.
-    going_down: it said that everything is gone, so that all else is left over.
+    complete: units were listed, or the printer lists none and reported its holders.
+    contradictory: the reports contradict each other; a full report resolves it.
+    shutting_down: the printer reported that everything is gone, as it does when it
+    shuts down; all other values are from before.
+    lists_units: the printer reports units at all.
     snow: what each extruder holds, `unit id << 8 | tray` (docs/protocols/bambu.md 3.6).
     holder: the external holder of printers that have one (vt_tray).
-    holders: the external holders by id (vir_slot); they outrank `holder`.
+    holders: the external holders by id (vir_slot); used instead of `holder`.
     """
 
     complete: bool = False
-    doubtful: bool = False
-    going_down: bool = False
+    contradictory: bool = False
+    shutting_down: bool = False
     lists_units: bool = False
     unit_bits: int | None = None
     exist_bits: int | None = None
@@ -84,10 +89,11 @@ class Merged:
     unreadable: frozenset[tuple[int, int]] = field(default_factory=frozenset)
 
     def present(self, unit_id: int, number: int) -> bool | None:
-        """Say whether there is filament at the feeder of a slot; None: not known.
+        """Return whether there is filament at the feeder of a slot; None: not known.
 
-        The bits decide; `state` only where they never came (docs/protocols/bambu.md 3.5). A unit
-        that dries pulls the filament back, so that a cleared bit means nothing (P2).
+        The bits decide, `state` only where they were never sent
+        (docs/protocols/bambu.md 3.5). A unit that dries pulls the filament back, so that
+        a cleared bit means nothing (docs/protocols/bambu.md P2).
         """
         unit = self.units[unit_id]
         there = flag(self.exist_bits, PLACES[unit_id], number)
@@ -99,5 +105,5 @@ class Merged:
 
 
 def flag(field: int | None, place: Place, number: int) -> bool | None:
-    """Return the bit of a slot; None where the field never came."""
+    """Return the bit of a slot; None where the field was never sent."""
     return None if field is None else bool(field >> place.slot_bit + number & 1)

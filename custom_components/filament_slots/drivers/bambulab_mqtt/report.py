@@ -1,4 +1,4 @@
-"""From the bytes a printer publishes to the snapshot of what is true."""
+"""Decodes the messages that a printer publishes into snapshots of its slots."""
 
 from collections.abc import Mapping
 import logging
@@ -11,7 +11,7 @@ from ..numbers import whole
 from ..snapshot import Snapshot
 from .merge import KEYS, merge
 from .merged import Merged
-from .units import picture
+from .units import make_snapshot
 from .versions import Versions, read_versions
 
 # Real reports have up to 40 kB; parsing much more would hold up the event loop.
@@ -20,12 +20,12 @@ _MISSING: Final = object()
 
 
 class ReportDecoder:
-    """Merges the messages of one connection; a new connection takes a new decoder.
+    """Decodes the messages of one connection; a new connection takes a new decoder.
 
     To be read only:
-    counters: what of it made no sense.
+    counters: counts what was left out and what could not be read.
     snapshot: the newest one, None before the first.
-    needs_versions: a unit is there whose serial only get_version can confirm.
+    needs_versions: whether there is a unit whose serial only get_version can confirm.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class ReportDecoder:
         log: logging.Logger | logging.LoggerAdapter[logging.Logger],
         counters: Counters | None = None,
     ) -> None:
-        """Start knowing nothing; `log` gets a debug line for each kind of nonsense."""
+        """Start without a state; `log` gets a debug line for each kind of invalid data."""
         self.counters = counters or Counters()
         self.snapshot: Snapshot | None = None
         self.needs_versions = False
@@ -41,14 +41,14 @@ class ReportDecoder:
         self._logged: set[str] = set()
         self._merged = Merged()
         # The parts of reports merged last, raw: most messages only repeat them.
-        self._said: dict[str, Any] = {}
-        self._said_all_units = False
+        self._last: dict[str, Any] = {}
+        self._last_listed_all_units = False
         self._versions: Versions | None = None
         self._answered: Mapping[int, str | None] = {}
 
     @property
     def versions(self) -> dict[str, str]:
-        """The printer's `model`, `firmware` and `serial`, as far as it told them."""
+        """The printer's `model`, `firmware` and `serial`, as far as it sent them."""
         return self._versions.as_dict() if self._versions else {}
 
     @property
@@ -58,16 +58,16 @@ class ReportDecoder:
 
     @property
     def contradiction(self) -> bool:
-        """Whether what was said does not fit together, so that pushall should tell.
+        """Whether reports contradict each other, which the answer to pushall resolves.
 
-        Stays true until a full report came.
+        Stays true until a full report arrives.
         """
-        return self._merged.doubtful
+        return self._merged.contradictory
 
     def feed(self, payload: bytes | bytearray | str) -> Snapshot | None:
-        """Take in a message; return the new snapshot, None when nothing changed.
+        """Decode a message; return the new snapshot, None when nothing changed.
 
-        Never raises: what makes no sense is counted and changes nothing.
+        Never raises: invalid data is counted and changes nothing.
         """
         message = self._parse(payload)
         if message is None:
@@ -93,8 +93,8 @@ class ReportDecoder:
 
     def _take(self, message: dict[str, Any]) -> Snapshot | None:
         match message:
-            # An answer to a command always names it; some reports name none (the
-            # fragments of the H2D), so that only another name is another matter.
+            # Answers to commands always name it; some reports name none (the fragments
+            # of the H2D). So what names no command is a report.
             case {"print": dict(report)} if (
                 report.get("command", "push_status") == "push_status"
             ):
@@ -106,22 +106,22 @@ class ReportDecoder:
 
     def _take_report(self, report: dict[str, Any]) -> Snapshot | None:
         msg = whole(report.get("msg"))
-        said = self._said
-        news = {
+        last = self._last
+        changed = {
             key: report[key]
             for key in KEYS
-            if key in report and report[key] != said.get(key, _MISSING)
+            if key in report and report[key] != last.get(key, _MISSING)
         }
-        # The same units, but now it is said that there are no others.
-        if msg == 0 and not self._said_all_units and "ams" in report:
-            news["ams"] = report["ams"]
-        if not news:
+        # The same units in a full report mean more: that there are no others.
+        if msg == 0 and not self._last_listed_all_units and "ams" in report:
+            changed["ams"] = report["ams"]
+        if not changed:
             return None
         before = self._merged
-        merged = merge(before, news, msg, self._ignore)
-        self._said |= news
-        if "ams" in news:
-            self._said_all_units = msg == 0
+        merged = merge(before, changed, msg, self._ignore)
+        self._last |= changed
+        if "ams" in changed:
+            self._last_listed_all_units = msg == 0
         if merged is before:
             return None
         self._merged = merged
@@ -130,7 +130,7 @@ class ReportDecoder:
             for unit_id, serial in self._answered.items()
             if unit_id in merged.units
         }
-        return self._show()
+        return self._update_snapshot()
 
     def _take_versions(self, modules: list[Any]) -> Snapshot | None:
         self._versions = read_versions(modules)
@@ -140,14 +140,14 @@ class ReportDecoder:
             if module.enumerated and unit_id in self._merged.units
         }
         self._answered = {**self._answered, **answered}
-        return None if self.snapshot is None else self._show()
+        return None if self.snapshot is None else self._update_snapshot()
 
-    def _show(self) -> Snapshot | None:
+    def _update_snapshot(self) -> Snapshot | None:
         self.needs_versions = any(
             unit_id not in self._answered and unit.serial is None
             for unit_id, unit in self._merged.units.items()
         )
-        snapshot = picture(self._merged, self._versions, self._answered)
+        snapshot = make_snapshot(self._merged, self._versions, self._answered)
         if snapshot == self.snapshot:
             return None
         self.snapshot = snapshot
@@ -162,10 +162,10 @@ class ReportDecoder:
         self._log_once(why)
 
     def _log_once(self, why: str) -> None:
-        """Log the first of its kind: a printer that talks nonsense does so every second."""
+        """Log the first of its kind: invalid data may repeat every second."""
         if why not in self._logged:
             self._logged.add(why)
-            self._log.debug("Ignored from now on without a word: %s", why)
+            self._log.debug("Ignored, and not logged again: %s", why)
 
 
 def _parse_damaged(payload: bytes | bytearray | str) -> object:

@@ -1,4 +1,4 @@
-"""What is asked of the printer, and how often it may be asked."""
+"""Which requests are sent to the printer, and when."""
 
 import json
 import math
@@ -7,7 +7,8 @@ from .report import ReportDecoder
 
 _VERSIONS_AGAIN = 5.0
 _VERSIONS_TRIES = 3
-# The small boards fall behind when asked for everything too often (docs/protocols/bambu.md 1.3).
+# The small boards fall behind when they get pushall too often
+# (docs/protocols/bambu.md 1.3).
 _EVERYTHING_AGAIN = 60.0
 
 GET_VERSION = json.dumps({"info": {"sequence_id": "0", "command": "get_version"}})
@@ -15,16 +16,16 @@ PUSHALL = json.dumps({"pushing": {"sequence_id": "0", "command": "pushall"}})
 
 
 class Requests:
-    """Decides what to ask next; one for each connection.
+    """Decides which request is due; one object for each connection.
 
-    On connect both questions are asked. The versions again while a unit is not
-    confirmed: at once when it appears, then every 5 s, three times in all.
-    Everything again when the picture contradicts itself, is still incomplete or
-    somebody wants it, a minute after the last time at the earliest.
+    On connect both are. get_version is again while a unit is not confirmed: at once when
+    it appears, then every 5 s, three times in all. pushall is again while reports
+    contradict each other, while the state is incomplete and when it is wanted, a minute
+    after the last one at the earliest.
     """
 
     def __init__(self, decoder: ReportDecoder) -> None:
-        """Ask for what this decoder lacks."""
+        """Request what this decoder lacks."""
         self._decoder = decoder
         self._wanted = False
         self._tries = 0
@@ -32,16 +33,16 @@ class Requests:
         self._everything_from = -math.inf
 
     def opening(self, now: float) -> list[str]:
-        """Return what is asked first of all, at this monotonic time."""
+        """Return the first requests of a connection, sent at this monotonic time."""
         self._everything_from = now + _EVERYTHING_AGAIN
         return [GET_VERSION, PUSHALL]
 
     def want_everything(self) -> None:
-        """Ask for everything as soon as that is allowed again."""
+        """Request everything as soon as that is allowed again."""
         self._wanted = True
 
     def due(self, now: float) -> list[str]:
-        """Return what is to be asked now (a monotonic time), and take it as asked."""
+        """Return the requests due now (a monotonic time), and count them as sent."""
         requests = []
         if self._wants_versions() and now >= self._versions_from:
             self._tries += 1
@@ -54,7 +55,7 @@ class Requests:
         return requests
 
     def next_at(self) -> float:
-        """Return when something is due as things stand; infinity when nothing is."""
+        """Return the monotonic time of the next request; infinity when none is due."""
         return min(
             self._versions_from if self._wants_versions() else math.inf,
             self._everything_from if self._wants_everything() else math.inf,

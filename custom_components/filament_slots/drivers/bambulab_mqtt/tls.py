@@ -1,8 +1,8 @@
-"""Trust on first use: the printer's own certificate is the only one believed.
+"""TLS connections with trust on first use: only the printer's own certificate is valid.
 
 The certificate is X.509 v1 with CN = serial and no SAN, and the authorities that
-sign it change with the firmware (docs/protocols/bambu.md 1.2). So nothing is asked of who signed
-it: what was seen when the printer was set up is what must be seen from then on.
+sign it change with the firmware (docs/protocols/bambu.md 1.2). So its signature is not
+verified: the printer must present the certificate that it had when it was added.
 """
 
 import asyncio
@@ -17,19 +17,19 @@ from ..base import DriverError, DriverServices, ErrorCode
 
 CONNECT_TIMEOUT = 10.0
 
-# X509_V_FLAG_NO_CHECK_TIME, which the ssl module has no name for. A certificate that
-# is compared as a whole proves no less when it is old, and a clock that is wrong
-# after a power cut must not lock the owner out.
+# X509_V_FLAG_NO_CHECK_TIME, which the ssl module has no name for. A certificate that is
+# compared as a whole proves no less when it has expired, and a clock that is wrong after
+# a power cut must not lock the user out.
 _NO_CHECK_TIME = 0x200000
 
 
 async def fetch_certificate(
     host: str, port: int, serial: str, services: DriverServices
 ) -> str:
-    """Return the printer's certificate in PEM, without telling it anything.
+    """Return the printer's certificate in PEM; nothing is sent after the handshake.
 
-    Raises DriverError: WRONG_PRINTER when it names another serial, or why it could
-    not be had.
+    Raises DriverError: WRONG_PRINTER when it names another serial, or the reason why it
+    could not be fetched.
     """
     context = await services.ssl_context(_unverified_context)
     with await open_tls(host, port, context) as connection:
@@ -43,7 +43,7 @@ async def fetch_certificate(
 
 
 def pinned_context(certificate: str) -> ssl.SSLContext:
-    """Return a context that believes this certificate (PEM) and no other. It blocks.
+    """Return a context that trusts this certificate (PEM) and no other. Blocks.
 
     Raises ssl.SSLError for one that is not a certificate.
     """
@@ -58,11 +58,10 @@ def pinned_context(certificate: str) -> ssl.SSLContext:
 async def open_tls(host: str, port: int, context: ssl.SSLContext) -> ssl.SSLSocket:
     """Return a non-blocking TLS socket, its handshake done.
 
-    No thread is left waiting for a host that does not answer: what is cancelled here
-    is over.
+    It can be cancelled at once: no thread waits for a host that does not answer.
 
-    Raises ssl.SSLCertVerificationError for a certificate the context does not
-    believe, DriverError for all else.
+    Raises ssl.SSLCertVerificationError for a certificate that the context does not
+    trust, DriverError for all else.
     """
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):

@@ -1,4 +1,4 @@
-"""The snapshot of what a printer has told: numbers, labels, presence, who is active."""
+"""Makes the snapshot: numbers and labels of slots, presence, the active slot."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -14,20 +14,20 @@ from .merged import EXTERNAL_LEFT, EXTERNAL_RIGHT, Merged, Tray, WireUnit, flag
 from .versions import Versions
 
 _MODELS: Final = {1: "AMS", 2: "AMS Lite", 3: "AMS 2 Pro", 4: "AMS HT", 5: "AMS Lite"}
-_UNTOLD: Final = Tray()
+_NO_TRAY: Final = Tray()
 _DRYERS: Final = ("AMS 2 Pro", "AMS HT")
 _PRINTING: Final = ("RUNNING", "PAUSE")
 _HOLDERS: Final = {EXTERNAL_RIGHT: "Ext-R", EXTERNAL_LEFT: "Ext-L"}
 
 
-def picture(
+def make_snapshot(
     merged: Merged, versions: Versions | None, answered: Mapping[int, str | None]
 ) -> Snapshot:
-    """Make the snapshot.
+    """Make the snapshot of a merged state.
 
     versions: the newest answer to get_version, None before the first.
-    answered: the serial, or None for none, of each unit that get_version named
-    after the unit had appeared.
+    answered: the serial (None for a unit without one) of each unit that get_version
+    listed after the unit had appeared.
     """
     printing = merged.gcode_state in _PRINTING
     held = loaded(merged)
@@ -53,7 +53,7 @@ def picture(
         )
     return Snapshot(
         complete=merged.complete,
-        frozen=merged.going_down,
+        frozen=merged.shutting_down,
         printing=printing,
         reading_enabled=merged.reads_on_insert,
         units=tuple(units),
@@ -77,9 +77,9 @@ def _unit(
 ) -> Unit:
     unit, place = merged.units[unit_id], PLACES[unit_id]
     total = _slots_total(unit, place, model)
-    # Where the bits came they tell of all slots, even of those never listed.
+    # The bits cover all slots, even those that were never listed.
     numbers = sorted(unit.trays) if merged.exist_bits is None else range(total)
-    # The Lite has no sensor and sends a level all the same.
+    # The Lite has no sensor but sends a level.
     has_level = unit.humidity is None and model not in (None, "AMS Lite")
     return Unit(
         ams_unit_no=place.unit_bit + 1,
@@ -105,7 +105,7 @@ def _slot(
     merged: Merged, unit_id: int, tray: int, model: str | None, *, active: bool
 ) -> Slot:
     place = PLACES[unit_id]
-    told = merged.units[unit_id].trays.get(tray, _UNTOLD)
+    content = merged.units[unit_id].trays.get(tray, _NO_TRAY)
     unreadable = (unit_id, tray) in merged.unreadable or (
         model == "AMS Lite" and (LITE, tray) in merged.unreadable
     )
@@ -118,13 +118,16 @@ def _slot(
         read_done=flag(merged.read_done_bits, place, tray),
         unreadable=unreadable,
         active=active,
-        identifiers=told.identifiers,
-        filament=told.filament,
+        identifiers=content.identifiers,
+        filament=content.filament,
     )
 
 
 def _model(unit_id: int, unit: WireUnit, versions: Versions | None) -> str | None:
-    """Return the unit's own word, else get_version's, else what is plausible (3.3)."""
+    """Return what the unit reports, else get_version, else what is plausible.
+
+    See docs/protocols/bambu.md 3.3.
+    """
     if unit.info is not None and (model := _MODELS.get(unit.info & 0xF)):
         return model
     if versions and (module := versions.units.get(unit_id)):
@@ -137,7 +140,7 @@ def _model(unit_id: int, unit: WireUnit, versions: Versions | None) -> str | Non
 
 
 def _slots_total(unit: WireUnit, place: Place, model: str | None) -> int:
-    """Count the slots; a unit of an unknown kind has those it tells of."""
+    """Count the slots; a unit of an unknown model has those it lists."""
     if model == "AMS HT":
         return 1
     if model is None and unit.info is not None and unit.trays:
@@ -146,14 +149,15 @@ def _slots_total(unit: WireUnit, place: Place, model: str | None) -> int:
 
 
 def _drying_minutes(unit: WireUnit, model: str | None) -> int | None:
-    """Units without a heater send 0 too, which says nothing."""
+    """Return them where there is a heater: units without one send 0 as well."""
     return unit.dry_minutes if unit.dry_minutes or model in _DRYERS else None
 
 
 def _external_slots(merged: Merged, active: Address | None) -> Iterator[Slot]:
-    """Nothing senses these: they tell only what somebody configured (3.7).
+    """Yield the external holders, which have no sensor: only what a user configured.
 
-    One holder is number 1; of two the right one is, which feeds the main extruder.
+    One holder is number 1; of two it is the right one, which feeds the main extruder.
+    See docs/protocols/bambu.md 3.7.
     """
     holders = merged.holders
     if not holders and merged.holder is not None:

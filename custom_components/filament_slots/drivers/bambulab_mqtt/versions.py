@@ -1,4 +1,4 @@
-"""The answer to get_version: who the printer and its units are (docs/protocols/bambu.md 6)."""
+"""Reads the answer to get_version: models and serials (docs/protocols/bambu.md 6)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ _SERIAL_PREFIXES = {
     "239": "H2D Pro",
     "31B": "H2C",
 }
-# As announcements and slicers name the models (1.7).
+# As announcements and slicers name the models (docs/protocols/bambu.md 1.7).
 _MODEL_CODES = {
     "3DPrinter-X1-Carbon": "X1 Carbon",
     "BL-P001": "X1 Carbon",
@@ -63,10 +63,11 @@ _MODEL_CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """What get_version says of a unit.
+    """A unit in the answer to get_version.
 
-    serial: None where the unit has none to tell.
-    enumerated: False while the printer has not asked the unit for it yet (P12).
+    serial: None where the unit has none.
+    enumerated: False while the printer has not asked the unit for it yet
+    (docs/protocols/bambu.md P12).
     """
 
     model: str
@@ -85,12 +86,12 @@ class Versions:
 
     def as_dict(self) -> dict[str, str]:
         """Return what is known of the printer, for health."""
-        told = {"model": self.model, "firmware": self.firmware, "serial": self.serial}
-        return {key: value for key, value in told.items() if value is not None}
+        known = {"model": self.model, "firmware": self.firmware, "serial": self.serial}
+        return {key: value for key, value in known.items() if value is not None}
 
 
 def read_versions(modules: list[Any]) -> Versions:
-    """Read the modules of one answer; what is no module is passed over."""
+    """Read the modules of one answer; what is no module is left out."""
     listed = [module for module in modules if isinstance(module, dict)]
     printer: Mapping[str, Any] = next(
         (module for module in listed if module.get("name") == "ota"), {}
@@ -105,12 +106,18 @@ def read_versions(modules: list[Any]) -> Versions:
 
 
 def model_by_serial(serial: str | None) -> str | None:
-    """Return the model that the first three characters of a serial stand for (1.7)."""
+    """Return the model that the first three characters of a serial stand for.
+
+    See docs/protocols/bambu.md 1.7.
+    """
     return _SERIAL_PREFIXES.get(serial[:3]) if serial else None
 
 
 def model_by_code(code: str) -> str | None:
-    """Return the model that is announced by this code (1.6, 1.7)."""
+    """Return the model that is announced by this code.
+
+    See docs/protocols/bambu.md 1.6 and 1.7.
+    """
     return _MODEL_CODES.get(code.strip())
 
 

@@ -1,4 +1,4 @@
-"""Single values as Bambu printers send them; None for what makes no sense.
+"""Reads single values as Bambu printers send them; None for what makes no sense.
 
 Bit fields come as hex text without a prefix (docs/protocols/bambu.md 2, P11).
 """
@@ -24,20 +24,21 @@ def bits(value: object) -> int | None:
 
 
 def text(value: object, longest: int) -> str | None:
-    """Return text that says something and is no longer than that."""
+    """Return printable text of at most `longest` characters; None without any."""
     if not isinstance(value, str):
         return None
-    said = value.strip()
-    return said if said and len(said) <= longest and said.isprintable() else None
+    stripped = value.strip()
+    usable = stripped and len(stripped) <= longest and stripped.isprintable()
+    return stripped if usable else None
 
 
 def serial_number(value: object) -> str | None:
-    """Return a serial number; stand-ins such as "N/A" or "**REDACTED**" are none.
+    """Return a serial number; placeholders such as "N/A" or "**REDACTED**" are none.
 
-    Real ones are 15 letters and digits (docs/protocols/bambu.md 1.7); copies of the hardware may
-    be shorter or longer.
+    Real ones are 15 letters and digits (docs/protocols/bambu.md 1.7); copies of the
+    hardware may be shorter or longer.
     """
-    said = text(value, 32)
-    if said is None or len(said) < 8 or not (said.isascii() and said.isalnum()):
+    serial = text(value, 32)
+    if serial is None or len(serial) < 8 or not (serial.isascii() and serial.isalnum()):
         return None
-    return said if any(letter.isdigit() for letter in said) else None
+    return serial if any(letter.isdigit() for letter in serial) else None
