@@ -1,7 +1,7 @@
 """What the store survives: faults made on purpose, and what was lost (nothing).
 
 Run it: `python -m scripts.tools.faults`. It prints a table: the fault, how often
-it was tried, the events that were told as stored, those of them found in the file, and
+it was tried, the events that were published as stored, those of them found in the file, and
 those found twice.
 """
 
@@ -39,12 +39,12 @@ class Tally:
 
     fault: str
     tries: int = 0
-    told: int = 0
+    published: int = 0
     found: int = 0
     twice: int = 0
 
-    def add(self, told: set[str], path: Path) -> None:
-        """Compare what was told as stored with what is in the file."""
+    def add(self, published: set[str], path: Path) -> None:
+        """Compare what was published as stored with what is in the file."""
         db = sqlite3.connect(path)
         ids = [
             unpack_id(row[0]) for row in db.execute("SELECT event_id FROM slot_events")
@@ -53,19 +53,19 @@ class Tally:
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
         db.close()
         self.tries += 1
-        self.told += len(told)
-        self.found += len(told & set(ids))
+        self.published += len(published)
+        self.found += len(published & set(ids))
         self.twice += len(ids) - len(set(ids))
 
     @property
     def good(self) -> bool:
         """Whether all is there, and once."""
-        return 0 < self.told == self.found and not self.twice
+        return 0 < self.published == self.found and not self.twice
 
     @property
     def row(self) -> str:
         """Return the line of the table."""
-        numbers = (self.tries, self.told, self.found, self.twice)
+        numbers = (self.tries, self.published, self.found, self.twice)
         return f"| {self.fault} | " + " | ".join(f"{n:,}" for n in numbers) + " |"
 
 
@@ -76,15 +76,15 @@ def kills(rounds: int, seed: int = 1) -> Tally:
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "store.db"
-            told = _killed(path, chance.uniform(0.02, 0.4))
-            tally.add(told, path)
+            published = _killed(path, chance.uniform(0.02, 0.4))
+            tally.add(published, path)
             # What is there must be taken up again, whatever was half done.
             asyncio.run(_opens(path))
     return tally
 
 
 def _killed(path: Path, seconds: float) -> set[str]:
-    """Return the ids that a process told as stored before it was killed."""
+    """Return the ids that a process published as stored before it was killed."""
     # A process forked from one that has imported everything begins at once.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
@@ -92,16 +92,16 @@ def _killed(path: Path, seconds: float) -> set[str]:
     process = context.Process(target=_store_until_killed, args=(path, its))
     process.start()
     its.close()
-    told = {ours.recv_bytes().decode()}
+    published = {ours.recv_bytes().decode()}
     time.sleep(seconds)
     process.kill()
     # The last message may be cut off by the kill.
     with suppress(EOFError, OSError):
         while True:
-            told.add(ours.recv_bytes().decode())
+            published.add(ours.recv_bytes().decode())
     process.join()
     assert process.exitcode == -signal.SIGKILL
-    return told
+    return published
 
 
 def _store_until_killed(path: Path, pipe: Connection) -> None:
@@ -165,7 +165,7 @@ async def _through(
     *,
     history_gone: bool = False,
 ) -> Tally:
-    """Store events before, through and after a fault; what was told must be there.
+    """Store events before, through and after a fault; what was published must be there.
 
     history_gone: what was stored before cannot be there.
     """
@@ -173,18 +173,18 @@ async def _through(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "filament_slots" / "store.db"
         store, handler = await _open(path)
-        told: set[str] = set()
-        handler.subscribe(1, lambda event, _: told.add(event["event_id"]))
+        published: set[str] = set()
+        handler.subscribe(1, lambda event, _: published.add(event["event_id"]))
         for number in range(500):
             handler.put(_event(number))
         await handler.drain()
         if history_gone:
-            told.clear()
-        ill = await fall(store, path)
+            published.clear()
+        outage = await fall(store, path)
         for number in range(500, 1500):
             handler.put(_event(number))
         await handler.drain()
-        await mend(store, path, ill)
+        await mend(store, path, outage)
         for number in range(1500, 2000):
             handler.put(_event(number))
         await handler.drain()
@@ -193,7 +193,7 @@ async def _through(
                 await asyncio.sleep(0.05)
         await handler.close()
         await store.close()
-        tally.add(told, path)
+        tally.add(published, path)
     return tally
 
 
@@ -265,9 +265,11 @@ async def burst(events: int, printers: int) -> Tally:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.db"
         store, handler = await _open(path, printers)
-        told: set[str] = set()
+        published: set[str] = set()
         for printer_id in range(1, printers + 1):
-            handler.subscribe(printer_id, lambda event, _: told.add(event["event_id"]))
+            handler.subscribe(
+                printer_id, lambda event, _: published.add(event["event_id"])
+            )
         for number in range(events):
             printer_id = number % printers + 1
             event = _event(number, printer_id=printer_id)
@@ -275,8 +277,8 @@ async def burst(events: int, printers: int) -> Tally:
         await asyncio.sleep(0)
         await handler.close()
         await store.close()
-        assert len(told) == events - events // printers
-        tally.add(told, path)
+        assert len(published) == events - events // printers
+        tally.add(published, path)
     return tally
 
 
@@ -293,8 +295,8 @@ async def clock() -> Tally:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.db"
         store, handler = await _open(path)
-        told: list[str] = []
-        handler.subscribe(1, lambda event, _: told.append(event["event_id"]))
+        published: list[str] = []
+        handler.subscribe(1, lambda event, _: published.append(event["event_id"]))
         for number in range(500):
             handler.put(_event(number, at=times[number % len(times)]))
         await handler.close()
@@ -305,8 +307,8 @@ async def clock() -> Tally:
             for row in db.execute("SELECT event_id FROM slot_events ORDER BY id")
         ]
         db.close()
-        assert ids == told == [f"E{number}" for number in range(500)]
-        tally.add(set(told), path)
+        assert ids == published == [f"E{number}" for number in range(500)]
+        tally.add(set(published), path)
     return tally
 
 
@@ -329,7 +331,9 @@ def main() -> int:
     parser.add_argument("--lock", type=float, default=30, metavar="SECONDS")
     parser.add_argument("--burst", type=int, default=100_000, metavar="EVENTS")
     how = parser.parse_args()
-    print("| fault | tries | told as stored | found | twice |\n|---|---|---|---|---|")
+    print(
+        "| fault | tries | published as stored | found | twice |\n|---|---|---|---|---|"
+    )
     tallies = [kills(how.kills)]
     print(tallies[0].row, flush=True)
     for tally in asyncio.run(others(how.lock, how.burst)):

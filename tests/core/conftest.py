@@ -1,4 +1,4 @@
-"""A real store on a real file, and the events to feed it."""
+"""A real store on a real file, and events for it."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -67,7 +67,7 @@ def maintenance(
 
 
 async def register(handler: EventHandler, identity: str = "SERIAL") -> int:
-    """Make a printer known."""
+    """Register a printer."""
     return await handler.register_printer(identity, "Printer", "bambulab_mqtt", "entry")
 
 
@@ -116,7 +116,7 @@ def unknown(unit: int | None, slot: int, **more: Any) -> dict[str, Any]:
 def state(
     *units: dict[str, Any], direct: Any = (), second: int = 0, **more: Any
 ) -> dict[str, Any]:
-    """Return a confirmed picture."""
+    """Return an `ams_state`."""
     return {
         "event_type": "ams_state",
         "event_at": f"2026-01-01T00:{second // 60:02}:{second % 60:02}+00:00",
@@ -128,19 +128,19 @@ def state(
 
 
 def unit(number: int, *slots: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Return a unit of a picture."""
+    """Return a unit of an `ams_state`."""
     return {"ams_unit_no": number, "slots_total": 4, "slots": list(slots), **more}
 
 
 def slot(number: int, present: bool | None = None, **more: Any) -> dict[str, Any]:
-    """Return a slot of a picture."""
+    """Return a slot of an `ams_state`."""
     if (tag := more.pop("tag", None)) is not None:
         more["identifiers"] = identifiers(tag)
     return {"slot_no": number, "present": present, **more}
 
 
 def identifiers(tag: str) -> dict[str, Any]:
-    """Return what a tagged spool says; `tag` is one hex digit."""
+    """Return the identifiers of a tagged spool; `tag` is one hex digit."""
     return {
         "rfid_uid": f"{tag}123456789ABCDEF",
         "external_id": f"bambulab:{tag * 31}F",

@@ -7,7 +7,7 @@ import sys
 ROOT = Path(__file__).parents[2]
 
 
-def test_what_was_told_survives_every_fault() -> None:
+def test_published_events_survive_every_fault() -> None:
     """Killed at any moment, locked, full, deleted, in a burst: all is there, once."""
     run = subprocess.run(
         [

@@ -47,7 +47,7 @@ async def rows(store: Store) -> dict[str, int]:
 
 
 async def check(path: Path, events: list[dict[str, Any]]) -> None:
-    """Feed events, feed them again, and again after the file was opened anew."""
+    """Feed events, feed them again, and again after the file was opened again."""
     for opening in range(2):
         store = new_store(path)
         await store.open()

@@ -55,13 +55,15 @@ class Listener:
 
     def __init__(self, handler: EventHandler, printer_id: int = 1) -> None:
         """Subscribe."""
-        self.heard: list[tuple[dict[str, Any], PrinterSlots]] = []
-        self.stop = handler.subscribe(printer_id, lambda *told: self.heard.append(told))
+        self.received: list[tuple[dict[str, Any], PrinterSlots]] = []
+        self.stop = handler.subscribe(
+            printer_id, lambda *args: self.received.append(args)
+        )
 
     @property
     def ids(self) -> list[str]:
         """The ids of the events."""
-        return [event["event_id"] for event, _ in self.heard]
+        return [event["event_id"] for event, _ in self.received]
 
 
 async def history(store: Store) -> list[dict[str, Any]]:
@@ -73,7 +75,7 @@ async def history(store: Store) -> list[dict[str, Any]]:
     )
 
 
-async def test_an_event_is_stored_and_then_told(
+async def test_an_event_is_stored_and_then_published(
     handler: EventHandler, store: Store
 ) -> None:
     """As plain JSON, with an id, times in UTC and all keys of slot and identifiers."""
@@ -82,24 +84,24 @@ async def test_an_event_is_stored_and_then_told(
         "event_at": "2026-01-01T02:00:00+02:00"
     }
     assert await handler.handle_printer_event(event) is Outcome.STORED
-    [(told, slots)] = listener.heard
-    assert len(told["event_id"]) == 26
-    assert told == event | {
-        "event_id": told["event_id"],
+    [(published, slots)] = listener.received
+    assert len(published["event_id"]) == 26
+    assert published == event | {
+        "event_id": published["event_id"],
         "event_at": "2026-01-01T00:00:00+00:00",
     }
-    assert json.loads(json.dumps(told)) == told
+    assert json.loads(json.dumps(published)) == published
     assert slots is handler.slots(1)
     assert slots.slots["u1", 2].present is True
-    assert await history(store) == [told]
+    assert await history(store) == [published]
     wanted = EventFilter(printer_id=1, slot=("u1", 2))
-    assert (await read_events(store, wanted, limit=1)).events == (told,)
+    assert (await read_events(store, wanted, limit=1)).events == (published,)
 
 
-async def test_nobody_hears_of_an_event_before_it_is_committed(
+async def test_an_event_is_published_after_its_commit(
     handler: EventHandler, path: Path
 ) -> None:
-    """Another connection sees the row at the moment it is told."""
+    """Another connection sees the row at the moment of publishing."""
     found = []
 
     def look(event: dict[str, Any], slots: PrinterSlots) -> None:
@@ -112,10 +114,10 @@ async def test_nobody_hears_of_an_event_before_it_is_committed(
     assert found == [1]
 
 
-async def test_a_picture_that_changes_nothing_is_unchanged(
+async def test_an_ams_state_that_changes_nothing_is_unchanged(
     handler: EventHandler, store: Store
 ) -> None:
-    """No row, no transaction, nobody told."""
+    """No row, no transaction, nothing published."""
     await handler.handle_printer_event(state(unit(1, slot(1, True))))
     listener = Listener(handler)
     before = handler.slots(1)
@@ -126,10 +128,10 @@ async def test_a_picture_that_changes_nothing_is_unchanged(
     assert outcome is Outcome.UNCHANGED
     assert await store.write(lambda db: db.total_changes) == changes
     assert handler.slots(1) is before
-    assert not listener.heard
+    assert not listener.received
 
 
-async def test_a_picture_of_current_state_alone_is_told_and_makes_no_history(
+async def test_an_ams_state_of_current_state_alone_is_published_and_makes_no_history(
     handler: EventHandler, store: Store
 ) -> None:
     """Humidity is no event."""
@@ -140,7 +142,7 @@ async def test_a_picture_of_current_state_alone_is_told_and_makes_no_history(
     event = state(unit(1, humidity_percent=30))
     assert await handler.handle_printer_event(event) is Outcome.STORED
     assert await count(store, "slot_events") == 1
-    assert listener.heard[0][1].units["u1"].humidity_percent == 30
+    assert listener.received[0][1].units["u1"].humidity_percent == 30
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,7 @@ async def test_a_picture_of_current_state_alone_is_told_and_makes_no_history(
 async def test_a_bad_event_is_rejected_and_kept_with_the_reason(
     handler: EventHandler, store: Store, event: Any, reason: str
 ) -> None:
-    """It never raises, changes nothing and is told to nobody."""
+    """It never raises, changes nothing and is not published."""
     listener = Listener(handler)
     assert await handler.handle_printer_event(event) is Outcome.REJECTED
     [failed] = await read_failed_events(store)
@@ -170,7 +172,7 @@ async def test_a_bad_event_is_rejected_and_kept_with_the_reason(
     assert isinstance(failed.first_at, datetime)
     if isinstance(event, dict) and "x" not in event:
         assert failed.payload == event
-    assert not listener.heard
+    assert not listener.received
     assert [await count(store, table) for table in TABLES] == [0] * len(TABLES)
 
 
@@ -207,7 +209,7 @@ async def test_of_rejected_events_only_the_newest_are_kept(
 async def test_an_event_seen_before_changes_nothing(
     handler: EventHandler, store: Store
 ) -> None:
-    """Whatever its content says now."""
+    """Whatever its content is now."""
     event = inserted(1, 1, event_id="X")
     assert await handler.handle_printer_event(event) is Outcome.STORED
     listener = Listener(handler)
@@ -216,7 +218,7 @@ async def test_an_event_seen_before_changes_nothing(
         is Outcome.DUPLICATE
     )
     assert handler.slots(1).slots["u1", 1].present is True
-    assert not listener.heard
+    assert not listener.received
     assert await count(store, "slot_events") == 1
 
 
@@ -333,10 +335,10 @@ async def test_ids_of_silent_events_are_bounded_in_memory_and_on_disk(
     )
 
 
-async def test_a_spool_seen_before_says_where_it_was(
+async def test_a_spool_seen_before_carries_its_previous_slot(
     handler: EventHandler, store: Store
 ) -> None:
-    """In the event as told and as stored; the removal may come after the insert."""
+    """In the event as published and as stored; the removal may come after the insert."""
     other = await register(handler, "OTHER")
     listener = Listener(handler)
     await handler.handle_printer_event(
@@ -347,7 +349,7 @@ async def test_a_spool_seen_before_says_where_it_was(
     await handler.handle_printer_event(
         inserted(None, 1, identifiers={"rfid_uid": identifiers("A")["rfid_uid"]})
     )
-    first, second = (event["meta"]["previous_slot"] for event, _ in listener.heard)
+    first, second = (event["meta"]["previous_slot"] for event, _ in listener.received)
     assert first == {
         "printer_id": other,
         "is_ams_slot": True,
@@ -371,17 +373,17 @@ async def test_a_spool_seen_before_says_where_it_was(
 
 
 async def test_what_only_the_core_may_say_is_taken_out(handler: EventHandler) -> None:
-    """Nobody else can claim that an event was not stored."""
+    """No driver can claim that an event was not stored."""
     listener = Listener(handler)
     meta = {"persisted": False, "replay": True, "previous_slot": 5, "reason": "runout"}
     await handler.handle_printer_event(removed(1, 1, meta=meta))
-    assert listener.heard[0][0]["meta"] == {"reason": "runout"}
+    assert listener.received[0][0]["meta"] == {"reason": "runout"}
 
 
 async def test_everything_in_meta_comes_back_from_the_store(
     handler: EventHandler, store: Store
 ) -> None:
-    """Also what nobody knows of."""
+    """Unknown keys as well."""
     listener = Listener(handler)
     meta = {
         "source": "reconcile",
@@ -403,10 +405,10 @@ async def test_everything_in_meta_comes_back_from_the_store(
         state(unit(1, slot(1, False), serial="S1"), meta={"correlation_id": "AB"}),
     ):
         assert await handler.handle_printer_event(event) is Outcome.STORED
-    assert await history(store) == [event for event, _ in listener.heard]
+    assert await history(store) == [event for event, _ in listener.received]
 
 
-async def test_events_of_one_printer_are_told_in_their_order(
+async def test_events_of_one_printer_are_published_in_their_order(
     handler: EventHandler, store: Store
 ) -> None:
     """Put from another thread, sharing commits, with bad ones and retries in between."""
@@ -468,12 +470,12 @@ async def test_an_event_that_fails_at_first_is_stored_by_a_retry(
             await handler.handle_printer_event(inserted(1, 1, event_id="X"))
             is Outcome.STORED
         )
-    assert "persisted" not in listener.heard[0][0]["meta"]
+    assert "persisted" not in listener.received[0][0]["meta"]
     assert await count(store, "slot_events") == 1
     assert await read_failed_events(store) == ()
 
 
-async def test_an_event_that_cannot_be_stored_is_told_unstored_and_never_stops_the_next(
+async def test_an_event_that_cannot_be_stored_is_published_unstored_and_never_stops_the_next(
     handler: EventHandler, store: Store
 ) -> None:
     """The slots follow all the same, in order; other printers do not wait."""
@@ -494,7 +496,7 @@ async def test_an_event_that_cannot_be_stored_is_told_unstored_and_never_stops_t
         assert await bad is Outcome.FAILED
         assert await next_one is Outcome.STORED
     assert listener.ids == ["X", "Y"]
-    assert listener.heard[0][0]["meta"] == {"persisted": False}
+    assert listener.received[0][0]["meta"] == {"persisted": False}
     slots = handler.slots(1)
     assert slots.slots["u1", 1].present is slots.slots["u1", 2].present is True
     [failed] = await read_failed_events(store)
@@ -508,7 +510,7 @@ async def test_an_event_that_cannot_be_stored_is_told_unstored_and_never_stops_t
     assert stored == 2
 
 
-async def test_an_event_the_slots_cannot_take_in_is_failed_too(
+async def test_an_event_that_cannot_be_applied_is_failed_too(
     handler: EventHandler, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A bug of ours must not end the pipeline."""
@@ -528,7 +530,7 @@ async def test_a_refused_event_that_cannot_be_kept_is_still_rejected(
         assert await handler.handle_printer_event({}) is Outcome.REJECTED
 
 
-async def test_a_listener_that_fails_stops_nobody(
+async def test_a_subscriber_that_fails_does_not_stop_the_others(
     handler: EventHandler, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither the others nor the handler."""
@@ -539,19 +541,19 @@ async def test_a_listener_that_fails_stops_nobody(
     handler.subscribe(1, fail)
     listener = Listener(handler)
     assert await handler.handle_printer_event(inserted(1, 1)) is Outcome.STORED
-    assert len(listener.heard) == 1
+    assert len(listener.received) == 1
     assert "subscriber failed" in caplog.text
 
 
 async def test_who_unsubscribes_hears_no_more(handler: EventHandler) -> None:
-    """Twice is harmless, and other printers are never heard."""
+    """Twice is harmless, and events of other printers are not received."""
     other = await register(handler, "OTHER")
     listener = Listener(handler)
     await handler.handle_printer_event(inserted(1, 1) | {"printer_id": other})
     listener.stop()
     listener.stop()
     await handler.handle_printer_event(inserted(1, 1))
-    assert not listener.heard
+    assert not listener.received
 
 
 async def test_an_identity_finds_its_printer_again(
@@ -581,7 +583,7 @@ async def test_an_identity_finds_its_printer_again(
     assert await register(again) == 1
 
 
-async def test_when_too_many_wait_pictures_are_dropped_first(
+async def test_of_too_many_waiting_events_an_ams_state_is_refused_first(
     handler: EventHandler, store: Store
 ) -> None:
     """And where there is none, the newest."""

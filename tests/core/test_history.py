@@ -108,7 +108,7 @@ async def ids(store: Store, wanted: EventFilter, **how: Any) -> str:
             },
             "EB",
         ),
-        ({"external_id": "nobody:1"}, ""),
+        ({"external_id": "unknown:1"}, ""),
         ({"event_types": frozenset({EventType.SPOOL_REMOVED})}, "HE"),
         (
             {"event_types": frozenset({EventType.SPOOL_REMOVED, EventType.AMS_STATE})},
@@ -238,7 +238,7 @@ def test_a_range_of_time_holds_what_happened_in_it_whatever_the_clock_did(
     assert found == (wanted[::-1] if newest_first else wanted)
 
 
-async def test_the_last_event_of_a_slot_may_be_a_picture(filled: Store) -> None:
+async def test_the_last_event_of_a_slot_may_be_an_ams_state(filled: Store) -> None:
     """It names the slot then."""
     [last] = (
         await read_events(filled, EventFilter(printer_id=1, slot=("S1", 1)), limit=1)

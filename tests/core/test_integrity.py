@@ -42,7 +42,7 @@ from .conftest import (
     unit,
 )
 from .outages import overwrite
-from .test_outage import Told, stored, until_well
+from .test_outage import Published, stored, until_well
 
 STORES = Path(__file__).parents[1] / "stores"
 
@@ -166,7 +166,7 @@ async def test_all_of_a_file_that_can_be_read_is_salvaged_in_its_order(
     external_id = page.events[0]["identifiers"]["external_id"]
     page = await read_events(store, EventFilter(external_id=external_id), limit=1000)
     assert len(page.events) > 50
-    # Once more changes nothing.
+    # Again changes nothing.
     [salvaged] = list(path.parent.glob("*.salvaged-*.db"))
     salvaged.rename(salvaged.with_name(salvaged.name.replace("salvaged", "damaged")))
     store.writer.look_again()
@@ -178,14 +178,14 @@ async def test_all_of_a_file_that_can_be_read_is_salvaged_in_its_order(
 
 
 def sqlite_error() -> sqlite3.DatabaseError:
-    """Return what SQLite says of a damaged file."""
+    """Return the error of SQLite for a damaged file."""
     err = sqlite3.DatabaseError("database disk image is malformed")
     err.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return err
 
 
 def renumber(path: Path, rowid: int) -> None:
-    """Let a row have a far too high number: there a search ends without an error."""
+    """Give a row a far too high number, at which a search ends without an error."""
     data = bytearray(path.read_bytes())
     for page in range(4096, len(data), 4096):
         if data[page] != 0x0D:
@@ -219,13 +219,13 @@ async def test_a_search_that_ends_early_is_not_the_end_of_what_is_salvaged(
 async def test_damage_that_shows_while_running_is_dealt_with_at_once(
     path: Path, store: Store, handler: EventHandler
 ) -> None:
-    """Slots, ids and what was told go on; only history begins anew."""
+    """Slots, ids and publishing continue; only history begins again."""
     with (
         patch.object(writer, "RETRY_DELAYS", (0.01,)),
         patch.object(writer, "_LOOK_AGAIN", (0.05, 0.1)),
         patch.object(writer.Writer._begin_outage, "__defaults__", (0.05,)),
     ):
-        told = Told(handler)
+        published = Published(handler)
         for number in range(300):
             handler.put(inserted(1, number % 4 + 1, tag="A", event_id=f"E{number}"))
         await handler.drain()
@@ -241,7 +241,7 @@ async def test_damage_that_shows_while_running_is_dealt_with_at_once(
                 await asyncio.sleep(0.02)
         await until_well(store)
     assert await handler.handle_printer_event(removed(1, 2)) is Outcome.STORED
-    assert len(set(told.ids)) == len(told.ids)
+    assert len(set(published.ids)) == len(published.ids)
     again = fresh_handler(store)
     assert await register(again) == 1
     assert again.slots(1) == handler.slots(1)
@@ -288,7 +288,7 @@ async def test_of_damaged_files_only_the_last_few_are_kept(path: Path) -> None:
 
 
 async def test_of_salvaged_files_only_the_last_few_are_kept(path: Path) -> None:
-    """They have told what they could; the user may still want to look at them."""
+    """They are salvaged; the user may still want to look at them."""
     for _ in range(5):
         path.parent.mkdir(exist_ok=True)
         await asyncio.to_thread(garbage, path)
@@ -301,10 +301,10 @@ async def test_of_salvaged_files_only_the_last_few_are_kept(path: Path) -> None:
     assert len(list(path.parent.glob("*.salvaged-*.db"))) == 4
 
 
-async def test_a_damaged_file_that_cannot_be_read_at_all_says_so(
+async def test_a_damaged_file_that_cannot_be_read_at_all_is_an_error(
     tmp_path: Path,
 ) -> None:
-    """Nobody is told that nothing was in it."""
+    """It is not reported as empty."""
     await asyncio.to_thread(garbage, tmp_path / "x.db")
     with pytest.raises(errors.StoreError, match="not a database"):
         await asyncio.to_thread(read_damaged, tmp_path / "x.db", None)
@@ -374,7 +374,7 @@ def test_a_failing_migration_changes_nothing(tmp_path: Path) -> None:
     assert (tmp_path / f"slots.v{now + 1}.db").exists()
 
 
-def test_every_problem_is_told_from_the_others() -> None:
+def test_every_problem_is_recognised() -> None:
     """What is not the database's fault is none."""
     for code, problem in {
         sqlite3.SQLITE_BUSY_SNAPSHOT: Problem.LOCKED,
@@ -413,7 +413,7 @@ async def test_a_file_that_does_not_hold_what_it_should_is_damaged(path: Path) -
 async def test_a_file_that_is_locked_when_it_is_opened_is_only_locked(
     path: Path,
 ) -> None:
-    """It is left where it is, and whoever opens it is told."""
+    """It is left where it is, and opening it raises."""
     path.parent.mkdir()
     with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("CREATE TABLE t (x)")
@@ -461,7 +461,7 @@ async def test_a_row_that_lost_a_part_is_not_salvaged(path: Path) -> None:
     assert len(kept) == len(before) - 5
 
 
-async def test_a_letter_that_went_bad_hides_nothing_but_its_own_event(
+async def test_a_damaged_byte_hides_only_its_own_event(
     handler: EventHandler, store: Store
 ) -> None:
     """The check of the file does not notice it: nothing is set aside."""

@@ -15,7 +15,7 @@ from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.handler import EventHandler
 
 from .conftest import inserted, new_store
-from .test_outage import Told, stored
+from .test_outage import Published, stored
 
 
 class Numbered(Job):
@@ -113,21 +113,21 @@ async def test_a_held_store_writes_nothing_and_then_everything(
     await handler.handle_printer_event(inserted(1, 1, event_id="A"))
     await store.writer.hold(30)
     assert path.with_name(path.name + "-wal").stat().st_size == 0
-    told = Told(handler)
+    published = Published(handler)
     waiting = asyncio.ensure_future(
         handler.handle_printer_event(inserted(1, 2, event_id="B"))
     )
     await asyncio.sleep(0.1)
-    assert told.ids == []
+    assert published.ids == []
     store.writer.release()
     await waiting
-    assert told.ids == ["B"]
+    assert published.ids == ["B"]
 
 
 async def test_a_hold_ends_by_itself_and_with_the_store(
     store: Store, handler: EventHandler, path: Path
 ) -> None:
-    """Whoever asked for it may never come back; the file stays as it is all the same."""
+    """The caller may never release it; the file stays unchanged until it does."""
     await store.writer.hold(0.1)
     before = await asyncio.to_thread(path.read_bytes)
     for number in range(3000):

@@ -1,4 +1,4 @@
-"""The database is away: nothing is lost, nobody is told twice, and it says why."""
+"""Database outages: nothing is lost or published twice, and the problem is known."""
 
 import asyncio
 from collections.abc import Iterator
@@ -56,8 +56,8 @@ def impatient() -> Iterator[None]:
         yield
 
 
-class Told:
-    """What the subscribers of a printer heard."""
+class Published:
+    """What the subscribers of a printer received."""
 
     def __init__(self, handler: EventHandler, printer_id: int = 1) -> None:
         """Subscribe."""
@@ -66,7 +66,7 @@ class Told:
 
     @property
     def unsaved(self) -> list[str]:
-        """The ids of those that were told unstored."""
+        """The ids of those published unstored."""
         return [
             event["event_id"]
             for event in self.events
@@ -96,20 +96,20 @@ async def until_well(store: Store) -> None:
 async def outage(
     request: pytest.FixtureRequest, store: Store, path: Path
 ) -> tuple[str, Outage]:
-    """Return each way to fall ill."""
+    """Return each kind of outage."""
     return request.param, OUTAGES[request.param](store, path)
 
 
 async def test_events_outlive_an_outage_of_the_database(
     handler: EventHandler, store: Store, outage: tuple[str, Outage]
 ) -> None:
-    """Told at once and unstored, written in order when it is over, and not told again."""
+    """Published at once and unstored, written in order afterwards, and not published again."""
     name, away = outage
     writing = store.writer
     assert writing is not None
     states: list[StoreState] = []
     writing._changed = states.append
-    told = Told(handler)
+    published = Published(handler)
     await handler.handle_printer_event(inserted(1, 1, tag="A", event_id="BEFORE"))
     await asyncio.to_thread(away.begin)
     events = [
@@ -123,14 +123,14 @@ async def test_events_outlive_an_outage_of_the_database(
     events = [event | {"meta": {"note": "x" * 6000}} for event in events]
     outcomes = [await handler.handle_printer_event(event) for event in events]
     assert outcomes == [Outcome.FAILED] * 5
-    assert told.unsaved == [f"E{n}" for n in range(5)]
+    assert published.unsaved == [f"E{n}" for n in range(5)]
     assert [each.problem for each in states] == [name]
     assert handler.health()["problem"] == name
     assert handler.health()["waiting_for_database"] == 5
     known = handler.slots(1)
     # One that is sent again is known, written or not.
     assert await handler.handle_printer_event(events[2]) is Outcome.DUPLICATE
-    # Nothing new says nothing.
+    # No change is no event.
     assert (
         await handler.handle_printer_event(state(unit(1, slot(3, True, tag="C"))))
         is Outcome.UNCHANGED
@@ -139,10 +139,10 @@ async def test_events_outlive_an_outage_of_the_database(
     await asyncio.to_thread(away.end)
     await until_well(store)
 
-    # The file that is gone took along what was in it.
+    # The deleted file contained the first.
     before = [] if name == "missing" else ["BEFORE"]
     assert await stored(store) == [*before, "E0", "E1", "E2", "E3", "E4"]
-    assert told.ids == ["BEFORE", "E0", "E1", "E2", "E3", "E4"]
+    assert published.ids == ["BEFORE", "E0", "E1", "E2", "E3", "E4"]
     assert states[-1] == StoreState()
     assert (
         await handler.handle_printer_event(inserted(1, 4, event_id="AFTER"))
@@ -156,23 +156,23 @@ async def test_events_outlive_an_outage_of_the_database(
     assert await count(store, "failed_events") == 0
 
 
-async def test_the_retries_come_before_anybody_is_told_unstored(
+async def test_the_retries_come_before_an_event_is_published_unstored(
     handler: EventHandler, store: Store, path: Path
 ) -> None:
-    """A lock that is short is nobody's business."""
-    told = Told(handler)
+    """A short lock has no consequences."""
+    published = Published(handler)
     outage = Locked(store, path)
     outage.begin()
     asyncio.get_running_loop().call_later(0.3, outage.end)
     assert await handler.handle_printer_event(inserted(1, 1)) is Outcome.STORED
-    assert told.unsaved == []
+    assert published.unsaved == []
     assert handler.health()["retried"] >= 1
 
 
-async def test_a_caller_is_told_that_the_database_is_away(
+async def test_a_caller_gets_the_error_of_an_outage(
     handler: EventHandler, store: Store, path: Path
 ) -> None:
-    """What nobody waits for is not noted, and nothing raises for it."""
+    """Notes without a caller are lost, and raise nothing."""
     outage = Full(store, path)
     outage.begin()
     with pytest.raises(StoreError, match="full"):
@@ -185,10 +185,10 @@ async def test_a_caller_is_told_that_the_database_is_away(
     assert await register(handler, "OTHER") > 1
 
 
-async def test_of_too_many_the_oldest_picture_goes_first_and_the_slots_stay_true(
+async def test_of_too_many_buffered_events_the_oldest_ams_state_is_dropped_and_slots_stay_correct(
     handler: EventHandler, store: Store, path: Path
 ) -> None:
-    """The state in the file is the one that was told, whatever was dropped."""
+    """The state in the file is the published one, whatever was dropped."""
     outage = Locked(store, path)
     outage.begin()
     with patch.object(writer, "BUFFER_LIMIT", 3):
@@ -216,7 +216,7 @@ async def test_of_too_many_the_oldest_picture_goes_first_and_the_slots_stay_true
     assert again.slots(1) == handler.slots(1)
 
 
-async def test_closing_in_an_outage_ends_and_says_what_is_lost(
+async def test_closing_in_an_outage_ends_and_logs_what_is_lost(
     handler: EventHandler,
     store: Store,
     path: Path,
@@ -275,17 +275,17 @@ async def test_a_late_event_that_fails_by_itself_is_kept_with_the_failed_ones(
     assert await stored(store) == ["E1", "BAD", "E2"]
 
 
-async def test_a_commit_that_worked_but_was_reported_as_failed_is_told_once(
+async def test_a_commit_that_worked_but_was_reported_as_failed_is_published_once(
     handler: EventHandler, store: Store
 ) -> None:
     """The row is there, so the next try must neither write it again nor be silent."""
-    told = Told(handler)
+    published = Published(handler)
     err = sqlite3.OperationalError("disk I/O error")
     err.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
     with misreported(err):
         outcome = await handler.handle_printer_event(inserted(1, 1, event_id="E"))
     assert outcome is Outcome.STORED
-    assert told.ids == ["E"]
+    assert published.ids == ["E"]
     assert await stored(store) == ["E"]
     assert handler.slots(1).slots["u1", 1].present
 
@@ -308,36 +308,36 @@ async def test_an_event_whose_file_could_not_be_looked_at_counts_once(
     handler: EventHandler, store: Store
 ) -> None:
     """It was committed before: its slots must not follow it a second time."""
-    told = Told(handler)
+    published = Published(handler)
     event = inserted(1, 1, event_id="E")
     with misreported():
         assert await handler.handle_printer_event(event) is Outcome.STORED
-    assert await stored(store) == told.ids == ["E"]
+    assert await stored(store) == published.ids == ["E"]
     assert handler.slots(1).sequence == 1
 
 
-async def test_an_assignment_whose_commit_was_misreported_is_told_and_there_once(
+async def test_an_assignment_whose_commit_was_misreported_is_published_and_stored_once(
     handler: EventHandler, store: Store
 ) -> None:
-    """The person's word is in history once, and everybody heard it."""
+    """It is in history once, and published once."""
     await handler.handle_printer_event(inserted(1, 1, event_id="E"))
-    told = Told(handler)
+    published = Published(handler)
     with misreported():
         await handler.assign(1, ("u1", 1), Assigned(external_id="spoolman:12"))
-    assert len(told.ids) == 1
-    assert await stored(store) == ["E", *told.ids]
+    assert len(published.ids) == 1
+    assert await stored(store) == ["E", *published.ids]
     assert handler.slots(1).sequence == 2
     again = fresh_handler(store)
     await register(again)
     assert again.slots(1).slots == handler.slots(1).slots
 
 
-async def test_an_event_whose_commit_was_misreported_is_told_as_it_was_written(
+async def test_an_event_whose_commit_was_misreported_is_published_as_it_was_written(
     handler: EventHandler, store: Store
 ) -> None:
-    """With where the spool was before, and without what a person said since."""
+    """With the previous slot, and without what was expected since."""
     await handler.handle_printer_event(inserted(1, 1, tag="A"))
-    told = Told(handler)
+    published = Published(handler)
 
     def lie(*args: Any) -> int:
         healthy.start()
@@ -357,15 +357,15 @@ async def test_an_event_whose_commit_was_misreported_is_told_as_it_was_written(
             await handler.handle_printer_event(event)
             healthy.stop()
     page = await read_events(store, EventFilter(), limit=2)
-    assert list(page.events) == told.events[::-1]
-    assert "assigned" not in told.events[0]["meta"]
-    assert told.events[1]["meta"]["previous_slot"]["slot_no"] == 1
+    assert list(page.events) == published.events[::-1]
+    assert "assigned" not in published.events[0]["meta"]
+    assert published.events[1]["meta"]["previous_slot"]["slot_no"] == 1
 
 
 async def test_a_refused_assignment_whose_commit_worked_is_taken_back(
     handler: EventHandler, store: Store
 ) -> None:
-    """What the person was told counts: the file says the same after the next event."""
+    """The result that the user got counts: the file matches it after the next event."""
     await handler.handle_printer_event(inserted(1, 1, event_id="E"))
     with (
         patch.object(writer, "check_present", side_effect=OSError(errno.EIO, "gone")),
@@ -380,13 +380,13 @@ async def test_a_refused_assignment_whose_commit_worked_is_taken_back(
     assert again.slots(1).slots["u1", 1].assigned_external_id is None
 
 
-async def test_a_deleted_file_is_noticed_and_begun_anew(
+async def test_a_deleted_file_is_noticed_and_created_again(
     handler: EventHandler, store: Store, path: Path
 ) -> None:
     """SQLite itself would go on writing into nothing; ids and slots stay the same."""
     other = await register(handler, "OTHER")
     await handler.handle_printer_event(inserted(1, 1, tag="A", event_id="LOST"))
-    told = Told(handler)
+    published = Published(handler)
     await asyncio.to_thread(path.unlink)
     assert (
         await handler.handle_printer_event(inserted(1, 2, tag="B", event_id="E"))
@@ -394,7 +394,7 @@ async def test_a_deleted_file_is_noticed_and_begun_anew(
     )
     await until_well(store)
     assert await stored(store) == ["E"]
-    assert told.unsaved == ["E"]
+    assert published.unsaved == ["E"]
     again = fresh_handler(store)
     assert await register(again) == 1
     assert await register(again, "OTHER") == other
@@ -427,7 +427,7 @@ async def test_a_new_file_that_cannot_be_filled_is_filled_later(
 async def test_a_file_replaced_by_another_is_noticed(
     handler: EventHandler, store: Store, path: Path
 ) -> None:
-    """Somebody restored a copy under our feet: what comes is written there."""
+    """A restored copy takes its place: the next events are written there."""
     await handler.handle_printer_event(inserted(1, 1, event_id="A"))
     await store.writer.hold(0)
     copy = path.with_name("copy.db")
@@ -459,10 +459,10 @@ async def test_a_late_event_whose_commit_was_misreported_is_there_once(
     assert await stored(store) == ["E"]
 
 
-async def test_an_event_told_while_the_database_was_away_is_never_news_again(
+async def test_an_event_published_during_an_outage_is_a_duplicate_afterwards(
     handler: EventHandler, store: Store, path: Path
 ) -> None:
-    """Not even a picture that made no history, and is no longer true."""
+    """Even an `ams_state` that made no history and is outdated."""
     await handler.handle_printer_event(state(unit(1, slot(1, True))))
     warm = state(unit(1, temperature_c=30), event_id="WARM")
     outage = Locked(store, path)
@@ -475,11 +475,11 @@ async def test_an_event_told_while_the_database_was_away_is_never_news_again(
     assert handler.slots(1).units["u1"].temperature_c == 20
 
 
-async def test_an_event_seen_before_is_no_news_while_the_file_cannot_be_asked(
+async def test_a_duplicate_is_recognised_while_the_file_cannot_be_read(
     handler: EventHandler, store: Store, path: Path
 ) -> None:
     """The latest are remembered, and of them only so many."""
-    told = Told(handler)
+    published = Published(handler)
     events = [inserted(1, 1, event_id="A"), removed(1, 1, event_id="B")]
     for event in events:
         await handler.handle_printer_event(event)
@@ -489,8 +489,8 @@ async def test_an_event_seen_before_is_no_news_while_the_file_cannot_be_asked(
         await handler.handle_printer_event(event)
     outage.end()
     await until_well(store)
-    assert told.ids == await stored(store) == ["A", "B", "C"]
-    assert told.unsaved == ["C"]
+    assert published.ids == await stored(store) == ["A", "B", "C"]
+    assert published.unsaved == ["C"]
     assert not handler.slots(1).slots["u1", 1].present
     printers = Printers()
     printers.begin()
@@ -501,23 +501,23 @@ async def test_an_event_seen_before_is_no_news_while_the_file_cannot_be_asked(
     assert printers.is_recent("1")
 
 
-async def test_an_event_seen_before_stays_no_news_when_asking_the_file_fails(
+async def test_a_duplicate_is_recognised_when_reading_the_file_fails(
     handler: EventHandler, store: Store
 ) -> None:
-    """The one that was told first is not forgotten with the one that comes again."""
-    told = Told(handler)
+    """The first one stays remembered when the second fails."""
+    published = Published(handler)
     event = inserted(1, 1, event_id="A")
     await handler.handle_printer_event(event)
     with patch.object(event_jobs, "is_known", side_effect=sqlite3.IntegrityError):
         assert await handler.handle_printer_event(event) is Outcome.DUPLICATE
-    assert told.ids == ["A"]
+    assert published.ids == ["A"]
 
 
-async def test_a_failure_that_cannot_be_kept_either_is_told_all_the_same(
+async def test_a_failure_that_cannot_be_stored_either_is_published_nevertheless(
     handler: EventHandler, store: Store
 ) -> None:
     """The writer goes on."""
-    told = Told(handler)
+    published = Published(handler)
     with (
         patch.object(RowWriter, "record", side_effect=sqlite3.IntegrityError),
         patch.object(
@@ -525,12 +525,12 @@ async def test_a_failure_that_cannot_be_kept_either_is_told_all_the_same(
         ),
     ):
         assert await handler.handle_printer_event(inserted(1, 1)) is Outcome.FAILED
-    assert len(told.unsaved) == 1
+    assert len(published.unsaved) == 1
     assert await maintenance(handler).count_failed() == 0
     assert await handler.handle_printer_event(inserted(1, 2)) is Outcome.STORED
 
 
-async def test_a_database_that_falls_ill_between_savepoints_undoes_all(
+async def test_an_outage_between_savepoints_rolls_everything_back(
     store: Store,
 ) -> None:
     """And all that was not to blame is written by a retry."""
@@ -544,24 +544,26 @@ async def test_a_database_that_falls_ill_between_savepoints_undoes_all(
     def bad(db: sqlite3.Connection) -> None:
         raise ValueError("bad")
 
-    def ill(db: sqlite3.Connection) -> str:
-        runs.append("ill")
-        if runs.count("ill") == 1:
+    def fails_once(db: sqlite3.Connection) -> str:
+        runs.append("fails once")
+        if runs.count("fails once") == 1:
             err = sqlite3.OperationalError("locked")
             err.sqlite_errorcode = sqlite3.SQLITE_BUSY
             raise err
-        return "ill"
+        return "fails once"
 
     slow = asyncio.create_task(store.write(lambda db: gate.wait(10)))
     await asyncio.sleep(0.05)
-    waiting = [asyncio.create_task(store.write(work)) for work in (good, bad, ill)]
+    waiting = [
+        asyncio.create_task(store.write(work)) for work in (good, bad, fails_once)
+    ]
     await asyncio.sleep(0)
     gate.set()
     await slow
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert results[0] == "good"
     assert isinstance(results[1], ValueError)
-    assert results[2] == "ill"
+    assert results[2] == "fails once"
     assert runs.count("good") > 1
 
 
@@ -579,7 +581,7 @@ async def test_what_is_remembered_of_rows_is_bounded(
     assert await count(store, "spools") == 3
 
 
-async def test_whoever_gave_up_waiting_disturbs_nobody(store: Store) -> None:
+async def test_cancelled_callers_disturb_nothing(store: Store) -> None:
     """Neither with a result nor with an error."""
 
     def fail(db: sqlite3.Connection) -> None:

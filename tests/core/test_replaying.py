@@ -1,4 +1,4 @@
-"""Events that failed come back to their place in history; history can be told again."""
+"""Retries of failed events, and re-firing events of history."""
 
 import asyncio
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ from .conftest import (
     state,
     unit,
 )
-from .test_outage import Told, stored
+from .test_outage import Published, stored
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def poison() -> Iterator[set[str]]:
 async def test_a_replayed_event_takes_its_place_and_touches_nothing_newer(
     handler: EventHandler, store: Store, poison: set[str]
 ) -> None:
-    """In history where it belongs, marked; nobody is told again; slots stay as they are."""
+    """In history at its place, marked; not published again; slots stay unchanged."""
     other = await register(handler, "OTHER")
     poison |= {"B", "D", "P"}
     for event in (
@@ -77,7 +77,7 @@ async def test_a_replayed_event_takes_its_place_and_touches_nothing_newer(
         inserted(None, 1, tag="E", event_id="P") | {"printer_id": other},
     ):
         await handler.handle_printer_event(event)
-    told = Told(handler)
+    published = Published(handler)
     before = handler.slots(1)
     assert await stored(store) == ["A", "C", "E"]
     assert await maintenance(handler).count_failed() == 3
@@ -103,7 +103,7 @@ async def test_a_replayed_event_takes_its_place_and_touches_nothing_newer(
         ).fetchall()
     )
     assert [number for (number,) in sequences] == [1, 2, 3, 4]
-    assert told.events == []
+    assert published.events == []
     assert handler.slots(1) is before
     again = fresh_handler(store)
     await register(again)
@@ -115,17 +115,17 @@ async def test_a_replayed_event_takes_its_place_and_touches_nothing_newer(
     assert (await stored(store))[-1] == "F"
 
 
-async def test_an_event_that_failed_is_not_told_again_when_it_comes_again(
+async def test_a_failed_event_that_is_sent_again_is_not_published_again(
     handler: EventHandler, store: Store, poison: set[str]
 ) -> None:
-    """Everybody heard of it; only its replay is missing."""
-    told = Told(handler)
+    """It was published; only its retry is missing."""
+    published = Published(handler)
     poison |= {"A"}
     event = inserted(1, 1, tag="A", event_id="A")
     assert await handler.handle_printer_event(event) is Outcome.FAILED
     poison.clear()
     assert await handler.handle_printer_event(event) is Outcome.DUPLICATE
-    assert told.ids == ["A"]
+    assert published.ids == ["A"]
     assert await maintenance(handler).retry_failed(10) == Retried(1, 0, 0)
     assert await stored(store) == ["A"]
 
@@ -133,7 +133,7 @@ async def test_an_event_that_failed_is_not_told_again_when_it_comes_again(
 async def test_an_event_that_is_in_history_already_is_only_cleared(
     handler: EventHandler, store: Store, poison: set[str]
 ) -> None:
-    """Somebody sent it again, and it worked."""
+    """It was sent again, and that worked."""
     poison.add("A")
     await handler.handle_printer_event(inserted(1, 1, event_id="A"))
     poison.clear()
@@ -214,17 +214,17 @@ async def test_an_event_for_which_there_was_no_room_is_replayed_as_the_latest(
     assert handler.slots(1) is before
 
 
-async def test_what_happens_while_history_is_told_again_is_told_once(
+async def test_an_event_during_a_refire_is_published_once(
     handler: EventHandler,
 ) -> None:
-    """As news, and not as history besides."""
+    """As a new event, and not as one of history."""
     await handler.handle_printer_event(inserted(1, 1, event_id="A"))
     await handler.handle_printer_event(removed(1, 1, event_id="B"))
-    told: list[tuple[str, bool]] = []
+    published: list[tuple[str, bool]] = []
 
     def listen(event: dict[str, Any], _: PrinterSlots) -> None:
-        told.append((event["event_id"], "replay" in event["meta"]))
-        if len(told) == 1:
+        published.append((event["event_id"], "replay" in event["meta"]))
+        if len(published) == 1:
             now = datetime.now(UTC).isoformat()
             handler.put(inserted(1, 2, event_id="C") | {"event_at": now})
 
@@ -232,10 +232,10 @@ async def test_what_happens_while_history_is_told_again_is_told_once(
     with patch("custom_components.filament_slots.core.maintenance._PAGE", 1):
         assert await maintenance(handler).refire(EventFilter()) == 2
     await handler.drain()
-    assert sorted(told) == [("A", True), ("B", True), ("C", False)]
+    assert sorted(published) == [("A", True), ("B", True), ("C", False)]
 
 
-async def test_history_is_told_again_to_listeners_only(
+async def test_history_is_refired_to_subscribers_only(
     handler: EventHandler, store: Store
 ) -> None:
     """In its order and marked; it changes nothing."""
@@ -243,21 +243,21 @@ async def test_history_is_told_again_to_listeners_only(
         await handler.handle_printer_event(
             inserted(1, second + 1, second=second, event_id=f"E{second}")
         )
-    told = Told(handler)
+    published = Published(handler)
     slots = handler.slots(1)
     at = datetime(2026, 1, 1, tzinfo=UTC)
     wanted = EventFilter(since=at.replace(second=1), until=at.replace(second=4))
     with patch("custom_components.filament_slots.core.maintenance._PAGE", 2):
         assert await maintenance(handler).refire(wanted) == 3
-    assert told.ids == ["E1", "E2", "E3"]
-    assert all(event["meta"]["replay"] is True for event in told.events)
+    assert published.ids == ["E1", "E2", "E3"]
+    assert all(event["meta"]["replay"] is True for event in published.events)
     assert handler.slots(1) is slots
     assert await count(store, "slot_events") == 5
-    # A printer that nobody has set up has nobody to tell.
+    # A printer without an entry has no subscribers.
     assert await maintenance(fresh_handler(store)).refire(wanted) == 0
 
 
-async def test_last_seen_is_when_the_printer_was_heard_of(
+async def test_last_seen_is_when_the_printer_reported_last(
     handler: EventHandler, store: Store
 ) -> None:
     """Not when something changed; it never goes back, and is no change itself."""

@@ -35,7 +35,7 @@ def days_ago(event: dict[str, Any], days: float) -> dict[str, Any]:
     return event | {"event_at": (NOW - timedelta(days=days)).isoformat()}
 
 
-async def test_history_is_kept_as_long_as_its_kind_says(
+async def test_history_is_kept_for_the_time_of_its_kind(
     handler: EventHandler, store: Store
 ) -> None:
     """The last event of a slot stays, however old, and the state of the slots."""
@@ -43,12 +43,12 @@ async def test_history_is_kept_as_long_as_its_kind_says(
     events = [
         days_ago(inserted(1, 1, tag="A", event_id="OLD"), 400),
         days_ago(inserted(1, 2, tag="B", event_id="LAST OF 2"), 400),
-        days_ago(state(unit(1, slot(3, True)), event_id="OLD PICTURE"), 31),
+        days_ago(state(unit(1, slot(3, True)), event_id="OLD STATE"), 31),
         days_ago(removed(1, 1, tag="A", event_id="KEPT"), 100),
         days_ago(inserted(1, 1, tag="B", event_id="OF OTHER"), 400)
         | {"printer_id": other},
         days_ago(inserted(1, 1, event_id="LAST OF OTHER"), 1) | {"printer_id": other},
-        days_ago(state(unit(1, slot(1, True, tag="C")), event_id="PICTURE"), 29),
+        days_ago(state(unit(1, slot(1, True, tag="C")), event_id="STATE"), 29),
         days_ago(inserted(1, 3, event_id="NEW"), 1),
         days_ago(removed(1, 1, event_id="NEWEST"), 0),
     ]
@@ -59,7 +59,7 @@ async def test_history_is_kept_as_long_as_its_kind_says(
     purged = await maintenance(handler).purge(NOW, {1: USUAL})
 
     assert purged.events == 2
-    gone = {"OLD", "OLD PICTURE"}
+    gone = {"OLD", "OLD STATE"}
     assert await stored(store) == [
         event["event_id"] for event in events if event["event_id"] not in gone
     ]
@@ -154,7 +154,7 @@ async def test_what_cannot_go_stays_even_if_the_store_is_too_large(
 async def test_a_purge_takes_nothing_from_an_event_of_the_same_transaction(
     handler: EventHandler, store: Store
 ) -> None:
-    """What it makes the handler forget is not what is still to be written."""
+    """The caches it empties are not the rows still to be written."""
     await store.writer.hold(60)
     event = asyncio.ensure_future(handler.handle_printer_event(inserted(1, 1, tag="A")))
     deleting = asyncio.create_task(store.write(lambda db: handler._state.rows.forget()))

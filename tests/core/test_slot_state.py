@@ -196,7 +196,7 @@ def test_another_unit_at_the_number_of_one_that_is_away_takes_over_the_number() 
     } == {"S1": True, "S2": False}
 
 
-def test_what_a_picture_leaves_out_stays() -> None:
+def test_what_an_ams_state_leaves_out_stays() -> None:
     """An empty list, a missing slot or key, and a null presence say nothing."""
     filament = {"material": "PLA"}
     before, _ = play(
@@ -268,10 +268,10 @@ def test_null_clears_readings_of_the_moment() -> None:
             False,
         ),
         ({"active": False}, False),
-        ({"label": "Lane 1"}, False),
+        ({"label": "Left 1"}, False),
     ],
 )
-def test_a_picture_makes_history_only_where_content_differs(
+def test_an_ams_state_makes_history_only_where_content_differs(
     more: dict[str, Any], history: bool
 ) -> None:
     """What is left, what is active and labels are current state alone."""
@@ -294,7 +294,7 @@ def test_a_picture_makes_history_only_where_content_differs(
     assert slots.sequence == 2
 
 
-def test_a_picture_in_history_names_only_the_slots_that_differ() -> None:
+def test_an_ams_state_in_history_names_only_the_slots_that_differ() -> None:
     """The others had nothing to say."""
     before, _ = play(
         state(
@@ -318,7 +318,7 @@ def test_a_picture_in_history_names_only_the_slots_that_differ() -> None:
     assert row.event.direct_slots == ()
 
 
-def test_what_is_said_of_a_unit_is_current_state_alone() -> None:
+def test_fields_of_a_unit_are_current_state_alone() -> None:
     """No slot row, and all its slots show the unit as it is now."""
     before, _ = play(state(unit(1, slot(1, True), humidity_percent=20)))
     slots, rows = play(
@@ -330,7 +330,7 @@ def test_what_is_said_of_a_unit_is_current_state_alone() -> None:
     assert unit_row.humidity_percent == 21
 
 
-def test_the_same_picture_again_changes_nothing_at_all() -> None:
+def test_the_same_ams_state_again_changes_nothing_at_all() -> None:
     """The very same object comes back."""
     event = state(
         unit(1, slot(1, True, tag="A"), serial="S1", humidity_percent=20),
@@ -343,12 +343,12 @@ def test_the_same_picture_again_changes_nothing_at_all() -> None:
 
 
 def test_a_slot_first_seen_occupied_has_no_insertion_time() -> None:
-    """Nobody saw it happen."""
+    """The change itself was not observed."""
     slots, _ = play(state(unit(1, slot(1, True, tag="A"))))
     assert slots.slots["u1", 1].inserted_at is None
 
 
-def test_an_empty_slot_keeps_no_identity_whatever_a_picture_names() -> None:
+def test_an_empty_slot_keeps_no_identity_whatever_an_ams_state_names() -> None:
     """Identity kept by a printer after removal never proves presence."""
     slots, _ = play(
         inserted(1, 1, tag="A"),

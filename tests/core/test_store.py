@@ -28,7 +28,7 @@ from custom_components.filament_slots.core.tables.schema import MIGRATIONS
 from .conftest import count, inserted, new_handler, new_store, register
 
 ROOT = Path(__file__).parents[2]
-# Loads a whole store until it is killed, and says what was acknowledged.
+# Writes events until it is killed, and prints the acknowledged ids.
 LOADER = """
 import asyncio, sys
 from pathlib import Path
@@ -59,7 +59,7 @@ def _pragma(db: sqlite3.Connection, name: str) -> Any:
 async def test_the_file_is_private_and_its_folder_is_made(
     store: Store, path: Path
 ) -> None:
-    """Nobody else in the house needs to read it; WAL, FULL and foreign keys are on."""
+    """No other user needs to read it; WAL, FULL and foreign keys are on."""
     assert _mode(path) == 0o600
     for name, value in {
         "journal_mode": "wal",
@@ -180,7 +180,7 @@ async def test_a_failing_write_is_rolled_back_alone_and_raised_at_last(
     assert not bad.done()
     with pytest.raises(ValueError, match="bad"):
         await bad
-    # The first run of a group that shares a transaction counts for nobody.
+    # The first run of a group that shares a transaction is not counted.
     assert len(tries) in (4, 5)
     assert await count(store, "printers") == 1
 
@@ -222,7 +222,7 @@ def _names(path: Path) -> list[str]:
 async def test_a_file_of_a_newer_version_is_refused_and_left_untouched(
     path: Path,
 ) -> None:
-    """Whoever goes back to an older release keeps the data."""
+    """Going back to an older release keeps the data."""
     path.parent.mkdir()
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA journal_mode = WAL")
@@ -247,7 +247,7 @@ async def test_a_file_opened_again_keeps_its_tables(store: Store, path: Path) ->
     assert _names(path) == [path.name]
 
 
-async def test_a_finish_that_fails_stops_nobody(
+async def test_a_finish_that_fails_does_not_stop_the_others(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever a job does when it is over."""
@@ -265,7 +265,7 @@ async def test_a_finish_that_fails_stops_nobody(
 async def test_what_was_acknowledged_survives_a_kill(
     path: Path, seconds: float
 ) -> None:
-    """Every event that was told is in the file, none twice, and the file is sound."""
+    """Every published event is in the file, none twice, and the file is sound."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -275,15 +275,15 @@ async def test_what_was_acknowledged_survives_a_kill(
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
-    told = [await process.stdout.readline() for _ in range(101)]
+    published = [await process.stdout.readline() for _ in range(101)]
     killer = asyncio.get_running_loop().call_later(
         seconds, process.send_signal, signal.SIGKILL
     )
-    told += [line async for line in process.stdout]
+    published += [line async for line in process.stdout]
     killer.cancel()
     assert await process.wait() == -signal.SIGKILL
     # The last line may be cut off by the kill.
-    acknowledged = {line.decode().strip() for line in told if line.endswith(b"\n")}
+    acknowledged = {line.decode().strip() for line in published if line.endswith(b"\n")}
     assert len(acknowledged) > 100
     db = sqlite3.connect(path)
     found = [
