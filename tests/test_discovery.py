@@ -192,6 +192,44 @@ async def test_a_broken_driver_does_not_keep_others_from_listening(
     assert len(_offers(hass)) == 1
 
 
+DROPPED_IN = """
+from typing import ClassVar
+from pydantic import BaseModel
+from ..connected_driver import ConnectedDriver
+from ..discovery import DiscoveredPrinter, UdpDiscovery
+
+class Config(BaseModel):
+    host: str
+
+def read(packet, sender):
+    return DiscoveredPrinter(identity=packet.decode(), name="Box", host=sender)
+
+class Driver(ConnectedDriver[Config]):
+    driver_key: ClassVar[str] = "z_box"
+    Config: ClassVar[type[Config]] = Config
+    discovery: ClassVar = (UdpDiscovery(group="239.255.255.250", port=4712, read=read),)
+"""
+
+
+async def test_a_driver_that_is_dropped_in_has_its_printers_discovered(
+    hass: HomeAssistant,
+    ether: Ether,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "z_box").mkdir()
+    (tmp_path / "z_box" / "driver.py").write_text(DROPPED_IN)
+    monkeypatch.setattr(drivers, "__path__", [*drivers.__path__, str(tmp_path)])
+    await async_set_up(hass, make_entry())
+
+    await ether.send(hass, b"box-1")  # To the socket opened last, that of the box.
+
+    [flow] = _offers(hass)
+    assert flow["step_id"] == "z_box"
+    assert flow["context"]["unique_id"] == "box-1"
+    assert flow["context"]["title_placeholders"] == {"name": "Box"}
+
+
 async def test_manifest_lists_the_zeroconf_services_that_drivers_declare(
     hass: HomeAssistant,
 ) -> None:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from ulid_transform import ulid_now
 
 from ..model import StoredSlot
-from .discovery import UdpDiscovery, ZeroconfDiscovery
+from .discovery import Discovery
 from .health import Health
 from .snapshot import Snapshot
 from .timings import Timings
@@ -201,7 +201,7 @@ class Driver(ABC):
     driver_key: ClassVar[str]
     Config: ClassVar[type[BaseModel]]
     timings: ClassVar[Timings] = Timings()
-    discovery: ClassVar[tuple[UdpDiscovery | ZeroconfDiscovery, ...]] = ()
+    discovery: ClassVar[tuple[Discovery, ...]] = ()
 
     @abstractmethod
     def __init__(

@@ -51,3 +51,6 @@ class ZeroconfDiscovery:
 
     service_type: str
     read: Callable[[ZeroconfService], DiscoveredPrinter | None]
+
+
+type Discovery = UdpDiscovery | ZeroconfDiscovery

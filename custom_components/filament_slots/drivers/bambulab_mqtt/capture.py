@@ -10,8 +10,8 @@ from typing import Any, Final
 from .merge import KEYS
 
 ABOUT: Final = (
-    "The last minutes of a Bambu Lab printer, and of before them what they build on. "
-    "Only what the decoder reads is in it. Tags and serials are replaced by pseudonyms."
+    "The last minutes of a Bambu Lab printer, with the earlier messages they depend on. "
+    "Only what the decoder reads is included. Tags and serials are pseudonyms."
 )
 
 _REPORT: Final = ("command", "msg", *KEYS)

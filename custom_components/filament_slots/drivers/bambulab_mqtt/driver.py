@@ -11,6 +11,7 @@ from typing import Any, ClassVar, override
 from ..base import DriverError, DriverServices, ErrorCode, EventEmitter, ProbeResult
 from ..connected_driver import ConnectedDriver
 from ..connection import race
+from ..discovery import Discovery
 from ..snapshot import Snapshot
 from .capture import ABOUT, as_frame
 from .config import Config
@@ -30,7 +31,7 @@ class Driver(ConnectedDriver[Config]):
 
     driver_key: ClassVar[str] = "bambulab_mqtt"
     Config: ClassVar[type[Config]] = Config
-    discovery: ClassVar = (UDP,)
+    discovery: ClassVar[tuple[Discovery, ...]] = (UDP,)
     capture_about: ClassVar[str] = ABOUT
     capture_frame = staticmethod(as_frame)
 

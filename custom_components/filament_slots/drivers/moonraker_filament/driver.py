@@ -8,6 +8,7 @@ import aiohttp
 from ..base import Counters, DriverServices, EventEmitter, ProbeResult
 from ..connected_driver import ConnectedDriver
 from ..connection import race
+from ..discovery import Discovery
 from ..snapshot import Snapshot
 from ..timings import Timings
 from .capture import ABOUT, as_frame
@@ -25,7 +26,7 @@ class Driver(ConnectedDriver[Config]):
     driver_key: ClassVar[str] = "moonraker_filament"
     Config: ClassVar[type[Config]] = Config
     timings: ClassVar[Timings] = TIMINGS
-    discovery: ClassVar = (ZEROCONF,)
+    discovery: ClassVar[tuple[Discovery, ...]] = (ZEROCONF,)
     capture_about: ClassVar[str] = ABOUT
     capture_frame = staticmethod(as_frame)
 
