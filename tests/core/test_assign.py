@@ -67,7 +67,6 @@ def quick_retries() -> Iterator[None]:
 
 @pytest.fixture
 def published(handler: EventHandler) -> list[dict[str, Any]]:
-<<<<<<< HEAD
     """Return the published events of printer 1, which grow as they are published."""
     events: list[dict[str, Any]] = []
 
@@ -77,17 +76,6 @@ def published(handler: EventHandler) -> list[dict[str, Any]]:
 
     handler.subscribe(1, hear)
     return events
-=======
-    """Return what printer 1 tells from now on, as it comes."""
-    received: list[dict[str, Any]] = []
-
-    def hear(event: dict[str, Any], slots: PrinterSlots) -> None:
-        assert handler.slots(1) is slots
-        received.append(event)
-
-    handler.subscribe(1, hear)
-    return received
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
 
 
 def expect(
@@ -143,11 +131,7 @@ async def history(store: Store, **wanted: Any) -> list[dict[str, Any]]:
 async def test_an_assigned_spool_makes_the_slot_identified(
     handler: EventHandler, store: Store, published: list[dict[str, Any]]
 ) -> None:
-<<<<<<< HEAD
     """One `ams_state` is published and stored; reported identifiers stay."""
-=======
-    """One `ams_state` publishes it, and history keeps it; identifiers from the printer stay."""
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     await handler.handle_printer_event(inserted(1, 1))
     assert first(handler).status is SlotStatus.UNIDENTIFIED
     sequence = handler.slots(1).sequence
@@ -196,11 +180,7 @@ async def test_an_assignment_survives_a_restart(
 async def test_assigning_the_same_again_changes_nothing(
     handler: EventHandler, store: Store, published: list[dict[str, Any]]
 ) -> None:
-<<<<<<< HEAD
     """No second event is published."""
-=======
-    """It is published once."""
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     await handler.handle_printer_event(inserted(1, 1))
     await handler.assign(1, FIRST, SPOOL)
     before = handler.slots(1)
@@ -209,11 +189,7 @@ async def test_assigning_the_same_again_changes_nothing(
     assert len(published) == await count(store, "slot_events") == 2
 
 
-<<<<<<< HEAD
 async def test_an_assignment_can_be_undone(
-=======
-async def test_an_assignment_can_be_taken_back(
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     handler: EventHandler, published: list[dict[str, Any]]
 ) -> None:
     """The slot is unidentified again."""
@@ -225,11 +201,7 @@ async def test_an_assignment_can_be_taken_back(
     assert published[-1]["meta"] == {"assigned": None}
 
 
-<<<<<<< HEAD
 async def test_an_empty_slot_accepts_no_identity(
-=======
-async def test_an_empty_slot_takes_no_identity(
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     handler: EventHandler, store: Store, published: list[dict[str, Any]]
 ) -> None:
     """Undoing a missing assignment is no error."""
@@ -254,11 +226,7 @@ async def test_a_spool_identified_by_the_printer_accepts_no_identity(
 async def test_a_slot_without_a_sensor_accepts_an_identity(
     handler: EventHandler,
 ) -> None:
-<<<<<<< HEAD
     """Only the user knows the spool on an external holder."""
-=======
-    """Only the user knows what hangs on an external holder."""
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     await handler.handle_printer_event(state(direct=[slot(1)]))
     await handler.assign(1, (None, 1), SPOOL)
     holder = handler.slots(1).slots[None, 1]
@@ -267,18 +235,13 @@ async def test_a_slot_without_a_sensor_accepts_an_identity(
 
 
 async def test_an_unknown_slot_is_an_error(handler: EventHandler) -> None:
-<<<<<<< HEAD
     """So is an unknown printer."""
-=======
-    """As is a printer."""
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     with pytest.raises(KeyError):
         await handler.assign(1, FIRST, SPOOL)
     with pytest.raises(KeyError):
         await handler.assign(2, FIRST, SPOOL)
 
 
-<<<<<<< HEAD
 async def test_a_tag_supersedes_an_assignment(
     handler: EventHandler, published: list[dict[str, Any]]
 ) -> None:
@@ -287,16 +250,6 @@ async def test_a_tag_supersedes_an_assignment(
     await handler.assign(1, FIRST, SPOOL)
     unidentified = slot(1, True, identifiers=dict.fromkeys(identifiers("A")))
     await handler.handle_printer_event(state(unit(1, unidentified), second=1))
-=======
-async def test_a_tag_supersedes_what_was_assigned(
-    handler: EventHandler, published: list[dict[str, Any]]
-) -> None:
-    """With no event but `ams_state`; one without identifiers does not."""
-    await handler.handle_printer_event(inserted(1, 1))
-    await handler.assign(1, FIRST, SPOOL)
-    reported = slot(1, True, identifiers=dict.fromkeys(identifiers("A")))
-    await handler.handle_printer_event(state(unit(1, reported), second=1))
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     await handler.handle_printer_event(
         state(unit(1, slot(1, True, filament={"material": "PLA"})), second=2)
     )
@@ -328,11 +281,7 @@ async def test_the_history_of_an_assigned_spool_contains_the_events_of_its_slot(
     assert about[-1]["identifiers"] == dict.fromkeys(identifiers("A"))
 
 
-<<<<<<< HEAD
 async def test_a_removal_ends_the_assignment_and_carries_it(
-=======
-async def test_a_removal_clears_the_assigned_identity_and_carries_it(
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     handler: EventHandler, store: Store, published: list[dict[str, Any]]
 ) -> None:
     """So that an automation knows which spool to put away."""
@@ -350,11 +299,7 @@ async def test_a_removal_clears_the_assigned_identity_and_carries_it(
 async def test_an_assigned_spool_is_not_unknown(
     handler: EventHandler, store: Store, published: list[dict[str, Any]]
 ) -> None:
-<<<<<<< HEAD
     """Nor if it is reported again after a restart; without an assignment it is."""
-=======
-    """Not when it is reported again after a restart either; without it, it is."""
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     await handler.handle_printer_event(inserted(1, 1))
     await handler.assign(1, FIRST, SPOOL)
     event = unknown(1, 1, event_id="UNKNOWN")
@@ -367,17 +312,10 @@ async def test_an_assigned_spool_is_not_unknown(
     assert published[-1]["event_type"] == "unknown_spool_detected"
 
 
-<<<<<<< HEAD
 async def test_an_assignment_that_cannot_be_stored_fails(
     handler: EventHandler, store: Store, published: list[dict[str, Any]]
 ) -> None:
     """The error is raised to the caller."""
-=======
-async def test_what_cannot_be_stored_is_not_assigned(
-    handler: EventHandler, store: Store, published: list[dict[str, Any]]
-) -> None:
-    """The caller gets the error."""
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     await handler.handle_printer_event(inserted(1, 1))
     with failing(99), pytest.raises(ValueError, match="broken"):
         await handler.assign(1, FIRST, SPOOL)
@@ -403,17 +341,10 @@ async def test_an_assignment_also_stores_units_that_could_not_be_stored_before(
     assert restarted.slots(1).holders == slots.holders
 
 
-<<<<<<< HEAD
 async def test_an_assignment_whose_caller_was_cancelled_is_published(
     handler: EventHandler, published: list[dict[str, Any]]
 ) -> None:
     """It is stored, so it is published."""
-=======
-async def test_a_cancelled_call_does_not_cancel_the_assignment(
-    handler: EventHandler, published: list[dict[str, Any]]
-) -> None:
-    """It is published nevertheless."""
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     await handler.handle_printer_event(inserted(1, 1))
     asking = asyncio.ensure_future(handler.assign(1, FIRST, SPOOL))
     await asyncio.sleep(0)
@@ -444,11 +375,7 @@ async def test_an_assigned_spool_is_not_unknown_while_nothing_can_be_written(
 async def test_the_next_unidentified_insertion_takes_the_expected_identity(
     handler: EventHandler, store: Store, published: list[dict[str, Any]]
 ) -> None:
-<<<<<<< HEAD
     """In the same transaction; its event carries it, and reported identifiers stay."""
-=======
-    """In its transaction; its event carries it, and the identifiers from the printer stay."""
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     expect(handler)
     await handler.handle_printer_event(inserted(1, 1, second=5, **no_tag()))
     after = first(handler)
@@ -462,17 +389,10 @@ async def test_the_next_unidentified_insertion_takes_the_expected_identity(
     assert "assigned" not in published[-1]["meta"]
 
 
-<<<<<<< HEAD
 async def test_an_insertion_with_an_expected_identity_is_not_unknown(
     handler: EventHandler, published: list[dict[str, Any]]
 ) -> None:
     """The user has identified it by the scan."""
-=======
-async def test_an_insertion_that_took_an_expected_identity_is_not_unknown(
-    handler: EventHandler, published: list[dict[str, Any]]
-) -> None:
-    """The user who scanned it has answered already."""
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     expect(handler)
     await handler.handle_printer_event(inserted(1, 1))
     assert await handler.handle_printer_event(unknown(1, 1)) is Outcome.UNCHANGED
@@ -514,11 +434,7 @@ async def test_only_an_unidentified_insertion_in_time_takes_an_expected_identity
     assert first(handler).assigned_external_id == "spoolman:12"
 
 
-<<<<<<< HEAD
 async def test_a_spool_inserted_just_before_the_scan_takes_the_identity(
-=======
-async def test_a_spool_inserted_just_before_the_scan_is_reported_after_it(
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     handler: EventHandler,
 ) -> None:
     """Its tag was still being read, which takes up to two minutes."""
@@ -569,11 +485,7 @@ async def test_an_event_seen_twice_takes_no_second_identity(
     assert taken.assigned_external_id == "spoolman:13"
 
 
-<<<<<<< HEAD
 async def test_a_retried_insertion_takes_the_same_identity(
-=======
-async def test_an_insertion_tried_again_takes_the_same_identity(
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     handler: EventHandler, published: list[dict[str, Any]]
 ) -> None:
     """Nothing is taken until it is written."""
@@ -584,17 +496,10 @@ async def test_an_insertion_tried_again_takes_the_same_identity(
     assert published[-1]["meta"]["assigned"] == SPOOL_META
 
 
-<<<<<<< HEAD
 async def test_an_insertion_that_cannot_be_stored_takes_the_identity_as_well(
     handler: EventHandler, store: Store, published: list[dict[str, Any]]
 ) -> None:
     """It is published, so the identity is used up."""
-=======
-async def test_an_insertion_that_cannot_be_stored_takes_it_all_the_same(
-    handler: EventHandler, store: Store, published: list[dict[str, Any]]
-) -> None:
-    """It was published, so it has happened."""
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     expect(handler)
     with failing(99):
         outcome = await handler.handle_printer_event(inserted(1, 1))
@@ -606,11 +511,7 @@ async def test_an_insertion_that_cannot_be_stored_takes_it_all_the_same(
     assert await read_failed_events(store)
 
 
-<<<<<<< HEAD
 async def test_an_insertion_that_cannot_be_processed_is_published_unchanged(
-=======
-async def test_an_insertion_that_cannot_be_applied_is_published_as_it_came(
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     handler: EventHandler, published: list[dict[str, Any]]
 ) -> None:
     """With the identity it took."""
@@ -621,17 +522,10 @@ async def test_an_insertion_that_cannot_be_applied_is_published_as_it_came(
     assert published[-1]["meta"] == {"assigned": SPOOL_META, "persisted": False}
 
 
-<<<<<<< HEAD
 async def test_a_newer_expectation_replaces_one_that_is_given_back(
     handler: EventHandler,
 ) -> None:
     """The user has scanned another spool in the meantime."""
-=======
-async def test_a_newer_expectation_wins_over_one_given_back(
-    handler: EventHandler,
-) -> None:
-    """The user has changed their mind."""
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     expect(handler)
     taken = handler._state.expectations.take(parse_event(inserted(1, 1)))
     assert taken is not None
@@ -641,15 +535,10 @@ async def test_a_newer_expectation_wins_over_one_given_back(
     assert first(handler).assigned_external_id == "spoolman:13"
 
 
-<<<<<<< HEAD
 async def test_assignments_in_events_of_a_driver_are_ignored(
     handler: EventHandler,
 ) -> None:
     """Only the core sets them."""
-=======
-async def test_only_the_core_sets_the_assigned_identity(handler: EventHandler) -> None:
-    """A driver's event does not assign."""
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     await handler.handle_printer_event(inserted(1, 1, meta={"assigned": SPOOL_META}))
     assert first(handler).assigned_external_id is None
 
@@ -657,11 +546,7 @@ async def test_only_the_core_sets_the_assigned_identity(handler: EventHandler) -
 async def test_an_insertion_and_its_identity_are_stored_together(
     handler: EventHandler, path: Path
 ) -> None:
-<<<<<<< HEAD
     """Both are stored before the event is published."""
-=======
-    """Both are in the file before it is published."""
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     found = []
 
     def look(event: dict[str, Any], slots: PrinterSlots) -> None:
@@ -680,9 +565,5 @@ async def test_an_insertion_and_its_identity_are_stored_together(
 
 
 def no_tag() -> dict[str, Any]:
-<<<<<<< HEAD
     """Return the event of a printer that looked for a tag and found none."""
-=======
-    """Return what a printer reports after it found no tag."""
->>>>>>> bd0142a (core: tests and tools of the store in plain words)
     return {"identifiers": dict.fromkeys(identifiers("A"))}
