@@ -74,8 +74,8 @@ async def dashboard() -> dict[str, float]:
     first_ours_ms, first_tiles_ms, first_ratio: from an empty dashboard to one that
     shows 16 slots, in a page that has not shown these cards before.
     update_ours_ms, update_tiles_ms, update_ratio: one slot got another filament.
-    idle_per_s: what 50 printers on which nothing happens make Home Assistant tell the
-    strategy's dashboard, though each of them talks every second.
+    idle_per_s: messages to the strategy's dashboard with 50 printers on which nothing
+    happens, though each of them sends a message every second.
     """
     async with _stage() as stage:
         first: dict[str, list[float]] = {_OURS: [], _TILES: []}

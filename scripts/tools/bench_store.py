@@ -35,7 +35,7 @@ from custom_components.filament_slots.core.tables.schema import TABLES, migrate
 from custom_components.filament_slots.model import EventType
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
-# On the average: far more than a printer tells, so that a range of time holds many.
+# On the average: far more than a printer reports, so that a range of time holds many.
 _BETWEEN_EVENTS = timedelta(seconds=15)
 _FILAMENTS = [
     {

@@ -113,16 +113,16 @@ async def _opens(path: Path) -> None:
     await store.close()
 
 
-async def _load(path: Path, tell: Callable[[str], object]) -> None:
+async def _load(path: Path, report: Callable[[str], object]) -> None:
     """Store events of three printers until the end."""
     _, handler = await _open(path, printers=3)
 
-    def tell_stored(event: dict[str, Any], _: object) -> None:
+    def report_stored(event: dict[str, Any], _: object) -> None:
         if event["meta"].get("persisted", True):
-            tell(event["event_id"])
+            report(event["event_id"])
 
     for printer_id in (1, 2, 3):
-        handler.subscribe(printer_id, tell_stored)
+        handler.subscribe(printer_id, report_stored)
     number = 0
     while True:
         for _ in range(60):

@@ -70,11 +70,11 @@ def published(handler: EventHandler) -> list[dict[str, Any]]:
     """Return the published events of printer 1, which grow as they are published."""
     events: list[dict[str, Any]] = []
 
-    def hear(event: dict[str, Any], slots: PrinterSlots) -> None:
+    def publish(event: dict[str, Any], slots: PrinterSlots) -> None:
         assert handler.slots(1) is slots
         events.append(event)
 
-    handler.subscribe(1, hear)
+    handler.subscribe(1, publish)
     return events
 
 

@@ -51,7 +51,7 @@ TABLES = (
 
 
 class Listener:
-    """Keeps what it hears."""
+    """A subscriber that keeps the events it receives."""
 
     def __init__(self, handler: EventHandler, printer_id: int = 1) -> None:
         """Subscribe."""
@@ -545,7 +545,9 @@ async def test_a_subscriber_that_fails_does_not_stop_the_others(
     assert "subscriber failed" in caplog.text
 
 
-async def test_who_unsubscribes_hears_no_more(handler: EventHandler) -> None:
+async def test_an_unsubscribed_callback_receives_no_more_events(
+    handler: EventHandler,
+) -> None:
     """Twice is harmless, and events of other printers are not received."""
     other = await register(handler, "OTHER")
     listener = Listener(handler)

@@ -1,4 +1,4 @@
-"""A damaged file is set aside, a new one begun, and what can be read of it salvaged."""
+"""A damaged file is set aside, a new one created, and what can be read of it salvaged."""
 
 import asyncio
 from collections.abc import Callable
@@ -99,7 +99,7 @@ def garbage(path: Path) -> None:
     ],
     ids=["truncated", "overwritten 1", "overwritten 2", "overwritten 3", "garbage"],
 )
-async def test_a_damaged_file_is_set_aside_and_a_new_one_begun(
+async def test_a_damaged_file_is_set_aside_and_a_new_one_created(
     path: Path, damage: Callable[[Path], None]
 ) -> None:
     """Printers keep their ids, and salvage brings back only what was really there."""

@@ -143,7 +143,7 @@ def test_two_units_that_swap_numbers_stay_what_they_are() -> None:
     assert slots.slots["S1", 1].unit is slots.units["S1"]
 
 
-def test_a_unit_that_tells_its_serial_later_keeps_its_key() -> None:
+def test_a_unit_that_reports_its_serial_later_keeps_its_key() -> None:
     """It is found by the serial from then on."""
     slots, _ = play(state(unit(1, slot(1, True))), state(unit(1, serial="S1")))
     assert list(slots.units) == ["u1"]

@@ -96,7 +96,7 @@ class Model:
     msg: reports say whether they are full.
     externals: ids of the external spool holders.
     extruders: where the active slot is reported as `snow`, and `tray_now` is local.
-    unit_serials: units tell their own serial in `ams_id`.
+    unit_serials: units report their own serial in `ams_id`.
     reads_untagged: an attempt to read that found no tag shows as done.
     drops_bits_when_drying: bits of a drying unit go, although nothing left.
     """

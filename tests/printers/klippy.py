@@ -205,7 +205,7 @@ class _Client:
                 self._send({"id": number, "result": call(params) if call else {}})
 
     def refresh(self, before: Status) -> None:
-        """Answer what was asked, and tell what changed since the last look."""
+        """Answer what was asked, and report what changed since the last look."""
         asked, self._asked = self._asked, []
         for number, wanted in asked:
             status = {

@@ -128,7 +128,7 @@ class HappyHare(System):
         }
 
     async def insert(self, slot: int, spool_id: int | None = None) -> None:
-        """Preload a gate; the id is put into the list in place, so no delta tells it."""
+        """Preload a gate; the id is put into the list in place, so no delta reports it."""
         gate = slot - 1
         if spool_id is not None:
             self.klippy.set("mmu", pending_spool_id=spool_id)

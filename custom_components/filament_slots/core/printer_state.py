@@ -118,7 +118,7 @@ class Printers:
         self.rows.flush(db)
 
     def keep(self) -> None:
-        """End the last begun: it is committed or released."""
+        """End the innermost transaction or savepoint, which was committed or released."""
         self._before.pop()
         if not self._before:
             self._taken.clear()
@@ -126,7 +126,7 @@ class Printers:
                 self._recent.popitem(last=False)
 
     def undo(self) -> None:
-        """Go back to what there was when the last begun began."""
+        """Restore the state from before the innermost transaction or savepoint."""
         before = self._before.pop()
         self.states = before.states
         while len(self._recent) > before.recent:

@@ -32,7 +32,7 @@ def contradicts(listener: ReportDecoder) -> bool:
     return listener.contradiction
 
 
-def test_a_full_report_tells_all_units_and_slots() -> None:
+def test_a_full_report_contains_all_units_and_slots() -> None:
     snapshot = see(x1c())
     assert snapshot.complete
     assert [each.ams_unit_no for each in snapshot.units] == [1, 2, 3, 5]

@@ -79,7 +79,7 @@ def test_before_get_version_was_answered_nothing_is_guessed() -> None:
     assert [each.slots_total for each in snapshot.units] == [4, 1]
 
 
-def test_a_unit_of_an_unknown_kind_has_the_slots_it_tells_of() -> None:
+def test_a_unit_of_an_unknown_kind_has_the_slots_it_reports() -> None:
     snapshot = see(full(unit(0, *four(1)[:2], info="9"), unit(1, info="9"), exist="3"))
     assert [each.slots_total for each in snapshot.units] == [2, 4]
     assert [len(each.slots) for each in snapshot.units] == [2, 4]

@@ -38,7 +38,7 @@ def test_the_printer_is_identified_by_its_main_module() -> None:
         ("AP99", "", None),
     ],
 )
-def test_older_firmware_tells_the_model_by_its_board(
+def test_the_board_of_older_firmware_identifies_the_model(
     board: str, project: str, model: str | None
 ) -> None:
     modules = [

@@ -28,10 +28,10 @@ class Memory(Protocol):
         """Write what was left to the end of the transaction or savepoint."""
 
     def keep(self) -> None:
-        """End the last begun: it is committed or released."""
+        """End the innermost transaction or savepoint, which was committed or released."""
 
     def undo(self) -> None:
-        """End the last begun: it was rolled back."""
+        """End the innermost transaction or savepoint, which was rolled back."""
 
 
 def run_all(

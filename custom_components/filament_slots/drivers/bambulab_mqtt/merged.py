@@ -31,7 +31,7 @@ class Tray:
 class WireUnit:
     """One unit, with its values as it sends them (docs/protocols/bambu.md 3.3).
 
-    info: the bit field that tells its type and whether it dries.
+    info: the bit field with its type and whether it dries.
     humidity: in %; 0 where there is no sensor.
     humidity_level: from 1 (wet) to 5 (dry).
     celsius: 0 where there is no sensor.

@@ -47,7 +47,7 @@ def test_presence_is_a_vender_or_a_length(
     assert klipper.slot(2).present is False
 
 
-def test_a_unit_tells_its_air_and_its_serial() -> None:
+def test_a_unit_reports_its_telemetry_and_its_serial() -> None:
     unit = Klipper(cfs()).unit()
     assert (unit.temperature_c, unit.humidity_percent) == (27, 48)
     assert unit.serial == "1000088A12345678"

@@ -8,7 +8,7 @@ def presence(klipper: Klipper) -> list[bool | None]:
     return [slot.present for slot in klipper.unit().slots]
 
 
-def test_zmod_tells_ports_and_the_channel_in_use() -> None:
+def test_zmod_reports_ports_and_the_channel_in_use() -> None:
     klipper = Klipper(zmod())
     assert presence(klipper) == [False, True, True, True]
     assert [slot.active for slot in klipper.unit().slots] == [False, False, True, False]
