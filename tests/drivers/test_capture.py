@@ -40,7 +40,7 @@ def test_everything_of_the_last_minutes_is_kept_with_its_time() -> None:
     assert rig.recorder.frames() == [(0, b"all"), (1, b"chatter"), (1.5, b"diff")]
 
 
-def test_of_older_messages_only_what_still_matters_is_kept() -> None:
+def test_of_older_messages_only_the_significant_ones_are_kept() -> None:
     rig = Rig()
     rig.open("versions", "all")
     rig.receive("chatter")
@@ -53,7 +53,7 @@ def test_of_older_messages_only_what_still_matters_is_kept() -> None:
     assert rig.kept == ["versions", "all", "diff", "x"]
 
 
-def test_a_new_session_makes_the_one_before_it_needless_once_it_is_old() -> None:
+def test_an_old_session_is_dropped_once_a_new_one_is_old_as_well() -> None:
     rig = Rig()
     rig.open("all")
     rig.receive("diff", change=True)
@@ -87,7 +87,7 @@ def test_many_messages_at_once_push_the_oldest_out() -> None:
     assert rig.kept[:2] == ["all", "   80"]
 
 
-def test_an_opening_without_an_end_is_cut_short() -> None:
+def test_a_full_state_without_an_end_is_truncated() -> None:
     rig = Rig()
     rig.recorder.session_started()
     for number in range(100):
@@ -107,7 +107,7 @@ def test_a_message_too_large_for_it_is_left_out() -> None:
     assert rig.kept == []
 
 
-def test_a_capture_holds_the_frames_a_driver_makes_of_its_messages() -> None:
+def test_a_capture_holds_the_messages_as_frames_of_the_driver() -> None:
     def frame(message: Any) -> Mapping[str, Any] | None:
         return {"payload": message} if message else None
 

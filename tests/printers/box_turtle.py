@@ -1,4 +1,4 @@
-"""A Klipper printer with a Box Turtle on the network, and what happens to it.
+"""A Klipper printer with a Box Turtle on the network, and its scenario.
 
 Its Moonraker is a real one. Beside each act stand the events that must come of it, in
 their order: no more, no fewer, `ams_state` apart.
@@ -21,18 +21,18 @@ RED_SPOOL = 5
 BLUE_SPOOL = 8
 UNIT = 1
 
-# How long AFC looks at its lanes after Klipper has started.
+# Seconds that AFC checks its lanes after Klipper has started.
 _PREP = 2.0
 
 
 class KlipperPrinter:
-    """A printer that can be connected to: Klippy with AFC, behind its Moonraker.
+    """A printer on the network: Klippy with AFC, behind its Moonraker.
 
     turtle: the changer, to put spools into and take them from.
     """
 
     def __init__(self) -> None:
-        """Stand there, switched off."""
+        """Create it switched off."""
         self._switched_on = AsyncExitStack()
         # A Unix socket's path must be short.
         self._folder = tempfile.TemporaryDirectory(prefix="klipper-")
@@ -64,7 +64,7 @@ class KlipperPrinter:
 
     @property
     def statuses(self) -> dict[int, str]:
-        """What is in each lane, in one word."""
+        """The content of each lane, in one word."""
         found = {}
         for slot, name in enumerate(self.turtle.lanes, start=1):
             lane = self.klippy.objects[f"AFC_stepper {name}"]
@@ -73,7 +73,7 @@ class KlipperPrinter:
         return found
 
     async def restart(self) -> None:
-        """Restart Klipper: at first AFC shows every lane empty."""
+        """Restart Klipper: at first AFC reports every lane as empty."""
         before = dict(self.klippy.objects)
         await self.klippy.restart(objects=self.turtle.booting())
         await self.moonraker.sees("ready")
@@ -83,7 +83,7 @@ class KlipperPrinter:
 
 @dataclass(frozen=True, slots=True)
 class KlipperAct:
-    """Something done to the printer, and how long to leave it alone then."""
+    """An action at the printer, and the pause after it."""
 
     title: str
     do: Callable[[KlipperPrinter], Awaitable[Any]]

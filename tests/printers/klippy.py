@@ -35,7 +35,7 @@ _ENDPOINTS = (
 
 
 def plain_printer() -> Status:
-    """Return what every printer has, as far as Moonraker looks for it."""
+    """Return the objects of every printer that Moonraker reads."""
     return {
         "configfile": {"config": {}, "settings": {}, "warnings": []},
         "virtual_sdcard": {"progress": 0.0, "is_active": False, "file_path": None},
@@ -50,7 +50,7 @@ def plain_printer() -> Status:
 
 
 class Klippy:
-    """The printer's side: `objects` are its status, to be changed as a test likes.
+    """The printer: `objects` are its status, which a test may change.
 
     Closed while the printer is off. boots: how often it was started.
     """
@@ -62,7 +62,7 @@ class Klippy:
         *,
         speed: float = 1.0,
     ) -> None:
-        """Stand there, switched off; `objects` come on top of a plain printer's."""
+        """Create it switched off; `objects` are added to those of a plain printer."""
         self.path = path
         self.speed = speed
         self.objects: Status = plain_printer() | dict(objects or {})
@@ -84,7 +84,7 @@ class Klippy:
         await self.stop()
 
     async def start(self, state: str = "ready", objects: Status | None = None) -> None:
-        """Boot into a state; `objects` are what it shows in place of the old ones."""
+        """Boot into a state; `objects` replace the old ones."""
         self.boots += 1
         self.objects |= objects or {}
         self.enter(state)
@@ -108,17 +108,17 @@ class Klippy:
     async def restart(
         self, state: str = "ready", objects: Status | None = None
     ) -> None:
-        """Restart, as RESTART and FIRMWARE_RESTART do: the socket closes meanwhile."""
+        """Restart as with RESTART or FIRMWARE_RESTART: the socket closes meanwhile."""
         await self.stop()
         await self.start(state, objects)
 
     def enter(self, state: str) -> None:
-        """Be in a state: startup, ready, error or shutdown."""
+        """Change the state: startup, ready, error or shutdown."""
         self.state = state
         self.state_message = f"Printer is {state}"
 
     async def pause(self, seconds: float) -> None:
-        """Let time pass at the printer."""
+        """Let the printer's time pass."""
         await asyncio.sleep(seconds / self.speed)
 
     def set(self, name: str, /, **fields: Any) -> None:
@@ -130,13 +130,13 @@ class Klippy:
         del self.objects[name]
 
     def look(self, name: str) -> dict[str, Any]:
-        """Return the status of an object now; lists in it are its own."""
+        """Return the current status of an object; its lists are not copied."""
         if name == "webhooks":
             return {"state": self.state, "state_message": self.state_message}
         return dict(self.objects.get(name, {}))
 
     def names(self) -> list[str]:
-        """Return what `objects/list` shows."""
+        """Return the answer to `objects/list`."""
         return ["webhooks", *self.objects]
 
     async def _serve(
@@ -180,7 +180,7 @@ class _Client:
         self._writer.close()
 
     def answer(self, request: dict[str, Any]) -> None:
-        """Answer a request, at once or with the next look at the status."""
+        """Answer a request, at once or with the next status update."""
         number, params = request.get("id"), request.get("params", {})
         match request["method"]:
             case "objects/query" | "objects/subscribe" as method:
@@ -205,7 +205,7 @@ class _Client:
                 self._send({"id": number, "result": call(params) if call else {}})
 
     def refresh(self, before: Status) -> None:
-        """Answer what was asked, and report what changed since the last look."""
+        """Answer pending requests, and send the changes since the last update."""
         asked, self._asked = self._asked, []
         for number, wanted in asked:
             status = {

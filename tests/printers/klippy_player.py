@@ -9,7 +9,7 @@ type Frame = Mapping[str, Any]
 
 
 class KlippyPlayer:
-    """A recording of what one client saw, turned back into what Klippy did.
+    """A recording of one client, converted into the actions of Klippy.
 
     Changes become changes, a lost and a ready Klippy a stopped and a started one. What
     only an answer showed, and no change before it, was changed in place: so it is
@@ -17,14 +17,14 @@ class KlippyPlayer:
     """
 
     def __init__(self, klippy: Klippy, frames: Sequence[Frame]) -> None:
-        """Show what the recording begins with."""
+        """Set the status at the start of the recording."""
         self._klippy = klippy
         self._frames = [frame for frame in frames if frame["dir"] == "<-"]
         self._at = next(i for i, f in enumerate(self._frames) if _answer(f))
         klippy.objects |= _answer(self._frames[self._at]) or {}
 
     async def play(self, ready: Callable[[], Awaitable[None]]) -> None:
-        """Do everything, as far apart as it was; `ready` waits after each start."""
+        """Replay all actions with their pauses; `ready` waits after each start."""
         before = self._frames[self._at]["t"]
         for number, frame in enumerate(self._frames[self._at + 1 :], self._at + 1):
             await self._klippy.pause(frame["t"] - before)
@@ -47,7 +47,7 @@ class KlippyPlayer:
                 self._change_in_place(name, number)
 
     def _change_in_place(self, name: str, number: int) -> None:
-        """Change the lists that the next answer shows otherwise than any change."""
+        """Change the lists that differ in the next answer without a change before it."""
         shown = self._klippy.objects[name]
         reported: set[str] = set()
         for frame in self._frames[number + 1 :]:

@@ -1,4 +1,4 @@
-"""A real Moonraker, in a process and an environment of its own, on the loopback."""
+"""A real Moonraker on the loopback interface, in its own process and environment."""
 
 import asyncio
 from contextlib import closing
@@ -27,7 +27,7 @@ _TRUSTED = """\
 [authorization]
 trusted_clients: 127.0.0.0/8
 """
-# Nothing listens there: what Moonraker keeps by itself works without.
+# Nothing listens there; the active spool works without a Spoolman server.
 _SPOOLMAN = """\
 [spoolman]
 server: http://127.0.0.1:9
@@ -35,12 +35,12 @@ server: http://127.0.0.1:9
 
 
 class Moonraker:
-    """One Moonraker process; it may be stopped and started, and stays who it is."""
+    """A Moonraker process, which keeps its id when it is stopped and started."""
 
     def __init__(
         self, folder: Path, *, trusting: bool = True, spoolman: bool = False
     ) -> None:
-        """Keep its data in a folder.
+        """Create it with a folder for its data.
 
         trusting: whether it accepts all clients of this machine, or requires the API key.
         """
@@ -71,7 +71,7 @@ class Moonraker:
 
     @property
     def api_key(self) -> str:
-        """The key it made for itself at its first start."""
+        """The API key created at its first start."""
         path = self._data / "database" / "moonraker-sql.db"
         with closing(sqlite3.connect(path)) as database:
             (key,) = database.execute(
@@ -80,7 +80,7 @@ class Moonraker:
         return str(key)
 
     async def start(self) -> None:
-        """Start it and wait until it listens; harmless when it does."""
+        """Start it and wait until it listens; harmless if it already does."""
         if self._process is None:
             self._lay_out()
             # Making a process does not wait for it.
@@ -97,11 +97,11 @@ class Moonraker:
                 await asyncio.sleep(0.02)
 
     async def stop(self) -> None:
-        """Stop it the way a service is stopped."""
+        """Stop it like a service."""
         await asyncio.to_thread(self.end)
 
     def end(self) -> None:
-        """Do the same, and block for as long as it takes."""
+        """Do the same, blocking."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -113,7 +113,7 @@ class Moonraker:
             process.wait()
 
     async def call(self, method: str, **params: Any) -> Any:
-        """Do what another client would, over HTTP; return the answer's result."""
+        """Call a method over HTTP, as another client; return the result."""
         request = {"jsonrpc": "2.0", "method": method, "params": params, "id": 1}
         url = f"http://{HOST}:{self.port}/server/jsonrpc"
         async with (
@@ -123,7 +123,7 @@ class Moonraker:
             return (await answer.json())["result"]
 
     async def sees(self, klippy_state: str) -> None:
-        """Wait until it knows that Klippy is in a state."""
+        """Wait until it reports a state of Klippy."""
         async with asyncio.timeout(_START_TIMEOUT):
             while (await self.call("server.info"))["klippy_state"] != klippy_state:
                 await asyncio.sleep(0.05)

@@ -1,7 +1,7 @@
 """Filament systems of the fake Klippy: their status, and how it changes.
 
-Written from the protocol facts (docs/protocols/moonraker.md 2, 3). Slots count from 1 here, as they do
-in events; each system counts as it likes.
+Written from the protocol facts (docs/protocols/moonraker.md 2, 3). Slots are numbered from 1 here,
+as in events; each system has its own numbering.
 """
 
 from abc import ABC, abstractmethod
@@ -13,8 +13,8 @@ from .klippy import Klippy, Status
 class System(ABC):
     """One filament system of a printer, empty at first.
 
-    in_unit: its slots are those of unit 1, not direct ones.
-    assigns: it knows of Spoolman ids. tag: the id a chip has that its reader reads.
+    in_unit: its slots belong to unit 1; otherwise they are direct slots.
+    assigns: it supports Spoolman ids. tag: the id of a chip in its reader.
     unknown: it reports when a spool has no tag.
     """
 
@@ -24,17 +24,17 @@ class System(ABC):
     unknown: ClassVar[bool] = False
 
     def __init__(self, klippy: Klippy) -> None:
-        """Be part of this printer from its next start on."""
+        """Add the system to a printer, from its next start on."""
         self.klippy = klippy
         klippy.objects |= self.objects()
 
     @abstractmethod
     def objects(self) -> Status:
-        """Return what it shows when nothing is inserted."""
+        """Return its objects when nothing is inserted."""
 
     @abstractmethod
     async def insert(self, slot: int, spool_id: int | None = None) -> None:
-        """Insert a spool, which Spoolman may know of."""
+        """Insert a spool, with its Spoolman id if it has one."""
 
     @abstractmethod
     async def remove(self, slot: int) -> None:
@@ -128,7 +128,7 @@ class HappyHare(System):
         }
 
     async def insert(self, slot: int, spool_id: int | None = None) -> None:
-        """Preload a gate; the id is put into the list in place, so no delta reports it."""
+        """Preload a gate; the id changes in place, so that no change of it is sent."""
         gate = slot - 1
         if spool_id is not None:
             self.klippy.set("mmu", pending_spool_id=spool_id)
@@ -140,7 +140,7 @@ class HappyHare(System):
         self._gate(gate, 1, action="Idle")
 
     async def push(self, slot: int) -> None:
-        """Push filament to the switch before the gate."""
+        """Push filament to the switch in front of the gate."""
         self._switch(slot - 1, closed=True)
         self._gate(slot - 1, -1, action="Checking", pending_spool_id=-1)
 
@@ -155,7 +155,7 @@ class HappyHare(System):
         self.klippy.set("mmu", gate_spool_id=_with(spools, slot - 1, spool_id))
 
     def booting(self, **fields: Any) -> Status:
-        """Return what it shows right after a start: its memory of before."""
+        """Return its objects right after a start: the saved state."""
         mmu = self.klippy.objects["mmu"] | {"print_state": "ready"} | fields
         return {"mmu": mmu}
 
@@ -225,7 +225,7 @@ class Afc(System):
         }
 
     async def insert(self, slot: int, spool_id: int | None = None) -> None:
-        """Feed a lane; the spool comes with the end of the load."""
+        """Feed a lane; the spool is assigned at the end of the load."""
         self._lane(slot, prep=True, filament_status="Prep")
         await self.klippy.pause(1)
         self._lane(slot, load=True, filament_status="Ready")
@@ -235,7 +235,7 @@ class Afc(System):
             await self.assign(slot, spool_id)
 
     async def remove(self, slot: int) -> None:
-        """Pull the filament out; identity goes with it."""
+        """Pull the filament out; the spool is cleared."""
         self._lane(slot, load=False, filament_status="Prep")
         await self.klippy.pause(0.5)
         self._lane(slot, **self._empty())
@@ -245,14 +245,14 @@ class Afc(System):
         self._lane(slot, spool_id=spool_id, material="PLA", color="#c81e1e")
 
     def booting(self) -> Status:
-        """Return what it shows right after a start: nothing."""
+        """Return its objects right after a start: all empty."""
         return {"AFC": self.klippy.objects["AFC"] | {"spoolman": None}} | {
             name: self.klippy.objects[name] | self._empty() | {"map": None}
             for name in map("AFC_stepper {}".format, self.lanes)
         }
 
     async def finish_boot(self, before: Status) -> None:
-        """Show what is there, as PREP does."""
+        """Report the actual state, as PREP does."""
         for name in map("AFC_stepper {}".format, self.lanes):
             self.klippy.set(name, **before[name])
 
@@ -281,7 +281,7 @@ class Cfs(System):
     unknown = True
 
     def objects(self) -> Status:
-        """Return one unit with four empty slots, and three that are not there."""
+        """Return one unit with four empty slots, and three that are not connected."""
         units = {f"T{number}": self._unit("None") for number in range(2, 5)}
         return {
             "box": {
@@ -377,7 +377,7 @@ class AceHub(System):
 
 
 class QidiBox(System):
-    """QIDI's box, which lives in `save_variables` (docs/protocols/moonraker.md 3.6)."""
+    """QIDI's box, which is reported in `save_variables` (docs/protocols/moonraker.md 3.6)."""
 
     def objects(self) -> Status:
         """Return one box with four empty slots."""
@@ -410,7 +410,7 @@ class QidiBox(System):
         )
 
     async def remove(self, slot: int) -> None:
-        """Take it out; what it was stays written."""
+        """Take it out; the variables keep its filament."""
         self._say(**{f"slot{slot - 1}": 0})
 
     def _say(self, **values: int) -> None:

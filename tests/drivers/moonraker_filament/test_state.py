@@ -231,8 +231,8 @@ def test_a_removed_object_is_unknown() -> None:
 def test_a_value_of_another_type_is_counted_and_the_last_one_stays() -> None:
     klipper = filled()
     wrong: list[Any] = ["true", 2, [], {}]
-    for nonsense in wrong:
-        assert klipper.change(RUNOUT, filament_detected=nonsense) is None
+    for value in wrong:
+        assert klipper.change(RUNOUT, filament_detected=value) is None
     assert klipper.decoder.counters.ignored == 4
     assert klipper.direct(1).present is True
 

@@ -1,4 +1,4 @@
-"""Recorded Klipper traffic: who the spools were, and what the static shapes hold.
+"""Recorded Klipper traffic: the identifiers of spools, and static captures.
 
 Runs where the folder of captures is at hand.
 """

@@ -57,7 +57,7 @@ def test_a_tag_is_of_the_only_bay_its_reader_can_see() -> None:
     assert not klipper.slot(4).identifiers.known
 
 
-def test_a_tag_that_turned_away_is_held() -> None:
+def test_a_tag_that_left_the_reader_is_kept() -> None:
     klipper = Klipper(openams())
     klipper.wait(60)
     klipper.change("oams_manager", units=bays(True, False, False, False))
@@ -92,7 +92,7 @@ def test_the_loaded_bay_is_active() -> None:
     assert [slot.active for slot in klipper.unit().slots] == [False, True]
 
 
-def test_bays_and_readers_without_a_place_are_counted_or_passed_over() -> None:
+def test_bays_and_readers_without_a_number_are_ignored() -> None:
     klipper = Klipper(openams())
     units = bays(True, True)
     units[0]["slots"] += [{"bay": 0}, {"bay": "x"}, 7]
@@ -103,7 +103,7 @@ def test_bays_and_readers_without_a_place_are_counted_or_passed_over() -> None:
     assert not klipper.slot(1).reads_tags
 
 
-def test_it_is_waited_for_after_a_restart() -> None:
+def test_it_is_trusted_once_it_is_ready_after_a_restart() -> None:
     klipper = Klipper(openams())
     klipper.stop()
     booting = openams()

@@ -27,7 +27,7 @@ def test_a_jammed_slot_is_unknown(state: object, present: bool | None) -> None:
     assert Klipper(qidi_box(slot0=state)).slot(1).present is present
 
 
-def test_boxes_are_units_with_their_own_labels_and_air() -> None:
+def test_boxes_are_units_with_their_own_labels_and_telemetry() -> None:
     klipper = Klipper(qidi_box(2))
     assert [unit.label for unit in klipper.snapshot.units] == ["Box 1", "Box 2"]
     assert klipper.slot(3, unit=2).label == "2C"

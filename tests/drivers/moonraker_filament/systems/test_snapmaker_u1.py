@@ -117,7 +117,7 @@ def test_a_read_that_found_nothing_makes_an_unknown_spool() -> None:
     assert klipper.happened == [("inserted", 1, None), ("unknown", 1, None)]
 
 
-def test_a_chip_that_is_forgotten_after_loading_is_held() -> None:
+def test_a_chip_that_is_cleared_after_loading_is_kept() -> None:
     klipper = quiet(
         **{"filament_detect": detect(TAG), "filament_feed left": feeder(True)}
     )
@@ -128,7 +128,7 @@ def test_a_chip_that_is_forgotten_after_loading_is_held() -> None:
     assert klipper.happened == [("removed", 1, "9020C402")]
 
 
-def test_a_tool_without_a_feeder_goes_by_what_the_printer_assumes() -> None:
+def test_a_tool_without_a_feeder_uses_the_configured_presence() -> None:
     status = snapmaker_u1(**{"filament_feed left": feeder(True, module_exist=False)})
     assert Klipper(status).direct(1).present is False
     status["print_task_config"]["filament_exist"] = [True]

@@ -82,6 +82,6 @@ def test_names_are_each_listed_once() -> None:
     assert values.names("ab") == []
 
 
-def test_names_sort_as_people_count() -> None:
+def test_names_sort_by_the_numbers_in_them() -> None:
     names = ["t10", "T2", "runout", "1st", "t1b"]
     assert sorted(names, key=values.natural) == ["1st", "runout", "t1b", "T2", "t10"]

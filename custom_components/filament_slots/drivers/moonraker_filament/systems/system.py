@@ -60,7 +60,7 @@ class Context:
     spoolman: Moonraker has Spoolman.
     spool_id: the active spool of Moonraker, None if there is none.
     asking: fields were requested again, and the answer has not arrived yet.
-    ignore: called with the reason for each value that is passed over.
+    ignore: called with the reason for each value that is not used.
     """
 
     printing: bool = False
