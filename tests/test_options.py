@@ -11,7 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.filament_slots.const import DOMAIN
-from custom_components.filament_slots.core.handler import EventHandler
+from custom_components.filament_slots.core.maintenance import Maintenance
 from custom_components.filament_slots.core.tables.retention import Keep
 from custom_components.filament_slots.options import max_store_bytes
 from custom_components.filament_slots.runtime import SharedCore
@@ -28,13 +28,14 @@ async def _purge(hass: HomeAssistant, **asked: Any) -> tuple[dict[int, Keep], in
 
     Return what the store is asked for: how long to keep which, and its maximum size.
     """
-    handler = AsyncMock(spec=EventHandler)
-    handler.printer_entries.return_value = {1: "first", 2: "second", 3: None}
+    maintenance = AsyncMock(spec=Maintenance)
+    maintenance.printer_entries.return_value = {1: "first", 2: "second", 3: None}
     core = SharedCore(hass, Path("unused"))
-    core.handler = handler
+    core.maintenance = maintenance
+    hass.data[DOMAIN] = core
     with patch.object(SharedCore, "is_open", new_callable=PropertyMock):
         await core.async_purge(**asked)
-    _, keep, max_bytes = handler.purge.await_args.args
+    _, keep, max_bytes = maintenance.purge.await_args.args
     return keep, max_bytes
 
 

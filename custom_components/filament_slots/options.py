@@ -27,11 +27,16 @@ def history_option(options: Mapping[str, Any], name: str) -> int:
     return int(min(max(options.get(name, default), minimum), maximum))
 
 
-def history_kept(hass: HomeAssistant, entry_id: str | None) -> Keep:
+def history_kept(
+    hass: HomeAssistant, entry_id: str | None, keep_days: int | None = None
+) -> Keep:
     """Return how long the history of a printer is kept.
 
     entry_id: of its entry; None for a printer whose entry was removed.
+    keep_days: replaces the options, for events and snapshots alike.
     """
+    if keep_days is not None:
+        return Keep(timedelta(days=keep_days), timedelta(days=keep_days))
     entry = hass.config_entries.async_get_entry(entry_id) if entry_id else None
     options = entry.options if entry else {}
     return Keep(

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 import logging
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from .core.handler import EventHandler
 from .core.maintenance import Maintenance
 from .core.printer_state import Printers
 from .core.tables.audit import AuditEntry, write_audit
-from .core.tables.retention import Keep, Purged
+from .core.tables.retention import Purged
 from .core.tables.schema import TABLES
 from .options import history_kept, max_store_bytes
 from .repairs_store import async_manage_store_issues
@@ -42,9 +42,9 @@ def async_shared_core(hass: HomeAssistant) -> SharedCore:
 
 @callback
 def require_store(hass: HomeAssistant) -> SharedCore:
-    """Return the core with its handler and open store.
+    """Return the core with its store open.
 
-    Raises StoreError (closed) while no entry is loaded.
+    Raises StoreError with the code `closed` while no entry is loaded.
     """
     core = async_shared_core(hass)
     if not core.is_open:
@@ -53,10 +53,10 @@ def require_store(hass: HomeAssistant) -> SharedCore:
 
 
 class SharedCore:
-    """Event handler and store, open while at least one entry uses them.
+    """Event handler, maintenance and store, open while at least one entry uses them.
 
     path: of the store's file.
-    handler, store: set while the core is open.
+    handler, maintenance, store: set while the core is open.
     """
 
     handler: EventHandler
@@ -135,11 +135,8 @@ class SharedCore:
         Raises StoreError.
         """
         maintenance = require_store(self._hass).maintenance
-        given = timedelta(days=keep_days) if keep_days is not None else None
         keep = {
-            printer_id: Keep(given, given)
-            if given is not None
-            else history_kept(self._hass, owner)
+            printer_id: history_kept(self._hass, owner, keep_days)
             for printer_id, owner in (await maintenance.printer_entries()).items()
             if entry_id in (None, owner)
         }
