@@ -14,6 +14,9 @@ from scripts.tools import replay as tool
 ROOT = Path(__file__).parents[1]
 FOLDER = os.environ.get("FILAMENT_SLOTS_CAPTURES")
 
+# Written for this project, with the expected events in each.
+OWN_CAPTURES = sorted((ROOT / "tests" / "captures").glob("*.json"))
+
 # The spool events expected of recorded captures: (type, unit number, slot number).
 # None are expected of the others.
 EXPECTED = {
@@ -71,6 +74,25 @@ def test_a_recorded_capture_yields_no_false_event_and_misses_none(path: Path) ->
     # Replayed again from its own end, as after a restart, it ends in the same state.
     again = tool.replay(tool.read_capture(path), result.slots)
     assert again.slots == result.slots
+
+
+@pytest.mark.parametrize("path", OWN_CAPTURES, ids=lambda path: path.stem)
+def test_a_capture_of_ours_yields_the_events_in_it(path: Path) -> None:
+    capture = tool.read_capture(path)
+    result = tool.replay(capture)
+    assert [
+        {
+            "event_type": event["event_type"],
+            "unit": event["slot"]["ams_unit_no"],
+            "slot": event["slot"]["slot_no"],
+            "identity": event["identifiers"]["external_id"],
+            "late": event["meta"]["detected_late"],
+        }
+        | ({"reason": event["meta"]["reason"]} if "reason" in event["meta"] else {})
+        for event in result.events
+        if event["event_type"] != "ams_state"
+    ] == capture["expected"]
+    assert tool.replay(capture, result.slots).slots == result.slots
 
 
 def tray(slot: int, uuid: str | None = None) -> dict[str, Any]:
