@@ -49,7 +49,7 @@ ALLOWED: list[tuple[str, str, str]] = [
             r"(^|/)(test_)?afc\.py$|/statuses\.py$|/test_real_moonraker\w*\.py$"
             r"|^tests/printers/(box_turtle|moonraker_scenarios)\.py$"
             r"|^README\.md$|/demo_printers\.py$|/test_dashboard\.py$"
-            r"|/test_state_captures\.py$|^docs/protocols/moonraker\.md$"
+            r"|/test_state_captures\.py$|^docs/protocols/moonraker\.md$|^tests/captures/moonraker-afc"
         ),
         r"\blanes?\b",
         "AFC calls its slots lanes, in its objects and its commands.",
