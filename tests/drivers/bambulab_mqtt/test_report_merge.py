@@ -291,3 +291,247 @@ def test_answers_to_commands_are_ignored() -> None:
     assert feed(listener, {"system": {"command": "ledctrl"}}) is None
     assert feed(listener, {"info": {"command": "get_version"}}) is None
     assert listener.counters.ignored == 3
+
+
+@pytest.mark.parametrize(
+    ("exist", "state"), [("f", 10), ("e", 11)], ids=["state absent", "bit absent"]
+)
+def test_a_state_contradicts_its_bit_in_both_directions(exist: str, state: int) -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), exist=exist))
+    feed(listener, delta(ams=[unit(0, {"id": "0", "state": state})]))
+    assert contradicts(listener)
+
+
+@pytest.mark.parametrize("drying", [{"dry_time": 90}, {"info": "1011"}])
+def test_a_unit_that_dries_contradicts_nothing(drying: dict[str, object]) -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1), **drying), exist="f"))
+    feed(listener, delta(ams=[unit(0, {"id": "0", "state": 10}, **drying)]))
+    assert not contradicts(listener)
+    feed(listener, delta(ams=[unit(0, {"id": "1", "state": 10})]))
+    assert contradicts(listener)
+
+
+def test_one_unit_that_dries_excuses_no_other() -> None:
+    listener = decoder()
+    feed(
+        listener,
+        full(unit(0, *four(1), dry_time=90), unit(1, *four(2)), exist="ff"),
+    )
+    feed(listener, delta(ams=[unit(1, {"id": "0", "state": 10})]))
+    assert contradicts(listener)
+
+
+def test_a_state_is_compared_with_the_bit_of_its_own_slot() -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), unit(1, *four(2)), exist="df"))
+    feed(listener, delta(ams=[unit(1, {"id": "1", "state": 10})]))
+    assert not contradicts(listener)
+    feed(listener, delta(ams=[unit(1, {"id": "2", "state": 10})]))
+    assert contradicts(listener)
+
+
+def test_an_id_alone_is_no_contradiction() -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), exist="f"))
+    feed(listener, delta(ams=[unit(0, {"id": "0"})]))
+    assert not contradicts(listener)
+
+
+def test_a_state_that_cannot_be_read_is_no_contradiction() -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, {"id": "0"}), exist="1"))
+    feed(listener, delta(ams=[unit(0, {"id": "0", "state": "?"})]))
+    assert not contradicts(listener)
+    assert listener.counters.decode_errors == 0
+
+
+def test_a_state_without_bits_contradicts_nothing() -> None:
+    listener = decoder()
+    feed(listener, delta(ams=[unit(0, *four(1))]))
+    feed(listener, delta(ams=[unit(0, {"id": "0", "state": 10})]))
+    assert not contradicts(listener)
+
+
+def test_bits_that_change_together_with_the_units_are_no_contradiction() -> None:
+    listener = decoder()
+    state = {"id": "0", "state": 11}
+    feed(listener, full(unit(0, state), unit(1, *four(2)), exist="f1"))
+    feed(listener, delta(ams_exist_bits="1", tray_exist_bits="0"))
+    assert not contradicts(listener)
+
+
+def test_what_a_full_report_left_contradictory_is_not_asked_for_again() -> None:
+    listener = decoder()
+    feed(
+        listener,
+        full(unit(0, {"id": "0", "state": 10}), exist="1", ams={"ams_exist_bits": "3"}),
+    )
+    assert not contradicts(listener)
+    feed(listener, delta(tray_now="0"))
+    assert not contradicts(listener)
+
+
+@pytest.mark.parametrize(
+    "partial", [{"tray_exist_bits": "e"}, {"ams": [unit(0)]}, {"tray_now": "1"}]
+)
+def test_only_bits_and_units_together_resolve_a_contradiction(
+    partial: dict[str, Any],
+) -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), exist="f"))
+    feed(listener, delta(ams=[unit(0, {"id": "0", "state": 10})]))
+    feed(listener, delta(**partial))
+    assert contradicts(listener)
+    feed(listener, delta(ams=[unit(0)], tray_exist_bits="e"))
+    assert not contradicts(listener)
+
+
+@pytest.mark.parametrize("msg", [0, 1, None])
+def test_no_units_by_the_bits_alone_is_a_shutdown(msg: int | None) -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), exist="f"))
+    after = feed(listener, report(msg, ams={"ams_exist_bits": "0"}))
+    assert after is not None
+    assert after.frozen
+    assert presence(after, 1) == [True] * 4
+    assert contradicts(listener)
+    assert feed(listener, delta(tray_now="1", tray_exist_bits="e")) is not None
+    assert listener.snapshot is not None
+    assert listener.snapshot.frozen
+
+
+def test_a_printer_without_units_does_not_shut_down_by_its_bits() -> None:
+    listener = decoder()
+    feed(listener, full(exist="0"))
+    feed(listener, delta(ams_exist_bits="0", tray_now="254"))
+    assert listener.snapshot is not None
+    assert not listener.snapshot.frozen
+    assert not contradicts(listener)
+
+
+def test_a_full_list_with_a_unit_of_an_unknown_kind_still_deletes() -> None:
+    listener = decoder()
+    both = full(unit(0, *four(1)), unit(1, *four(2)), exist="ff")
+    del both["print"]["ams"]["ams_exist_bits"]
+    feed(listener, both)
+    feed(listener, report(0, ams={"ams": [unit(0, *four(1)), {"id": "77"}]}))
+    assert listener.snapshot is not None
+    assert [each.ams_unit_no for each in listener.snapshot.units] == [1]
+    assert listener.counters.ignored == 1
+
+
+def test_a_unit_that_is_listed_without_values_is_there() -> None:
+    assert [each.ams_unit_no for each in see(delta(ams=[{"id": "0"}])).units] == [1]
+
+
+def test_a_tray_that_the_unit_cannot_have_is_ignored() -> None:
+    listener = decoder()
+    units = (
+        unit(0, *four(1), bambu_spool(4, 5)),
+        unit(128, bambu_spool(0, 6), bambu_spool(1, 7)),
+    )
+    snapshot = feed(listener, delta(ams=list(units)))
+    assert snapshot is not None
+    assert [len(each.slots) for each in snapshot.units] == [4, 1]
+    assert listener.counters.ignored == 2
+
+
+def test_a_tray_with_one_value_of_the_filament_is_replaced() -> None:
+    slot = slot_of(
+        see(
+            full(unit(0, *four(1)), exist="f"),
+            delta(ams=[unit(0, {"id": "1", "tray_type": "PETG"})]),
+        ),
+        1,
+        2,
+    )
+    assert not slot.identifiers.known
+    assert slot.filament is not None
+    assert (slot.filament.material, slot.filament.remaining_percent) == ("PETG", None)
+
+
+def test_a_tray_without_a_state_is_added_to_whatever_its_state_is() -> None:
+    without = {k: v for k, v in bambu_spool(0, 5).items() if k != "state"}
+    slot = slot_of(
+        see(
+            delta(ams=[unit(0, without)]),
+            delta(ams=[unit(0, {"id": "0", "remain": 41})]),
+        ),
+        1,
+        1,
+    )
+    assert slot.identifiers.known
+    assert slot.filament is not None
+    assert slot.filament.remaining_percent == 41
+
+
+def test_a_known_state_without_information_replaces_the_content() -> None:
+    slot = slot_of(
+        see(
+            full(unit(0, bambu_spool(0, 5, state=9)), exist="1"),
+            delta(ams=[unit(0, {"id": "0", "remain": 41})]),
+        ),
+        1,
+        1,
+    )
+    assert not slot.identifiers.known
+
+
+def test_a_first_tray_without_values_of_the_filament_is_taken() -> None:
+    slot = slot_of(see(delta(ams=[unit(0, {"id": "0", "state": 11})])), 1, 1)
+    assert slot.present is True
+    assert slot.filament is None
+
+
+def test_a_tray_of_the_wrong_types_leaves_the_known_one() -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), exist="f"))
+    assert feed(listener, delta(ams=[unit(0, bambu_spool(1, 9, cols=5))])) is None
+    assert listener.snapshot is not None
+    assert slot_of(listener.snapshot, 1, 2).identifiers.known
+    assert listener.counters.ignored == 1
+
+
+def test_an_external_holder_of_an_unknown_kind_is_ignored() -> None:
+    listener = decoder()
+    bad = [other_spool(0, id="3"), other_spool(0, id="255", cols=5), 7]
+    assert feed(listener, report(1, vir_slot=bad)) is None
+    assert listener.counters.ignored == 3
+
+
+def test_a_holder_keeps_what_a_partial_report_does_not_mention() -> None:
+    for key, start, change in (
+        ("vt_tray", other_spool(0, id="254"), {"id": "254", "tray_type": "PETG"}),
+        ("vir_slot", [other_spool(0, id="255")], [{"id": "255", "tray_type": "PETG"}]),
+    ):
+        snapshot = see(full(exist="0", **{key: start}), report(1, **{key: change}))
+        (slot,) = snapshot.direct_slots
+        assert slot.filament is not None
+        assert slot.filament.material == "PETG"
+        assert slot.filament.color_hex == "#0ACC38"
+
+
+def test_a_holder_of_the_wrong_types_does_not_complete_the_state() -> None:
+    listener = decoder()
+    feed(listener, report(1, vt_tray={"id": "254", "cols": 5}, gcode_state="IDLE"))
+    assert listener.snapshot is not None
+    assert not listener.snapshot.complete
+    assert listener.counters.ignored == 1
+
+
+def test_an_extruder_is_read_only_with_its_id_and_its_content() -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), exist="f"))
+    infos = [{"id": 0}, {"snow": 1}, {"id": 0, "snow": 2}]
+    feed(listener, report(1, device={"extruder": {"info": infos}}))
+    assert listener.snapshot is not None
+    assert active(listener.snapshot) == ["A3"]
+
+
+def test_an_empty_value_is_neither_taken_nor_counted() -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), exist="f"))
+    assert feed(listener, delta(tray_now="", tray_exist_bits=None)) is None
+    assert listener.counters.ignored == 0
