@@ -90,7 +90,7 @@ class BambuPrinter:
             self._chattering = asyncio.create_task(self._talk(self._chatter))
 
     async def power_off(self) -> None:
-        """Cut all connections and listen no more."""
+        """Close all connections and stop listening."""
         if self._chattering is not None:
             self._chattering.cancel()
             await asyncio.gather(self._chattering, return_exceptions=True)
@@ -128,7 +128,7 @@ class BambuPrinter:
             self._server.publish(self._report_topic, payload)
 
     async def play(self, steps: Iterable[Step], speed: float = 1.0) -> None:
-        """Let something happen."""
+        """Send the reports of these steps, at their pace."""
         for delay, report in steps:
             await asyncio.sleep(delay / speed)
             self.publish(report)
@@ -139,14 +139,14 @@ class BambuPrinter:
         speed: float = 1.0,
         announce: Callable[[Act], None] = lambda act: None,
     ) -> None:
-        """Let one act happen after the other."""
+        """Play the acts of a scenario, one after the other."""
         for act in scenario.acts:
             announce(act)
             await self.play(act.do(self.hardware), speed)
             await asyncio.sleep(act.rest / speed)
 
     async def play_capture(self, capture: Path, speed: float = 1.0) -> None:
-        """Send what another printer once sent, at its pace."""
+        """Send the reports of a capture, at their pace."""
         text = await asyncio.to_thread(capture.read_text, encoding="utf-8")
         before = 0.0
         for frame in json.loads(text)["frames"]:
@@ -223,7 +223,7 @@ def _say(**line: Any) -> None:
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    """Wait for the first client, play, and go on answering."""
+    """Wait for the first client, play, and keep answering."""
     scenario = SCENARIOS[arguments.scenario]
     printer = BambuPrinter(scenario.build(), arguments.access_code, chatter=2.0)
     await printer.power_on(arguments.port)

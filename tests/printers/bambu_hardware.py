@@ -20,7 +20,7 @@ class VirtualBambu:
     """The printer: full and delta reports, and the things that can be done to it."""
 
     def __init__(self, model: Model, serial: str | None = None) -> None:
-        """Stand there with no unit."""
+        """Make it without units."""
         self.model = model
         self.serial = serial or model.serial
         self.units: dict[int, Unit] = {}
@@ -54,7 +54,7 @@ class VirtualBambu:
     # Reports.
 
     def report_full(self) -> Report:
-        """Return what a pushall is answered with."""
+        """Return the full report that answers a pushall."""
         report = {
             "command": "push_status",
             "sequence_id": self._next_sequence(),
@@ -70,7 +70,7 @@ class VirtualBambu:
         return {"print": report}
 
     def report_delta(self) -> Report:
-        """Return what the printer sends by itself: what changed since it last spoke."""
+        """Return the next partial report: what changed since the last one."""
         current = {
             "gcode_state": "RUNNING" if self.printing else "IDLE",
             **wire.externals(self),
@@ -101,7 +101,10 @@ class VirtualBambu:
         }
 
     def report_shutdown(self) -> Report:
-        """Return the frame some printers send when they are switched off (P1)."""
+        """Return the report that some printers send when they are switched off.
+
+        See docs/protocols/bambu.md P1.
+        """
         return {
             "print": self._delta_head()
             | {
@@ -157,7 +160,10 @@ class VirtualBambu:
         yield seconds, self.report_delta()
 
     def start_drying(self, unit: int, minutes: int = 480) -> Steps:
-        """Dry; a unit that turns its spools first pulls all filament out (P2)."""
+        """Dry; a unit that turns its spools pulls all filament out before.
+
+        See docs/protocols/bambu.md P2.
+        """
         self.units[unit].drying_minutes = minutes
         yield 0.0, self.report_delta()
         if self.model.drops_bits_when_drying:
@@ -175,7 +181,7 @@ class VirtualBambu:
                 yield 4.0, self.report_delta()
 
     def take_out(self, unit: int, slot: int) -> Steps:
-        """Lift a spool out while its filament is not in the feeder: nothing shows it."""
+        """Lift a spool out while its filament is not in the feeder; nothing reports it."""
         self._bay(unit, slot).spool = None
         yield 0.0, self.chatter()
 
@@ -185,7 +191,7 @@ class VirtualBambu:
         yield from _later(off, self.power_up())
 
     def power_up(self) -> Steps:
-        """Know of no tag, and read them one by one where that is switched on."""
+        """Start without any tag read, and read them one by one where that is enabled."""
         bays = [bay for unit in self.units.values() for bay in unit.bays if bay.spool]
         for bay in bays:
             bay.known, bay.read_done, bay.reading = None, False, False
@@ -205,7 +211,7 @@ class VirtualBambu:
         yield 0.0, self.report_delta()
 
     def plug(self, *units: Unit) -> Steps:
-        """Connect units, at the ids they have by now; their tags are read again."""
+        """Connect units at their present ids; their tags are read again."""
         for unit in units:
             self.units[unit.number] = unit
             for bay in unit.bays:
@@ -227,7 +233,7 @@ class VirtualBambu:
         yield 0.0, self.report_delta()
 
     def end_print(self) -> Steps:
-        """Come to the end of the print; what could not be read is read now."""
+        """End the print; tags that could not be read are read now."""
         self.printing, self.active = False, None
         yield 0.0, self.report_delta()
         for unit in self.units.values():
@@ -238,7 +244,10 @@ class VirtualBambu:
                     yield from self._finish_reading(bay, 5.0)
 
     def run_out(self, unit: int, slot: int, next_slot: int) -> Steps:
-        """Let the active spool come to its end, and the next one take over (P16)."""
+        """Run the active spool out, and feed the next one.
+
+        See docs/protocols/bambu.md P16.
+        """
         yield from self.remove(unit, slot)
         yield from _later(4.0, self.switch_slot(unit, next_slot))
 
@@ -248,13 +257,13 @@ class VirtualBambu:
         yield 0.0, self.report_delta()
 
     def set_preset(self, unit: int, slot: int, preset: Spool) -> Steps:
-        """Type in on the screen what an untagged spool is."""
+        """Enter on the screen what an untagged spool is."""
         bay = self._bay(unit, slot)
         bay.known, bay.read_done = preset, True
         yield 0.0, self.report_delta()
 
     def set_external(self, holder: int, preset: Spool) -> Steps:
-        """Type in what hangs on an external holder (254, 255)."""
+        """Enter the filament on an external holder (254, 255)."""
         self.presets[holder] = preset
         yield 0.0, self.report_delta()
 
@@ -286,7 +295,7 @@ class VirtualBambu:
 
 
 def _later(seconds: float, steps: Steps) -> Steps:
-    """Let so much time go by before the first of the steps."""
+    """Delay the first of the steps."""
     yield from (
         (delay + (seconds if number == 0 else 0.0), report)
         for number, (delay, report) in enumerate(steps)

@@ -38,7 +38,7 @@ WHITE = bambu_spool(5, "PLA Basic", "GFA00", "FFFFFFFF", 100)
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """An event; late when it was learnt only after a gap."""
+    """An event; late when it was detected only after a gap."""
 
     event_type: str
     unit: int
@@ -50,7 +50,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something done to the printer, and how long to leave it alone then."""
+    """Something done to the printer, and the pause after it."""
 
     title: str
     do: Callable[[VirtualBambu], Steps]
@@ -60,7 +60,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A printer as it is in the beginning, and what happens to it."""
+    """A printer as it is at the start, and what happens to it."""
 
     name: str
     title: str
@@ -262,7 +262,7 @@ SCENARIOS = {
                     (removed(1, 3, PRESET_SPOOL),),
                 ),
                 Act(
-                    "A user enters what hangs on the external holder",
+                    "A user enters the filament on the external holder",
                     lambda printer: printer.set_external(254, PRESET_SPOOL),
                 ),
             ),
@@ -295,11 +295,11 @@ SCENARIOS = {
                     (inserted(1, 3, GREEN),),
                 ),
                 Act(
-                    "A user enters what hangs on the left holder",
+                    "A user enters the filament on the left holder",
                     lambda printer: printer.set_external(254, PRESET_SPOOL),
                 ),
                 Act(
-                    "A user enters what hangs on the right holder",
+                    "A user enters the filament on the right holder",
                     lambda printer: printer.set_external(255, PRESET_SPOOL),
                 ),
                 Act(

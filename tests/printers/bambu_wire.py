@@ -46,7 +46,7 @@ def versions(printer: VirtualBambu, sequence_id: str) -> Report:
 
 
 def bits(printer: VirtualBambu) -> Report:
-    """Return what `ams` holds beside its units: bit fields, active slot, settings."""
+    """Return the values of `ams` beside its units: bit fields, active slot, settings."""
     exist = present = known = read = reading = 0
     for unit in printer.units.values():
         exist |= 1 << unit.bit
@@ -112,7 +112,7 @@ def _tray(printer: VirtualBambu, tray: int, bay: Bay) -> Report:
 
 
 def externals(printer: VirtualBambu) -> Report:
-    """Return what hangs on the external holders, as far as it was entered."""
+    """Return the filament on the external holders, as far as it was entered."""
     shown = [
         {"id": str(holder)} | _filament(preset)
         for holder, preset in sorted(printer.presets.items())

@@ -1,4 +1,4 @@
-"""As much of an MQTT 3.1.1 server as a printer's own is (OASIS mqtt-v3.1.1)."""
+"""The part of an MQTT 3.1.1 server that printers have (OASIS mqtt-v3.1.1)."""
 
 import asyncio
 from enum import IntEnum
@@ -27,7 +27,7 @@ class Packet(IntEnum):
 
 
 class Printer(Protocol):
-    """What decides how the server answers.
+    """Decides how the server answers.
 
     granted: what subscriptions are answered with; 0 for what was asked for.
     """
@@ -38,10 +38,10 @@ class Printer(Protocol):
         """Return the CONNACK code."""
 
     def welcomed(self, client: Client) -> None:
-        """Learn of a client that was let in."""
+        """React to a client whose login was accepted."""
 
     def may_subscribe(self, topic: str) -> bool:
-        """Return whether the client stays connected after asking for this topic."""
+        """Return whether the client stays connected after subscribing to this topic."""
 
     def requested(self, client: Client, topic: str, payload: bytes) -> None:
         """Take a message from a client."""
@@ -51,13 +51,13 @@ class Client:
     """One connection."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
-        """Speak to the client over the writer."""
+        """Write to the client with the writer."""
         self._writer = writer
         self.client_id = ""
         self.topics: set[str] = set()
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """Send a message, if the client asked for its topic."""
+        """Send a message, if the client subscribed to its topic."""
         if topic in self.topics:
             self.send(Packet.PUBLISH << 4, _text(topic) + payload)
 
@@ -71,7 +71,7 @@ class Client:
             self._writer.write(data)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._writer.close()
 
 
@@ -91,7 +91,7 @@ class MqttServer:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Cut every connection and stop listening."""
+        """Close every connection and stop listening."""
         if self._server is None:
             return
         server, self._server = self._server, None
@@ -100,7 +100,7 @@ class MqttServer:
         await server.wait_closed()
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """Send a message to all who asked for its topic."""
+        """Send a message to all clients that subscribed to its topic."""
         for client in list(self.clients):
             client.publish(topic, payload)
 
@@ -123,7 +123,7 @@ class MqttServer:
                 while await self._answer(client, *await _read(reader)):
                     await writer.drain()
         except OSError, EOFError, ValueError, IndexError:
-            pass  # It went away, or does not speak MQTT.
+            pass  # It disconnected, or sent something else than MQTT.
         finally:
             self.clients.discard(client)
             writer.close()

@@ -35,7 +35,7 @@ def test_a_report_keeps_what_is_about_filament_and_loses_all_else() -> None:
     }
 
 
-def test_an_answer_keeps_who_the_modules_are() -> None:
+def test_an_answer_keeps_the_identity_of_the_modules() -> None:
     module = {"name": "ota", "sn": "00M", "sw_ver": "01", "loader_ver": "x", "flag": 3}
     message = {"info": {"command": "get_version", "module": [module, "nonsense"]}}
 

@@ -1,4 +1,4 @@
-"""The virtual printer behaves as the protocol facts say, and its scenarios come true."""
+"""The virtual printer behaves as the protocol notes describe, and its scenarios lead to their events."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -42,7 +42,7 @@ class Watcher:
         assert {event["event_type"] for event in self._events} == {"ams_state"}
 
     def take(self, report: Report) -> None:
-        """Take in a report, and ask as the driver does."""
+        """Decode a report, and send the requests that the driver would."""
         snapshot = self._decoder.feed(json.dumps(report))
         if snapshot is not None:
             self._tracker.observe(snapshot)
@@ -50,7 +50,7 @@ class Watcher:
             self.take(self._hardware.versions())
 
     def wait(self, seconds: float) -> None:
-        """Let time go by while the printer goes on chattering."""
+        """Let time pass while the printer keeps sending reports."""
         until = self.clock.monotonic() + seconds
         while self.clock.monotonic() < until:
             self.clock.tick(2)
@@ -200,7 +200,7 @@ async def test_it_answers_its_own_readers(printer: BambuPrinter) -> None:
 
 
 @pytest.mark.parametrize("topic", ["#", "device/+/request", "device/X/request"])
-async def test_it_drops_who_asks_for_more_than_reports(
+async def test_it_drops_clients_that_subscribe_to_more_than_reports(
     printer: BambuPrinter, topic: str
 ) -> None:
     async with Reader(printer.config) as reader:
