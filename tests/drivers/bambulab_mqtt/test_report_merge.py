@@ -535,3 +535,16 @@ def test_an_empty_value_is_neither_taken_nor_counted() -> None:
     feed(listener, full(unit(0, *four(1)), exist="f"))
     assert feed(listener, delta(tray_now="", tray_exist_bits=None)) is None
     assert listener.counters.ignored == 0
+
+
+@pytest.mark.parametrize(
+    ("device", "ignored"), [({}, 0), ({"extruder": 5}, 1), ({"extruder": {}}, 0)]
+)
+def test_a_device_without_extruders_spoils_nothing_else(
+    device: dict[str, Any], ignored: int
+) -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), exist="f"))
+    assert feed(listener, report(1, device=device, ams={"tray_exist_bits": "e"}))
+    assert listener.counters.ignored == ignored
+    assert listener.counters.decode_errors == 0
