@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from custom_components.filament_slots.drivers.moonraker_filament.driver import Driver
 from custom_components.filament_slots.drivers.moonraker_filament.state import (
     Ask,
     MoonrakerDecoder,
-    frame_decoder,
 )
 
 from .systems.klipper import Klipper, answer, info, notification
@@ -324,7 +324,7 @@ def test_the_active_spool_of_another_spool_manager_is_ignored() -> None:
 
 
 def test_a_capture_is_decoded_like_a_connection() -> None:
-    decode = frame_decoder()
+    decode = Driver.frame_decoder()
     objects = {**COMMON, RUNOUT: switch()}
     frames: list[dict[str, Any]] = [
         {"t": 0, "dir": "->", "frame": {"method": "printer.objects.subscribe"}},
@@ -352,7 +352,7 @@ def test_a_capture_is_decoded_like_a_connection() -> None:
 
 
 def test_a_capture_without_a_list_has_the_objects_of_its_first_status() -> None:
-    decode = frame_decoder()
+    decode = Driver.frame_decoder()
     first = decode({"dir": "<-", "frame": status(**{RUNOUT: switch()})})
     assert first is not None
     assert [slot.label for slot in first.direct_slots] == ["runout"]
@@ -360,7 +360,7 @@ def test_a_capture_without_a_list_has_the_objects_of_its_first_status() -> None:
 
 
 def test_a_capture_of_a_printer_without_slots_is_complete_too() -> None:
-    snapshot = frame_decoder()(
+    snapshot = Driver.frame_decoder()(
         {"dir": "<-", "frame": status(save_variables={"variables": {"x": 1}})}
     )
     assert snapshot is not None

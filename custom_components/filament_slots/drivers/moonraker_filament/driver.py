@@ -1,6 +1,7 @@
 """The driver for Klipper printers."""
 
 from collections.abc import Callable, Mapping
+import logging
 from typing import Any, ClassVar, override
 
 import aiohttp
@@ -17,7 +18,7 @@ from .discovery import ZEROCONF
 from .identity import identify
 from .jsonrpc import JsonRpc, open_rpc
 from .session import Session
-from .state import TIMINGS, MoonrakerDecoder, frame_decoder
+from .state import TIMINGS, MoonrakerDecoder
 
 
 class Driver(ConnectedDriver[Config]):
@@ -55,7 +56,15 @@ class Driver(ConnectedDriver[Config]):
     @classmethod
     @override
     def frame_decoder(cls) -> Callable[[Mapping[str, Any]], Snapshot | None]:
-        return frame_decoder()
+        decoder = MoonrakerDecoder(logging.getLogger(__name__))
+
+        def decode(frame: Mapping[str, Any]) -> Snapshot | None:
+            message = frame.get("frame")
+            if frame.get("dir") != "<-" or not isinstance(message, dict):
+                return None
+            return decoder.feed(message)
+
+        return decode
 
     @classmethod
     @override

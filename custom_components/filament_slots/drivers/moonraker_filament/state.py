@@ -5,7 +5,7 @@ feed() in order, and repeats the call in `ask` until `ask` changes. An answer is
 recognised by its content, not by its request.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 import logging
 from typing import Any, Final
@@ -389,19 +389,6 @@ class MoonrakerDecoder:
         if why not in self._logged:
             self._logged.add(why)
             self._log.debug("Ignored (logged once): %s", why)
-
-
-def frame_decoder() -> Callable[[Mapping[str, Any]], Snapshot | None]:
-    """Return a decoder for the frames of one capture: `{t, dir, frame | note}`."""
-    decoder = MoonrakerDecoder(logging.getLogger(__name__))
-
-    def decode(frame: Mapping[str, Any]) -> Snapshot | None:
-        message = frame.get("frame")
-        if frame.get("dir") != "<-" or not isinstance(message, dict):
-            return None
-        return decoder.feed(message)
-
-    return decode
 
 
 def _query(objects: Mapping[str, list[str]]) -> Ask:
