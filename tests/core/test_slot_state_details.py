@@ -90,3 +90,9 @@ def test_a_unit_of_unknown_size_has_no_slots_in_total_and_keeps_a_known_size() -
     known = play(state(unit(1, slot(1, False), slots_total=4)), event).slots["u1", 1]
     assert known.unit is not None
     assert known.unit.slots_total == 4
+
+
+def test_unknown_of_an_assigned_spool_changes_nothing() -> None:
+    slots = play(inserted(1, 1, meta={"assigned": ASSIGNED}))
+    event = unknown(1, 1, second=9, meta={"unit": {"label": "other"}})
+    assert apply(slots, parse_event(event)) == (slots, ())
