@@ -548,3 +548,20 @@ def test_a_device_without_extruders_spoils_nothing_else(
     assert feed(listener, report(1, device=device, ams={"tray_exist_bits": "e"}))
     assert listener.counters.ignored == ignored
     assert listener.counters.decode_errors == 0
+
+
+def test_a_list_of_units_of_the_wrong_type_is_ignored_and_the_bits_are_taken() -> None:
+    listener = decoder()
+    snapshot = feed(listener, report(1, ams={"ams": "0", "tray_now": "1"}))
+    assert snapshot is not None
+    assert not snapshot.complete
+    assert (listener.counters.ignored, listener.counters.decode_errors) == (1, 0)
+
+
+def test_a_full_report_resolves_a_contradiction_even_without_bits() -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), exist="f"))
+    feed(listener, delta(ams=[unit(0, {"id": "0", "state": 10})]))
+    assert contradicts(listener)
+    feed(listener, report(0, ams={"ams": [unit(0, *four(1))]}))
+    assert not contradicts(listener)
