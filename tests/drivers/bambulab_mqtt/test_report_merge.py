@@ -565,3 +565,13 @@ def test_a_full_report_resolves_a_contradiction_even_without_bits() -> None:
     assert contradicts(listener)
     feed(listener, report(0, ams={"ams": [unit(0, *four(1))]}))
     assert not contradicts(listener)
+
+
+def test_a_first_tray_of_the_wrong_types_leaves_the_slot_without_content() -> None:
+    listener = decoder()
+    broken = bambu_spool(0, 5, cols=5)
+    snapshot = feed(listener, full(unit(0, broken), exist="1"))
+    assert snapshot is not None
+    slot = slot_of(snapshot, 1, 1)
+    assert (slot.present, slot.filament) == (True, None)
+    assert (listener.counters.ignored, listener.counters.decode_errors) == (1, 0)
