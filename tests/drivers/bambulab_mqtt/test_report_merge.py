@@ -524,10 +524,11 @@ def test_a_holder_of_the_wrong_types_does_not_complete_the_state() -> None:
 def test_an_extruder_is_read_only_with_its_id_and_its_content() -> None:
     listener = decoder()
     feed(listener, full(unit(0, *four(1)), exist="f"))
-    infos = [{"id": 0}, {"snow": 1}, {"id": 0, "snow": 2}]
+    infos = [{"id": 0, "snow": 2}, {"id": 0}, {"snow": 1}, 5]
     feed(listener, report(1, device={"extruder": {"info": infos}}))
     assert listener.snapshot is not None
     assert active(listener.snapshot) == ["A3"]
+    assert (listener.counters.ignored, listener.counters.decode_errors) == (1, 0)
 
 
 def test_an_empty_value_is_neither_taken_nor_counted() -> None:
