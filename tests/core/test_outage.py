@@ -18,6 +18,7 @@ from custom_components.filament_slots.core import event_jobs
 from custom_components.filament_slots.core.engine import writer
 from custom_components.filament_slots.core.engine.database_file import check_present
 from custom_components.filament_slots.core.engine.errors import StoreError, StoreState
+from custom_components.filament_slots.core.engine.job_queue import JobQueue
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.event_jobs import Outcome
 from custom_components.filament_slots.core.expectations import Assigned, Expectation
@@ -163,8 +164,9 @@ async def test_the_retries_come_before_an_event_is_published_unstored(
     published = Published(handler)
     outage = Locked(store, path)
     outage.begin()
-    asyncio.get_running_loop().call_later(0.3, outage.end)
-    assert await handler.handle_printer_event(inserted(1, 1)) is Outcome.STORED
+    with patch.object(JobQueue, "pause", lambda *_: outage.end()):
+        outcome = await handler.handle_printer_event(inserted(1, 1))
+    assert outcome is Outcome.STORED
     assert published.unsaved == []
     assert handler.health()["retried"] >= 1
 

@@ -20,7 +20,7 @@ from ..model import (
     parse_event,
 )
 from .engine.jobs import BufferedJob, Failure, Job
-from .printer_state import Printers
+from .printer_state import Printers, PrinterState
 from .slot_state import EventRow, PrinterSlots, Row, apply
 from .tables.codec import standard_event
 from .tables.failed_events import keep_failed_event, put_failed_event
@@ -138,21 +138,17 @@ class EventJob(Job):
         if silent and (rows or len(silent) > MAX_SILENT):
             remember(db, silent)
             silent = ()
+        stale = state.stale and not rows
         printers.update(
             event.printer_id,
-            replace(
-                state,
-                slots=self.slots,
-                silent=silent,
-                stale=state.stale and not rows,
-            ),
+            PrinterState(state.registration, self.slots, silent, stale),
         )
 
     @override
     def give_up(
         self, db: sqlite3.Connection | None, failure: Failure
     ) -> BufferedEvent | None:
-        """Apply it to the slots all the same.
+        """Apply it to the slots nevertheless.
 
         The event is kept with the failed ones; during an outage it is buffered.
         """

@@ -66,7 +66,7 @@ class JobQueue:
             self._wake.notify()
 
     def hold(self, seconds: float) -> None:
-        """Return no job from `take` for so long; 0 ends a hold."""
+        """Return no job from `take` for these seconds; 0 ends a hold."""
         with self._wake:
             self._held_until = time.monotonic() + seconds
             self._wake.notify()
@@ -135,7 +135,7 @@ class JobQueue:
         return waiting
 
     def _due(self, now: float) -> list[Job]:
-        """Take a batch; a key that has more than fits goes behind the others."""
+        """Take a batch; a key with more jobs than fit is moved behind the others."""
         batch: list[Job] = []
         for key in [key for key, waiting in self._keys.items() if waiting.due <= now]:
             waiting = self._keys.pop(key)

@@ -39,7 +39,7 @@ def run_all(
 ) -> tuple[list[Job], list[Job]]:
     """Return what is committed, and what failed or has to wait for what failed.
 
-    Savepoints nearly double what an event costs, so the group first goes without;
+    Savepoints nearly double what an event costs, so the group first runs without;
     when one job fails, all are run again with a savepoint each.
 
     check: called after the commit; where it raises, memory is as before.

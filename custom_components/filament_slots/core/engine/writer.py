@@ -111,7 +111,7 @@ class Writer:
         self._thread.join()
 
     async def hold(self, seconds: float) -> None:
-        """Bring everything into the one file, then write nothing for so long.
+        """Bring everything into the one file, then write nothing for these seconds.
 
         Raises StoreError (closed), as do `release` and `look_again`.
         """

@@ -15,7 +15,7 @@ _KEPT: Final = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One action; user_id is Home Assistant's, None for an automation or the night."""
+    """One action; user_id is Home Assistant's, None for automations and the nightly purge."""
 
     at: datetime
     user_id: str | None
@@ -25,7 +25,7 @@ class AuditEntry:
 
 
 async def write_audit(store: Store, entry: AuditEntry) -> None:
-    """Keep an entry, and forget those that are too old.
+    """Write an entry, and delete those that are too old.
 
     Raises StoreError where it cannot be written.
     """

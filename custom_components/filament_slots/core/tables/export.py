@@ -1,4 +1,4 @@
-"""History as a file that other programs read: CSV, or JSON Lines."""
+"""Export of history for other programs: CSV or JSON Lines."""
 
 from collections.abc import Awaitable, Callable, Sequence
 import csv
@@ -34,7 +34,7 @@ _COLUMNS: Final = (
 
 
 class Format(StrEnum):
-    """What is written: a line an event each, oldest first."""
+    """The format: one line an event, oldest first."""
 
     CSV = "csv"
     JSON_LINES = "jsonl"

@@ -13,7 +13,7 @@ from ..slot_state import EventRow, Row, SlotKey
 from .codec import pack_json, pack_time, standard_event
 from .row_writer import remember
 
-# A driver gone mad must not fill the disk.
+# A faulty driver must not fill the disk.
 KEPT: Final = {"rejected": 1_000, "failed": 10_000}
 
 _PUT: Final = """

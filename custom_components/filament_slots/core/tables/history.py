@@ -1,4 +1,4 @@
-"""What happened: the queries over the events that were kept.
+"""Queries over the history of events, and over the failed ones.
 
 The printer's sequence is the order of history. Rows are written in that order, so
 the row's number stands for it and orders the events of several printers, too.
@@ -45,7 +45,7 @@ _PAGE: Final = """
     LEFT JOIN fragments AS filament ON filament.id = e.filament_id
     ORDER BY page.id {order}
 """
-# Columns of a failed event that only its replay needs.
+# Columns of a failed event that only its retry needs.
 _OF_REPLAY: Final = frozenset({"place", "sequence", "about"})
 _UNIT: Final = "SELECT id FROM ams_units WHERE printer_id = :printer_id AND key = :unit"
 _SPOOL: Final = "SELECT id FROM spools WHERE external_id = :external_id"
@@ -57,10 +57,10 @@ _LAST: Final = "(SELECT max(last_event) FROM calendar WHERE {days})"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilter:
-    """Which events; what is None or empty does not matter.
+    """Which events; None or empty: any.
 
     unit, slot: by their keys, together with printer_id only.
-    correlation_id: what one message of a printer caused.
+    correlation_id: of the events that one message of a printer caused.
     since, until: of `event_at`, the first included and the second not.
     """
 

@@ -13,7 +13,7 @@ from ...model import EventType
 from ..engine.store import Store
 from .codec import DAY, TYPE_NUMBERS, pack_json, pack_time
 
-# A step takes about as long; what is written meanwhile waits no longer.
+# A step takes about as long; events written meanwhile wait no longer.
 _STEP_SECONDS: Final = 0.005
 _FIRST_STEP: Final = 50
 _LARGEST_STEP: Final = 2_000
@@ -82,7 +82,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """How many events went, and how large the file is now."""
+    """How many events were deleted, and the size of the file now."""
 
     events: int
     database_bytes: int
@@ -114,10 +114,10 @@ async def purge(
 
 
 class _Purge:
-    """One run, and how many rows can go in a step."""
+    """One purge, with the number of rows in a step."""
 
     def __init__(self, store: Store) -> None:
-        """Begin carefully."""
+        """Start with small steps."""
         self._store = store
         self._step = _FIRST_STEP
         self.deleted = 0
@@ -211,7 +211,7 @@ class _Purge:
         return [number for (number,) in found]
 
     async def _delete(self, ids: list[int], down_to: int | None = None) -> bool:
-        """Delete events, step by step; return whether the file has become so small."""
+        """Delete events, step by step; return whether the file is small enough."""
         while ids:
             some, ids = ids[: self._step], ids[self._step :]
             took = await self._store.write(partial(_delete, ids=some))

@@ -86,7 +86,7 @@ class _About:
 
 @dataclass(slots=True)
 class Salvaged:
-    """Some rows of the damaged file, and where to go on; None at the end."""
+    """Some rows of the damaged file, and where to continue; None at the end."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
     about: dict[int, list[_About]] = field(default_factory=dict)
@@ -166,7 +166,7 @@ def write_salvaged(db: sqlite3.Connection, salvaged: Salvaged) -> int:
 
 
 def _makes_sense(row: sqlite3.Row) -> bool:
-    """Whether a row is still an event: damage can leave anything in it."""
+    """Return whether a row is still a valid event."""
     try:
         parse_event(decode_event(row))
     except Exception:  # noqa: BLE001 - and anything is what is caught
@@ -217,7 +217,7 @@ def _read_about(damaged: sqlite3.Connection, result: Salvaged) -> None:
 def _chunk(
     damaged: sqlite3.Connection, first: int, last: int
 ) -> tuple[list[sqlite3.Row], int | None]:
-    """Return readable events from the first on, and where to go on."""
+    """Return readable events from the first on, and where to continue."""
     after: int | None = first + _CHUNK
     found: list[sqlite3.Row] = []
     with suppress(*DATABASE_ERRORS):
