@@ -96,3 +96,11 @@ def test_unknown_of_an_assigned_spool_changes_nothing() -> None:
     slots = play(inserted(1, 1, meta={"assigned": ASSIGNED}))
     event = unknown(1, 1, second=9, meta={"unit": {"label": "other"}})
     assert apply(slots, parse_event(event)) == (slots, ())
+
+
+def test_a_spool_event_that_reports_the_serial_later_keeps_the_key_of_its_unit() -> (
+    None
+):
+    slots = play(inserted(1, 1), inserted(1, 2, meta={"unit": {"serial": "S1"}}))
+    assert set(slots.slots) == {("u1", 1), ("u1", 2)}
+    assert slots.units["u1"].serial == "S1"
