@@ -7,7 +7,9 @@ import pytest
 from custom_components.filament_slots.model import Identifiers
 
 from .klipper import Klipper
-from .statuses import happy_hare
+from .statuses import happy_hare, switch
+
+INLET_0 = "filament_switch_sensor mmu_pre_gate_0"
 
 
 def quiet(**mmu: Any) -> Klipper:
@@ -112,6 +114,42 @@ def test_a_failed_preload_counts_once_the_inlet_held_the_filament() -> None:
     assert klipper.happened == []
     klipper.wait(0.2)
     assert klipper.happened == [("inserted", 3, None), ("unknown", 3, None)]
+
+
+def test_a_gate_marked_empty_while_its_switch_detects_filament_keeps_its_spool() -> (
+    None
+):
+    status = happy_hare(gate_status=[1, 0, 0, 0], gate_spool_id=[11, -1, -1, -1])
+    status["mmu"] |= {"gate": 0, "filament_pos": 10}
+    status["print_stats"] = {"state": "printing"}
+    status[INLET_0] = switch(True)
+    klipper = Klipper(status)
+    klipper.wait(60)
+    klipper.change(INLET_0, filament_detected=False)
+    klipper.wait(0.25)
+    klipper.change(INLET_0, filament_detected=True)
+    klipper.change("mmu", gate_status=[0, 0, 0, 0], print_state="pause_locked")
+    klipper.answer_all()
+    klipper.wait(300)
+    assert klipper.happened == []
+    klipper.change(INLET_0, filament_detected=False)
+    klipper.wait(300)
+    assert klipper.happened == [("removed", 1, "spoolman:11")]
+
+
+def test_a_spool_whose_preload_failed_during_a_print_stays_inserted() -> None:
+    status = happy_hare(gate_status=[0, 1, 0, 0], gate=1, filament_pos=10)
+    status["print_stats"] = {"state": "printing"}
+    klipper = Klipper(status)
+    klipper.wait(60)
+    klipper.change(INLET_0, filament_detected=True)
+    klipper.change("mmu", gate_status=[-1, 1, 0, 0], action="Checking")
+    klipper.answer_all()
+    klipper.wait(16)
+    klipper.change("mmu", gate_status=[0, 1, 0, 0], action="Idle")
+    klipper.answer_all()
+    klipper.wait(300)
+    assert klipper.happened == [("inserted", 1, None)]
 
 
 def test_the_inlets_of_version_4_have_another_name() -> None:

@@ -201,7 +201,9 @@ def _slot(
     return Slot(
         slot_no=slot_no,
         label=f"Gate {gate}",
-        present=_present(item(mmu.get("gate_status"), gate), context, busy=busy),
+        present=_present(
+            item(mmu.get("gate_status"), gate), context, unsettled=busy or inlet is True
+        ),
         inlet=inlet,
         reads_tags=reads,
         identifiable=spools or reads or external is not None or tag is not None,
@@ -212,12 +214,21 @@ def _slot(
     )
 
 
-def _present(status: object, context: Context, *, busy: bool) -> bool | None:
-    """Return the presence; None if unknown, or if empty while the changer is busy."""
+def _present(status: object, context: Context, *, unsettled: bool) -> bool | None:
+    """Return the presence; None if unknown, or if empty while that is unsettled.
+
+    It is unsettled while the changer is busy, and while the switch in front of the gate
+    detects filament: a gate is marked empty when that switch opens for an instant, and
+    when a preload fails (docs/protocols/moonraker.md 10).
+    """
     available = whole(status, -1, 2)
     if available is None and status is not None:
         context.ignore("an invalid gate status")
-    if available is None or available == _UNKNOWN or (available == _EMPTY and busy):
+    if (
+        available is None
+        or available == _UNKNOWN
+        or (available == _EMPTY and unsettled)
+    ):
         return None
     return available != _EMPTY
 
