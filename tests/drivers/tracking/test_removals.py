@@ -54,6 +54,55 @@ def test_a_removal_from_an_inactive_slot_is_no_runout(rig: Rig) -> None:
     assert "reason" not in rig.spool_events()[0]["meta"]
 
 
+def test_filament_unloaded_after_its_end_passed_the_inlet_in_a_print_ran_out(
+    rig: Rig,
+) -> None:
+    rig.put(RED, active=True, inlet=True)
+    rig.wait(10)
+    rig.report(printing=True)
+    rig.slot(inlet=False)
+    rig.wait(30)
+    rig.slot(active=False)
+    rig.wait(15)
+    rig.events.clear()
+    rig.take()
+    rig.wait(8)
+    assert rig.spool_events()[0]["meta"]["reason"] == "runout"
+
+
+@pytest.mark.parametrize(
+    "then", [{"inlet": True}, {"inlet": None}], ids=["closed again", "not known"]
+)
+def test_an_inlet_that_did_not_stay_open_explains_no_removal(
+    rig: Rig, then: dict[str, bool | None]
+) -> None:
+    rig.put(RED, active=True, inlet=then["inlet"])
+    rig.wait(10)
+    rig.report(printing=True)
+    rig.slot(inlet=False)
+    rig.slot(**then)
+    rig.slot(active=False)
+    rig.slot(inlet=False)
+    rig.events.clear()
+    rig.take()
+    rig.wait(8)
+    assert "reason" not in rig.spool_events()[0]["meta"]
+
+
+def test_an_inlet_that_opens_while_another_slot_feeds_explains_no_removal(
+    rig: Rig,
+) -> None:
+    rig.put(RED, inlet=True)
+    rig.put(BLUE, 2, active=True)
+    rig.wait(10)
+    rig.report(printing=True)
+    rig.slot(inlet=False)
+    rig.events.clear()
+    rig.take()
+    rig.wait(8)
+    assert "reason" not in rig.spool_events()[0]["meta"]
+
+
 def test_slots_are_confirmed_independently(rig: Rig) -> None:
     rig.put(RED, 1)
     rig.wait(1)

@@ -11,6 +11,7 @@ from ...model import NO_IDENTIFIERS, EventType, Filament, Identifiers, StoredSlo
 from ..snapshot import Slot
 from ..timings import NEVER, Timings
 from .identity import read_from_tag, same_tag, with_assigned_id
+from .runout import Runout
 from .tag_reads import TagReads
 from .types import Gap, PendingChange, PossibleSwap, SlotChange, Timestamp, UnitActivity
 
@@ -36,6 +37,7 @@ class TrackedSlot:
         self.gap = gap
         self._reported: Slot | None = None
         self._reads = TagReads(timings)
+        self._runout = Runout()
         self._inlet_since: Timestamp | None = None
         self._pending_insertion: PendingChange | None = None
         self._pending_removal: PendingChange | None = None
@@ -91,6 +93,7 @@ class TrackedSlot:
             self.filament = slot.filament
             return
         self._reads.observe(before, slot, now)
+        self._runout.observe(before, slot, unit)
         present, since = self._presence(slot, now)
         if present is None:
             self._pending_removal = None
@@ -102,7 +105,7 @@ class TrackedSlot:
         elif present:
             self._observe_present(since)
         else:
-            self._observe_absent(slot, before, unit, since)
+            self._observe_absent(slot, since)
 
     def decide(
         self, unit: UnitActivity, now: Timestamp
@@ -181,18 +184,15 @@ class TrackedSlot:
         elif not self.present and self._pending_insertion is None:
             self._pending_insertion = PendingChange(time=now, gap=None)
 
-    def _observe_absent(
-        self, slot: Slot, before: Slot | None, unit: UnitActivity, now: Timestamp
-    ) -> None:
+    def _observe_absent(self, slot: Slot, now: Timestamp) -> None:
         self._reads.departed = slot.identifiers
         self._pending_identity = None
         if self._discard_unsettled_insertion(now):
             return
         present = self.present or self._pending_insertion is not None
         if present and self._pending_removal is None:
-            fed = slot.active or (before is not None and before.active)
             self._pending_removal = PendingChange(
-                time=now, gap=None, runout=fed and unit.printing
+                time=now, gap=None, runout=self._runout.explains_absence
             )
 
     def _discard_unsettled_insertion(self, now: Timestamp) -> bool:

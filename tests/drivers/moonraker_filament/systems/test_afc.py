@@ -108,6 +108,26 @@ def test_a_removal_names_the_spool_that_the_same_change_clears() -> None:
     assert klipper.happened == [("removed", 2, "spoolman:7")]
 
 
+def test_a_lane_that_ran_out_and_was_unloaded_later_is_a_runout() -> None:
+    status = afc(lane3={**FULL, "tool_loaded": True, "spool_id": 33}, lane2=FULL)
+    status["print_stats"] = {"state": "printing"}
+    status["AFC"]["current_load"] = "lane3"
+    klipper = Klipper(status)
+    klipper.wait(60)
+    klipper.change("AFC_stepper lane3", prep=False)
+    klipper.wait(33)
+    klipper.change("AFC_stepper lane3", tool_loaded=False, status="Loaded")
+    klipper.change("AFC", current_load=None)
+    klipper.wait(15)
+    klipper.change("AFC_stepper lane3", load=False, spool_id=None, status="None")
+    klipper.wait(45)
+    klipper.change("AFC", current_load="lane2")
+    klipper.wait(300)
+    assert klipper.happened == [("removed", 3, "spoolman:33")]
+    removed = next(e for e in klipper.events if e["event_type"] == "spool_removed")
+    assert removed["meta"]["reason"] == "runout"
+
+
 def test_weights_are_reported_only_with_a_spool() -> None:
     klipper = Klipper(
         afc(

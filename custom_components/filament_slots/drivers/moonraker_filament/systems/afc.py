@@ -221,6 +221,7 @@ def _slot(
         slot_no=slot_no,
         label=label(name),
         present=_present(lane, tool=tool),
+        inlet=boolean(lane.get("prep")),
         identifiable=spools or external is not None,
         identifiers=identify(external_id=external),
         external_assigned=True,
