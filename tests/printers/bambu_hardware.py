@@ -6,7 +6,6 @@ the next only when the one before was sent.
 """
 
 from collections.abc import Iterator
-from copy import deepcopy
 
 from . import bambu_wire as wire
 from .bambu_models import KINDS, PLAIN_SPOOL, Bay, Kind, Model, Spool, Unit
@@ -29,6 +28,7 @@ class VirtualBambu:
         self.insert_flag = True
         self.power_on_flag = True
         self.active: tuple[int, int] | None = None
+        self.hms: list[Report] = []
         self._sent: Report = {}
         self._sequence = 0
         self.version = 1
@@ -61,18 +61,20 @@ class VirtualBambu:
             "gcode_state": "RUNNING" if self.printing else "IDLE",
             "wifi_signal": "-47dBm",
             "ams": wire.bits(self) | {"ams": wire.unit_list(self)},
+            "hms": list(self.hms),
             **wire.externals(self),
             **wire.extruders(self),
         }
         if self.model.msg:
             report["msg"] = 0
-        self._sent = deepcopy(report)
+        self._sent = dict(report)
         return {"print": report}
 
     def report_delta(self) -> Report:
         """Return the next partial report: what changed since the last one."""
         current = {
             "gcode_state": "RUNNING" if self.printing else "IDLE",
+            "hms": list(self.hms),
             **wire.externals(self),
             **wire.extruders(self),
         }
@@ -89,8 +91,8 @@ class VirtualBambu:
             changed["ams"] = units
         if changed:
             report["ams"] = changed if self.model.sparse else bits | changed
-        self._sent = deepcopy(self._sent | current | {"ams": bits | {"ams": units}})
-        return {"print": self._delta_head() | deepcopy(report)}
+        self._sent = self._sent | current | {"ams": bits | {"ams": units}}
+        return {"print": self._delta_head() | report}
 
     def chatter(self) -> Report:
         """Return a report that mentions no slot."""

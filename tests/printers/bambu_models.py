@@ -180,6 +180,7 @@ class Unit:
     serial: str
     bays: list[Bay] = field(default_factory=list)
     drying_minutes: int = 0
+    phase: int = 0
     humidity: int = 23
     temperature: float = 25.4
 

@@ -87,7 +87,7 @@ def _unit(printer: VirtualBambu, unit: Unit) -> Report:
     type_code = KINDS[unit.kind].type_code
     if unit.id == A2L_LITE_ID:
         type_code = A2L_LITE_TYPE
-    info = 0x1000 | (0x20 if unit.drying_minutes else 0) | type_code
+    info = unit.phase << 28 | 0x1000 | (0x20 if unit.drying_minutes else 0) | type_code
     shown: Report = {
         "id": str(unit.id),
         "info": f"{info:x}",
