@@ -1,0 +1,262 @@
+"""A Bambu Lab printer as a physical thing: cables, power, network.
+
+The reports are those of the virtual printer (tests/printers); this adds what happens
+in time: reads one after the other, delays, outages, and what is done meanwhile.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from .bambu_parts import Link, UnitState
+from .bambu_spools import BambuSpools
+
+
+class BambuWorld(BambuSpools):
+    """One printer, its owner and its surroundings."""
+
+    ACTIONS: ClassVar[Mapping[str, float]] = {
+        "insert": 10,
+        "remove": 10,
+        "swap": 8,
+        "flicker": 2,
+        "start_print": 3,
+        "switch": 2,
+        "end_print": 2,
+        "run_out": 2,
+        "start_drying": 2,
+        "end_drying": 1.5,
+        "unplug": 1,
+        "replug": 1.5,
+        "loose_contact": 0.7,
+        "power_off": 1.5,
+        "power_on": 2,
+        "restart_home_assistant": 2,
+        "lose_network": 1.5,
+        "stall": 1,
+        "regain_network": 1.5,
+        "preset": 0.7,
+    }
+
+    def do_unplug(self, pick: int, how: int) -> None:
+        """Pull the cable of a unit."""
+        plugged = [
+            state
+            for state in self.units
+            if state.plugged and not state.unit.drying_minutes
+        ]
+        if not plugged or (self.printer.printing and self.powered):
+            return
+        state = plugged[pick % len(plugged)]
+        state.plugged = False
+        self.printer.units.pop(state.unit.number)
+        if self._reading and self._reading[0] is state:
+            self._reading = None
+        self._queue = [one for one in self._queue if one[0] is not state]
+        self.changed()
+
+    def do_replug(self, pick: int, how: int) -> None:
+        """Connect the units that are not, perhaps the other way round."""
+        away = [state for state in self.units if not state.plugged]
+        if not away:
+            return
+        same = [state for state in away if state.unit.id < 128]
+        if how % 2 and len(same) > 1:
+            ids = [state.unit.id for state in same]
+            for state, unit_id in zip(same, [*ids[1:], ids[0]], strict=True):
+                state.unit.id = unit_id
+        for state in away:
+            self._plug(state)
+
+    def _plug(self, state: UnitState) -> None:
+        state.plugged = True
+        self.printer.units[state.unit.number] = state.unit
+        if self.powered:
+            self._forget(state, reads=True)
+            self.changed()
+
+    def do_loose_contact(self, pick: int, how: int) -> None:
+        """Let all units be gone for a moment, with masks that are not repeated (9)."""
+        if self._link is None or not self.powered or self._loose or not self._listing:
+            return
+        if any(not state.plugged or state.unit.drying_minutes for state in self.units):
+            return
+        if self.printer.printing or self._reading or self._queue:
+            return
+        if any(
+            not bay.at_feeder for s in self.units for bay in s.unit.bays if bay.spool
+        ):
+            return
+        self.printer.report_delta()
+        head = self.printer.chatter()["print"]
+        del head["wifi_signal"]
+        gone = {
+            "ams_exist_bits": "0",
+            "tray_exist_bits": "0",
+            "tray_read_done_bits": "0",
+        }
+        self._loose = True
+        self._send({"print": head | {"ams": gone}}, {})
+        self.later((1.0, 8.0, 25.0)[how % 3], self._contact, self._boot)
+
+    def _contact(self, boot: int) -> None:
+        self._loose = False
+        if boot != self._boot or not self.powered:
+            return
+        full = self.printer.report_full()["print"]["ams"]
+        head = self.printer.chatter()["print"]
+        del head["wifi_signal"]
+        blank = {
+            "ams": [
+                unit | {"tray": [{"id": tray["id"]} for tray in unit["tray"]]}
+                for unit in full["ams"]
+            ],
+            "ams_exist_bits": full["ams_exist_bits"],
+            "tray_exist_bits": full["tray_exist_bits"],
+        }
+        # The product believes nothing before its next full report.
+        self.record.doubt_until = self.now + 75.0
+        if not self.printer.model.sparse:
+            blank = full | {"ams": blank["ams"]}
+        self._send({"print": head | {"ams": blank}}, self._now_shown())
+        self.later(15.0, self._known_again, boot)
+
+    def _known_again(self, boot: int) -> None:
+        if boot == self._boot and self.powered:
+            self._shows = None
+            head = self.printer.chatter()["print"]
+            del head["wifi_signal"]
+            fresh = self.printer.report_full()["print"]["ams"]
+            if self.printer.model.sparse:
+                fresh = {"ams": fresh["ams"]}
+            self._send({"print": head | {"ams": fresh}}, self._now_shown())
+
+    def do_power_off(self, pick: int, how: int) -> None:
+        """Switch it off, or let the power fail."""
+        if not self.powered or self._loose:
+            return
+        if any(state.unit.drying_minutes for state in self.units):
+            return
+        if how % 2:
+            self._send(self.printer.report_shutdown(), {})
+        link = self._link
+        self.later(0.6, self._down, link, how % 3)
+        self.later(0.5, self._dark)
+
+    def _dark(self) -> None:
+        self.powered = False
+        self._boot += 1
+        self._reading = None
+        self._queue.clear()
+        self._report_due = False
+        self.printer.printing, self.printer.active = False, None
+        for state in self.units:
+            for bay in state.unit.bays:
+                bay.reading = False
+
+    def _down(self, link: Link | None, how: int) -> None:
+        # Otherwise the connection is dead and nobody knows.
+        if link is not None and how:
+            link.break_off()
+
+    def do_power_on(self, pick: int, how: int) -> None:
+        """Switch it on."""
+        if self.powered:
+            return
+        self.later(12.0, self._up, how)
+
+    def _up(self, how: int) -> None:
+        if self.powered:
+            return
+        if self._link is not None:
+            self._link.break_off()
+        self.powered = True
+        self._boot += 1
+        self._loose = False
+        self.printer.version = 0
+        self.printer.hms.clear()
+        self._listing = not self._lists_late
+        self.later(self.rng.uniform(3.0, 15.0), self._list, self._boot)
+        self.later(self._chatter, self._talk, self._boot)
+        for state in self.units:
+            if state.plugged:
+                state.unit.phase = 2 if state.unit.phase else 0
+                self._forget(state, reads=self.printer.power_on_flag)
+
+    def _list(self, boot: int) -> None:
+        if boot == self._boot and not self._listing:
+            self._listing = True
+            self._shows = None
+            self.changed()
+
+    def do_restart_home_assistant(self, pick: int, how: int) -> None:
+        """Restart Home Assistant."""
+        self.restart((4.0, 20.0, 90.0)[how % 3])
+
+    def do_lose_network(self, pick: int, how: int) -> None:
+        """Lose the network: the client learns at once, or only by the silence."""
+        if self.network:
+            # What is sent into a dead connection arrives if it comes back in time.
+            self.network, self._stalled = False, []
+            if how % 2 and self._link is not None:
+                self._link.break_off()
+
+    def do_stall(self, pick: int, how: int) -> None:
+        """Let reports wait on their way for up to half a minute."""
+        if not self.network or self._link is None:
+            return
+        self.network, self._stalled = False, []
+        self.later((5.0, 15.0, 30.0)[how % 3], self._flow)
+
+    def _flow(self) -> None:
+        waiting, self._stalled = self._stalled, None
+        if waiting is None:
+            return
+        self.network = True
+        link = self._link
+        for payload, shows in waiting:
+            if link is not None:
+                self._deliver(link, payload, shows)
+        if link is None or not link.open:
+            self._shows = None
+
+    def do_regain_network(self, pick: int = 0, how: int = 0) -> None:
+        """Have the network again."""
+        if self._stalled is not None:
+            self._flow()
+        self.network = True
+
+    # The end of an episode.
+
+    def calm(self) -> None:
+        """Bring all to rest, so that everything must be known after a while."""
+        self.do_power_on(0, 0)
+        self.do_regain_network()
+        self.later(15.0, self._calm_printer)
+
+    def _calm_printer(self) -> None:
+        self.do_end_print()
+        self.do_end_drying(0, 0)
+        self.do_replug(0, 0)
+
+    def busy(self) -> bool:
+        """Whether something is still going on."""
+        return (
+            not self.powered
+            or not self.network
+            or not self._listing
+            or self._loose
+            or self.printer.printing
+            or self._link is None
+            or self._reading is not None
+            or any(self._readable(*one) for one in self._queue)
+            or any(
+                state.unit.drying_minutes or not state.plugged for state in self.units
+            )
+        )
+
+    def rest(self) -> float:
+        """Return how long everything has to be still before a checkpoint."""
+        dried = any(state.dried for state in self.units)
+        for state in self.units:
+            state.dried = False
+        return 680.0 if dried else 145.0

@@ -1,0 +1,166 @@
+"""What a Bambu Lab printer does by itself: it reads tags, and remembers or forgets."""
+
+from typing import Any
+
+from tests.printers.bambu_models import Bay, Kind, Unit
+
+from .bambu_parts import UnitState, wire_of
+from .bambu_wire import BambuWire
+from .record import READ, UNREAD, Reel, Stay
+
+
+class BambuFirmware(BambuWire):
+    """The printer with spools in it."""
+
+    def _put(
+        self, state: UnitState, tray: int, reel: Reel | None, **facts: Any
+    ) -> None:
+        """Note a physical change."""
+        place = (state.unit.serial, tray + 1)
+        stay = self.record.change(place, reel, self.now, **facts)
+        stay.unread_by_choice = not self.printer.insert_flag or not (
+            self.printer.power_on_flag or (self.powered and state.plugged)
+        )
+        state.stays[tray] += 1
+        state.reels[tray] = reel
+        state.shown[tray] = UNREAD
+        self._shows = None
+
+    def _place(self, pick: int, *, filled: bool) -> tuple[UnitState, int] | None:
+        """Return a slot that is filled, or that is not."""
+        slots = [
+            (state, tray)
+            for state in self.units
+            for tray, reel in enumerate(state.reels)
+            if (reel is not None) is filled
+        ]
+        return slots[pick % len(slots)] if slots else None
+
+    def _last_stay(self, state: UnitState, tray: int) -> Stay:
+        return self.record.stays[(state.unit.serial, tray + 1)][-1]
+
+    def _insert(self, state: UnitState, tray: int, reel: Reel) -> None:
+        bay = state.unit.bays[tray]
+        bay.spool = wire_of(reel)
+        bay.reading = bay.read_done = False
+        bay.at_feeder = not state.pulled
+        if not state.keeps_names:
+            bay.known = None
+        self._put(state, tray, reel)
+        if self.printer.insert_flag and self.powered and state.plugged:
+            self._want_read(state, tray)
+        self.changed()
+
+    def _remove(
+        self, state: UnitState, tray: int, *, runout: bool | None = False
+    ) -> None:
+        bay = state.unit.bays[tray]
+        active = (state.unit.number, tray + 1)
+        if self.printer.printing and self.printer.active == active:
+            runout = True if runout else None
+        elif self._fed_last == active and self.now < self._fed_until + 10.0:
+            runout = None
+        held = state.unit.drying_minutes > 0
+        bay.spool = None
+        bay.at_feeder = bay.reading = bay.read_done = False
+        if not state.keeps_names:
+            bay.known = None
+        if self._reading == (state, tray):
+            self._reading = None
+            self.later(1.0, self._read_next, self._boot)
+        self._queue = [one for one in self._queue if one != (state, tray)]
+        self._put(state, tray, None, runout=runout, held=held)
+        self._clear_hms(state.unit, tray)
+        self.changed()
+
+    # Reading.
+
+    def _want_read(self, state: UnitState, tray: int) -> None:
+        if (state, tray) not in self._queue:
+            self._queue.append((state, tray))
+        self.later(self.rng.uniform(0.5, 2.5), self._read_next, self._boot)
+
+    def _readable(self, state: UnitState, tray: int) -> bool:
+        feeding = (
+            self.printer.printing
+            and self.printer.active is not None
+            and self.printer.active[0] == state.unit.number
+        )
+        return (
+            state.plugged
+            and not feeding
+            and not state.unit.drying_minutes
+            and state.unit.bays[tray].at_feeder
+        )
+
+    def _read_next(self, boot: int) -> None:
+        if boot != self._boot or not self.powered or self._reading is not None:
+            return
+        for number, (state, tray) in enumerate(self._queue):
+            if self._readable(state, tray):
+                del self._queue[number]
+                self._reading = (state, tray)
+                state.unit.bays[tray].reading = True
+                self.changed()
+                seconds = self._read_seconds * self.rng.uniform(0.6, 1.4)
+                self.later(seconds, self._read_end, boot, state, tray)
+                return
+
+    def _read_end(self, boot: int, state: UnitState, tray: int) -> None:
+        if boot != self._boot or self._reading != (state, tray):
+            return
+        self._reading = None
+        bay, reel = state.unit.bays[tray], state.reels[tray]
+        bay.reading = False
+        self._know(state, tray, bay, reel)
+        self.changed()
+        self.later(self.rng.uniform(0.5, 2.0), self._read_next, boot)
+
+    def _know(self, state: UnitState, tray: int, bay: Bay, reel: Reel | None) -> None:
+        """Take in what a read has found."""
+        state.shown[tray] = READ
+        tagged = reel is not None and reel.identity is not None
+        bay.known = wire_of(reel) if tagged else None
+        bay.read_done = tagged or self.printer.model.reads_untagged
+        self._clear_hms(state.unit, tray, at_once=True)
+        if reel is not None and reel.identity is None and wire_of(reel).uuid:
+            self._set_hms(state.unit, tray)
+
+    def _set_hms(self, unit: Unit, tray: int) -> None:
+        if unit.kind is Kind.LITE:
+            attr, code = 0x12003000 | tray << 8, 0x00020059
+        elif unit.id >= 128:
+            attr, code = 0x18002000 | unit.id << 16 | tray << 8, 0x00020057
+        else:
+            attr, code = 0x07002000 | unit.id << 16 | tray << 8, 0x00020057
+        self.printer.hms.append({"attr": attr, "code": code})
+
+    def _clear_hms(self, unit: Unit, tray: int, *, at_once: bool = False) -> None:
+        """Take back what was said of a tag, now or with the next read."""
+        if not self.printer.hms or not (at_once or self.rng.random() < 0.5):
+            return
+        low = unit.id if unit.kind is not Kind.LITE else 0
+        self.printer.hms = [
+            entry
+            for entry in self.printer.hms
+            if (entry["attr"] >> 16 & 0xFF, entry["attr"] >> 8 & 0xF) != (low, tray)
+        ]
+
+    def _forget(self, state: UnitState, *, reads: bool) -> None:
+        """Know no tag any more, and read all of them, or remember what was there."""
+        for tray, bay in enumerate(state.unit.bays):
+            bay.reading = False
+            state.shown[tray] = UNREAD
+            if reads:
+                bay.known, bay.read_done = None, False
+                if bay.at_feeder:
+                    self._want_read(state, tray)
+            else:
+                # Nothing is read; what was known may be remembered.
+                if not self._remembers:
+                    bay.known = None
+                bay.read_done = bay.at_feeder
+                self.record.stays[(state.unit.serial, tray + 1)][
+                    -1
+                ].unread_by_choice = True
+        self._shows = None

@@ -1,0 +1,86 @@
+"""The printers that histories are played on, their units, and the driver's session."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tests.printers.bambu_models import A1_MINI, A2L, H2D, P1S, X1C, Kind, Model, Unit
+
+from .product import base
+from .record import Reel
+
+type Address = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A printer and its units: kinds with their ids on the wire."""
+
+    model: Model
+    units: tuple[tuple[Kind, int], ...]
+    pulls_back: bool = False
+
+
+SETUPS: Final[Mapping[str, Setup]] = {
+    "x1c-ams": Setup(X1C, ((Kind.AMS, 0), (Kind.AMS, 1))),
+    "x1c-mixed": Setup(X1C, ((Kind.AMS, 0), (Kind.PRO, 1), (Kind.HT, 128))),
+    "p1s-ams": Setup(P1S, ((Kind.AMS, 0),)),
+    "p1s-pro-ht": Setup(P1S, ((Kind.PRO, 0), (Kind.HT, 128)), pulls_back=True),
+    "a1-mini-lite": Setup(A1_MINI, ((Kind.LITE, 0),)),
+    "a2l-lite": Setup(A2L, ((Kind.LITE, 16),)),
+    "h2d-pro-ht": Setup(
+        H2D, ((Kind.PRO, 0), (Kind.AMS, 1), (Kind.HT, 128)), pulls_back=True
+    ),
+}
+
+
+class Link:
+    """A session of the driver, as `bambulab_mqtt.session` has it."""
+
+    def __init__(
+        self, asked: Callable[[Link, str], None], take: Callable[[bytes], None]
+    ) -> None:
+        """Be connected."""
+        self._asked = asked
+        self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.take = take
+        self.open = True
+
+    async def subscribe(self) -> None:
+        """Subscribe; nothing arrives before."""
+
+    def publish(self, request: str) -> None:
+        """Ask the printer."""
+        self._asked(self, request)
+
+    async def ended(self) -> None:
+        """Wait for the end."""
+        await self._end
+
+    def break_off(self) -> None:
+        """End it, as the client learns at once."""
+        self.open = False
+        if not self._end.done():
+            self._end.set_exception(
+                base.DriverError(base.ErrorCode.CONNECTION_LOST, "closed")
+            )
+
+
+@dataclass(slots=True, eq=False)
+class UnitState:
+    """What the virtual printer does not keep of a unit."""
+
+    unit: Unit
+    stays: list[int] = field(default_factory=list)
+    reels: list[Reel | None] = field(default_factory=list)
+    shown: list[int] = field(default_factory=list)
+    pulled: bool = False
+    plugged: bool = True
+    keeps_names: bool = False
+    dried: bool = False
+
+
+def wire_of(reel: Reel | None) -> Any:
+    """Return the spool as the virtual printer has it."""
+    return None if reel is None else reel.wire

@@ -1,0 +1,182 @@
+"""What is done with the spools of a Bambu Lab printer: changed, printed, dried."""
+
+from tests.printers.bambu_models import PRESET_SPOOL, Kind
+
+from .bambu_firmware import BambuFirmware
+from .bambu_parts import UnitState
+from .record import READ
+
+
+class BambuSpools(BambuFirmware):
+    """The printer with its owner."""
+
+    def do_insert(self, pick: int, how: int) -> None:
+        """Put a spool into an empty slot."""
+        found = self._place(pick, filled=False)
+        if found and self._last_stay(*found).began < self.now - 1.5:
+            self._insert(*found, self.some_reel(how))
+
+    def do_remove(self, pick: int, how: int) -> None:
+        """Take a spool out."""
+        if found := self._place(pick, filled=True):
+            state, tray = found
+            self.keep(state.reels[tray])
+            self._remove(state, tray)
+
+    def do_swap(self, pick: int, how: int) -> None:
+        """Exchange a spool, quickly or not; perhaps for the same."""
+        if found := self._place(pick, filled=True):
+            state, tray = found
+            old = state.reels[tray]
+            assert old is not None
+            new = old if how % 4 == 0 else self.some_reel(how)
+            self._remove(state, tray)
+            stays = state.stays[tray]
+            pause = (2.0, 3.5, 5.0, 18.0, 40.0)[how // 4 % 5]
+
+            def insert() -> None:
+                if state.stays[tray] == stays:
+                    self._insert(state, tray, new)
+
+            self.later(pause, insert)
+
+    def do_flicker(self, pick: int, how: int) -> None:
+        """Let the switch in the feeder lose the filament for a moment."""
+        found = self._place(pick, filled=True)
+        if found is None or not found[0].unit.bays[found[1]].at_feeder:
+            return
+        state, tray = found
+        bay, stays = state.unit.bays[tray], state.stays[tray]
+        bay.at_feeder = False
+        self.changed()
+
+        def close() -> None:
+            if state.stays[tray] == stays and not state.pulled:
+                bay.at_feeder = True
+                self.changed()
+
+        self.later((0.5, 2.0, 4.0)[how % 3], close)
+
+    def do_start_print(self, pick: int, how: int) -> None:
+        """Print from a slot."""
+        if self.printer.printing or not self.powered:
+            return
+        found = self._place(pick, filled=True)
+        if found is None or not self._can_feed(*found):
+            return
+        self.printer.printing = True
+        self.printer.active = (found[0].unit.number, found[1] + 1)
+        self.changed()
+
+    def _can_feed(self, state: UnitState, tray: int) -> bool:
+        return (
+            state.plugged
+            and not state.pulled
+            and state.unit.bays[tray].at_feeder
+            and not state.unit.drying_minutes
+            and self._reading is None
+        )
+
+    def do_switch(self, pick: int, how: int) -> None:
+        """Feed from another slot from now on."""
+        found = self._place(pick, filled=True)
+        if self.printer.printing and found and self._can_feed(*found):
+            self._fed_last, self._fed_until = self.printer.active, self.now
+            self.printer.active = (found[0].unit.number, found[1] + 1)
+            self.changed()
+
+    def do_end_print(self, pick: int = 0, how: int = 0) -> None:
+        """Come to the end of the print; what could not be read is read now."""
+        if self.printer.printing:
+            self._fed_last, self._fed_until = self.printer.active, self.now
+            self.printer.printing, self.printer.active = False, None
+            self.changed()
+            self.later(2.0, self._read_next, self._boot)
+
+    def do_run_out(self, pick: int, how: int) -> None:
+        """Let the active spool come to its end, and another take over."""
+        active = self.printer.active
+        if not (self.printer.printing and active and self.powered):
+            return
+        state = next(s for s in self.units if s.unit.number == active[0])
+        tray = active[1] - 1
+        if state.reels[tray] is None:
+            return
+        self._remove(state, tray, runout=True)
+        boot = self._boot
+
+        def take_over() -> None:
+            if boot == self._boot:
+                self.do_switch(pick, how)
+
+        self.later(6.0, take_over)
+
+    def do_start_drying(self, pick: int, how: int) -> None:
+        """Dry; some units pull their filament back first."""
+        dryers = [
+            state
+            for state in self.units
+            if state.unit.kind in (Kind.PRO, Kind.HT) and state.plugged
+        ]
+        if not dryers or not self.powered:
+            return
+        state = dryers[pick % len(dryers)]
+        if state.unit.drying_minutes or (self._reading and self._reading[0] is state):
+            return
+        state.unit.drying_minutes = 480
+        state.dried = True
+        # It may dry for some seconds before the wire says so.
+        for tray in range(len(state.stays)):
+            stays = self.record.stays[(state.unit.serial, tray + 1)]
+            if len(stays) > 1 and stays[-1].began > self.now - 20.0:
+                stays[-2].held = True
+        self.changed()
+        active = self.printer.active
+        feeds = self.printer.printing and active and active[0] == state.unit.number
+        if self._pulls_back and how % 2 and not feeds:
+            self.later(3.0, self._pull_back, state)
+
+    def _pull_back(self, state: UnitState) -> None:
+        if state.unit.drying_minutes and state.plugged and self.powered:
+            state.pulled = True
+            for bay in state.unit.bays:
+                bay.at_feeder = False
+            self.changed()
+
+    def do_end_drying(self, pick: int, how: int) -> None:
+        """Stop drying; the spools that are there are fed again, one by one."""
+        for state in self.units:
+            if state.unit.drying_minutes and state.plugged and self.powered:
+                self._end_drying(state)
+
+    def _end_drying(self, state: UnitState) -> None:
+        state.unit.drying_minutes = 0
+        self.changed()
+        self.later(2.0, self._read_next, self._boot)
+        if state.pulled:
+            state.pulled = False
+            for number, bay in enumerate(state.unit.bays):
+                if bay.spool is not None:
+                    self.later(5.0 * (number + 1), self._feed_back, state, number)
+
+    def _feed_back(self, state: UnitState, tray: int) -> None:
+        bay = state.unit.bays[tray]
+        if bay.spool is None or bay.at_feeder or state.pulled:
+            return
+        bay.at_feeder = True
+        if self.powered and state.plugged:
+            self.changed()
+            if self._reads_after_drying or state.shown[tray] != READ:
+                bay.read_done = False
+                self._want_read(state, tray)
+
+    def do_preset(self, pick: int, how: int) -> None:
+        """Enter on the screen what an untagged spool is."""
+        found = self._place(pick, filled=True)
+        if found is None or not self.powered or not found[0].plugged:
+            return
+        state, tray = found
+        reel, bay = state.reels[tray], state.unit.bays[tray]
+        if reel and reel.identity is None and state.shown[tray] == READ:
+            bay.known, bay.read_done = PRESET_SPOOL, True
+            self.changed()

@@ -1,0 +1,276 @@
+"""The wire of a Bambu Lab printer: when it reports what, and how that arrives."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+import orjson
+
+from scripts.tools.package import load
+from tests.printers.bambu_hardware import VirtualBambu
+from tests.printers.bambu_models import (
+    PLAIN_SPOOL,
+    PRESET_SPOOL,
+    Kind,
+    Spool,
+    bambu_spool,
+)
+
+from .bambu_parts import Address, Link, Setup, UnitState, wire_of
+from .judge import Facts
+from .product import base
+from .record import READ, READING, UNREAD, Record, Reel, Shows
+from .world import World
+
+driver = load("drivers.bambulab_mqtt.driver")
+
+
+class BambuWire(World):
+    """The printer's reports, on their way to the driver."""
+
+    driver = driver.Driver
+    facts = Facts()
+
+    def __init__(self, setup: Setup, rng: Random, record: Record) -> None:
+        """Set it up, with spools in most of the slots."""
+        super().__init__(rng, record)
+        model = setup.model
+        self.printer = VirtualBambu(model)
+        self.printer.insert_flag = rng.random() > 0.08
+        self.printer.power_on_flag = model.msg and rng.random() > 0.3
+        self._remembers = rng.random() < 0.5
+        self._pulls_back = setup.pulls_back
+        self._latency = rng.choice((0.05, 0.2))
+        self._tick = 2.0 if model.sparse else 1.0
+        self._chatter = rng.choice((4.0, 9.0, 17.0))
+        self._full_every = rng.choice((0.0, 300.0))
+        self._splits = model.sparse and rng.random() < 0.4
+        self._reads_after_drying = rng.random() < 0.7
+        self._read_seconds = rng.choice((5.0, 9.0, 20.0))
+        self._lists_late = rng.random() < 0.3
+        self.units: list[UnitState] = []
+        for kind, unit_id in setup.units:
+            self._add_unit(kind, unit_id)
+        self._link: Link | None = None
+        self._queue: list[tuple[UnitState, int]] = []
+        self._reading: tuple[UnitState, int] | None = None
+        self._report_due = False
+        self._boot = 0
+        self._last_delivery = 0.0
+        self._stalled: list[tuple[bytes, Shows | None]] | None = None
+        self._shows: Shows | None = None
+        self._listing = True
+        self._loose = False
+        self._fed_last: Address | None = None
+        self._fed_until = 0.0
+
+    def config(self) -> dict[str, Any]:
+        """Return the driver's configuration."""
+        return {
+            "host": "printer",
+            "serial": self.printer.serial,
+            "access_code": "12345678",
+        }
+
+    def start(self) -> None:
+        """Switch it on."""
+        self.later(self._chatter, self._talk, self._boot)
+
+    # The wire.
+
+    @asynccontextmanager
+    async def open_session(
+        self, config: Any, services: Any, take: Callable[[bytes], None]
+    ) -> AsyncIterator[Link]:
+        """Stand in for the driver's session."""
+        await asyncio.sleep(0.3)
+        if not (self.powered and self.network):
+            await asyncio.sleep(4.0)
+            raise base.DriverError(base.ErrorCode.CONNECTION_TIMEOUT, "no answer")
+        link = self._link = Link(self.asked, take)
+        self._stalled = None
+        # What changed before is told to nobody who comes later.
+        self.printer.report_delta()
+        try:
+            yield link
+        finally:
+            link.open = False
+            if self._link is link:
+                self._link = None
+            self.record.blind(self.now)
+
+    def asked(self, link: Link, request: str) -> None:
+        """Answer a request, if it arrives."""
+        if link is not self._link or not (self.powered and self.network):
+            return
+        pause = self.rng.uniform(0.1, 0.8)
+        if "pushall" in request:
+            self.later(pause, self._send_full, self._boot)
+        elif "get_version" in request:
+            self.later(pause + 0.2, self._send_versions, self._boot)
+
+    def _send_full(self, boot: int) -> None:
+        if boot == self._boot and self.powered:
+            report = self.printer.report_full()
+            if not self._listing:
+                report["print"]["ams"] |= {
+                    "ams": [],
+                    "ams_exist_bits": "0",
+                    "tray_exist_bits": "0",
+                    "tray_read_done_bits": "0",
+                }
+                self._send(report, {})
+            elif not self._loose:
+                self._send(report, self._now_shown())
+
+    def _send_versions(self, boot: int) -> None:
+        if boot == self._boot and self.powered:
+            versions = self.printer.versions("0")
+            if not self._listing:
+                del versions["info"]["module"][1:]
+            self._send(versions, None)
+
+    def _talk(self, boot: int) -> None:
+        if boot != self._boot:
+            return
+        self.later(self._chatter * self.rng.uniform(0.5, 1.5), self._talk, boot)
+        if self._link is None:
+            return
+        if self._full_every and self.rng.random() < self._chatter / self._full_every:
+            self._send_full(boot)
+        else:
+            self._send(self.printer.chatter(), None)
+
+    def changed(self) -> None:
+        """Report what changed with the next report."""
+        self._shows = None
+        if not self._report_due:
+            self._report_due = True
+            self.later(self.rng.uniform(0.1, self._tick), self._report, self._boot)
+
+    def _report(self, boot: int) -> None:
+        self._report_due = False
+        if boot != self._boot or not self.powered or self._link is None:
+            return
+        if not self._listing or self._loose:
+            return
+        before = self._shown_before
+        report = self.printer.report_delta()
+        ams = report["print"].get("ams")
+        if self._splits and ams and "ams" in ams and len(ams) > 1:
+            first = dict(report["print"])
+            second = {
+                key: value
+                for key, value in first.items()
+                if key in ("command", "msg", "sequence_id")
+            }
+            bits = {key: value for key, value in ams.items() if key != "ams"}
+            trays = {"ams": ams["ams"]}
+            shows = self._now_shown()
+            half: Shows | None
+            if self.rng.random() < 0.6:
+                first["ams"], second["ams"] = bits, trays
+                half = {
+                    place: (
+                        index,
+                        knowledge
+                        if before.get(place) == (index, knowledge)
+                        else UNREAD,
+                    )
+                    for place, (index, knowledge) in shows.items()
+                }
+            else:
+                first["ams"], second["ams"] = trays, bits
+                half = None
+            self._send({"print": first}, half)
+            self.later(1.0, self._send_second, boot, {"print": second}, shows)
+            return
+        self._send(report, self._now_shown())
+
+    def _send_second(self, boot: int, report: dict[str, Any], shows: Shows) -> None:
+        if boot == self._boot and self._link is not None:
+            self._send(report, shows)
+
+    _shown_before: Shows = {}
+
+    def _send(self, message: dict[str, Any], shows: Shows | None) -> None:
+        link = self._link
+        if link is None or not self.powered:
+            return
+        self._shown_before = shows or self._shown_before
+        payload = orjson.dumps(message)
+        if not self.network:
+            if self._stalled is not None:
+                self._stalled.append((payload, shows))
+            return
+        at = max(self.now + self.rng.random() * self._latency, self._last_delivery)
+        self._last_delivery = at
+        self.loop.call_at(at, self._deliver, link, payload, shows)
+
+    def _deliver(self, link: Link, payload: bytes, shows: Shows | None) -> None:
+        if not link.open:
+            return
+        if shows:
+            self.record.delivered(shows, self.now)
+        elif shows is not None:
+            self.record.blind(self.now)
+        link.take(payload)
+        if self.rng.random() < 0.02:
+            link.take(payload)
+
+    def _now_shown(self) -> Shows:
+        """Return what a report made now shows; the same object while nothing changes."""
+        if self._shows is None:
+            shows: Shows = {}
+            for state in self.units:
+                if not state.plugged:
+                    continue
+                for tray, bay in enumerate(state.unit.bays):
+                    knowledge = READ if state.shown[tray] == READ else UNREAD
+                    if bay.reading:
+                        knowledge = READING
+                    shows[(state.unit.serial, tray + 1)] = (
+                        state.stays[tray],
+                        knowledge,
+                    )
+            self._shows = shows
+        return self._shows
+
+    # Spools.
+
+    def _add_unit(self, kind: Kind, unit_id: int) -> None:
+        slots = 1 if kind is Kind.HT else 4
+        reels: list[Reel | None] = [
+            self.new_reel() if self.rng.random() < 0.7 else None for _ in range(slots)
+        ]
+        unit = self.printer.add_unit(kind, unit_id, *(wire_of(reel) for reel in reels))
+        state = UnitState(unit)
+        state.keeps_names = kind is Kind.HT or self.rng.random() < (
+            0.6 if self.printer.model.states else 0.3
+        )
+        for tray, reel in enumerate(reels):
+            self.record.begin((unit.serial, tray + 1), reel)
+            state.stays.append(0)
+            state.reels.append(reel)
+            state.shown.append(READ)
+            bay = unit.bays[tray]
+            if reel is not None and reel.identity is None:
+                bay.known = PRESET_SPOOL if self.rng.random() < 0.3 else None
+                bay.read_done = (
+                    bay.known is not None or self.printer.model.reads_untagged
+                )
+        self.units.append(state)
+
+    def new_reel(self) -> Reel:
+        """Return a spool, tagged or not."""
+        number = self.number()
+        kind = self.rng.random()
+        if kind < 0.6:
+            spool = bambu_spool(number)
+            return Reel(number, spool.external_id, spool)
+        if kind < 0.67:
+            # Its tag cannot be read.
+            return Reel(number, None, Spool(uuid="0" * 31 + "F", material="PLA"))
+        return Reel(number, None, PLAIN_SPOOL)

@@ -1,0 +1,140 @@
+"""What physically happened to each slot, and when the product could see it."""
+
+from dataclasses import dataclass, field
+
+from .product import Emitted, Place
+
+UNREAD, READING, READ = range(3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reel:
+    """A spool. `identity`: what the printer comes to know of it, None for nothing."""
+
+    number: int
+    identity: str | None
+    wire: object = None
+
+
+@dataclass(slots=True, eq=False)
+class Stay:
+    """The time that one reel, or none, is in a slot.
+
+    began: when it physically began.
+    seen: when the first report that shows it was delivered; None where none did.
+    ended: when the first report that shows what followed was delivered.
+    read: when the first report was delivered that shows the result of reading it.
+    late: the report that showed it first came after a gap; None: either is right.
+    gaps: when the slot was out of sight since the stay was seen.
+    runout: it ended with a runout; None: the wire cannot tell.
+    held: its end may be taken for filament that the unit pulled back.
+    """
+
+    reel: Reel | None
+    began: float
+    seen: float | None = None
+    ended: float | None = None
+    read: float | None = None
+    late: bool | None = False
+    gaps: list[float] = field(default_factory=list)
+    runout: bool | None = None
+    held: bool = False
+    unread_by_choice: bool = False
+
+    def unbroken(self, since: float, until: float) -> bool:
+        """Whether the slot was in sight all the time between."""
+        return not any(since <= gap <= until for gap in self.gaps)
+
+
+# What a report shows of a slot: the number of its stay, and how far its tag is read.
+type Shows = dict[Place, tuple[int, int]]
+
+
+class Record:
+    """The stays of all slots of one history, and the events that came of them."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.stays: dict[Place, list[Stay]] = {}
+        self.events: dict[Place, list[Emitted]] = {}
+        self.changes = 0
+        # Until then the product may hold what it sees for late.
+        self.doubt_until = 0.0
+        self._shown: Shows = {}
+        self._blind: set[Place] = set()
+        self._last: Shows | None = None
+
+    def begin(self, place: Place, reel: Reel | None) -> None:
+        """Note what is in a slot at the beginning."""
+        self.stays[place] = [Stay(reel, 0.0)]
+        self.events[place] = []
+        self._blind.add(place)
+
+    def change(
+        self,
+        place: Place,
+        reel: Reel | None,
+        at: float,
+        *,
+        runout: bool | None = None,
+        held: bool = False,
+    ) -> Stay:
+        """Note a physical change; return the stay that begins."""
+        before = self.stays[place][-1]
+        before.runout = runout
+        before.held = held
+        stay = Stay(reel, at)
+        self.stays[place].append(stay)
+        self.changes += 1
+        return stay
+
+    def emitted(self, event: Emitted) -> None:
+        """Note an event of the product."""
+        self.events.setdefault(event.place, []).append(event)
+
+    def delivered(self, shows: Shows, at: float) -> None:
+        """Note what a report that the product received shows."""
+        if shows is self._last and not self._blind:
+            return
+        self._last = shows
+        for place, seen in shows.items():
+            if place in self._blind:
+                self._blind.discard(place)
+                self._see(place, seen, at, late=True)
+            elif self._shown[place] != seen:
+                self._see(place, seen, at, late=False)
+        for place in self._shown.keys() - shows.keys() - self._blind:
+            self._hide(place, at)
+
+    def blind(self, at: float) -> None:
+        """Note that no slot is in sight any more."""
+        for place in self.stays.keys() - self._blind:
+            self._hide(place, at)
+
+    def in_sight(self, place: Place) -> bool:
+        """Whether the slot is in sight."""
+        return place not in self._blind
+
+    def _hide(self, place: Place, at: float) -> None:
+        self._blind.add(place)
+        if place in self._shown:
+            stays = self.stays[place]
+            shown = self._shown[place][0]
+            stays[shown].gaps.append(at)
+
+    def _see(
+        self, place: Place, seen: tuple[int, int], at: float, *, late: bool
+    ) -> None:
+        index, knowledge = seen
+        stays = self.stays[place]
+        before = self._shown.get(place)
+        self._shown[place] = seen
+        stay = stays[index]
+        if before is None or before[0] != index:
+            if before is not None and stays[before[0]].ended is None:
+                stays[before[0]].ended = at
+            if stay.seen is None:
+                stay.seen = at
+                stay.late = late if at >= self.doubt_until else None
+        if knowledge == READ and stay.read is None:
+            stay.read = at
