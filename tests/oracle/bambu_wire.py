@@ -19,8 +19,8 @@ from tests.printers.bambu_models import (
 )
 
 from .bambu_parts import Address, Link, Setup, UnitState, wire_of
-from .judge import Facts
 from .product import base
+from .reading import Facts
 from .record import READ, READING, UNREAD, Record, Reel, Shows
 from .world import World
 

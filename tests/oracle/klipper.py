@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any, ClassVar
 
-from .judge import Facts
 from .klipper_systems import Changer
 from .klipper_wire import KlipperWire
+from .reading import Facts
 from .record import READ, UNREAD, Record, Reel, Shows
 
 
@@ -191,6 +191,8 @@ class KlipperWorld(KlipperWire):
         if boot != self._boot or not self.powered:
             return
         self._booting = True
+        # Switches that read open at first make a late change look like a live one.
+        self.record.doubt_until = self.now + 8.0
         self._changer.boot()
         self.klippy_there = True
         self._new_client()

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 from tests.printers.moonraker_scenarios import AceHub, Afc, HappyHare, SwitchSensors
 
-from .judge import Facts
 from .klipper_wire import OracleKlippy
 from .product import Place
+from .reading import Facts
 from .record import Reel
 
 
@@ -104,6 +104,10 @@ class Sensors(Changer):
             await asyncio.sleep(seconds)
             self._system.press(slot + 1, pressed=self._pressed[slot])
 
+    async def feed(self, slot: int | None) -> None:
+        """Use a tool."""
+        self.klippy.set("toolhead", extruder=f"extruder{slot or ''}")
+
     def boot(self) -> None:
         """Read open for up to a second."""
         if self.rng.random() < 0.6:
@@ -125,6 +129,8 @@ class HappyHareChanger(Changer):
 
     unit = "Box Turtle"
     facts = Facts(
+        # An empty gate says nothing while the changer is at work on another one.
+        absent_must=60.0,
         present_may=0.9,
         present_must=14.0,
         names_by=4.0,

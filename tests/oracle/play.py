@@ -88,28 +88,29 @@ def _world(hardware: str, rng: Random, record: Record) -> World:
 
 
 class Player:
-    """Plays histories one after the other on one loop and one store."""
+    """Plays histories one after the other on one store."""
 
     def __init__(self) -> None:
         """Open the store."""
-        self._loop = VirtualLoop()
         self._store = MemoryStore()
-
-    def close(self) -> None:
-        """Close the loop."""
-        self._loop.close()
 
     def play(self, history: History, log: list[str] | None = None) -> Verdict:
         """Play a history up to its first disagreement."""
-        return self._loop.run_until_complete(self._play(history, log))
+        loop = VirtualLoop()
+        try:
+            return loop.run_until_complete(self._play(loop, history, log))
+        finally:
+            loop.close()
 
-    async def _play(self, history: History, log: list[str] | None) -> Verdict:
+    async def _play(
+        self, loop: VirtualLoop, history: History, log: list[str] | None
+    ) -> Verdict:
         record = Record()
         world = _world(history.hardware, Random(history.noise), record)
         product = Product(
             world.driver,
             world.config(),
-            LoopClock(self._loop),
+            LoopClock(loop),
             self._store,
             record.emitted,
         )
@@ -127,7 +128,7 @@ class Player:
             if world.now < busy_until:
                 return
             busy_until = world.now + seconds + 5.0
-            task = self._loop.create_task(restart(seconds))
+            task = loop.create_task(restart(seconds))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
 

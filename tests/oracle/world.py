@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from random import Random
 from typing import Any, ClassVar
 
-from .judge import Facts
+from .reading import Facts
 from .record import Record, Reel
 
 

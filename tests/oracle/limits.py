@@ -1,0 +1,49 @@
+"""What the wire cannot tell: the only cases in which the judge accepts two readings.
+
+Each is a sentence of the README's "Limits"; a test holds the two together.
+"""
+
+from collections import Counter
+from enum import Enum
+
+
+class Limit(Enum):
+    """An allowed exception; the value is its sentence in the README."""
+
+    READING_OFF = (
+        "If tag reading is disabled on the printer (*AMS settings*), spools stay"
+        " unidentified. A spool that was swapped while Home Assistant or the printer was"
+        " off is then mistaken for the previous one."
+    )
+    UNTAGGED_OUT_OF_SIGHT = (
+        "If a tagged spool is swapped for one without a tag while Home Assistant or the"
+        " printer is off, some printers do not report that the new spool was read; it is"
+        " then mistaken for the previous one."
+    )
+    NO_IDENTITY = (
+        "If a spool without a known identity is swapped within eight seconds, or while"
+        " Home Assistant or the printer is off, the swap is not noticed."
+    )
+    BETWEEN_REPORTS = (
+        "A swap so quick that no report shows the empty slot is noticed only if the new"
+        " spool has a tag."
+    )
+    ASSIGNED = (
+        "Where a Klipper changer assigns Spoolman IDs instead of reading tags, a swap"
+        " within eight seconds shows as a change of the ID."
+    )
+    DRYING = (
+        "While a unit dries, a slot that is emptied together with others, or is the only"
+        " one filled, is reported as removed only after drying has ended."
+    )
+    RUNOUT = (
+        "A spool pulled out of the slot that feeds a print looks like one that ran out."
+    )
+
+    def allows(self) -> bool:
+        """Return True, and count that the exception was considered."""
+        considered[self] += 1
+        return True
+
+
+considered: Counter[Limit] = Counter()
