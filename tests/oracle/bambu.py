@@ -154,7 +154,7 @@ class BambuWorld(BambuSpools):
                 bay.reading = False
 
     def _down(self, link: Link | None, how: int) -> None:
-        # Otherwise the connection is dead and nobody knows.
+        # Otherwise the connection is dead and the client does not learn it.
         if link is not None and how:
             link.break_off()
 

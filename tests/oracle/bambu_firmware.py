@@ -136,7 +136,7 @@ class BambuFirmware(BambuWire):
         self.printer.hms.append({"attr": attr, "code": code})
 
     def _clear_hms(self, unit: Unit, tray: int, *, at_once: bool = False) -> None:
-        """Take back what was said of a tag, now or with the next read."""
+        """Clear the message about a tag, now or with the next read."""
         if not self.printer.hms or not (at_once or self.rng.random() < 0.5):
             return
         low = unit.id if unit.kind is not Kind.LITE else 0

@@ -125,7 +125,7 @@ class BambuSpools(BambuFirmware):
             return
         state.unit.drying_minutes = 480
         state.dried = True
-        # It may dry for some seconds before the wire says so.
+        # It may dry for some seconds before the wire shows it.
         for tray in range(len(state.stays)):
             stays = self.record.stays[(state.unit.serial, tray + 1)]
             if len(stays) > 1 and stays[-1].began > self.now - 20.0:

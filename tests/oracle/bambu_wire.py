@@ -84,14 +84,14 @@ class BambuWire(World):
     async def open_session(
         self, config: Any, services: Any, take: Callable[[bytes], None]
     ) -> AsyncIterator[Link]:
-        """Stand in for the driver's session."""
+        """Replace the driver's session."""
         await asyncio.sleep(0.3)
         if not (self.powered and self.network):
             await asyncio.sleep(4.0)
             raise base.DriverError(base.ErrorCode.CONNECTION_TIMEOUT, "no answer")
         link = self._link = Link(self.asked, take)
         self._stalled = None
-        # What changed before is told to nobody who comes later.
+        # A client that connects later does not receive earlier changes.
         self.printer.report_delta()
         try:
             yield link

@@ -1,6 +1,7 @@
 """Judges the events of all slots at each checkpoint, and names what is wrong."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .product import Emitted, Place, Shown
 from .reading import UNKNOWN, Belief, Facts, Leniency, Run
@@ -97,7 +98,7 @@ class Judge:
     ) -> Disagreement:
         detail = (
             f"events {_texts(events)}; shown {last}; "
-            f"truth {_row(row)}; before {sorted(map(str, beliefs))}"
+            f"happened {_row(row)}; before {sorted(map(str, beliefs))}"
         )
         for kind, lenient in _TRIES:
             if self._explain(row, events, beliefs, last, now, lenient):

@@ -129,7 +129,7 @@ class HappyHareChanger(Changer):
 
     unit = "Box Turtle"
     facts = Facts(
-        # An empty gate says nothing while the changer is at work on another one.
+        # An empty gate proves nothing while the changer is at work on another one.
         absent_must=60.0,
         present_may=0.9,
         present_must=14.0,
@@ -341,7 +341,7 @@ class AceChanger(Changer):
         self.link(up=False)
 
     async def booted(self) -> None:
-        """Hear of the box."""
+        """Have an answer of the box."""
         self.link(up=True)
 
     def link(self, *, up: bool) -> None:

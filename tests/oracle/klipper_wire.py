@@ -125,11 +125,11 @@ class KlipperWire(World):
         config: Any,
         session: Any,
         take: Callable[[Any], None],
-        heard: Callable[[bytes], None],
+        received: Callable[[bytes], None],
         counters: Any,
         *more: Any,
     ) -> AsyncIterator[Any]:
-        """Stand in for the driver's WebSocket."""
+        """Replace the driver's WebSocket."""
         await asyncio.sleep(0.2)
         if not (self.powered and self.network):
             await asyncio.sleep(4.0)
@@ -137,7 +137,7 @@ class KlipperWire(World):
         socket = self._socket = Socket(self._asked)
         self._new_client()
         try:
-            yield jsonrpc.JsonRpc(socket, take, heard, counters)
+            yield jsonrpc.JsonRpc(socket, take, received, counters)
         finally:
             socket.open = False
             if self._socket is socket:

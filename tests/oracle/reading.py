@@ -43,12 +43,12 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """What the product can hold a slot for; `told`: the spool was called unknown."""
+    """What the product can hold a slot for; `reported`: the spool was called unknown."""
 
     reel: Reel | None
     identity: str | None
     inserted: bool = False
-    told: bool = False
+    reported: bool = False
     stay: Stay | None = None
 
 
@@ -92,12 +92,12 @@ class Run:
         if (
             belief.reel is not None
             and belief.inserted
-            and not belief.told
+            and not belief.reported
             and j < len(events)
             and events[j].kind == UNKNOWN
             and self._may_be_unknown(self._row[i], belief)
         ):
-            yield from self.ends(i, j + 1, replace(belief, told=True))
+            yield from self.ends(i, j + 1, replace(belief, reported=True))
         reel = belief.reel
         if (
             reel is not None
@@ -135,7 +135,7 @@ class Run:
         else:
             need = self._facts.present_must
             if not (self._must(k - 1) and self._must(k + 1)):
-                # Taken for the spool before until its tag says otherwise.
+                # Taken for the spool before until its tag shows otherwise.
                 if stay.read is None or stay.ended - stay.read < need + 5:
                     return False
         return stay.ended - stay.seen >= need and stay.unbroken(
@@ -341,7 +341,7 @@ class Run:
         if (
             self._facts.unknown
             and belief.inserted
-            and not belief.told
+            and not belief.reported
             and last.identity is None
             and not self._lenient.unknown
         ):

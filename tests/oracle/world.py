@@ -87,7 +87,7 @@ class World(ABC):
 
     @abstractmethod
     def open_session(self, *args: Any) -> AbstractAsyncContextManager[Any]:
-        """Stand in for the function of the driver that opens a session."""
+        """Replace the function of the driver that opens a session."""
 
     @abstractmethod
     def start(self) -> None:
