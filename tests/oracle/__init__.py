@@ -1,4 +1,4 @@
-"""Physical histories played through the wire and the product, judged by the truth.
+"""Physical histories played through the wire and the product, judged by what happened.
 
 A history is a seeded row of things that people and power cuts do to one printer. The
 virtual hardware turns it into the bytes of its wire; the real driver, `apply` and
