@@ -156,19 +156,108 @@ def test_an_ace_that_has_not_started_yet_removes_nothing() -> None:
     booting = ace_hub()
     booting["filament_hub"]["filament_hubs"][0]["status"] = "startup"
     klipper.start(booting)
+    assert not klipper.unit().online
     klipper.wait(60)
-    assert klipper.snapshot.frozen
     klipper.change("filament_hub", filament_hubs=hub(slot0=TAGGED))
+    assert klipper.unit().online
     klipper.wait(300)
     assert klipper.happened == []
 
 
-def test_a_community_driver_is_waited_for_too() -> None:
+@pytest.mark.parametrize(
+    "lost",
+    [
+        {"status": "disconnected"},
+        {"connection_state": "reconnecting"},
+        {"status": "ready", "temp": 0},
+    ],
+)
+def test_an_ace_whose_link_is_down_is_offline_and_loses_no_spool(
+    lost: dict[str, Any],
+) -> None:
     klipper = Klipper(ace_instances())
+    klipper.wait(60)
+    before = dict(klipper.status["ace_instance_0"])
+    klipper.change("ace_instance_0", slots=[ace_slot(n) for n in range(4)], **lost)
+    klipper.wait(300)
+    assert [unit.online for unit in klipper.snapshot.units] == [False, True]
+    assert [unit["online"] for unit in klipper.events[-1]["ams_units"]] == [False, True]
+    klipper.change(
+        "ace_instance_0", **before, status="ready", connection_state=None, temp=25
+    )
+    klipper.wait(300)
+    assert klipper.unit(1).online
+    assert klipper.happened == []
+
+
+def test_four_empty_slots_before_the_first_answer_of_an_ace_are_not_believed() -> None:
+    klipper = Klipper(ace_instances())
+    klipper.wait(60)
     klipper.stop()
-    booting = ace_instances()
-    booting["ace_instance_1"] |= {"status": "connecting"}
-    klipper.start(booting)
-    assert klipper.snapshot.frozen
-    klipper.change("ace_instance_1", status="ready")
-    assert not klipper.snapshot.frozen
+    unheard = ace_instances()
+    unheard["ace_instance_1"] = {
+        "status": "ready",
+        "temp": 0,
+        "slots": [{"index": n, "status": "empty"} for n in range(4)],
+    }
+    klipper.start(unheard)
+    klipper.wait(120)
+    assert [unit.online for unit in klipper.snapshot.units] == [True, False]
+    klipper.change("ace_instance_1", temp=25, **ace_instances()["ace_instance_1"])
+    klipper.wait(300)
+    assert klipper.happened == []
+
+
+def test_an_empty_ace_that_answers_has_lost_its_spools() -> None:
+    klipper = Klipper(ace_instances())
+    klipper.wait(60)
+    klipper.change("ace_instance_0", temp=25, slots=[ace_slot(n) for n in range(4)])
+    klipper.wait(60)
+    assert klipper.happened == [("removed", n, None) for n in (1, 2, 3, 4)]
+
+
+def with_tag(**slot: Any) -> list[dict[str, Any]]:
+    """Return the slots of a driver that reports `rfid` as true or false."""
+    return [ace_slot(0, rfid=False) | slot] + [
+        ace_slot(n, rfid=False) for n in range(1, 4)
+    ]
+
+
+def test_a_tag_that_is_reported_as_true_names_its_spool_once_its_content_follows() -> (
+    None
+):
+    status = ace_instances()
+    status["ace_instance_0"] = {"status": "ready", "temp": 25, "slots": with_tag()}
+    klipper = Klipper(status)
+    klipper.wait(60)
+    klipper.change("ace_instance_0", slots=with_tag(status="ready"))
+    klipper.wait(5)
+    klipper.change("ace_instance_0", slots=with_tag(status="ready", rfid=True))
+    klipper.wait(5)
+    assert klipper.happened == []
+    klipper.change(
+        "ace_instance_0", slots=with_tag(status="ready", rfid=True, sku="AHPLGY-102")
+    )
+    klipper.wait(300)
+    assert klipper.happened == [("inserted", 1, "AHPLGY-102")]
+
+
+def test_a_tag_that_is_reported_as_false_names_nothing() -> None:
+    status = ace_instances()
+    status["ace_instance_0"] = {
+        "slots": with_tag(status="ready", sku="AHPLGY-102", rfid=False)
+    }
+    assert not Klipper(status).slot(1).identifiers.known
+
+
+def test_the_slot_in_use_may_be_reported_beside_the_instances() -> None:
+    status = ace_instances()
+    del status["ace"]
+    status["ace_state"] = {"current_index": 2}
+    klipper = Klipper(status)
+    assert [slot.active for slot in klipper.unit(1).slots] == [
+        False,
+        False,
+        True,
+        False,
+    ]

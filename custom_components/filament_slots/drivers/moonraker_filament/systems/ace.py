@@ -25,7 +25,14 @@ _PER_UNIT: Final = 4
 _NO_TAG, _IDENTIFIED, _IDENTIFYING = 1, 2, 3
 _EMPTY: Final = "empty"
 _RUNOUT: Final = "runout"
-_UNIT: Final[dict[str, Types]] = {"slots": LIST, "status": TEXT, "temp": NUMBER}
+_CONNECTED: Final = frozenset({None, "connected"})
+_ANSWERING: Final = frozenset({None, "ready", "busy"})
+_UNIT: Final[dict[str, Types]] = {
+    "slots": LIST,
+    "status": TEXT,
+    "temp": NUMBER,
+    "connection_state": TEXT,
+}
 _ACE: Final[dict[str, Types]] = {**_UNIT, "current_index": NUMBER}
 
 
@@ -36,7 +43,7 @@ def find_hub(found: Found) -> System | None:
     )
     if not wanted:
         return None
-    return System(name="ace", wanted=wanted, decode=_hub, ready=_hub_ready)
+    return System(name="ace", wanted=wanted, decode=_hub)
 
 
 def find_instances(found: Found) -> System | None:
@@ -49,9 +56,14 @@ def find_instances(found: Found) -> System | None:
         return None
     return System(
         name="ace",
-        wanted=found.only({"ace": _ACE, **dict.fromkeys(instances, _UNIT)}),
+        wanted=found.only(
+            {
+                "ace": _ACE,
+                "ace_state": {"current_index": NUMBER},
+                **dict.fromkeys(instances, _UNIT),
+            }
+        ),
         decode=partial(_instances, instances or ["ace"]),
-        ready=lambda status: all(map(_has_started, status.values())),
     )
 
 
@@ -66,14 +78,18 @@ def find_inventory(found: Found) -> System | None:
     )
 
 
-def _hub_ready(status: Status) -> bool:
-    """Whether all ACE have started: before that, their slots are reported as empty."""
-    units = items(status.get("filament_hub", {}).get("filament_hubs"))
-    return all(_has_started(fields(unit)) for unit in units)
+def _answers(unit: Fields) -> bool:
+    """Return whether the ACE answers its driver; without that its slots mean nothing.
 
-
-def _has_started(unit: Fields) -> bool:
-    return unit.get("status") in (None, "ready", "busy")
+    Some drivers report it as ready with four empty slots and 0 °C until it first answers.
+    """
+    if (
+        text(unit.get("status")) not in _ANSWERING
+        or text(unit.get("connection_state")) not in _CONNECTED
+    ):
+        return False
+    slots = [fields(slot).get("status") for slot in items(unit.get("slots"))]
+    return unit.get("temp") != 0 or any(status != _EMPTY for status in slots)
 
 
 def _hub(status: Status, context: Context) -> Reading:
@@ -92,6 +108,8 @@ def _hub(status: Status, context: Context) -> Reading:
 
 def _instances(sources: list[str], status: Status, context: Context) -> Reading:
     current = whole(status.get("ace", {}).get("current_index"), 0, 1000)
+    if current is None:
+        current = whole(status.get("ace_state", {}).get("current_index"), 0, 1000)
     return Reading(
         units=tuple(
             _unit(
@@ -141,6 +159,7 @@ def _described(
         slots_total=_PER_UNIT,
         model="ACE",
         label=f"ACE {unit_id + 1}",
+        online=_answers(unit),
         feeding=context.printing and any(slot.active for slot in slots),
         temperature_c=number(unit.get("temp"), -50, 200),
         slots=slots,
@@ -150,7 +169,7 @@ def _described(
 def _slot(
     index: int, reported: Fields, active: bool, context: Context, *, tags: bool = True
 ) -> Slot:
-    rfid = whole(reported.get("rfid"), 0, 9)
+    rfid = _rfid(reported)
     sku = text(reported.get("sku")) if rfid == _IDENTIFIED else None
     return Slot(
         slot_no=index + 1,
@@ -168,6 +187,18 @@ def _slot(
             vendor=text(reported.get("brand")),
         ),
     )
+
+
+def _rfid(reported: Fields) -> int | None:
+    """Return the result of the tag's read, None while there is none.
+
+    Some drivers report only whether a tag was identified, before its content; that it
+    was not identified tells nothing about whether it still is to be read.
+    """
+    rfid = reported.get("rfid")
+    if rfid is True and text(reported.get("sku")):
+        return _IDENTIFIED
+    return whole(rfid, 0, 9)
 
 
 def _present(status: object, context: Context) -> bool | None:
