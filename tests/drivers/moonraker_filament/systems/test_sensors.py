@@ -133,6 +133,67 @@ def test_sensors_named_by_their_tools_are_active_with_them() -> None:
     assert not klipper.direct(1).identifiable
 
 
+def test_the_active_spool_of_a_single_extruder_is_where_filament_is_detected() -> None:
+    status = {**sensors("e0_sensor", "e1_sensor"), "extruder": {}}
+    klipper = Klipper(status, spool_id=8)
+    klipper.wait(60)
+    assert not any(slot.identifiers.known for slot in klipper.snapshot.direct_slots)
+    klipper.change("filament_switch_sensor e1_sensor", filament_detected=True)
+    klipper.wait(20)
+    klipper.receive(notification("notify_active_spool_set", {"spool_id": 7}))
+    assert klipper.happened == [("inserted", 2, "spoolman:8")]
+    assert [slot.active for slot in klipper.snapshot.direct_slots] == [False, True]
+    assert klipper.direct(2).identifiers == SPOOL_7
+    klipper.change("filament_switch_sensor e1_sensor", filament_detected=False)
+    klipper.wait(300)
+    assert klipper.happened[1:] == [("removed", 2, "spoolman:7")]
+
+
+def test_the_active_spool_of_several_extruders_is_in_no_slot() -> None:
+    status = {**sensors("a", "b"), "extruder": {}, "extruder1": {}}
+    status["filament_switch_sensor a"] = switch(True)
+    klipper = Klipper(status, spool_id=7)
+    assert not any(slot.identifiers.known for slot in klipper.snapshot.direct_slots)
+
+
+def test_macros_that_name_the_spools_of_a_single_extruder_outrank_the_active_one() -> (
+    None
+):
+    status = {**sensors("t0", "t1"), "extruder": {}, "gcode_macro T1": {"spool_id": 9}}
+    status["filament_switch_sensor t0"] = switch(True)
+    klipper = Klipper(status, spool_id=7)
+    assert [slot.identifiers.external_id for slot in klipper.snapshot.direct_slots] == [
+        None,
+        "spoolman:9",
+    ]
+
+
+def test_a_sensor_with_an_odd_name_leaves_the_others_their_tools() -> None:
+    tools = sensors("tool0", "tool1", "spare", "t12", "tool1_buffer_jam")
+    tools["filament_motion_sensor tool1_buffer_jam"] = tools.pop(
+        "filament_switch_sensor tool1_buffer_jam"
+    )
+    tools["gcode_macro T0"] = {"spool_id": 8}
+    tools["gcode_macro T1"] = {"spool_id": 9}
+    klipper = Klipper(tools)
+    assert {
+        slot.label: slot.identifiers.external_id
+        for slot in klipper.snapshot.direct_slots
+    } == {
+        "tool0": "spoolman:8",
+        "tool1": "spoolman:9",
+        "spare": None,
+        "t12": None,
+        "tool1_buffer_jam": None,
+    }
+
+
+def test_sensors_numbered_from_one_belong_to_no_tool() -> None:
+    tools = {**sensors("tool1", "tool2"), "gcode_macro T1": {"spool_id": 9}}
+    klipper = Klipper(tools)
+    assert not any(slot.identifiers.known for slot in klipper.snapshot.direct_slots)
+
+
 def test_a_runout_is_a_removal_with_its_reason() -> None:
     klipper = Klipper(
         {**sensors("runout"), "filament_switch_sensor runout": switch(True)}

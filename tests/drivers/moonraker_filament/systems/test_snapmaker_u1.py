@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from custom_components.filament_slots.model import Identifiers
 
 from .klipper import Klipper
@@ -134,6 +136,40 @@ def test_a_tool_without_a_feeder_uses_the_configured_presence() -> None:
     status["print_task_config"]["filament_exist"] = [True]
     assert Klipper(status).direct(1).present is True
     assert Klipper(status).direct(3).present is False
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("print_task_config", {"filament_spool_id": [0, 154]}),
+        ("gcode_macro T1", {"spool_id": 154}),
+        ("AFC_lane E1", {"spool_id": 154, "map": []}),
+        ("filament_detect", detect(NOTHING, {**NOTHING, "SPOOL_ID": 154})),
+    ],
+)
+def test_a_spool_assigned_to_a_tool_is_found_in_each_place_that_keeps_it(
+    name: str, fields: dict[str, Any]
+) -> None:
+    status = snapmaker_u1(**{"filament_feed left": feeder(True, True)})
+    status[name] = status.get(name, {}) | fields
+    klipper = Klipper(status)
+    assert klipper.direct(2).identifiers == Identifiers(external_id="spoolman:154")
+    assert not klipper.direct(1).identifiers.known
+
+
+def test_another_assigned_spool_is_no_other_spool_in_the_tool() -> None:
+    status = snapmaker_u1(
+        **{"filament_detect": detect(TAG), "filament_feed left": feeder(True)}
+    )
+    status["gcode_macro T0"] = {"spool_id": 77}
+    klipper = Klipper(status)
+    klipper.wait(60)
+    klipper.change("gcode_macro T0", spool_id=78)
+    klipper.wait(300)
+    assert klipper.happened == []
+    klipper.change("filament_feed left", **feeder(False))
+    klipper.wait(300)
+    assert klipper.happened == [("removed", 1, "spoolman:78")]
 
 
 def test_the_tool_in_use_is_active() -> None:

@@ -1,10 +1,10 @@
 """Bare filament sensors, one direct slot each (docs/protocols/moonraker.md 2)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 import re
-from typing import Final
+from typing import Any, Final
 
 from ...numbers import boolean
 from ...snapshot import Slot
@@ -15,6 +15,7 @@ _SWITCH: Final = "filament_switch_sensor"
 _MOTION: Final = "filament_motion_sensor"
 _WIDTH: Final = "hall_filament_width_sensor"
 _FIELDS: Final[dict[str, Types]] = {"filament_detected": FLAG, "is_active": FLAG}
+_EXTRUDER: Final = re.compile(r"extruder\d*")
 _TOOL: Final = re.compile(r"(?:extruder|tool|[et])_?(\d{1,3})(?!\d)", re.IGNORECASE)
 
 
@@ -62,7 +63,7 @@ def find(found: Found) -> System:
                 **{_macro(tool): {"spool_id": ANY} for tool in tools.values()},
             }
         ),
-        decode=partial(_decode, sensors, _active_spool_sensor(sensors)),
+        decode=partial(_decode, sensors, _has_one_extruder(found)),
     )
 
 
@@ -76,12 +77,26 @@ def _number(names: Iterable[str], numbers: dict[str, int]) -> None:
             )
 
 
-def _tools(names: Iterable[str]) -> dict[str, int]:
-    """Return each sensor's tool, if the names of all sensors number them from 0."""
-    found = {name: _TOOL.match(name) for name in names}
-    tools = {name: int(match[1]) for name, match in found.items() if match}
-    if len(tools) != len(found) or sorted(tools.values()) != list(range(len(tools))):
+def _has_one_extruder(found: Found) -> bool:
+    extruders = [name for name in found.objects if _EXTRUDER.fullmatch(name)]
+    return extruders == ["extruder"]
+
+
+def _tools(sources: Mapping[str, str]) -> dict[str, int]:
+    """Return the tools of the sensors whose names number them from 0.
+
+    Of several sensors of a tool its only switch belongs to it, else none does.
+    """
+    matches = ((name, _TOOL.match(name)) for name in sources)
+    numbered = {name: int(match[1]) for name, match in matches if match}
+    if 0 not in numbered.values():
         return {}
+    tools = {}
+    for tool in set(numbered.values()):
+        names = [name for name in numbered if numbered[name] == tool]
+        switches = [name for name in names if sources[name].startswith(_SWITCH)]
+        if len(only := switches or names) == 1:
+            tools[only[0]] = tool
     return tools
 
 
@@ -90,23 +105,47 @@ def _macro(tool: int) -> str:
     return f"gcode_macro T{tool}"
 
 
-def _active_spool_sensor(sensors: Sequence[_Sensor]) -> _Sensor | None:
-    """Return the only sensor that the active spool can belong to."""
+def _tool_spool(sensor: _Sensor, status: Status) -> Any:
+    """Return the spool id in the macro of a sensor's tool; None without one."""
+    if sensor.tool is None:
+        return None
+    return status.get(_macro(sensor.tool), {}).get("spool_id")
+
+
+def _active_spool_sensor(
+    sensors: Sequence[_Sensor], status: Status, *, one_extruder: bool
+) -> _Sensor | None:
+    """Return the sensor that the active spool is at; None if that is not known.
+
+    It is the only one that can detect presence. Behind a single extruder it is the
+    first that detects filament, unless macros name the spools.
+    """
     candidates = [sensor for sensor in sensors if sensor.senses] or sensors
-    return candidates[0] if len(candidates) == 1 else None
+    if len(candidates) == 1:
+        return candidates[0]
+    if not one_extruder or any(
+        _tool_spool(sensor, status) is not None for sensor in sensors
+    ):
+        return None
+    filled = (sensor for sensor in candidates if _present(sensor, status))
+    return next(filled, None)
 
 
 def _decode(
-    sensors: Sequence[_Sensor], meant: _Sensor | None, status: Status, context: Context
+    sensors: Sequence[_Sensor], one_extruder: bool, status: Status, context: Context
 ) -> Reading:
+    meant = _active_spool_sensor(sensors, status, one_extruder=one_extruder)
     in_use = status.get("toolhead", {}).get("extruder")
     slots = []
     for sensor in sensors:
         present = _present(sensor, status)
-        spool_id = status.get(_macro(sensor.tool or 0), {}).get("spool_id")
-        external = spoolman(context.spool_id if sensor is meant else spool_id)
-        feeds = sensor is meant or (
-            sensor.tool is not None and in_use == f"extruder{sensor.tool or ''}"
+        external = spoolman(
+            context.spool_id if sensor is meant else _tool_spool(sensor, status)
+        )
+        feeds = (
+            sensor is meant
+            if meant is not None
+            else sensor.tool is not None and in_use == f"extruder{sensor.tool or ''}"
         )
         slots.append(
             Slot(

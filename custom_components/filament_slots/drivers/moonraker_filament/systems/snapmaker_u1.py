@@ -5,12 +5,25 @@ from typing import Any, Final
 from ....model import Filament, Identifiers
 from ...numbers import boolean, number, whole
 from ...snapshot import Slot
-from .system import DICT, LIST, TEXT, Context, Fields, Found, Reading, Status, System
-from .values import colour, describe, fields, identify, item, text, uid
+from .system import (
+    ANY,
+    DICT,
+    LIST,
+    TEXT,
+    Context,
+    Fields,
+    Found,
+    Reading,
+    Status,
+    System,
+)
+from .values import colour, describe, fields, identify, item, spoolman, text, uid
 
 _TOOLS: Final = 4
 _DETECTING: Final = 1
 _FEEDERS: Final = ("filament_feed left", "filament_feed right")
+# The software that assigns spools keeps their ids in one of these.
+_SPOOL_SOURCES: Final = ("gcode_macro T{}", "AFC_lane E{}")
 _SKU_MAX: Final = 2**53
 
 
@@ -39,9 +52,15 @@ def find(found: Found) -> System | None:
                             "type",
                             "sub_type",
                             "color_rgba",
+                            "spool_id",
                         )
                     },
                     "toolhead": {"extruder": TEXT},
+                    **{
+                        source.format(tool): {"spool_id": ANY}
+                        for source in _SPOOL_SOURCES
+                        for tool in range(_TOOLS)
+                    },
                 }
             ),
         },
@@ -56,6 +75,7 @@ def _decode(status: Status, context: Context) -> Reading:
     slots = []
     for tool in range(_TOOLS):
         info = fields(item(detect.get("info"), tool))
+        external = _assigned_spool(status, info, tool)
         present = _present(status, config, tool)
         slots.append(
             Slot(
@@ -63,8 +83,9 @@ def _decode(status: Status, context: Context) -> Reading:
                 label=f"T{tool}",
                 present=present,
                 reads_tags="filament_detect" in status,
-                identifiable="filament_detect" in status,
-                identifiers=_identify(info),
+                identifiable="filament_detect" in status or external is not None,
+                identifiers=_identify(info, external),
+                external_assigned=True,
                 reading=whole(item(detect.get("state"), tool), 0, 9) == _DETECTING,
                 active=bool(present)
                 and in_use == (f"extruder{tool}" if tool else "extruder"),
@@ -84,14 +105,30 @@ def _present(status: Status, config: Fields, tool: int) -> bool | None:
     return boolean(item(config.get("filament_exist"), tool))
 
 
-def _identify(info: Fields) -> Identifiers:
-    """Return the identifiers of the tag; without a tag the values are leftovers."""
+def _assigned_spool(status: Status, info: Fields, tool: int) -> str | None:
+    """Return the spool assigned to a tool, from the first place that has one."""
+    config = status.get("print_task_config", {})
+    places = (
+        item(config.get("filament_spool_id"), tool),
+        *(
+            status.get(source.format(tool), {}).get("spool_id")
+            for source in _SPOOL_SOURCES
+        ),
+        info.get("SPOOL_ID"),
+    )
+    return next(filter(None, map(spoolman, places)), None)
+
+
+def _identify(info: Fields, external: str | None) -> Identifiers:
+    """Return the identifiers; without a tag, what the reader reports is left over."""
     chip = uid(info.get("CARD_UID"))
     if chip is None and info.get("OFFICIAL") is not True:
-        return identify()
+        return identify(external_id=external)
     sku = whole(info.get("SKU"), 1, _SKU_MAX)
     return identify(
-        rfid_uid=chip, vendor_tag=str(sku) if sku else text(info.get("SKU"), 128)
+        rfid_uid=chip,
+        external_id=external,
+        vendor_tag=str(sku) if sku else text(info.get("SKU"), 128),
     )
 
 
