@@ -257,7 +257,10 @@ def qidi_box(boxes: int = 1, **variables: Any) -> Objects:
         "save_variables": {"variables": {**kept, **variables}},
         "aht20_f heater_box1": {"temperature": 25.4, "humidity": 31.0},
         **{
-            f"box_stepper slot{slot}": {"runout_button": 1, "rfid_state": 0}
+            f"box_stepper slot{slot}": {
+                "runout_button": 0 if variables.get(f"slot{slot}") else 1,
+                "rfid_state": 0,
+            }
             for slot in range(4 * boxes)
         },
         "filament_switch_sensor fila": switch(),

@@ -13,6 +13,10 @@ def keep(klipper: Klipper, **variables: Any) -> None:
     klipper.change("save_variables", variables={**kept, **variables})
 
 
+def switch(klipper: Klipper, slot: int, *, filament: bool) -> None:
+    klipper.change(f"box_stepper slot{slot}", runout_button=0 if filament else 1)
+
+
 def quiet(**variables: Any) -> Klipper:
     klipper = Klipper(qidi_box(**variables))
     klipper.wait(60)
@@ -23,8 +27,51 @@ def quiet(**variables: Any) -> Klipper:
     ("state", "present"),
     [(0, False), (1, True), (2, True), (3, True), (-1, None), (-2, None), ("x", None)],
 )
-def test_a_jammed_slot_is_unknown(state: object, present: bool | None) -> None:
-    assert Klipper(qidi_box(slot0=state)).slot(1).present is present
+def test_without_a_switch_presence_is_the_saved_state_and_a_jam_leaves_it_open(
+    state: object, present: bool | None
+) -> None:
+    status = qidi_box(slot0=state)
+    del status["box_stepper slot0"]
+    assert Klipper(status).slot(1).present is present
+
+
+@pytest.mark.parametrize(
+    ("state", "filament", "present"),
+    [(1, True, True), (-1, True, True), (3, False, False), (2, False, False)],
+)
+def test_the_switch_of_a_slot_comes_before_its_saved_state(
+    state: int, filament: bool, present: bool
+) -> None:
+    klipper = quiet(slot0=state)
+    switch(klipper, 0, filament=filament)
+    assert klipper.slot(1).present is present
+
+
+def test_a_spool_put_in_while_the_printer_was_off_is_found_by_the_switch() -> None:
+    klipper = quiet()
+    klipper.stop()
+    changed = qidi_box()
+    changed["box_stepper slot1"]["runout_button"] = 0
+    klipper.start(changed)
+    klipper.wait(300)
+    assert klipper.happened == [("inserted", 2, None)]
+    assert next(
+        event["meta"]["detected_late"]
+        for event in klipper.events
+        if event["event_type"] == "spool_inserted"
+    )
+
+
+def test_a_switch_that_has_not_reported_yet_after_a_start_inserts_nothing() -> None:
+    klipper = quiet()
+    klipper.stop()
+    unheard = qidi_box()
+    unheard["box_stepper slot1"]["runout_button"] = 0
+    klipper.start(unheard)
+    klipper.wait(3)
+    switch(klipper, 1, filament=False)
+    klipper.wait(300)
+    assert klipper.happened == []
 
 
 def test_boxes_are_units_with_their_own_labels_and_telemetry() -> None:
@@ -35,42 +82,66 @@ def test_boxes_are_units_with_their_own_labels_and_telemetry() -> None:
     assert klipper.unit(2).temperature_c is None
 
 
-def test_an_insert_waits_until_the_slot_was_read() -> None:
+@pytest.mark.parametrize("vendor", [1, 2])
+def test_an_insert_is_not_named_as_a_tag_and_a_choice_of_the_user_look_the_same(
+    vendor: int,
+) -> None:
     klipper = quiet()
+    switch(klipper, 1, filament=True)
     keep(klipper, slot1=3)
-    klipper.wait(20)
-    assert klipper.happened == []
-    klipper.change("box_stepper slot1", rfid_state=1)
-    keep(klipper, slot1=1, filament_slot1=7, color_slot1=5)
+    klipper.wait(6)
+    keep(klipper, filament_slot1=7, color_slot1=5, vendor_slot1=vendor)
+    klipper.wait(12)
+    keep(klipper, slot1=1)
     klipper.wait(300)
-    assert klipper.happened == [("inserted", 2, "1:7:5")]
-
-
-def test_a_choice_of_the_user_is_not_an_identity() -> None:
-    klipper = quiet()
-    keep(klipper, slot1=3)
-    klipper.wait(5)
-    keep(klipper, slot1=1, vendor_slot1=2, filament_slot1=7)
-    klipper.wait(300)
-    assert klipper.happened == [("inserted", 2, None), ("unknown", 2, None)]
+    assert klipper.happened == [("inserted", 2, None)]
     filament = klipper.slot(2).filament
     assert filament is not None
-    assert filament.preset == "2:7:1"
+    assert filament.preset == f"{vendor}:7:5"
+
+
+def test_an_insert_does_not_carry_the_codes_of_the_spool_before() -> None:
+    klipper = quiet(filament_slot1=7)
+    switch(klipper, 1, filament=True)
+    keep(klipper, slot1=3)
+    klipper.wait(60)
+    assert [
+        event["meta"].get("filament")
+        for event in klipper.events
+        if event["event_type"] == "spool_inserted"
+    ] == [None]
+
+
+def test_a_tool_change_keeps_the_codes_of_the_spool() -> None:
+    klipper = quiet(slot0=1)
+    keep(klipper, slot0=3)
+    klipper.wait(10)
+    keep(klipper, slot0=2)
+    klipper.wait(300)
+    assert klipper.happened == []
+    assert all(
+        event["ams_units"][0]["slots"][0]["filament"] == {"preset": "1:1:1"}
+        for event in klipper.events
+    )
+
+
+def test_a_running_read_command_is_no_tag() -> None:
+    klipper = quiet(slot0=1)
+    klipper.change("box_stepper slot0", rfid_state=1)
+    klipper.wait(60)
+    klipper.change("box_stepper slot0", rfid_state=0)
+    klipper.wait(300)
+    assert not klipper.slot(1).identifiers.known
+    assert klipper.happened == []
 
 
 def test_a_slot_that_is_emptied_is_removed_and_keeps_no_preset() -> None:
     klipper = quiet(slot0=1)
+    switch(klipper, 0, filament=False)
     keep(klipper, slot0=0)
     klipper.wait(300)
     assert klipper.happened == [("removed", 1, None)]
     assert klipper.slot(1).filament is None
-
-
-def test_where_reading_is_off_nothing_is_waited_for() -> None:
-    klipper = quiet(auto_read_rfid=0)
-    keep(klipper, slot1=3)
-    klipper.wait(1)
-    assert klipper.happened == [("inserted", 2, None)]
 
 
 def test_the_slot_in_the_extruder_is_active() -> None:

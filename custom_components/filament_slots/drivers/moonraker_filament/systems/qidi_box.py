@@ -6,13 +6,14 @@ from typing import Final
 from ...numbers import number, whole
 from ...snapshot import Slot, Unit
 from .system import DICT, NUMBER, Context, Fields, Found, Reading, Status, System
-from .values import describe, fields, identify, natural, text
+from .values import describe, fields, natural, text
 
 _BOXES_MAX: Final = 4
 _PER_BOX: Final = 4
 _LETTERS: Final = "ABCD"
-_EMPTY, _READY, _LOADED, _UNREAD = 0, 1, 2, 3
-_QIDI: Final = 1
+_EMPTY, _LOADED, _UNREAD = 0, 2, 3
+# The live switch of a slot.
+_FILAMENT, _NO_FILAMENT = 0, 1
 
 
 def find(found: Found) -> System | None:
@@ -30,7 +31,7 @@ def find(found: Found) -> System | None:
                     for name in sensors
                 },
                 **{
-                    f"box_stepper slot{slot}": {"rfid_state": NUMBER}
+                    f"box_stepper slot{slot}": {"runout_button": NUMBER}
                     for slot in range(_BOXES_MAX * _PER_BOX)
                 },
             }
@@ -71,32 +72,38 @@ def _slot(
     state = whole(reported, -9, _UNREAD)
     if state is None and reported is not None:
         context.ignore("an invalid slot state")
-    reader = status.get(f"box_stepper slot{index}", {})
-    code = _code(variables, index)
-    # Only the reader itself distinguishes a tag from a choice of the user.
-    tagged = (
-        code is not None
-        and state in (_READY, _LOADED)
-        and reader.get("rfid_state") == 1
-        and whole(variables.get(f"vendor_slot{index}"), 0, 1000) == _QIDI
-    )
-    reads = (
-        variables.get("auto_read_rfid") != 0 and reader.get("rfid_state") is not None
-    )
+    switch = status.get(f"box_stepper slot{index}", {}).get("runout_button")
+    present, inlet = _presence(state, switch)
     return Slot(
         slot_no=position + 1,
         label=f"{box + 1}{_LETTERS[position]}",
-        # A negative state is a jam; filament may be in the slot.
-        present=None if state is None or state < _EMPTY else state != _EMPTY,
-        reads_tags=reads,
-        identifiable=reads or tagged,
-        identifiers=identify(vendor_tag=code if tagged else None),
-        reading=reads and state == _UNREAD,
-        read_done=state in (_READY, _LOADED),
+        present=present,
+        inlet=inlet,
+        reads_tags=True,
+        read_done=state is not None and state not in (_EMPTY, _UNREAD),
+        # A tag and a choice of the user are written into the same variables.
+        identifiable=False,
         active=state == _LOADED
         or text(variables.get("last_load_slot")) == f"slot{index}",
-        filament=describe(preset=None if tagged or not state else code),
+        # Until the slot was read, the codes are those of the spool before.
+        filament=None
+        if state in (None, _EMPTY, _UNREAD)
+        else describe(preset=_code(variables, index)),
     )
+
+
+def _presence(state: int | None, switch: object) -> tuple[bool | None, bool | None]:
+    """Return presence, and the inlet where only the switch detects filament.
+
+    The saved state is outdated after a change while the printer was off. The switch is
+    current, but reads as closed until it reports for the first time after a start.
+    """
+    if switch == _NO_FILAMENT:
+        return False, None
+    if switch == _FILAMENT:
+        return (True, None) if state else (None, True)
+    # A negative state is a jam; filament may be in the slot.
+    return None if state is None or state < _EMPTY else state != _EMPTY, None
 
 
 def _code(variables: Fields, index: int) -> str | None:
