@@ -185,13 +185,19 @@ class BambuWire(World):
                 first["ams"], second["ams"] = trays, bits
                 half = None
             self._send({"print": first}, half)
+            # The next report comes after the second half of this one.
+            self._report_due = True
             self.later(1.0, self._send_second, boot, {"print": second}, shows)
             return
         self._send(report, self._now_shown())
 
     def _send_second(self, boot: int, report: dict[str, Any], shows: Shows) -> None:
-        if boot == self._boot and self._link is not None:
-            self._send(report, shows)
+        if boot != self._boot:
+            return
+        self._report_due = False
+        self._send(report, shows)
+        if self._shows is not shows:
+            self.changed()
 
     _shown_before: Shows = {}
 

@@ -219,7 +219,7 @@ class Run:
             belief, before, stay
         ):
             return False
-        if not lenient.reason and not swap:
+        if not lenient.reason and not swap and stay.late is False:
             if before.runout is None:
                 Limit.RUNOUT.allows()
             elif before.runout != (event.reason == "runout"):
