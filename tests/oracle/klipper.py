@@ -38,6 +38,8 @@ class KlipperWorld(KlipperWire):
         """Set it up, with spools in most of the slots."""
         super().__init__(rng, record)
         self.facts: Facts = changer.facts  # type: ignore[misc]
+        if not changer.facts.unknown:
+            self.components = ()
         self._changer = changer(self.klippy, rng)
         self._stays = [0] * changer.slots
         self._reels: list[Reel | None] = [None] * changer.slots

@@ -86,6 +86,7 @@ class Sensors(Changer):
         """Have two switches."""
         super().__init__(klippy, rng)
         self._system = SwitchSensors(klippy)
+        klippy.objects["extruder1"] = dict(klippy.objects["extruder"])
         self._pressed = [False] * self.slots
 
     async def fill(self, slot: int, reel: Reel, *, printing: bool) -> None:

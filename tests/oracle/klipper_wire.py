@@ -99,7 +99,10 @@ class KlipperWire(World):
     """Moonraker and Klippy, on their way to the driver.
 
     klippy_there: Klippy runs; Moonraker may run without it.
+    components: those of Moonraker.
     """
+
+    components: tuple[str, ...] = ("spoolman",)
 
     driver = driver.Driver
 
@@ -167,12 +170,12 @@ class KlipperWire(World):
                     "klippy_state": (
                         self.klippy.state if self.klippy_there else "disconnected"
                     ),
-                    "components": ["database", "spoolman"],
+                    "components": ["database", *self.components],
                     "moonraker_version": "v0.11.0",
                 }
             case "server.connection.identify":
                 result = {"connection_id": 1}
-            case "server.spoolman.status":
+            case "server.spoolman.status" if "spoolman" in self.components:
                 result = {
                     "spoolman_connected": True,
                     "pending_reports": [],
