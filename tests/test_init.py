@@ -431,6 +431,15 @@ def _unit_device(hass: HomeAssistant, entry: MockConfigEntry) -> dr.DeviceEntry:
     return device
 
 
+async def test_the_name_that_a_unit_is_known_by_is_no_serial_number(
+    hass: HomeAssistant,
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state(unit_state(label=UNIT_SERIAL)))
+    assert _unit_device(hass, entry).serial_number is None
+
+
 async def test_a_printer_has_units_and_units_have_slots(hass: HomeAssistant) -> None:
     entry = make_entry()
     await async_set_up(hass, entry)

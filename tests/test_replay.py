@@ -187,6 +187,35 @@ def test_json_output_has_events_and_slots(capture: Path) -> None:
     assert [slot["slot_no"] for slot in output["slots"]] == [1, 2, 3, 4]
 
 
+def test_a_replay_starts_from_units_that_are_known_by_their_names() -> None:
+    def units(*names: str) -> dict[str, Any]:
+        lanes = [f"{name}_1" for name in names]
+        lane = {"lane": 1, "map": "T0", "load": False}
+        status = {
+            "webhooks": {"state": "ready"},
+            "AFC": {"units": [f"Box_Turtle {name}" for name in names], "lanes": lanes},
+            **{f"AFC_BoxTurtle {name}": {"lanes": [f"{name}_1"]} for name in names},
+            **{
+                f"AFC_stepper {name}_1": lane | {"unit": name, "prep": name == "Old"}
+                for name in names
+            },
+        }
+        frame = {"jsonrpc": "2.0", "id": 1, "result": {"status": status}}
+        return {
+            "format": 1,
+            "driver_key": "moonraker_filament",
+            "frames": [{"t": 0, "dir": "<-", "frame": frame}],
+        }
+
+    before = tool.replay(units("Old"))
+    after = tool.replay(units("New", "Old"), json.loads(json.dumps(before.slots)))
+    assert spool_events(after) == []
+    assert [(slot["unit_name"], slot["present"]) for slot in after.slots] == [
+        ("New", False),
+        ("Old", True),
+    ]
+
+
 def test_text_output_has_events_and_a_table(capture: Path) -> None:
     lines = run(capture).stdout.splitlines()
     assert [json.loads(line)["event_type"] for line in lines[:3]] == [

@@ -135,7 +135,8 @@ class PrinterDevices:
         unique_id = self.unique_id(unit.key)
         details: dict[str, Any] = {
             "model": unit.model,
-            "serial_number": unit.serial,
+            # A unit without a serial number is known by its name.
+            "serial_number": unit.serial if unit.serial != unit.label else None,
             "translation_key": _unit_name(unit),
             "translation_placeholders": {
                 "printer": self._name,

@@ -138,7 +138,8 @@ def _pseudonyms(entry: FilamentSlotsConfigEntry) -> Pseudonyms:
 def _ids(coordinator: SlotCoordinator) -> Iterable[str]:
     """Yield the serials of the units and the ids of the spools."""
     for unit in coordinator.data.units.values():
-        if unit.serial is not None:
+        # A unit without a serial number is known by its name, which is no secret.
+        if unit.serial is not None and unit.serial != unit.label:
             yield unit.serial
     for slot in coordinator.data.slots.values():
         spool = slot.identifiers

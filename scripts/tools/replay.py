@@ -97,6 +97,7 @@ def _restored(state: Iterable[Mapping[str, Any]]) -> Any:
     rows = sorted(state, key=lambda row: row["ams_unit_no"] or 0)
     if not rows:
         return slot_state.PrinterSlots()
+    names = {row["ams_unit_no"]: row.get("unit_name") for row in rows}
     units = {
         number: [_slot_state(row) for row in group]
         for number, group in groupby(rows, key=lambda row: row["ams_unit_no"])
@@ -107,7 +108,13 @@ def _restored(state: Iterable[Mapping[str, Any]]) -> Any:
         "printer_id": PRINTER_ID,
         "direct_slots": units.pop(None, []),
         "ams_units": [
-            {"ams_unit_no": number, "slots_total": len(slots), "slots": slots}
+            {
+                "ams_unit_no": number,
+                "slots_total": len(slots),
+                "serial": names[number],
+                "label": names[number],
+                "slots": slots,
+            }
             for number, slots in units.items()
         ],
     }
@@ -133,6 +140,9 @@ def _order(slot: Any) -> tuple[bool, int, int]:
 
 
 def _row(slot: Any) -> dict[str, Any]:
+    """Return a slot as --json prints it; with `unit_name` if that identifies its unit."""
+    unit = slot.unit
+    named = unit is not None and unit.label is not None and unit.label == unit.serial
     return {
         "is_ams_slot": slot.unit is not None,
         "ams_unit_no": slot.unit.ams_unit_no if slot.unit else None,
@@ -142,7 +152,7 @@ def _row(slot: Any) -> dict[str, Any]:
         "active": slot.active,
         "identifiers": slot.identifiers.model_dump(),
         "filament": slot.filament.as_dict() if slot.filament else None,
-    }
+    } | ({"unit_name": unit.label} if named else {})
 
 
 def _table(slots: list[dict[str, Any]]) -> str:

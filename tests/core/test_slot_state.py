@@ -153,6 +153,25 @@ def test_a_unit_that_reports_its_serial_later_keeps_its_key() -> None:
     assert slots.slots["u1", 1].present is False
 
 
+def test_a_unit_stored_without_a_serial_is_found_by_its_label_at_another_number() -> (
+    None
+):
+    """Even when a unit that is new takes its number in the same report."""
+    before, _ = play(state(unit(1, slot(1, True, tag="A"), label="Turtle")))
+    slots, _ = play(
+        state(
+            unit(1, slot(1, False), serial="Owl", label="Owl"),
+            unit(2, slot(1, True, tag="A"), serial="Turtle", label="Turtle"),
+        ),
+        slots=before,
+    )
+    assert {key: unit.ams_unit_no for key, unit in slots.units.items()} == {
+        "u1": 2,
+        "Owl": 1,
+    }
+    assert slots.slots["u1", 1].identifiers == before.slots["u1", 1].identifiers
+
+
 def test_a_message_without_the_serial_is_about_the_unit_at_the_number() -> None:
     """Nothing is ever deleted because a message lacked it."""
     slots, _ = play(

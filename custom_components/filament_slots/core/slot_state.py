@@ -225,7 +225,8 @@ class _Draft:
         """Return the unit of a spool event, by its serial, else by its number."""
         if slot.ams_unit_no is None:
             return None
-        key = self._key_of_serial(names.get("serial"), slot.ams_unit_no)
+        number = slot.ams_unit_no
+        key = self._key_of(number, names.get("serial"), names.get("label"))
         key = key or self._holders.get(slot.ams_unit_no)
         values: dict[str, Any] = {**names}
         if slot.slots_total is not None or key is None:
@@ -238,7 +239,7 @@ class _Draft:
         All serials first: the numbers left belong to units without one, so that units
         which changed places are never confused.
         """
-        keys = [self._key_of_serial(unit.serial, unit.ams_unit_no) for unit in states]
+        keys = [self._key_of(u.ams_unit_no, u.serial, u.label) for u in states]
         taken = set(keys)
         for i, unit in enumerate(states):
             holder = self._holders.get(unit.ams_unit_no)
@@ -249,15 +250,16 @@ class _Draft:
             for key, state in zip(keys, states, strict=True)
         ]
 
-    def _key_of_serial(self, serial: str | None, number: int) -> str | None:
-        """Find a unit by serial, or the one at the number whose serial is unknown."""
-        if serial is None:
-            return None
-        for unit in self._units.values():
-            if unit.serial == serial:
-                return unit.key
+    def _key_of(self, number: int, serial: str | None, label: str | None) -> str | None:
+        """Find a unit by serial; by label, else number, if it was stored without one."""
+        known = {unit.serial: unit.key for unit in self._units.values()}
+        if serial is None or serial in known:
+            return known[serial] if serial else None
+        new = [unit for unit in self._units.values() if unit.serial is None]
+        by_label: dict[str | None, str] = {u.label: u.key for u in new if u.label}
         holder = self._holders.get(number)
-        return holder if holder and self._units[holder].serial is None else None
+        unnamed = [u.key for u in new if u.key == holder and None in (u.label, label)]
+        return by_label.get(label) or next(iter(unnamed), None)
 
     def _put_unit(
         self, key: str | None, number: int, values: dict[str, Any]

@@ -48,7 +48,8 @@ class Slot:
 class Unit:
     """A unit (an AMS, a changer) as the printer reports it.
 
-    serial: None if it is not known, or not yet.
+    serial: its serial number, or the unique name of a unit that has none; None if it is
+    not known, or not yet.
     confirmed: the serial, or its absence, was reported after the unit appeared.
     online: False for a unit that the printer lists but cannot reach.
     feeding: it feeds the running print, so that it cannot read tags.

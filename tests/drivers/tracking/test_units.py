@@ -135,6 +135,31 @@ def test_a_unit_that_reports_its_serial_later_is_the_same_unit() -> None:
     assert rig.changes() == []
 
 
+def test_a_unit_stored_without_a_serial_is_matched_by_its_label_before_its_number() -> (
+    None
+):
+    slot = StoredSlot(
+        unit=stored_unit(1, None, label="Turtle"),
+        slot_no=1,
+        present=True,
+        identifiers=RED,
+    )
+    rig = Rig(units=0, stored=(slot,))
+    rig.report(
+        units=(
+            make_unit(1, "Owl", None, label="Owl"),
+            make_unit(2, "Turtle", RED, label="Turtle"),
+        )
+    )
+    (state,) = rig.states()
+    assert {unit["serial"]: unit["ams_unit_no"] for unit in state["ams_units"]} == {
+        "Turtle": 2,
+        "Owl": 1,
+    }
+    rig.wait(900)
+    assert rig.changes() == []
+
+
 def test_another_serial_at_the_same_number_is_another_unit() -> None:
     rig = Rig(units=0)
     rig.report(units=(make_unit(1, SERIAL, RED),))

@@ -148,7 +148,8 @@ class SlotTracker:
         """Return the unit that has a number; None while that may still change.
 
         It is matched by its serial once that is confirmed, by its number otherwise,
-        and by its number too when its serial is not reported in time.
+        and by its number too when its serial is not reported in time. A unit stored
+        without a serial is matched by its label before its number.
         """
         bound = self._bound()
         free = [known for known in self._units if id(known) not in bound]
@@ -158,8 +159,14 @@ class SlotTracker:
         for known in free:
             if serial is not None and known.serial == serial:
                 return known
+        if serial is not None:
+            free = [known for known in free if known.serial is None]
+            for known in free:
+                if unit.label is not None and known.label == unit.label:
+                    return known
+            free = [known for known in free if None in (known.label, unit.label)]
         for known in free:
-            if known.number == unit.ams_unit_no and None in (known.serial, serial):
+            if known.number == unit.ams_unit_no:
                 return known
         new = TrackedUnit(unit.ams_unit_no, self._timings)
         self._units.append(new)

@@ -80,13 +80,18 @@ class TrackedUnit:
         """Return how many slots the unit has, or how many direct slots there are."""
         return self.description.slots_total if self.description else len(self.slots)
 
+    @property
+    def label(self) -> str | None:
+        """Its label, as last reported."""
+        return self.description.label if self.description else None
+
     def identification(self) -> dict[str, Any]:
         """Return model, serial and label, as events carry them."""
         unit = self.description
         return {
             "model": unit.model if unit else None,
             "serial": self.serial,
-            "label": unit.label if unit else None,
+            "label": self.label,
         }
 
     def drying(self) -> bool | None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from .klipper import Klipper
-from .statuses import afc, lane
+from .statuses import Objects, afc, lane
 
 FULL: dict[str, Any] = {
     "prep": True,
@@ -204,6 +204,35 @@ def test_units_have_the_numbers_of_their_order_and_one_without_lanes_is_not_show
     klipper = Klipper(status)
     assert [unit.ams_unit_no for unit in klipper.snapshot.units] == [1, 3]
     assert klipper.unit(1).label == "Vivid_1"
+
+
+def with_an_owl(**lanes: dict[str, Any]) -> Objects:
+    """Return the Box Turtle after a unit that AFC lists before it was added."""
+    status = afc(**lanes)
+    status["AFC"]["units"] = ["Night_Owl Owl_1", "Box_Turtle Turtle_1"]
+    status["AFC"]["lanes"] = ["lane5", *status["AFC"]["lanes"]]
+    status["AFC_NightOwl Owl_1"] = {"lanes": ["lane5"]}
+    status["AFC_stepper lane5"] = lane(1, unit="Owl_1")
+    return status
+
+
+def test_a_unit_keeps_its_spools_when_one_is_added_before_it() -> None:
+    spools = {"lane1": {**FULL, "spool_id": 21}, "lane3": {**FULL, "spool_id": 23}}
+    klipper = Klipper(afc(**spools))
+    klipper.wait(60)
+    klipper.stop()
+    klipper.start(with_an_owl(**spools))
+    klipper.wait(300)
+    assert klipper.happened == []
+    units = klipper.events[-1]["ams_units"]
+    assert {unit["label"]: unit["ams_unit_no"] for unit in units} == {
+        "Owl_1": 1,
+        "Turtle_1": 2,
+    }
+    klipper.change("AFC_stepper lane3", prep=False, load=False, spool_id=None)
+    klipper.wait(300)
+    (removed,) = (e for e in klipper.events if e["event_type"] == "spool_removed")
+    assert removed["meta"]["unit"]["serial"] == "Turtle_1"
 
 
 def test_units_are_found_without_the_object_that_lists_them() -> None:

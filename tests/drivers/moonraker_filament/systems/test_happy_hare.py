@@ -48,6 +48,20 @@ def test_gates_count_through_all_units() -> None:
     assert klipper.unit(1).label == "ERCF"
 
 
+def test_a_unit_is_known_by_its_name_where_no_other_has_it() -> None:
+    status = happy_hare(3)
+    names = ("ERCF", "Box Turtle", "ERCF")
+    status["mmu_machine"] = {"num_units": 3} | {
+        f"unit_{number}": {"name": name, "num_gates": 1, "first_gate": number}
+        for number, name in enumerate(names)
+    }
+    assert [unit.serial for unit in Klipper(status).snapshot.units] == [
+        None,
+        "Box Turtle",
+        None,
+    ]
+
+
 def test_without_a_machine_all_gates_are_one_unit() -> None:
     status = happy_hare()
     del status["mmu_machine"]

@@ -139,6 +139,7 @@ def _decode(objects: _Objects, status: Status, context: Context) -> Reading:
             units.append(
                 Unit(
                     ams_unit_no=place.number,
+                    serial=label(place.name),
                     slots_total=len(slots),
                     model=label(place.kind.removeprefix("AFC_")),
                     label=label(place.name),

@@ -122,11 +122,15 @@ def _decode(inlets: Mapping[int, str], status: Status, context: Context) -> Read
     readers = _readers(mmu)
     spools = text(mmu.get("spoolman_support")) not in (None, "off")
     units = []
-    for unit in _layout(status, context):
+    layout = _layout(status, context)
+    labels = [unit.label for unit in layout]
+    for unit in layout:
         gates = range(unit.first_gate, unit.first_gate + unit.gates)
         units.append(
             Unit(
                 ams_unit_no=unit.number,
+                # Units of one kind may have the same name.
+                serial=unit.label if labels.count(unit.label) == 1 else None,
                 slots_total=unit.gates,
                 model=unit.vendor,
                 label=unit.label,
