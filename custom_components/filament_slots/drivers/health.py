@@ -38,7 +38,8 @@ class Health(TypedDict):
     circuit: "closed" up to the fourth failed attempt in a row; after that "open" while
     waiting for the next attempt and "half_open" during it.
     last_error: kept after recovery; it is over once `status` is `running`.
-    versions: what the printer reports about itself: model, firmware, system.
+    versions: what the printer reports about itself: model, firmware, system, and the
+    objects of its changer that were found but are not understood.
     transitions: the last 50, oldest first.
     """
 

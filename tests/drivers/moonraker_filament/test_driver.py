@@ -340,6 +340,21 @@ async def test_a_moonraker_without_a_version_is_read(rig: Rig) -> None:
     assert rig.health["versions"] == {"system": "sensors"}
 
 
+async def test_objects_of_a_changer_that_cannot_be_read_are_named_in_health(
+    rig: Rig,
+) -> None:
+    rig.moonraker.status["filament_motion_sensor ifs_motion_sensor"] = {}
+    await rig.start()
+
+    await rig.running()
+
+    assert rig.health["versions"] == {
+        "firmware": "Moonraker 0.11.0",
+        "system": "ifs",
+        "not_understood": "filament_motion_sensor ifs_motion_sensor",
+    }
+
+
 async def test_a_moonraker_that_stops_is_reconnected_to(rig: Rig) -> None:
     await rig.start()
     await rig.running()

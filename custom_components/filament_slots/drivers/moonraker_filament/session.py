@@ -147,6 +147,8 @@ class Session:
             self._connection.versions = self._versions | {
                 "system": self._decoder.system
             }
+            if unread := self._decoder.not_understood:
+                self._connection.versions |= {"not_understood": ", ".join(unread)}
             return
         if self._unready_since is None:
             self._unready_since = self._clock.monotonic()

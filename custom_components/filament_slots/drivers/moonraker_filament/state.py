@@ -100,6 +100,7 @@ class MoonrakerDecoder:
     Read-only attributes:
     counters: counts what is ignored.
     snapshot: the latest one, None before the first complete one.
+    not_understood: objects of a changer in it that cannot be read.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class MoonrakerDecoder:
         """
         self.counters = counters or Counters()
         self.snapshot: Snapshot | None = None
+        self.not_understood: tuple[str, ...] = ()
         self._log = log
         self._logged: set[str] = set()
         self._numbers = {} if numbers is None else numbers
@@ -195,8 +197,6 @@ class MoonrakerDecoder:
                 return (
                     None if self._spool.available is False else self._take_spool(spool)
                 )
-            case {"method": str()}:
-                return None
             case {"result": {"status": dict(status)}}:
                 return self._take_answer(status)
             case {"result": {"objects": list(objects)}}:
@@ -210,7 +210,7 @@ class MoonrakerDecoder:
                 return self._klippy_reported(state)
             case {"result": {"spool_id": _} as spool}:
                 return self._take_spool(spool)
-            case {"result": _} | {"error": _}:
+            case {"method": str()} | {"result": _} | {"error": _}:
                 return None
         self._ignore("a message of an unknown kind")
         return None
@@ -362,17 +362,21 @@ class MoonrakerDecoder:
         if system is None or not (read.answered and self._klippy.trusted):
             # The earlier values are outdated until new ones can be trusted.
             return self.snapshot and replace(self.snapshot, frozen=True)
-        printing = read.status.get("print_stats", {}).get("state") in _PRINTING
+        state = read.status.get("print_stats", {}).get("state")
+        printing = state in _PRINTING
         reading = system.decode(
             read.status,
             Context(
                 printing=printing,
+                paused=state == "paused",
+                before=self.snapshot,
                 spoolman=bool(self._spool.available),
                 spool_id=self._spool.spool_id,
                 asking=read.asking,
                 ignore=self._ignore,
             ),
         )
+        self.not_understood = reading.not_understood
         return Snapshot(
             complete=True,
             printing=printing,

@@ -1,17 +1,24 @@
 """FlashForge's IFS through zmod, Forge-X and plain sensors."""
 
+from typing import Any
+
+import pytest
+
 from .klipper import Klipper
-from .statuses import forge_x, port_sensors, zmod
+from .statuses import COMMON, forge_x, port_sensors, switch, zmod
 
 
 def presence(klipper: Klipper) -> list[bool | None]:
     return [slot.present for slot in klipper.unit().slots]
 
 
-def test_zmod_reports_ports_and_the_channel_in_use() -> None:
+def active(klipper: Klipper) -> list[int]:
+    return [slot.slot_no for slot in klipper.unit().slots if slot.active]
+
+
+def test_zmod_reports_ports_and_their_filament() -> None:
     klipper = Klipper(zmod())
     assert presence(klipper) == [False, True, True, True]
-    assert [slot.active for slot in klipper.unit().slots] == [False, False, True, False]
     filament = klipper.slot(2).filament
     assert filament is not None
     assert filament.as_dict() == {"material": "PETG", "color_hex": "#0ACC38"}
@@ -71,3 +78,132 @@ def test_plain_sensors_of_the_ports_are_its_slots() -> None:
     assert klipper.slot(2).filament is None
     klipper.change("save_variables", variables={})
     assert klipper.slot(1).filament is None
+
+
+def test_the_channel_touched_last_in_a_print_is_the_one_in_the_head() -> None:
+    klipper = Klipper(zmod())
+    assert active(klipper) == []
+    klipper.change("print_stats", state="printing")
+    assert active(klipper) == [3]
+    assert klipper.unit().feeding
+    klipper.change("zmod_ifs", Chan=2)
+    assert active(klipper) == [2]
+
+
+def test_a_port_emptied_by_hand_while_the_print_is_paused_did_not_run_out() -> None:
+    klipper = Klipper(zmod())
+    klipper.change("print_stats", state="printing")
+    klipper.wait(60)
+    klipper.change("print_stats", state="paused")
+    klipper.change("zmod_ifs", Chan=4)
+    klipper.change("zmod_ifs", Ports=[False, True, True, False])
+    klipper.wait(60)
+    assert klipper.happened == [("removed", 4, None)]
+    assert "reason" not in removal(klipper)
+    assert active(klipper) == [3]
+
+
+def test_the_port_that_feeds_a_print_runs_out() -> None:
+    klipper = Klipper(zmod())
+    klipper.change("print_stats", state="printing")
+    klipper.wait(60)
+    klipper.change("zmod_ifs", Ports=[False, True, False, True])
+    klipper.wait(60)
+    assert removal(klipper)["reason"] == "runout"
+
+
+def test_a_port_emptied_after_the_print_is_no_longer_active() -> None:
+    klipper = Klipper(zmod())
+    klipper.change("print_stats", state="printing")
+    klipper.change("print_stats", state="complete")
+    assert active(klipper) == [3]
+    klipper.change("zmod_ifs", Ports=[False, True, False, True])
+    assert active(klipper) == []
+
+
+def removal(klipper: Klipper) -> dict[str, Any]:
+    """Return the meta of the only removal."""
+    (event,) = (
+        event for event in klipper.events if event["event_type"] == "spool_removed"
+    )
+    meta: dict[str, Any] = event["meta"]
+    return meta
+
+
+@pytest.mark.parametrize("answering", ["zmod_ifs_switch", "filament_switch"])
+def test_of_two_sensors_of_a_port_the_one_that_answers_is_read(answering: str) -> None:
+    other = {"zmod_ifs_switch": "filament_switch", "filament_switch": "zmod_ifs_switch"}
+    klipper = Klipper(
+        {
+            **COMMON,
+            **{
+                f"{other[answering]}_sensor _ifs_port_sensor_{port}": {}
+                for port in range(1, 5)
+            },
+            **{
+                f"{answering}_sensor _ifs_port_sensor_{port}": switch(port < 3)
+                for port in range(1, 5)
+            },
+        }
+    )
+    assert presence(klipper) == [True, True, False, False]
+    assert klipper.decoder.not_understood == ()
+    klipper.wait(60)
+    klipper.change(
+        f"{answering}_sensor _ifs_port_sensor_2", filament_detected=False, enabled=True
+    )
+    klipper.wait(60)
+    assert klipper.happened == [("removed", 2, None)]
+
+
+def test_ports_that_nothing_answers_for_are_unknown_and_named_in_health() -> None:
+    status = port_sensors()
+    for port in range(1, 5):
+        status[f"filament_switch_sensor _ifs_port_sensor_{port}"] = {}
+    klipper = Klipper({**status, "zmod_ifs": {}})
+    assert presence(klipper) == [None] * 4
+    assert klipper.decoder.not_understood == (
+        *(f"filament_switch_sensor _ifs_port_sensor_{port}" for port in range(1, 5)),
+        "zmod_ifs",
+    )
+
+
+def test_the_switch_in_the_head_of_an_ifs_without_port_sensors_is_no_slot() -> None:
+    klipper = Klipper(
+        {
+            **COMMON,
+            "filament_switch_sensor head_switch_sensor": switch(True),
+            "filament_motion_sensor ifs_motion_sensor": switch(True),
+            "save_variables": {"variables": {"autoinsert": 1}},
+        }
+    )
+    assert klipper.snapshot.complete
+    assert (klipper.snapshot.units, klipper.snapshot.direct_slots) == ((), ())
+    assert klipper.decoder.not_understood == (
+        "filament_motion_sensor ifs_motion_sensor",
+    )
+    klipper.change("print_stats", state="printing")
+    klipper.change("filament_switch_sensor head_switch_sensor", filament_detected=False)
+    klipper.wait(60)
+    assert klipper.happened == []
+
+
+def test_a_plugin_lists_colours_and_the_tool_in_use_by_tool_and_the_port_of_each() -> (
+    None
+):
+    status = port_sensors()
+    status["save_variables"]["variables"] |= {
+        "less_waste_tools": [2, 1, 3, 4, 5, 5],
+        "less_waste_current_tool": 0,
+    }
+    klipper = Klipper(status)
+    filament = klipper.slot(2).filament
+    assert filament is not None
+    assert filament.as_dict() == {"material": "PLA", "color_hex": "#FF0000"}
+    klipper.change("print_stats", state="printing")
+    assert active(klipper) == [2]
+    variables = klipper.status["save_variables"]["variables"]
+    klipper.change(
+        "save_variables", variables=variables | {"less_waste_current_tool": -1}
+    )
+    assert active(klipper) == []

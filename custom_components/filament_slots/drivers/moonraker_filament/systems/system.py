@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from ...snapshot import Slot, Unit
+from ...snapshot import Slot, Snapshot, Unit
 
 type Fields = Mapping[str, Any]
 type Status = Mapping[str, Fields]
@@ -57,6 +57,8 @@ class Context:
     """What a system's decoder needs besides the status of its own objects.
 
     printing: a print is running, or paused.
+    paused: a print is paused.
+    before: the snapshot before this one on the same connection.
     spoolman: Moonraker has Spoolman.
     spool_id: the active spool of Moonraker, None if there is none.
     asking: fields were requested again, and the answer has not arrived yet.
@@ -64,6 +66,8 @@ class Context:
     """
 
     printing: bool = False
+    paused: bool = False
+    before: Snapshot | None = None
     spoolman: bool = False
     spool_id: int | None = None
     asking: bool = False
@@ -72,10 +76,15 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """The slots that a system reports."""
+    """The slots that a system reports.
+
+    not_understood: objects of a changer that report nothing that can be read; shown in
+    health.
+    """
 
     units: tuple[Unit, ...] = ()
     direct_slots: tuple[Slot, ...] = ()
+    not_understood: tuple[str, ...] = ()
 
 
 class Decode(Protocol):
