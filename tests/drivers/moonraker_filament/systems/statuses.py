@@ -135,6 +135,14 @@ def cfs(**t1: Any) -> Objects:
     }
 
 
+def without_cfs() -> Objects:
+    """Return a K2 that was sold without a CFS: four units that are not connected."""
+    status = cfs()
+    status["box"] = {"state": "None", "T1": AWAY, "T2": AWAY, "T3": AWAY, "T4": AWAY}
+    status["filament_switch_sensor filament_sensor_2"] = switch()
+    return status
+
+
 def kalico(**slots: dict[str, Any]) -> Objects:
     """Return a K2 with Kalico's flat box: four slots, and the holder outside."""
     return {
@@ -368,6 +376,7 @@ EVERY: dict[str, Objects] = {
     "happy_hare": happy_hare(gate_status=[1, 0, -1, 2]),
     "afc": afc(lane2={"prep": True, "spool_id": 7, "status": "Loaded"}),
     "cfs": cfs(vender=["0A21", "unknown", "none", "none"]),
+    "without_cfs": without_cfs(),
     "kalico": kalico(slot1={"present": True, "spoolman_id": 3}),
     "ace_hub": ace_hub(slot1={"status": "ready", "rfid": 2, "sku": "AHPLGY-102"}),
     "ace_instances": ace_instances(),

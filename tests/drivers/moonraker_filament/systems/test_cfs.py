@@ -7,7 +7,7 @@ import pytest
 from custom_components.filament_slots.model import Identifiers
 
 from .klipper import Klipper
-from .statuses import cfs, cfs_unit, kalico
+from .statuses import cfs, cfs_unit, kalico, without_cfs
 
 
 def quiet(**t1: Any) -> Klipper:
@@ -197,17 +197,101 @@ def test_a_kalico_slot_without_an_index_is_counted() -> None:
     assert klipper.decoder.counters.ignored > 0
 
 
-def test_kalico_is_waited_for_after_a_restart() -> None:
+def test_units_of_kalico_are_offline_until_its_driver_has_data() -> None:
     klipper = Klipper(kalico(slot0={"present": True}))
     klipper.wait(60)
     klipper.stop()
     booting = kalico()
     booting["box"]["data_ready"] = False
     klipper.start(booting)
-    assert klipper.snapshot.frozen
+    assert not klipper.unit().online
     klipper.wait(30)
     klipper.change(
         "box", data_ready=True, slots=kalico(slot0={"present": True})["box"]["slots"]
     )
+    klipper.wait(300)
+    assert klipper.unit().online
+    assert klipper.happened == []
+
+
+def test_units_of_kalico_are_offline_while_its_driver_is_not_ready() -> None:
+    klipper = Klipper(kalico(slot0={"present": True}))
+    klipper.wait(60)
+    klipper.change("box", driver_ready=False, slots=kalico()["box"]["slots"])
+    klipper.wait(300)
+    assert not klipper.unit().online
+    assert klipper.happened == []
+
+
+def test_a_length_without_a_vender_is_a_spool_without_a_tag() -> None:
+    klipper = quiet(
+        vender=["-1"] * 4,
+        remain_len=["35", "57", "-1", "52"],
+        material_type=["101001"] * 4,
+    )
+    assert [slot.present for slot in klipper.unit().slots] == [True, True, False, True]
+    assert not any(slot.identifiers.known for slot in klipper.unit().slots)
+    klipper.change(
+        "box",
+        T1=cfs_unit(vender=["-1"] * 4, remain_len=["-1", "57", "-1", "52"]),
+    )
+    klipper.wait(60)
+    assert klipper.happened == [("removed", 1, None)]
+
+
+def external(klipper: Klipper, *, inlet: bool, head: bool) -> None:
+    """Set the two switches of the external path."""
+    for name, closed in (("filament_sensor_2", inlet), ("filament_sensor", head)):
+        klipper.change(f"filament_switch_sensor {name}", filament_detected=closed)
+
+
+def test_without_a_cfs_the_switches_of_the_printer_sense_the_external_spool() -> None:
+    klipper = Klipper(without_cfs(), spool_id=7)
+    assert klipper.snapshot.units == ()
+    klipper.wait(60)
+    external(klipper, inlet=True, head=False)
+    klipper.wait(5)
+    external(klipper, inlet=True, head=True)
+    klipper.wait(60)
+    assert klipper.happened == [("inserted", 1, "spoolman:7")]
+    klipper.change("print_stats", state="printing")
+    klipper.wait(60)
+    external(klipper, inlet=False, head=True)
+    klipper.wait(30)
+    external(klipper, inlet=False, head=False)
+    klipper.wait(60)
+    assert klipper.happened[1:] == [("removed", 1, "spoolman:7")]
+    assert [
+        event["meta"]["reason"]
+        for event in klipper.events
+        if event["event_type"] == "spool_removed"
+    ] == ["runout"]
+
+
+def test_a_k2_without_a_cfs_or_spoolman_never_reports_an_unknown_spool() -> None:
+    klipper = Klipper(without_cfs())
+    klipper.wait(60)
+    external(klipper, inlet=True, head=True)
+    klipper.wait(300)
+    assert klipper.happened == [("inserted", 1, None)]
+
+
+def test_the_switches_of_the_printer_mean_nothing_beside_a_cfs() -> None:
+    klipper = quiet(vender=["unknown"] * 4)
+    external(klipper, inlet=True, head=True)
+    klipper.change("box", T1=cfs_unit(state="None"))
+    klipper.wait(60)
+    external(klipper, inlet=False, head=False)
+    klipper.wait(300)
+    assert not klipper.direct(1).has_sensor
+    assert klipper.happened == []
+
+
+def test_a_cfs_that_is_plugged_in_later_takes_over() -> None:
+    klipper = Klipper(without_cfs())
+    assert klipper.direct(1).has_sensor
+    klipper.change("box", T1=cfs_unit(vender=["unknown"] * 4))
+    assert not klipper.direct(1).has_sensor
+    assert klipper.unit().slots[0].present
     klipper.wait(300)
     assert klipper.happened == []

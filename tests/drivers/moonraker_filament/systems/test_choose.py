@@ -17,6 +17,7 @@ SYSTEMS = {
     "happy_hare": "happy_hare",
     "afc": "afc",
     "cfs": "cfs",
+    "without_cfs": "cfs",
     "kalico": "cfs",
     "ace_hub": "ace",
     "ace_instances": "ace",

@@ -1,15 +1,17 @@
 """Creality's CFS, with the stock firmware or Kalico (docs/protocols/moonraker.md 3.4)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from ....model import Filament
 from ...numbers import boolean, number, whole
-from ...snapshot import Slot, Unit
+from ...snapshot import Slot, Snapshot, Unit
 from .system import (
     ANY,
     DICT,
+    FLAG,
     LIST,
     NUMBER,
     TEXT,
@@ -48,37 +50,76 @@ _BOX: Final[dict[str, Types]] = {
     "temp_c": NUMBER,
     "humidity_pct": NUMBER,
 }
+_SWITCH: Final = "filament_switch_sensor "
+_SENSED: Final[dict[str, Types]] = {"filament_detected": FLAG}
 _RACK: Final = dict.fromkeys(("vender", "color_value", "material_type"), TEXT)
+_EXTERNAL: Final = Slot(
+    slot_no=1, label="External", has_sensor=False, identifiable=False
+)
 
 
 def find(found: Found) -> System | None:
-    """Return the system if there may be a CFS or the rack beside it."""
+    """Return the system if there may be a CFS or the rack beside it.
+
+    The printer's own switches are those of the external spool where there is no CFS.
+    """
     wanted = found.only({"box": _BOX, "filament_rack": _RACK})
     if not wanted:
         return None
+    switches = [name for name in found.objects if name.startswith(_SWITCH)]
     return System(
         name="cfs",
-        wanted=wanted,
-        decode=partial(_decode, "filament_rack" in wanted),
-        ready=_ready,
+        wanted={**wanted, **dict.fromkeys(switches, _SENSED)},
+        decode=partial(_decode, "filament_rack" in wanted, switches),
     )
 
 
-def _ready(status: Status) -> bool:
-    """Whether it has started: the stock firmware reports units once they are connected."""
+def _decode(
+    has_rack: bool, switches: Sequence[str], status: Status, context: Context
+) -> Reading:
     box = status.get("box", {})
-    return box.get("driver_ready") is not False and box.get("data_ready") is not False
-
-
-def _decode(has_rack: bool, status: Status, context: Context) -> Reading:
-    box = status.get("box", {})
-    if isinstance(box.get("slots"), list):
-        return _flat(box, context)
     materials = _materials(box)
-    rack = status.get("filament_rack", {})
-    return Reading(
-        units=tuple(_units(box, materials, context)),
-        direct_slots=(_rack(rack, materials),) if has_rack else (),
+    external: Slot | None = None
+    if isinstance(box.get("slots"), list):
+        units, external = _flat(box, context)
+    else:
+        units = tuple(_units(box, materials, context))
+        if has_rack:
+            external = _rack(status.get("filament_rack", {}), materials)
+    if switches and not units and _had_no_unit(context.before):
+        external = _sensed(external or _EXTERNAL, switches, status, context)
+    return Reading(units=units, direct_slots=(external,) if external else ())
+
+
+def _had_no_unit(before: Snapshot | None) -> bool:
+    """Return whether no CFS was connected before on this connection.
+
+    Filament in the head may be that of a CFS which is only away for a while.
+    """
+    return before is None or any(slot.has_sensor for slot in before.direct_slots)
+
+
+def _sensed(
+    slot: Slot, switches: Sequence[str], status: Status, context: Context
+) -> Slot:
+    """Return the external slot of a printer without a CFS, by its switches.
+
+    All of them sit on the one path that the filament takes, so it is out once the last
+    one is open.
+    """
+    closed = [
+        boolean(status.get(switch, {}).get("filament_detected")) for switch in switches
+    ]
+    known = [state for state in closed if state is not None]
+    external = spoolman(context.spool_id)
+    return replace(
+        slot,
+        has_sensor=True,
+        present=any(known) if known else None,
+        active=any(known),
+        identifiable=context.spoolman or external is not None,
+        identifiers=identify(external_id=external),
+        external_assigned=True,
     )
 
 
@@ -119,9 +160,16 @@ def _units(box: Fields, materials: dict[str, str], context: Context) -> Iterator
 
 
 def _starting(unit: Fields) -> bool:
-    """Return whether it is connected but has not reported any of its slots yet."""
+    """Return whether it is connected but has not reported any of its slots yet.
+
+    A length beside such a vender is that of a spool without a tag.
+    """
     venders = items(unit.get("vender"))
-    return bool(venders) and all(vender == _NOT_STARTED for vender in venders)
+    return (
+        bool(venders)
+        and all(vender == _NOT_STARTED for vender in venders)
+        and not any(map(_length, items(unit.get("remain_len"))))
+    )
 
 
 def _slot(
@@ -150,12 +198,16 @@ _NO_VENDER: Final = frozenset({"none", "-1", ""})
 
 def _present(vender: object, remaining: object) -> bool | None:
     """Return the presence; unlike colour and material, these two change with it."""
-    length = number(remaining, -1, 1_000_000)
     if isinstance(vender, str) and vender.strip().casefold() not in _NO_VENDER:
         return True
-    if length is not None and length > 0:
+    if _length(remaining):
         return True
     return False if isinstance(vender, str) else None
+
+
+def _length(remaining: object) -> float | None:
+    """Return a length above 0."""
+    return number(remaining, 0, 1_000_000) or None
 
 
 def _filament(
@@ -169,12 +221,9 @@ def _filament(
 
 
 def _rack(rack: Fields, materials: dict[str, str]) -> Slot:
-    """Return the external holder, which has no sensor."""
-    return Slot(
-        slot_no=1,
-        label="External",
-        has_sensor=False,
-        identifiable=False,
+    """Return the external holder."""
+    return replace(
+        _EXTERNAL,
         filament=_filament(
             text(rack.get("material_type")), rack.get("color_value"), materials, None
         ),
@@ -184,9 +233,11 @@ def _rack(rack: Fields, materials: dict[str, str]) -> Slot:
 # Kalico.
 
 
-def _flat(box: Fields, context: Context) -> Reading:
+def _flat(box: Fields, context: Context) -> tuple[tuple[Unit, ...], Slot | None]:
+    """Return the units and the external slot."""
+    online = box.get("driver_ready") is not False and box.get("data_ready") is not False
     loaded = whole(box.get("loaded_slot"), 0, 1000)
-    direct: list[Slot] = []
+    external: Slot | None = None
     units: dict[int, dict[int, Slot]] = {}
     for entry in items(box.get("slots")):
         reported = fields(entry)
@@ -194,7 +245,7 @@ def _flat(box: Fields, context: Context) -> Reading:
         if index is None:
             context.ignore("a slot without an index")
         elif reported.get("external") is True:
-            direct.append(_flat_slot(reported, 1, "External", loaded == index, context))
+            external = _flat_slot(reported, 1, "External", loaded == index, context)
         else:
             unit, position = divmod(index, _PER_UNIT)
             units.setdefault(unit + 1, {})[position + 1] = _flat_slot(
@@ -204,13 +255,14 @@ def _flat(box: Fields, context: Context) -> Reading:
                 loaded == index,
                 context,
             )
-    return Reading(
-        units=tuple(
+    return (
+        tuple(
             Unit(
                 ams_unit_no=number_,
                 slots_total=_PER_UNIT,
                 model="CFS",
                 label=f"T{number_}",
+                online=online,
                 feeding=context.printing
                 and any(slot.active for slot in slots.values()),
                 temperature_c=number(box.get("temp_c"), -50, 200),
@@ -219,7 +271,7 @@ def _flat(box: Fields, context: Context) -> Reading:
             )
             for number_, slots in sorted(units.items())
         ),
-        direct_slots=tuple(direct[:1]),
+        external,
     )
 
 
