@@ -224,6 +224,29 @@ def ace_instances() -> Objects:
     }
 
 
+def multi_ace() -> Objects:
+    """Return a community driver that lists its ACE in one object."""
+    return {
+        **COMMON,
+        "ace": {
+            "status": "ready",
+            "aces": [
+                {
+                    "idx": number,
+                    "connected": True,
+                    "status": "ready",
+                    "temp": 25,
+                    "slots": [
+                        ace_slot(index, status="ready", type="PLA", rfid=2)
+                        for index in range(4)
+                    ],
+                }
+                for number in range(2)
+            ],
+        },
+    }
+
+
 def ace_inventory() -> Objects:
     """Return a community driver that only keeps variables."""
     return {
@@ -380,6 +403,7 @@ EVERY: dict[str, Objects] = {
     "kalico": kalico(slot1={"present": True, "spoolman_id": 3}),
     "ace_hub": ace_hub(slot1={"status": "ready", "rfid": 2, "sku": "AHPLGY-102"}),
     "ace_instances": ace_instances(),
+    "multi_ace": multi_ace(),
     "ace_inventory": ace_inventory(),
     "qidi_box": qidi_box(slot0=1, slot1=3),
     "snapmaker_u1": snapmaker_u1(),

@@ -7,7 +7,7 @@ import pytest
 from custom_components.filament_slots.model import Identifiers
 
 from .klipper import Klipper
-from .statuses import ace_hub, ace_instances, ace_inventory, ace_slot
+from .statuses import ace_hub, ace_instances, ace_inventory, ace_slot, multi_ace
 
 TAGGED: dict[str, Any] = {
     "status": "ready",
@@ -261,3 +261,21 @@ def test_the_slot_in_use_may_be_reported_beside_the_instances() -> None:
         True,
         False,
     ]
+
+
+def test_an_ace_in_a_list_that_is_not_connected_is_offline() -> None:
+    status = multi_ace()
+    status["ace"]["aces"][1]["connected"] = False
+    klipper = Klipper(status)
+    assert [unit.online for unit in klipper.snapshot.units] == [True, False]
+
+
+def test_an_ace_in_a_list_keeps_its_own_number() -> None:
+    status = multi_ace()
+    status["ace"]["aces"] = [
+        *reversed(status["ace"]["aces"]),
+        {**status["ace"]["aces"][0], "idx": -1},
+    ]
+    klipper = Klipper(status)
+    assert [unit.ams_unit_no for unit in klipper.snapshot.units] == [2, 1]
+    assert klipper.decoder.counters.ignored > 0

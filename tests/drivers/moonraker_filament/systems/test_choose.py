@@ -1,5 +1,6 @@
 """A printer has one source of slots, and it is asked for no more than it needs."""
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ SYSTEMS = {
     "ace_hub": "ace",
     "ace_instances": "ace",
     "ace_inventory": "ace",
+    "multi_ace": "ace",
     "qidi_box": "qidi_box",
     "snapmaker_u1": "snapmaker_u1",
     "zmod": "ifs",
@@ -64,6 +66,65 @@ def test_the_vendors_own_objects_come_before_those_that_imitate_others() -> None
     assert choose(Found(objects=both)).name == "ace"
     assert choose(Found(objects=["AFC", "filament_detect"])).name == "snapmaker_u1"
     assert choose(Found(objects=["mmu", "save_variables"])).name == "happy_hare"
+
+
+HEADS = ["T0", "T1", "T2", "T3"]
+
+
+def heads_of(klipper: Klipper) -> list[str | None]:
+    return [slot.label for slot in klipper.snapshot.direct_slots]
+
+
+def test_a_snapmaker_with_an_ace_has_its_heads_and_the_slots_of_the_ace() -> None:
+    klipper = Klipper({**statuses.multi_ace(), **statuses.snapmaker_u1()})
+    assert klipper.decoder.system == "snapmaker_u1, ace"
+    assert heads_of(klipper) == HEADS
+    assert [unit.ams_unit_no for unit in klipper.snapshot.units] == [1, 2]
+    klipper.wait(60)
+    aces = deepcopy(klipper.status["ace"]["aces"])
+    aces[1]["slots"][2] = statuses.ace_slot(2)
+    klipper.change("ace", aces=aces)
+    klipper.wait(300)
+    assert klipper.happened == [("removed", 3, None)]
+
+
+def test_a_snapmaker_with_openams_has_its_heads_and_the_bays() -> None:
+    klipper = Klipper({**statuses.openams(), **statuses.snapmaker_u1()})
+    assert klipper.decoder.system == "snapmaker_u1, openams"
+    assert heads_of(klipper) == HEADS
+    assert len(klipper.snapshot.units) == 1
+
+
+def test_the_lanes_that_stand_for_the_heads_of_a_snapmaker_are_no_second_slots() -> (
+    None
+):
+    status: statuses.Objects = {
+        **statuses.snapmaker_u1(),
+        "AFC": {"units": ["AFC_unit U1"], "lanes": ["E0", "E1"]},
+        "AFC_unit U1": {"lanes": ["E0", "E1"]},
+        "AFC_lane E0": statuses.lane(0, spool_id=77),
+        "AFC_lane E1": statuses.lane(0, spool_id=154),
+    }
+    klipper = Klipper(status)
+    assert heads_of(klipper) == HEADS
+    assert klipper.snapshot.units == ()
+
+    status["AFC"] = {
+        "units": ["AFC_unit U1", "OpenAMS AMS_1"],
+        "lanes": ["E0", "E1", "lane1"],
+    }
+    status["AFC_OpenAMS AMS_1"] = {"lanes": ["lane1"]}
+    status["AFC_lane lane1"] = statuses.lane(1, unit="AMS_1", prep=True, load=True)
+    klipper = Klipper(status)
+    assert heads_of(klipper) == HEADS
+    assert [unit.label for unit in klipper.snapshot.units] == ["AMS_1"]
+    assert klipper.direct(2).identifiers.external_id == "spoolman:154"
+
+
+def test_an_afc_without_lanes_leaves_the_printer_its_sensors() -> None:
+    klipper = Klipper({**statuses.sensors("runout"), "AFC": {"units": [], "lanes": []}})
+    assert klipper.decoder.system == "sensors"
+    assert heads_of(klipper) == ["runout"]
 
 
 def test_variables_are_looked_at_only_where_nothing_else_is_found() -> None:

@@ -33,7 +33,7 @@ _UNIT: Final[dict[str, Types]] = {
     "temp": NUMBER,
     "connection_state": TEXT,
 }
-_ACE: Final[dict[str, Types]] = {**_UNIT, "current_index": NUMBER}
+_ACE: Final[dict[str, Types]] = {**_UNIT, "current_index": NUMBER, "aces": LIST}
 
 
 def find_hub(found: Found) -> System | None:
@@ -86,6 +86,7 @@ def _answers(unit: Fields) -> bool:
     if (
         text(unit.get("status")) not in _ANSWERING
         or text(unit.get("connection_state")) not in _CONNECTED
+        or unit.get("connected") is False
     ):
         return False
     slots = [fields(slot).get("status") for slot in items(unit.get("slots"))]
@@ -110,17 +111,17 @@ def _instances(sources: list[str], status: Status, context: Context) -> Reading:
     current = whole(status.get("ace", {}).get("current_index"), 0, 1000)
     if current is None:
         current = whole(status.get("ace_state", {}).get("current_index"), 0, 1000)
-    return Reading(
-        units=tuple(
-            _unit(
-                index,
-                status.get(name, {}),
-                set() if current is None else {current - index * _PER_UNIT},
-                context,
-            )
-            for index, name in enumerate(sources)
-        )
-    )
+    listed = items(status.get("ace", {}).get("aces"))[:_UNITS_MAX]
+    reported = [*map(fields, listed)] or [status.get(name, {}) for name in sources]
+    units = []
+    for index, unit in enumerate(reported):
+        unit_id = whole(unit.get("idx", index), 0, _UNITS_MAX)
+        if unit_id is None:
+            context.ignore("an ACE without a valid number")
+            continue
+        in_use = set() if current is None else {current - unit_id * _PER_UNIT}
+        units.append(_unit(unit_id, unit, in_use, context))
+    return Reading(units=_each_once(units, context))
 
 
 def _inventory(status: Status, context: Context) -> Reading:

@@ -1,7 +1,7 @@
 """AFC-Klipper-Add-On, versions 1.0 to 1.2 (docs/protocols/moonraker.md 3.3)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -27,6 +27,8 @@ from .values import colour, describe, identify, label, names, natural, spoolman,
 _LANE_KINDS: Final = ("AFC_stepper", "AFC_lane")
 # Objects that have lanes and are not units.
 _NO_UNITS: Final = frozenset({*_LANE_KINDS, "AFC_hub", "AFC_extruder", "AFC_buffer"})
+# Units whose lanes stand for the heads of a printer.
+_HEADS: Final = frozenset({"AFC_unit", "AFC_Toolchanger"})
 _UNITS_MAX: Final = 64
 _SLOTS_MAX: Final = 256
 _AFC: Final = {
@@ -58,10 +60,14 @@ _PRESENT: Final = {"prep": True, "ready": True, "in tool": True, "not ready": Fa
 
 @dataclass(frozen=True, slots=True)
 class _Objects:
-    """The objects of lanes by lane, and of units by the name of the unit."""
+    """The objects of lanes by lane, and of units by the name of the unit.
+
+    beside_heads: only units with an object are changers; the others stand for heads.
+    """
 
     lanes: dict[str, str]
     units: dict[str, str]
+    beside_heads: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +85,33 @@ class _Place:
 
 
 def find(found: Found) -> System | None:
-    """Return the system if AFC is installed."""
-    objects = _Objects(
+    """Return the system if AFC has lanes."""
+    objects = _objects(found, _NO_UNITS)
+    return _system(objects, found) if objects.lanes else None
+
+
+def find_beside_heads(found: Found) -> System | None:
+    """Return the system if AFC has changers on a printer that reports its own heads."""
+    objects = _objects(found, _NO_UNITS | _HEADS)
+    if not objects.units:
+        return None
+    return _system(replace(objects, beside_heads=True), found)
+
+
+def _objects(found: Found, no_units: frozenset[str]) -> _Objects:
+    return _Objects(
         lanes={
             name: f"{kind} {name}" for kind in _LANE_KINDS for name in found.named(kind)
         },
         units={
             name: f"{kind} {name}"
             for kind, _, name in (thing.partition(" ") for thing in found.objects)
-            if name and kind.startswith("AFC_") and kind not in _NO_UNITS
+            if name and kind.startswith("AFC_") and kind not in no_units
         },
     )
-    if "AFC" not in found.objects and not objects.lanes and not objects.units:
-        return None
+
+
+def _system(objects: _Objects, found: Found) -> System:
     return System(
         name="afc",
         wanted=found.only(
@@ -118,6 +138,8 @@ def _decode(objects: _Objects, status: Status, context: Context) -> Reading:
     units: list[Unit] = []
     direct: list[Slot] = []
     for place in _places(objects, status):
+        if objects.beside_heads and place.name not in objects.units:
+            continue
         lanes = {
             name: status.get(objects.lanes.get(name, ""), {}) for name in place.lanes
         }
