@@ -6,10 +6,13 @@ from dataclasses import asdict, dataclass, field
 import json
 from pathlib import Path
 import sys
+import tempfile
 import time
 from typing import Any
 
+from tests.oracle.bambu_parts import SETUPS
 from tests.oracle.play import HARDWARE, Player, generate, shrink
+from tests.oracle.through_sockets import SocketPlayer
 
 _CHANGES = 2_000
 _SEEDS_SHOWN = 5
@@ -35,6 +38,11 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--hardware", action="append", choices=HARDWARE)
     parser.add_argument("--shard", default="1/1", help="which of how many, as 1/2")
+    parser.add_argument(
+        "--sockets",
+        action="store_true",
+        help="through real sockets and the store file; Bambu Lab only, slow",
+    )
     parser.add_argument("--state", type=Path, help="where to note what was played")
     return parser.parse_args(arguments)
 
@@ -42,7 +50,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Play; return 1 where something was wrong."""
     options = _arguments(arguments)
-    hardware = options.hardware or list(HARDWARE)
+    hardware = options.hardware or list(SETUPS if options.sockets else HARDWARE)
     if options.seed is not None:
         return max(_show(one, options.seed) for one in hardware)
     shard, shards = map(int, options.shard.split("/"))
@@ -52,12 +60,15 @@ def main(arguments: list[str] | None = None) -> int:
         tallies |= {one: Tally(**kept[one]) for one in hardware if one in kept}
     limit = options.changes or (None if options.hours else _CHANGES)
     ends = time.monotonic() + options.hours * 3600 if options.hours else None
-    _play(tallies, shards, limit, ends, options.state)
+    with tempfile.TemporaryDirectory() as folder:
+        player = SocketPlayer(Path(folder)) if options.sockets else Player()
+        _play(player, tallies, shards, limit, ends, options.state)
     print(_table(tallies))
     return int(any(tally.disagreements for tally in tallies.values()))
 
 
 def _play(
+    player: Player,
     tallies: dict[str, Tally],
     shards: int,
     limit: int | None,
@@ -65,7 +76,6 @@ def _play(
     state: Path | None,
 ) -> None:
     """Play one history of each hardware after the other."""
-    player = Player()
     saved = time.monotonic()
     while True:
         # Hardware that has seen the fewest changes is next, so that all see as many.

@@ -1,7 +1,7 @@
 """Plays histories: from a seed to a verdict, and from a failing one to a short one."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
@@ -81,33 +81,39 @@ def _world_class(hardware: str) -> type[World]:
     return BambuWorld if hardware in SETUPS else KlipperWorld
 
 
-def _world(hardware: str, rng: Random, record: Record) -> World:
-    if hardware in SETUPS:
-        return BambuWorld(SETUPS[hardware], rng, record)
-    return KlipperWorld(SYSTEMS[hardware], rng, record)
-
-
 class Player:
-    """Plays histories one after the other on one store."""
+    """Plays histories one after the other on one store.
+
+    loop, world, product: what they are played with.
+    """
+
+    loop: Callable[[], asyncio.AbstractEventLoop] = VirtualLoop
+    product: type[Product] = Product
 
     def __init__(self) -> None:
         """Open the store."""
         self._store = MemoryStore()
 
+    def world(self, hardware: str, rng: Random, record: Record) -> World:
+        """Return a printer."""
+        if hardware in SETUPS:
+            return BambuWorld(SETUPS[hardware], rng, record)
+        return KlipperWorld(SYSTEMS[hardware], rng, record)
+
     def play(self, history: History, log: list[str] | None = None) -> Verdict:
         """Play a history up to its first disagreement."""
-        loop = VirtualLoop()
+        loop = self.loop()
         try:
             return loop.run_until_complete(self._play(loop, history, log))
         finally:
             loop.close()
 
     async def _play(
-        self, loop: VirtualLoop, history: History, log: list[str] | None
+        self, loop: asyncio.AbstractEventLoop, history: History, log: list[str] | None
     ) -> Verdict:
         record = Record()
-        world = _world(history.hardware, Random(history.noise), record)
-        product = Product(
+        world = self.world(history.hardware, Random(history.noise), record)
+        product = self.product(
             world.driver,
             world.config(),
             LoopClock(loop),
@@ -148,6 +154,7 @@ class Player:
                             log.append(f"{world.now:.1f} {name} {pick} {how}")
                         getattr(world, f"do_{name}")(pick, how)
                     await self._settle(world, product)
+                    await product.drain()
                     found = judge.check(product.shown(), world.now)
                     if log is not None:
                         log.append(f"{world.now:.1f} checkpoint: {found}")

@@ -106,9 +106,7 @@ class Product:
 
     async def start(self) -> None:
         """Start as after a start of Home Assistant."""
-        self._printer_id, self._slots = self._store.open_printer(
-            self._identity, self._make.driver_key
-        )
+        self._printer_id, self._slots = await self._open()
 
         async def no_context(make: Callable[[], Any]) -> Any:
             return make()
@@ -134,6 +132,17 @@ class Product:
         driver, self._driver = self._driver, None
         if driver is not None:
             await driver.stop()
+            await self._close()
+
+    async def _open(self) -> tuple[int, Any]:
+        """Return the id of the printer and its stored slots."""
+        return self._store.open_printer(self._identity, self._make.driver_key)
+
+    async def _close(self) -> None:
+        """Close what was opened."""
+
+    async def drain(self) -> None:
+        """Wait until all events are written."""
 
     @property
     def running(self) -> bool:
@@ -158,10 +167,7 @@ class Product:
         }
 
     def _deliver(self, event: dict[str, Any]) -> None:
-        parsed = model.parse_event(event)
-        self._slots, rows = slot_state.apply(self._slots, parsed)
-        if rows:
-            self._store.write(self._printer_id, self._slots, rows)
+        self._write(event)
         if event["event_type"] == "ams_state":
             return
         meta, slot, names = event["meta"], event["slot"], event["identifiers"] or {}
@@ -179,6 +185,12 @@ class Product:
                 (meta.get("filament") or {}).get("name"),
             )
         )
+
+    def _write(self, event: dict[str, Any]) -> None:
+        parsed = model.parse_event(event)
+        self._slots, rows = slot_state.apply(self._slots, parsed)
+        if rows:
+            self._store.write(self._printer_id, self._slots, rows)
 
 
 def _place(unit: str | None, slot_no: int) -> Place:

@@ -7,6 +7,7 @@ import pytest
 
 from .limits import Limit
 from .play import HARDWARE, Player, generate, shrink
+from .through_sockets import SocketPlayer
 
 _HISTORIES = 14
 # Seeds that disagree, each for a reason that is being mended; to become empty.
@@ -37,6 +38,12 @@ def test_the_events_are_those_of_what_physically_happened(hardware: str) -> None
             log: list[str] = []
             player.play(short, log)
             pytest.fail(f"seed {seed}: {found}\n" + "\n".join(log))
+
+
+def test_a_history_through_sockets_and_the_store_file(tmp_path: Path) -> None:
+    """The shortcut of the other tests around sockets and threads hides nothing."""
+    verdict = SocketPlayer(tmp_path).play(generate("x1c-ams", 3, episodes=4))
+    assert (verdict.disagreement, verdict.changes > 0) == (None, True)
 
 
 @pytest.mark.parametrize("limit", Limit, ids=lambda limit: limit.name)
