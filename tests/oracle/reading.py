@@ -297,7 +297,8 @@ class Run:
         lenient = self._lenient
         if stay.seen is None:
             return lenient.time
-        if not lenient.time and event.at < stay.seen - 0.001:
+        earliest = stay.seen if stay.late is False else stay.began
+        if not lenient.time and event.at < earliest - 0.001:
             return False
         seen_live = stay.late is False and stay.unbroken(stay.seen, event.at)
         if swap or held:

@@ -40,6 +40,7 @@ def test_the_events_are_those_of_what_physically_happened(hardware: str) -> None
             pytest.fail(f"seed {seed}: {found}\n" + "\n".join(log))
 
 
+@pytest.mark.usefixtures("socket_enabled")
 def test_a_history_through_sockets_and_the_store_file(tmp_path: Path) -> None:
     """The shortcut of the other tests around sockets and threads hides nothing."""
     verdict = SocketPlayer(tmp_path).play(generate("x1c-ams", 3, episodes=4))
