@@ -80,7 +80,7 @@ def test_an_inlet_that_did_not_stay_open_explains_no_removal(
     rig.wait(10)
     rig.report(printing=True)
     rig.slot(inlet=False)
-    rig.slot(**then)
+    rig.slot(inlet=then["inlet"])
     rig.slot(active=False)
     rig.slot(inlet=False)
     rig.events.clear()
