@@ -394,6 +394,23 @@ def openams() -> Objects:
     }
 
 
+def openams_boards(**changes: Any) -> Objects:
+    """Return OpenAMS whose boards, not its manager, report the bays, all empty."""
+    board = {
+        "current_spool": None,
+        "f1s_hes_value": [0, 0, 0, 0],
+        "hub_hes_value": [0, 0, 0, 0],
+        "fps_value": 0.5,
+    }
+    return {
+        **COMMON,
+        "oams_manager": {"current_group": None},
+        "oams oams1": {**board, **changes},
+        "oams oams2": board,
+        "filament_switch_sensor extruder_out": switch(),
+    }
+
+
 EVERY: dict[str, Objects] = {
     "sensors": sensors("runout", "t2", "t10"),
     "happy_hare": happy_hare(gate_status=[1, 0, -1, 2]),
@@ -411,4 +428,5 @@ EVERY: dict[str, Objects] = {
     "forge_x": forge_x(),
     "port_sensors": port_sensors(),
     "openams": openams(),
+    "openams_boards": openams_boards(f1s_hes_value=[1, 0, 0, 1]),
 }

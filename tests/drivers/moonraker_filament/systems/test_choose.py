@@ -30,6 +30,7 @@ SYSTEMS = {
     "forge_x": "ifs",
     "port_sensors": "ifs",
     "openams": "openams",
+    "openams_boards": "openams",
 }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from custom_components.filament_slots.model import Identifiers
 
 from .klipper import Klipper
-from .statuses import openams
+from .statuses import COMMON, openams, openams_boards, switch
 
 
 def bays(*ready: bool, **more: Any) -> list[dict[str, Any]]:
@@ -103,12 +103,74 @@ def test_bays_and_readers_without_a_number_are_ignored() -> None:
     assert not klipper.slot(1).reads_tags
 
 
-def test_it_is_trusted_once_it_is_ready_after_a_restart() -> None:
-    klipper = Klipper(openams())
+def test_its_units_are_offline_until_it_is_ready() -> None:
+    status = openams()
+    status["oams_manager"]["units"] = bays(True, True)
+    klipper = Klipper(status)
+    klipper.wait(60)
     klipper.stop()
     booting = openams()
     booting["oams_manager"]["ready"] = False
     klipper.start(booting)
-    assert klipper.snapshot.frozen
-    klipper.change("oams_manager", ready=True)
-    assert not klipper.snapshot.frozen
+    assert not klipper.unit().online
+    klipper.wait(60)
+    klipper.change("oams_manager", ready=True, units=bays(True, True))
+    assert klipper.unit().online
+    klipper.wait(300)
+    assert klipper.happened == []
+
+
+def test_boards_report_their_bays_where_the_manager_does_not() -> None:
+    klipper = Klipper(openams_boards())
+    assert [unit.label for unit in klipper.snapshot.units] == ["oams1", "oams2"]
+    assert klipper.snapshot.direct_slots == ()
+    klipper.wait(60)
+    klipper.change("oams oams1", f1s_hes_value=[0, 1, 0, 0])
+    klipper.wait(60)
+    assert klipper.happened == [("inserted", 2, None)]
+    klipper.change("oams oams1", current_spool=1, hub_hes_value=[0, 1, 0, 0])
+    assert [slot.active for slot in klipper.unit().slots] == [False, True, False, False]
+    klipper.change("print_stats", state="printing")
+    assert klipper.unit().feeding
+    klipper.change("oams oams1", f1s_hes_value=[0, 0, 0, 0])
+    klipper.wait(60)
+    assert klipper.happened[1:] == [("removed", 2, None)]
+
+
+def test_a_bay_that_is_not_in_the_hub_is_not_active() -> None:
+    klipper = Klipper(openams_boards(current_spool=0, f1s_hes_value=[1, 0, 0, 0]))
+    assert not any(slot.active for slot in klipper.unit().slots)
+
+
+def manager_only() -> dict[str, dict[str, Any]]:
+    """Return an OpenAMS that reports what is loaded, but not what is in its bays."""
+    return {
+        **COMMON,
+        "oams_manager": {
+            "current_group": "T0",
+            "lanes": {"fps": {"op": "loaded", "group": "T0", "unit": 1}},
+        },
+        "oams oams1": {"current_spool": 0},
+        "filament_switch_sensor extruder_out": switch(True),
+    }
+
+
+def test_a_version_that_reports_no_bays_leaves_the_printer_its_sensors() -> None:
+    klipper = Klipper(manager_only())
+    assert klipper.snapshot.units == ()
+    assert klipper.direct(1).label == "extruder_out"
+    assert klipper.direct(1).present
+    assert klipper.decoder.not_understood == ("oams_manager", "oams oams1")
+    klipper.wait(60)
+    klipper.change("filament_switch_sensor extruder_out", filament_detected=False)
+    klipper.wait(60)
+    assert klipper.happened == [("removed", 1, None)]
+
+
+def test_bays_that_are_no_longer_reported_do_not_make_slots_of_the_sensors() -> None:
+    klipper = Klipper(openams_boards(f1s_hes_value=[1, 0, 0, 0]))
+    for board in ("oams1", "oams2"):
+        klipper.change(f"oams {board}", f1s_hes_value=None)
+    klipper.change("filament_switch_sensor extruder_out", filament_detected=True)
+    assert klipper.snapshot.units == ()
+    assert klipper.snapshot.direct_slots == ()

@@ -1,42 +1,90 @@
-"""OpenAMS without AFC: its manager and its tag readers (docs/protocols/moonraker.md 3.9)."""
+"""OpenAMS without AFC: its manager, boards and tag readers (docs/protocols/moonraker.md 3.9)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from ...numbers import boolean, whole
 from ...snapshot import Slot, Unit
-from .system import ANY, FLAG, LIST, Context, Fields, Found, Reading, Status, System
-from .values import describe, fields, identify, items, label, text, uid
+from . import sensors
+from .system import (
+    ANY,
+    FLAG,
+    LIST,
+    Context,
+    Fields,
+    Found,
+    Reading,
+    Status,
+    System,
+    Types,
+)
+from .values import describe, fields, identify, item, items, label, natural, text, uid
 
 _UNITS_MAX: Final = 64
 _BAYS_MAX: Final = 16
 _BAYS_A_READER: Final = 2
+_MANAGER: Final[dict[str, Types]] = {"ready": FLAG, "units": LIST}
+_BOARD: Final[dict[str, Types]] = {
+    "current_spool": ANY,
+    "f1s_hes_value": LIST,
+    "hub_hes_value": LIST,
+}
+_READER: Final[dict[str, Types]] = {"oams": ANY, "readers": LIST}
 
 
 def find(found: Found) -> System | None:
-    """Return the system if OpenAMS runs without AFC."""
+    """Return the system if OpenAMS runs without AFC.
+
+    A version that reports no bays leaves the printer with its sensors.
+    """
     if "oams_manager" not in found.objects:
         return None
     readers = [name for name in found.objects if name.partition(" ")[0] == "mfrc522"]
+    boards = sorted(found.named("oams"), key=natural)
+    others = sensors.find(found)
     return System(
         name="openams",
-        wanted=found.only(
-            {
-                "oams_manager": {"ready": FLAG, "units": LIST},
-                **{name: {"oams": ANY, "readers": LIST} for name in readers},
-            }
-        ),
-        decode=partial(_decode, readers),
-        ready=lambda status: status.get("oams_manager", {}).get("ready") is not False,
+        wanted={
+            **others.wanted,
+            "oams_manager": _MANAGER,
+            **{f"oams {name}": _BOARD for name in boards},
+            **dict.fromkeys(readers, _READER),
+        },
+        decode=partial(_decode, readers, boards, others),
     )
 
 
-def _decode(sources: Sequence[str], status: Status, context: Context) -> Reading:
-    readers = _readers(sources, status)
+def _decode(
+    readers: Sequence[str],
+    boards: Sequence[str],
+    others: System,
+    status: Status,
+    context: Context,
+) -> Reading:
+    manager = status.get("oams_manager", {})
+    if isinstance(manager.get("units"), list):
+        return Reading(units=_units(manager, _readers(readers, status), context))
+    if units := tuple(_boards(boards, status, context)):
+        return Reading(units=units)
+    objects = ("oams_manager", *(f"oams {name}" for name in boards))
+    if context.before is not None and not context.before.direct_slots:
+        # It was read before on this connection.
+        return Reading(not_understood=objects)
+    return replace(others.decode(status, context), not_understood=objects)
+
+
+# The units of the manager.
+
+
+def _units(
+    manager: Fields,
+    readers: Mapping[str, Mapping[int, Fields]],
+    context: Context,
+) -> tuple[Unit, ...]:
     units = []
-    listed = items(status.get("oams_manager", {}).get("units"))[:_UNITS_MAX]
-    for index, unit in enumerate(map(fields, listed)):
+    for index, unit in enumerate(map(fields, items(manager["units"])[:_UNITS_MAX])):
         if unit.get("connected") is False:
             continue
         tags = readers.get(str(unit.get("id")), {})
@@ -47,11 +95,12 @@ def _decode(sources: Sequence[str], status: Status, context: Context) -> Reading
                 slots_total=len(slots),
                 model="OpenAMS",
                 label=label(unit.get("name")),
+                online=manager.get("ready") is not False,
                 feeding=context.printing and any(slot.active for slot in slots),
                 slots=slots,
             )
         )
-    return Reading(units=tuple(units))
+    return tuple(units)
 
 
 def _readers(
@@ -107,3 +156,44 @@ def _slot(bay: int, bays: Mapping[int, Fields], readers: Mapping[int, Fields]) -
             vendor=text(filament.get("vendor")),
         ),
     )
+
+
+# The boards of versions without such units.
+
+
+def _boards(boards: Sequence[str], status: Status, context: Context) -> Iterator[Unit]:
+    """Yield the boards that report the switches of their bays."""
+    for index, name in enumerate(boards[:_UNITS_MAX]):
+        board = status.get(f"oams {name}", {})
+        bays = board.get("f1s_hes_value")
+        if not isinstance(bays, list):
+            continue
+        slots = tuple(
+            _bay(bay, present, board) for bay, present in enumerate(bays[:_BAYS_MAX])
+        )
+        yield Unit(
+            ams_unit_no=index + 1,
+            slots_total=len(slots),
+            model="OpenAMS",
+            label=label(name),
+            feeding=context.printing and any(slot.active for slot in slots),
+            slots=slots,
+        )
+
+
+def _bay(bay: int, present: object, board: Fields) -> Slot:
+    in_hub = item(board.get("hub_hes_value"), bay)
+    return Slot(
+        slot_no=bay + 1,
+        label=str(bay + 1),
+        present=_switched(present),
+        identifiable=False,
+        active=whole(board.get("current_spool"), 0, _BAYS_MAX) == bay
+        and _switched(in_hub) is not False,
+    )
+
+
+def _switched(value: object) -> bool | None:
+    """Return the state of a switch that is reported as 0 or 1."""
+    state = whole(value, 0, 1)
+    return boolean(value) if state is None else bool(state)
