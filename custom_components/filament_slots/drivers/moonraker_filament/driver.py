@@ -40,7 +40,7 @@ class Driver(ConnectedDriver[Config]):
     ) -> None:
         """Take what the driver needs; raises pydantic.ValidationError."""
         super().__init__(printer_id, config, emitter, services)
-        # Bare sensors keep their numbers across sessions.
+        # Bare sensors and tools keep their numbers across sessions.
         self._numbers = {
             slot.label: slot.slot_no
             for slot in services.stored

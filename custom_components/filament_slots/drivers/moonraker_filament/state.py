@@ -111,8 +111,8 @@ class MoonrakerDecoder:
     ) -> None:
         """Create it empty; `log` gets one debug line for each kind of bad input.
 
-        numbers: the slot numbers of bare sensors by name (the labels of stored direct
-        slots). New sensors are added, so that they keep their numbers.
+        numbers: the slot numbers of bare sensors and tools by name (the labels of
+        stored direct slots). New ones are added, so that they keep their numbers.
         """
         self.counters = counters or Counters()
         self.snapshot: Snapshot | None = None

@@ -257,6 +257,24 @@ def test_lanes_of_a_toolchanger_are_tools_outside_any_unit() -> None:
     assert [unit.ams_unit_no for unit in klipper.snapshot.units] == [1]
 
 
+def test_a_tool_keeps_its_number_when_another_is_listed_before_it() -> None:
+    def tools(*names: str) -> Objects:
+        status = afc()
+        status["AFC"]["units"] += ["Toolchanger Tools"]
+        status["AFC"]["lanes"] += names
+        status["AFC_Toolchanger Tools"] = {"lanes": [*names]}
+        return status | {f"AFC_lane {name}": lane(0) for name in names}
+
+    klipper = Klipper(tools("e1", "e2"))
+    klipper.stop()
+    klipper.start(tools("e0", "e1", "e2"))
+    assert {slot.label: slot.slot_no for slot in klipper.snapshot.direct_slots} == {
+        "e1": 1,
+        "e2": 2,
+        "e0": 3,
+    }
+
+
 def test_without_spoolman_a_lane_can_hold_nothing_unknown() -> None:
     status = afc()
     status["AFC"]["spoolman"] = None

@@ -22,7 +22,17 @@ from .system import (
     System,
     Types,
 )
-from .values import colour, describe, identify, label, names, natural, spoolman, text
+from .values import (
+    colour,
+    describe,
+    identify,
+    keep_numbers,
+    label,
+    names,
+    natural,
+    spoolman,
+    text,
+)
 
 _LANE_KINDS: Final = ("AFC_stepper", "AFC_lane")
 # Objects that have lanes and are not units.
@@ -121,7 +131,7 @@ def _system(objects: _Objects, found: Found) -> System:
                 **dict.fromkeys(objects.lanes.values(), _LANE),
             }
         ),
-        decode=partial(_decode, objects),
+        decode=partial(_decode, objects, found.numbers),
         ready=partial(_ready, objects),
     )
 
@@ -131,7 +141,9 @@ def _ready(objects: _Objects, status: Status) -> bool:
     return any(bool(status.get(lane, {}).get("map")) for lane in objects.lanes.values())
 
 
-def _decode(objects: _Objects, status: Status, context: Context) -> Reading:
+def _decode(
+    objects: _Objects, numbers: dict[str, int], status: Status, context: Context
+) -> Reading:
     afc = status.get("AFC", {})
     loaded = text(afc.get("current_load"), 128)
     spools = context.spoolman or text(afc.get("spoolman"), 512) is not None
@@ -144,9 +156,11 @@ def _decode(objects: _Objects, status: Status, context: Context) -> Reading:
             name: status.get(objects.lanes.get(name, ""), {}) for name in place.lanes
         }
         tools = place.is_toolchanger
+        if tools:
+            keep_numbers(lanes, numbers)
         slots = tuple(
             _slot(
-                slot_no + len(direct) if tools else slot_no,
+                numbers[name] if tools else slot_no,
                 name,
                 lanes[name],
                 tool=tools,
@@ -212,8 +226,8 @@ def _number(
 ) -> Iterable[tuple[int, str]]:
     """Return a unit's lanes by the numbers they report, else by their position.
 
-    A lane that reports 0 is part of the machinery. Tools report 0 too, and are numbered
-    by their position.
+    A lane that reports 0 is part of the machinery. Tools report 0 too; they are known by
+    their names, not by these numbers.
     """
     numbered: dict[int, str] = {}
     for index, (name, lane) in enumerate(lanes.items()):

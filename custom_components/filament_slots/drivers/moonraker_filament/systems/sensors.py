@@ -1,6 +1,6 @@
 """Bare filament sensors, one direct slot each (docs/protocols/moonraker.md 2)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 import re
@@ -9,7 +9,7 @@ from typing import Any, Final
 from ...numbers import boolean
 from ...snapshot import Slot
 from .system import ANY, FLAG, TEXT, Context, Found, Reading, Status, System, Types
-from .values import identify, label, natural, spoolman
+from .values import identify, keep_numbers, label, natural, spoolman
 
 _SWITCH: Final = "filament_switch_sensor"
 _MOTION: Final = "filament_motion_sensor"
@@ -45,7 +45,7 @@ def find(found: Found) -> System:
     if _WIDTH in found.objects:
         sources[_WIDTH] = _WIDTH
     tools = _tools(sources)
-    _number(sources, found.numbers)
+    keep_numbers(sorted(sources, key=natural), found.numbers)
     sensors = sorted(
         (
             _Sensor(found.numbers[name], name, source, tools.get(name))
@@ -65,16 +65,6 @@ def find(found: Found) -> System:
         ),
         decode=partial(_decode, sensors, _has_one_extruder(found)),
     )
-
-
-def _number(names: Iterable[str], numbers: dict[str, int]) -> None:
-    """Give new sensors the next free numbers, in the natural order of their names."""
-    for name in sorted(names, key=natural):
-        if name not in numbers:
-            taken = set(numbers.values())
-            numbers[name] = next(
-                number for number in range(1, len(taken) + 2) if number not in taken
-            )
 
 
 def _has_one_extruder(found: Found) -> bool:

@@ -28,8 +28,8 @@ class Found:
 
     objects: the objects that Klipper has (`printer.objects.list`).
     variables: the content of `save_variables`, the only place of some systems.
-    numbers: the slot numbers of bare sensors by name. New names are added, and a name
-    keeps its number permanently.
+    numbers: the slot numbers of bare sensors and tools by name. New names are added,
+    and a name keeps its number permanently.
     """
 
     objects: Sequence[str]

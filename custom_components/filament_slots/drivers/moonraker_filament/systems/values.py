@@ -3,7 +3,7 @@
 Filament systems spell "nothing" as "none", "None", "NONE", "-1", "", null, [] and 0 (docs/protocols/moonraker.md 6).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 import re
 from typing import Any, Final
 
@@ -126,3 +126,13 @@ def natural(name: str) -> list[tuple[int, int, str]]:
         for part in re.split(r"(\d+)", name)
         if part
     ]
+
+
+def keep_numbers(names: Iterable[str], numbers: dict[str, int]) -> None:
+    """Give each name that has no number yet the next free one, in the order given."""
+    for name in names:
+        if name not in numbers:
+            taken = set(numbers.values())
+            numbers[name] = next(
+                number for number in range(1, len(taken) + 2) if number not in taken
+            )
