@@ -101,6 +101,29 @@ async def outage(
     return request.param, OUTAGES[request.param](store, path)
 
 
+async def test_events_are_counted_as_waiting_while_writing_them_is_tried(
+    handler: EventHandler, store: Store
+) -> None:
+    waiting: list[int] = []
+
+    def refuse(*args: Any) -> Any:
+        waiting.append(store.writer.buffered)
+        err = sqlite3.OperationalError("refused")
+        err.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise err
+
+    with patch.object(writer, "run_all", refuse):
+        await handler.handle_printer_event(inserted(1, 1, event_id="E0"))
+        async with asyncio.timeout(20):
+            while len(waiting) < 6:
+                await asyncio.sleep(0.01)
+    # Four attempts to write the event itself, then two to write the buffer.
+    assert waiting[:6] == [0, 0, 0, 0, 1, 1]
+    await until_well(store)
+
+    assert await stored(store) == ["E0"]
+
+
 async def test_events_outlive_an_outage_of_the_database(
     handler: EventHandler, store: Store, outage: tuple[str, Outage]
 ) -> None:

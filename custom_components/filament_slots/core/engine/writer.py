@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 import logging
 from pathlib import Path
 import sqlite3
@@ -303,17 +304,14 @@ class Writer:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             db.execute(f"PRAGMA user_version = {version}")
         while self._buffer:
-            batch = [
-                self._buffer.popleft() for _ in range(min(len(self._buffer), MAX_BATCH))
-            ]
-            try:
-                _, left = run_all(db, self._memory, [*batch], self._check)
-            except DATABASE_ERRORS:
-                self._buffer.extendleft(reversed(batch))
-                raise
+            # They stay in the buffer, and are counted, until they are committed.
+            batch = list(islice(self._buffer, MAX_BATCH))
+            _, left = run_all(db, self._memory, [*batch], self._check)
             for job in left:
                 if job.attempts:
                     give_up(db, job, job.failure)
+            for _ in batch:
+                self._buffer.popleft()
             # What only had to wait for another of its key.
             waiting = {job for job in left if not job.attempts}
             self._buffer.extendleft(job for job in reversed(batch) if job in waiting)
