@@ -376,7 +376,7 @@ async def test_every_blueprint_can_be_imported_and_works(
             (
                 "Slot A1 ran out",
                 (
-                    f"PLA Basic in Slot A1 of {name} came to its end during a print."
+                    f"PLA Basic in Slot A1 of {name} ran out during a print."
                     " The same material is in Slot B1."
                 ),
             ),
