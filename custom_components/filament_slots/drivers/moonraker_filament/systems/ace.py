@@ -193,8 +193,8 @@ def _slot(
 def _rfid(reported: Fields) -> int | None:
     """Return the result of the tag's read, None while there is none.
 
-    Some drivers report only whether a tag was identified, before its content; that it
-    was not identified tells nothing about whether it still is to be read.
+    Some drivers report only whether a tag was identified, before its content. A false
+    one leaves open whether there is no tag or it has not been read yet.
     """
     rfid = reported.get("rfid")
     if rfid is True and text(reported.get("sku")):
