@@ -56,11 +56,13 @@ class BambuFirmware(BambuWire):
     ) -> None:
         bay = state.unit.bays[tray]
         active = (state.unit.number, tray + 1)
-        if self.printer.printing and self.printer.active == active:
-            runout = True if runout else None
-        elif self._fed_last == active and self.now < self._fed_until + 10.0:
+        if runout:
+            pass
+        elif (self.printer.printing and self.printer.active == active) or (
+            self._fed_last == active and self.now < self._fed_until + 10.0
+        ):
             runout = None
-        held = state.unit.drying_minutes > 0
+        held = state.unit.drying_minutes > 0 and self._may_be_pulled_back(state, tray)
         bay.spool = None
         bay.at_feeder = bay.reading = bay.read_done = False
         if not state.keeps_names:
@@ -70,8 +72,27 @@ class BambuFirmware(BambuWire):
             self.later(1.0, self._read_next, self._boot)
         self._queue = [one for one in self._queue if one != (state, tray)]
         self._put(state, tray, None, runout=runout, held=held)
+        self._last_stay(state, tray).slow = state.unit.drying_minutes > 0
         self._clear_hms(state.unit, tray)
         self.changed()
+
+    def _may_be_pulled_back(self, state: UnitState, tray: int) -> bool:
+        """Whether a slot that clears looks like one whose unit pulls all filament back.
+
+        Not where another one stays filled, none clears within a minute before or after,
+        and the product has seen the drying begin.
+        """
+        before, state.cleared = state.cleared, (self.now, tray)
+        if before is not None and self.now - before[0] < 70.0:
+            stays = self.record.stays[(state.unit.serial, before[1] + 1)]
+            if len(stays) > 1:
+                stays[-2].held = True
+            return True
+        others = [bay for bay in state.unit.bays if bay is not state.unit.bays[tray]]
+        return (
+            not any(bay.at_feeder for bay in others)
+            or self.record.blind_at > state.dried_from - 5.0
+        )
 
     # Reading.
 
@@ -134,6 +155,19 @@ class BambuFirmware(BambuWire):
         else:
             attr, code = 0x07002000 | unit.id << 16 | tray << 8, 0x00020057
         self.printer.hms.append({"attr": attr, "code": code})
+
+    def _report_runout(self, unit: Unit, tray: int) -> None:
+        if unit.kind is not Kind.LITE:
+            family = 0x18 if unit.id >= 128 else 0x07
+            attr = family << 24 | unit.id << 16 | 0x2000 | tray << 8
+            entry = {"attr": attr, "code": 0x00020001}
+            self.printer.hms.append(entry)
+            self.later(90.0, self._forget_runout, entry)
+
+    def _forget_runout(self, entry: dict[str, int]) -> None:
+        if entry in self.printer.hms:
+            self.printer.hms.remove(entry)
+            self.changed()
 
     def _clear_hms(self, unit: Unit, tray: int, *, at_once: bool = False) -> None:
         """Clear the message about a tag, now or with the next read."""

@@ -79,6 +79,8 @@ class UnitState:
     plugged: bool = True
     keeps_names: bool = False
     dried: bool = False
+    dried_from: float = 0.0
+    cleared: tuple[float, int] | None = None
 
 
 def wire_of(reel: Reel | None) -> Any:

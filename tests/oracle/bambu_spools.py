@@ -102,8 +102,21 @@ class BambuSpools(BambuFirmware):
         tray = active[1] - 1
         if state.reels[tray] is None:
             return
-        self._remove(state, tray, runout=True)
-        boot = self._boot
+        boot, stays = self._boot, state.stays[tray]
+
+        def end() -> None:
+            if boot == self._boot and state.stays[tray] == stays:
+                self._remove(state, tray, runout=True)
+                self._report_runout(state.unit, tray)
+
+        if how % 3 == 0 and state.unit.kind is not Kind.LITE:
+            # The active slot is given up a report before the bit clears; the health
+            # message names the slot that ran out (docs/protocols/bambu.md 9).
+            self.printer.active = None
+            self.changed()
+            self.later(2.6, end)
+        else:
+            end()
 
         def take_over() -> None:
             if boot == self._boot:
@@ -125,6 +138,7 @@ class BambuSpools(BambuFirmware):
             return
         state.unit.drying_minutes = 480
         state.dried = True
+        state.dried_from = self.now
         # It may dry for some seconds before the wire shows it.
         for tray in range(len(state.stays)):
             stays = self.record.stays[(state.unit.serial, tray + 1)]

@@ -187,7 +187,11 @@ class Run:
                 names |= {None, stay.reel.identity}
             for name in names:
                 hidden = replace(
-                    belief, reel=stay.reel, identity=name, inserted=False, stay=stay
+                    belief,
+                    reel=stay.reel,
+                    identity=name,
+                    inserted=belief.inserted and self._facts.reads,
+                    stay=stay,
                 )
                 yield from self.ends(k, j, hidden)
 
@@ -308,6 +312,7 @@ class Run:
         if seen_live:
             if event.late and not lenient.lateness:
                 return False
+            within += 75.0 if stay.slow else 0.0
             if not lenient.time and event.at > stay.seen + within:
                 return False
         return True

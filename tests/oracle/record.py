@@ -28,6 +28,8 @@ class Stay:
     gaps: when the slot was out of sight since the stay was seen.
     runout: it ended with a runout; None: the wire cannot tell.
     held: its end may be taken for filament that the unit pulled back.
+    unread_by_choice: the printer does not read the tag.
+    slow: it takes a minute to be sure of it.
     """
 
     reel: Reel | None
@@ -40,6 +42,7 @@ class Stay:
     runout: bool | None = None
     held: bool = False
     unread_by_choice: bool = False
+    slow: bool = False
 
     def unbroken(self, since: float, until: float) -> bool:
         """Whether the slot was in sight all the time between."""
@@ -60,6 +63,8 @@ class Record:
         self.changes = 0
         # Until then the product may hold what it sees for late.
         self.doubt_until = 0.0
+        # When the slots were out of sight last.
+        self.blind_at = 0.0
         self._shown: Shows = {}
         self._blind: set[Place] = set()
         self._last: Shows | None = None
@@ -108,6 +113,7 @@ class Record:
 
     def blind(self, at: float) -> None:
         """Note that no slot is in sight any more."""
+        self.blind_at = at
         for place in self.stays.keys() - self._blind:
             self._hide(place, at)
 
