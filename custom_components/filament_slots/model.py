@@ -345,7 +345,8 @@ class StoredSlot:
     the printer reports none.
     inserted_at: when the spool was inserted; None if the slot was occupied when it was
     first reported.
-    unknown_reported: whether `unknown_spool_detected` was sent for this insertion.
+    unknown_reported: whether `unknown_spool_detected` was sent for this insertion, or is
+    not due any more, as the spool had an identity that was taken back.
     updated_at: when the slot's contents last changed.
     identifiable: whether the slot can have an identity; one that cannot is never
     counted as unidentified.

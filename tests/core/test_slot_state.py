@@ -104,6 +104,18 @@ def test_unknown_is_remembered_for_this_insertion() -> None:
     assert not slots.slots["u1", 1].unknown_reported
 
 
+def test_a_spool_whose_identity_was_taken_back_is_not_reported_as_unknown_later() -> (
+    None
+):
+    """A tracker that starts from it would report what did not happen."""
+    slots, _ = play(
+        inserted(1, 1, identifiers=identifiers("A")),
+        state(unit(1, slot(1, True, identifiers={"external_id": None}))),
+    )
+    assert not slots.slots["u1", 1].identifiers.known
+    assert slots.slots["u1", 1].unknown_reported
+
+
 def test_a_spool_event_finds_its_unit_by_serial_first() -> None:
     """The serial outranks the number."""
     slots, _ = play(

@@ -20,7 +20,6 @@ _DISAGREE: dict[str, set[int]] = {
     "a2l-lite": {2, 7, 8, 9},
     "h2d-pro-ht": {1, 4, 5, 7, 8, 11, 12},
     "klipper-sensors": {3},
-    "klipper-afc": {4, 5, 7, 12, 13},
     "klipper-ace": {8},
 }
 _README = Path(__file__).parents[2] / "README.md"

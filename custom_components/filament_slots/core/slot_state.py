@@ -225,8 +225,7 @@ class _Draft:
         """Return the unit of a spool event, by its serial, else by its number."""
         if slot.ams_unit_no is None:
             return None
-        number = slot.ams_unit_no
-        key = self._key_of(number, names.get("serial"), names.get("label"))
+        key = self._key_of(slot.ams_unit_no, names.get("serial"), names.get("label"))
         key = key or self._holders.get(slot.ams_unit_no)
         values: dict[str, Any] = {**names}
         if slot.slots_total is not None or key is None:
@@ -236,8 +235,7 @@ class _Draft:
     def _units_of(self, states: tuple[UnitState, ...]) -> list[StoredUnit]:
         """Return the units of an `ams_state`.
 
-        All serials first: the numbers left belong to units without one, so that units
-        which changed places are never confused.
+        All serials first, so that units which changed places are never confused.
         """
         keys = [self._key_of(u.ams_unit_no, u.serial, u.label) for u in states]
         taken = set(keys)
@@ -332,6 +330,8 @@ def _updated(slot: StoredSlot, state: SlotState) -> StoredSlot:
         after = replace(after, identifiers=state.identifiers or NO_IDENTIFIERS)
         if after.identifiers.known:
             after = replace(after, assigned_external_id=None, assigned_label=None)
+        elif slot.identifiers.known:
+            after = replace(after, unknown_reported=True)
     if "filament" in reported:
         after = replace(after, filament=_known(state.filament))
     return after
