@@ -130,7 +130,8 @@ class VirtualBambu:
     def insert(self, unit: int, slot: int, spool: Spool) -> Steps:
         """Push a filament into the feeder; the unit then turns the spool to read it."""
         bay = self._bay(unit, slot)
-        bay.spool, bay.known, bay.read_done = spool, None, False
+        # It is named as the spool before until its own tag is read (P4).
+        bay.spool, bay.read_done = spool, False
         bay.at_feeder = True
         if not self._can_read(unit):
             yield 0.0, self.report_delta()
@@ -143,8 +144,9 @@ class VirtualBambu:
     def remove(self, unit: int, slot: int) -> Steps:
         """Pull a filament out of the feeder."""
         bay = self._bay(unit, slot)
-        # The HT goes on naming the spool that left; only its bit goes (P4).
-        known = bay.known if self.units[unit].kind is Kind.HT else None
+        # X1, H2 and the HT go on naming the spool that left; only its bit goes (P4).
+        named = self.model.states or self.units[unit].kind is Kind.HT
+        known = bay.known if named else None
         self.units[unit].bays[slot - 1] = Bay(known=known)
         yield 0.0, self.report_delta()
 
@@ -240,7 +242,7 @@ class VirtualBambu:
         yield 0.0, self.report_delta()
         for unit in self.units.values():
             for bay in unit.bays:
-                if bay.at_feeder and not bay.read_done and bay.known is None:
+                if bay.at_feeder and not bay.read_done:
                     bay.reading = True
                     yield 2.0, self.report_delta()
                     yield from self._finish_reading(bay, 5.0)
