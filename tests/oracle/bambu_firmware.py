@@ -148,13 +148,26 @@ class BambuFirmware(BambuWire):
             self._set_hms(state.unit, tray)
 
     def _set_hms(self, unit: Unit, tray: int) -> None:
+        """Report that a tag cannot be read, in one of the words there are (P21, 9)."""
+        at = unit.id << 16 | tray << 8
         if unit.kind is Kind.LITE:
-            attr, code = 0x12003000 | tray << 8, 0x00020059
+            messages = [(0x12003000 | tray << 8, 0x00020059)]
         elif unit.id >= 128:
-            attr, code = 0x18002000 | unit.id << 16 | tray << 8, 0x00020057
+            messages = [
+                (0x18002000 | at, 0x00020057),
+                (0x18002000 | at, 0x00020058),
+                (0x18003000 | at, 0x00020002),
+            ]
         else:
-            attr, code = 0x07002000 | unit.id << 16 | tray << 8, 0x00020057
-        self.printer.hms.append({"attr": attr, "code": code})
+            messages = [
+                (0x07002000 | at, 0x00020057),
+                (0x07002000 | at, 0x00010081),
+                (0x07003000 | at, 0x00020002),
+                (0x05000400, 0x00020010 + unit.id * 4 + tray),
+            ]
+        attr, code = self.rng.choice(messages)
+        entry = self._tag_messages[(unit.serial, tray)] = {"attr": attr, "code": code}
+        self.printer.hms.append(entry)
 
     def _report_runout(self, unit: Unit, tray: int) -> None:
         if unit.kind is not Kind.LITE:
@@ -171,14 +184,10 @@ class BambuFirmware(BambuWire):
 
     def _clear_hms(self, unit: Unit, tray: int, *, at_once: bool = False) -> None:
         """Clear the message about a tag, now or with the next read."""
-        if not self.printer.hms or not (at_once or self.rng.random() < 0.5):
-            return
-        low = unit.id if unit.kind is not Kind.LITE else 0
-        self.printer.hms = [
-            entry
-            for entry in self.printer.hms
-            if (entry["attr"] >> 16 & 0xFF, entry["attr"] >> 8 & 0xF) != (low, tray)
-        ]
+        if at_once or self.rng.random() < 0.5:
+            entry = self._tag_messages.pop((unit.serial, tray), None)
+            if entry in self.printer.hms:
+                self.printer.hms.remove(entry)
 
     def _forget(self, state: UnitState, *, reads: bool) -> None:
         """Know no tag any more, and read all of them, or remember what was there."""

@@ -63,6 +63,7 @@ class BambuWire(World):
         self._shows: Shows | None = None
         self._listing = True
         self._loose = False
+        self._tag_messages: dict[tuple[str, int], dict[str, int]] = {}
         self._fed_last: Address | None = None
         self._fed_until = 0.0
 
