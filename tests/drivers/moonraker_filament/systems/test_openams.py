@@ -137,6 +137,22 @@ def test_boards_report_their_bays_where_the_manager_does_not() -> None:
     assert klipper.happened[1:] == [("removed", 2, None)]
 
 
+def test_a_board_keeps_its_spools_when_one_is_added_before_it() -> None:
+    status = openams_boards(f1s_hes_value=[1, 0, 0, 1])
+    klipper = Klipper(status)
+    klipper.wait(60)
+    klipper.stop()
+    klipper.start({**status, "oams oams0": status["oams oams2"]})
+    klipper.wait(300)
+    assert klipper.happened == []
+    units = klipper.events[-1]["ams_units"]
+    assert {unit["label"]: unit["ams_unit_no"] for unit in units} == {
+        "oams0": 1,
+        "oams1": 2,
+        "oams2": 3,
+    }
+
+
 def test_a_bay_that_is_not_in_the_hub_is_not_active() -> None:
     klipper = Klipper(openams_boards(current_spool=0, f1s_hes_value=[1, 0, 0, 0]))
     assert not any(slot.active for slot in klipper.unit().slots)

@@ -175,6 +175,8 @@ def _boards(boards: Sequence[str], status: Status, context: Context) -> Iterator
             ams_unit_no=index + 1,
             slots_total=len(slots),
             model="OpenAMS",
+            # A board that is added may move the numbers of others, not their names.
+            serial=label(name),
             label=label(name),
             feeding=context.printing and any(slot.active for slot in slots),
             slots=slots,
