@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from custom_components.filament_slots.model import Identifiers, StoredSlot, StoredUnit
+
 from .klipper import Klipper
 from .statuses import qidi_box
 
@@ -162,3 +164,21 @@ def test_variables_without_the_codes_leave_the_filament_open() -> None:
     assert klipper.slot(1).filament is None
     klipper.change("save_variables", variables=None)
     assert klipper.snapshot.units == ()
+
+
+def test_a_spool_named_before_the_codes_were_known_to_be_ambiguous_is_not_swapped() -> (
+    None
+):
+    named = StoredSlot(
+        unit=StoredUnit(key="u1", ams_unit_no=1, slots_total=4),
+        slot_no=1,
+        present=True,
+        identifiers=Identifiers(vendor_tag="1:1:1"),
+    )
+    klipper = Klipper(qidi_box(slot0=1), stored=[named])
+    klipper.wait(300)
+    keep(klipper, slot0=3)
+    klipper.wait(10)
+    keep(klipper, slot0=1)
+    klipper.wait(300)
+    assert klipper.happened == []

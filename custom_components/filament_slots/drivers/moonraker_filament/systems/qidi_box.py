@@ -80,7 +80,8 @@ def _slot(
         present=present,
         inlet=inlet,
         reads_tags=True,
-        read_done=state is not None and state not in (_EMPTY, _UNREAD),
+        # That it was read does not prove that it has a tag, or none.
+        read_done=False if state == _UNREAD else None,
         # A tag and a choice of the user are written into the same variables.
         identifiable=False,
         active=state == _LOADED
