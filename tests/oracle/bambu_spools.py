@@ -54,6 +54,7 @@ class BambuSpools(BambuFirmware):
             if state.stays[tray] == stays and not state.pulled:
                 bay.at_feeder = True
                 self.changed()
+                self.later(1.0, self._read_next, self._boot)
 
         self.later((0.5, 2.0, 4.0)[how % 3], close)
 

@@ -153,9 +153,9 @@ class Player:
                         if log is not None:
                             log.append(f"{world.now:.1f} {name} {pick} {how}")
                         getattr(world, f"do_{name}")(pick, how)
-                    await self._settle(world, product)
+                    found = await self._settle(world, product)
                     await product.drain()
-                    found = judge.check(product.shown(), world.now)
+                    found = found or judge.check(product.shown(), world.now)
                     if log is not None:
                         log.append(f"{world.now:.1f} checkpoint: {found}")
                     if found is not None:
@@ -167,7 +167,7 @@ class Player:
                     await task
                 await product.stop()
 
-    async def _settle(self, world: World, product: Product) -> None:
+    async def _settle(self, world: World, product: Product) -> Disagreement | None:
         world.calm()
         await asyncio.sleep(40.0)
         for _ in range(200):
@@ -177,8 +177,10 @@ class Player:
             if world.busy():
                 world.calm()
         else:
-            raise RuntimeError("the printer does not come to rest")
+            state = f"driver {product.status}, {'busy' if world.busy() else 'at rest'}"
+            return Disagreement("never at rest", ("", 0), state)
         await asyncio.sleep(world.rest())
+        return None
 
 
 @contextmanager
@@ -201,10 +203,7 @@ def shrink(player: Player, history: History, kind: str, budget: int = 400) -> Hi
     def fails(candidate: History) -> bool:
         nonlocal budget
         budget -= 1
-        try:
-            found = player.play(candidate).disagreement
-        except RuntimeError:
-            return False
+        found = player.play(candidate).disagreement
         return found is not None and found.kind == kind
 
     last = player.play(history).episode
