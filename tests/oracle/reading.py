@@ -138,8 +138,9 @@ class Run:
                 # Taken for the spool before until its tag shows otherwise.
                 if stay.read is None or stay.ended - stay.read < need + 5:
                     return False
-        return stay.ended - stay.seen >= need and stay.unbroken(
-            stay.seen, stay.ended + self._facts.absent_must
+        settled = stay.ended + self._facts.absent_must
+        return stay.ended - stay.seen >= need and all(
+            one.unbroken(stay.seen, settled) for one in self._row
         )
 
     def _may(self, k: int) -> bool:
@@ -207,7 +208,7 @@ class Run:
             return False
         if self._row[self._row.index(stay) - 1].seen is None and not stay.late:
             return Limit.BETWEEN_REPORTS.allows()
-        if stay.seen is None or stay.late:
+        if stay.seen is None or stay.late or stay.read_late:
             return Limit.UNTAGGED_OUT_OF_SIGHT.allows()
         return False
 

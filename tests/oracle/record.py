@@ -29,6 +29,7 @@ class Stay:
     runout: it ended with a runout; None: the wire cannot tell.
     held: its end may be taken for filament that the unit pulled back.
     unread_by_choice: the printer does not read the tag.
+    read_late: the report that showed the result first came after a gap.
     slow: it takes a minute to be sure of it.
     """
 
@@ -43,6 +44,7 @@ class Stay:
     held: bool = False
     unread_by_choice: bool = False
     slow: bool = False
+    read_late: bool = False
 
     def unbroken(self, since: float, until: float) -> bool:
         """Whether the slot was in sight all the time between."""
@@ -144,3 +146,4 @@ class Record:
                 stay.late = late if at >= self.doubt_until else None
         if knowledge == READ and stay.read is None:
             stay.read = at
+            stay.read_late = late
