@@ -206,6 +206,8 @@ class Run:
             return Limit.READING_OFF.allows()
         if stay.reel.identity is not None:
             return False
+        if stay.unread_by_choice:
+            return Limit.READING_OFF.allows()
         if self._row[self._row.index(stay) - 1].seen is None and not stay.late:
             return Limit.BETWEEN_REPORTS.allows()
         if stay.seen is None or stay.late or stay.read_late:
