@@ -26,11 +26,12 @@ class FakeHost:
     """
 
     def __init__(self, clock: Clock | None = None, **services: Any) -> None:
-        """Use the real clock or another one."""
+        """Use the real clock or another one; retries are not spread."""
         self.events: list[dict[str, Any]] = []
         self.changes = 0
         self.changed = asyncio.Event()
         self.emitter = EventEmitter(self.events.append)
+        services.setdefault("random", lambda: 0.0)
         self.services = DriverServices(
             clock=clock or LoopClock(),
             ssl_context=build_context,

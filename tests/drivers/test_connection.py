@@ -49,9 +49,9 @@ FOLLOWS = {
 class Rig:
     """A connection whose sessions follow a script, on a fake clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, **services: Any) -> None:
         self.clock = FakeClock()
-        self.fake_host = FakeHost(self.clock)
+        self.fake_host = FakeHost(self.clock, **services)
         self.attempts: list[float] = []
         self.closed = 0
         self.play: Callable[[], Coroutine[Any, Any, None]] = self.fail_with(REFUSED)
@@ -137,6 +137,18 @@ async def test_it_backs_off_up_to_a_minute_and_never_gives_up(rig: Rig) -> None:
     waits = [later - earlier for earlier, later in pairwise(rig.attempts)]
     assert waits[:9] == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     assert rig.health["status"] == "reconnecting"
+
+
+async def test_printers_lost_together_come_back_up_to_a_fifth_apart() -> None:
+    shares = iter([0.0, 0.5, 1.0])
+    rig = Rig(random=lambda: next(shares, 1.0))
+    await rig.start()
+    await rig.clock.advance(140)
+    await rig.connection.stop()
+
+    waits = [later - earlier for earlier, later in pairwise(rig.attempts)]
+    assert waits[:3] == pytest.approx([1, 1.8, 3.2])
+    assert waits[6] == pytest.approx(48)
 
 
 async def test_a_session_that_becomes_ready_resets_the_backoff(rig: Rig) -> None:

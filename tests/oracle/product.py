@@ -119,6 +119,7 @@ class Product:
                 stored=tuple(self._slots.slots.values()),
                 last_seen=self._slots.last_seen,
                 clock=self._clock,
+                random=lambda: 0.0,
                 session=object(),
                 ssl_context=no_context,
                 log=LOG,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 import logging
+import random
 import ssl
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -161,6 +162,7 @@ class DriverServices:
     stored: the slots with their last confirmed state.
     last_seen: when the printer last sent a message, if ever.
     timings: set by the user; None for the driver's own.
+    random: returns a number from 0 to 1; spreads the retries of many printers.
     ssl_context: creates a client context in a thread, as loading certificates blocks.
     health_changed: called when `health()` has changed; from any thread.
     """
@@ -170,6 +172,7 @@ class DriverServices:
     timings: Timings | None = None
     session: aiohttp.ClientSession | None = None
     clock: Clock
+    random: Callable[[], float] = random.random
     ssl_context: Callable[[Callable[[], ssl.SSLContext]], Awaitable[ssl.SSLContext]]
     log: logging.Logger | logging.LoggerAdapter[logging.Logger]
     health_changed: Callable[[], None]

@@ -39,6 +39,9 @@ NEXT_STATUSES: Final[Mapping[DriverStatus, frozenset[DriverStatus]]] = {
 _TRANSITIONS_KEPT = 50
 
 _RETRY_MAXIMUM = 60.0
+# Retries come up to this share earlier, so that printers that were lost together do not
+# all come back in the same second.
+_RETRY_SPREAD = 0.2
 _CIRCUIT_OPENS_AT = 5
 _REFUSALS_CONFIRMED_AT = 2
 _EARLY_CLOSES_CONFIRMED_AT = 3
@@ -207,6 +210,7 @@ class Connection:
                 self._fail(DriverStatus.AUTH_FAILED, error)
                 return
             delay = min(2.0 ** min(self._failures - 1, 6), _RETRY_MAXIMUM)
+            delay *= 1 - _RETRY_SPREAD * self._services.random()
             self._retry_at = self._clock.monotonic() + delay
             self._fail(DriverStatus.RECONNECTING, self._described(error))
             await self._clock.sleep(delay)
