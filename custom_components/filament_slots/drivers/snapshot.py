@@ -25,7 +25,9 @@ class Slot:
     its changes do not indicate another spool.
     reading: its tag is being read.
     read_done: the read is finished; None if the printer does not report it.
-    unreadable: the printer reported that the tag cannot be read.
+    unreadable: the printer reports that the tag cannot be read; it may keep reporting it
+        after that spool has left.
+    ran_out: the printer reports that the filament ran out, and may keep reporting it.
     """
 
     slot_no: int
@@ -40,6 +42,7 @@ class Slot:
     reading: bool = False
     read_done: bool | None = None
     unreadable: bool = False
+    ran_out: bool = False
     active: bool = False
     filament: Filament | None = None
 

@@ -131,6 +131,12 @@ def test_read_done_is_not_known_where_it_was_never_sent() -> None:
         (0x1800_2000, 0x0001_0083, 5, 1),
         (0x1880_2000, 0x0001_0083, 5, 1),
         (0x1200_3100, 0x0002_0059, 13, 2),
+        (0x1880_2000, 0x0002_0058, 5, 1),
+        (0x1800_2000, 0x0002_0058, 5, 1),
+        (0x0701_3100, 0x0002_0002, 2, 2),
+        (0x1880_3000, 0x0002_0002, 5, 1),
+        (0x0500_0400, 0x0002_0010, 1, 1),
+        (0x0500_0400, 0x0002_0017, 2, 4),
     ],
 )
 def test_a_health_message_names_the_slot_whose_tag_cannot_be_read(
@@ -156,6 +162,10 @@ def test_a_health_message_names_the_slot_whose_tag_cannot_be_read(
     [
         {"attr": 0x0700_2000, "code": 0x0001_0086},
         {"attr": 0x0700_3000, "code": 0x0001_0081},
+        {"attr": 0x0700_2000, "code": 0x0002_0002},
+        {"attr": 0x0500_0400, "code": 0x0002_000F},
+        {"attr": 0x0500_0400, "code": 0x0002_0020},
+        {"attr": 0x0500_0500, "code": 0x0002_0010},
         {"attr": 0x0500_2000, "code": 0x0001_0081},
         {"attr": "x", "code": 0x0001_0081},
         {"attr": 0x0700_2000},
@@ -165,6 +175,39 @@ def test_a_health_message_names_the_slot_whose_tag_cannot_be_read(
 def test_other_health_messages_say_nothing_of_tags(entry: object) -> None:
     snapshot = see(full(unit(0, *four(1)), exist="f"), report(1, hms=[entry]))
     assert not any(slot.unreadable for slot in unit_of(snapshot, 1).slots)
+
+
+@pytest.mark.parametrize(
+    ("attr", "code", "unit_no", "slot_no"),
+    [
+        (0x0700_2000, 0x0002_0001, 1, 1),
+        (0x0701_2300, 0x0002_0001, 2, 4),
+        (0x0700_2100, 0x0003_0002, 1, 2),
+        (0x1880_2000, 0x0002_0001, 5, 1),
+        (0x1200_2100, 0x0002_0001, 13, 2),
+    ],
+)
+def test_a_health_message_names_the_slot_whose_filament_ran_out(
+    attr: int, code: int, unit_no: int, slot_no: int
+) -> None:
+    start = full(
+        unit(0, *four(1)), unit(1, *four(2)), unit(16), unit(128), exist="ffff"
+    )
+    message = report(1, hms=[{"attr": attr, "code": code}])
+    assert {
+        (each.ams_unit_no, slot.slot_no)
+        for each in see(start, message).units
+        for slot in each.slots
+        if slot.ran_out and not slot.unreadable
+    } == {(unit_no, slot_no)}
+    gone = see(start, message, report(1, hms=[]))
+    assert not any(slot.ran_out for each in gone.units for slot in each.slots)
+
+
+def test_a_message_about_drying_names_no_slot_whose_filament_ran_out() -> None:
+    entry = {"attr": 0x0700_2500, "code": 0x0002_0001}
+    snapshot = see(full(unit(0, *four(1)), exist="f"), report(1, hms=[entry]))
+    assert not any(slot.ran_out for slot in unit_of(snapshot, 1).slots)
 
 
 def _with_tray_now(tray_now: object, *unit_ids: int, **values: object) -> Snapshot:

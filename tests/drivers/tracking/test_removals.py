@@ -54,6 +54,73 @@ def test_a_removal_from_an_inactive_slot_is_no_runout(rig: Rig) -> None:
     assert "reason" not in rig.spool_events()[0]["meta"]
 
 
+def test_a_removal_is_a_runout_where_the_printer_reports_one_before_it(
+    rig: Rig,
+) -> None:
+    rig.put(RED, active=True)
+    rig.wait(10)
+    rig.report(printing=True)
+    rig.slot(active=False, ran_out=True)
+    rig.wait(2)
+    rig.events.clear()
+    rig.take()
+    rig.wait(8)
+    assert rig.spool_events()[0]["meta"]["reason"] == "runout"
+
+
+def test_a_removal_is_a_runout_where_the_printer_reports_one_after_it(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.take()
+    rig.wait(5)
+    rig.slot(ran_out=True)
+    rig.wait(3)
+    assert rig.spool_events()[0]["meta"]["reason"] == "runout"
+
+
+def test_a_runout_that_is_still_reported_is_none_of_the_next_spool(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.slot(ran_out=True)
+    rig.take()
+    rig.wait(8)
+    rig.put(BLUE)
+    rig.wait(10)
+    rig.events.clear()
+    rig.take()
+    rig.wait(8)
+    assert "reason" not in rig.spool_events()[0]["meta"]
+
+
+def test_a_runout_that_is_no_longer_reported_is_none_of_a_later_removal(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.slot(ran_out=True)
+    rig.wait(10)
+    rig.slot(ran_out=False)
+    rig.wait(10)
+    rig.events.clear()
+    rig.take()
+    rig.wait(8)
+    assert "reason" not in rig.spool_events()[0]["meta"]
+
+
+def test_a_runout_reported_before_a_gap_is_none_of_a_later_removal(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.slot(ran_out=True)
+    rig.outage()
+    rig.report()
+    rig.wait(10)
+    rig.events.clear()
+    rig.take()
+    rig.wait(8)
+    assert "reason" not in rig.spool_events()[0]["meta"]
+
+
 def test_filament_unloaded_after_its_end_passed_the_inlet_in_a_print_ran_out(
     rig: Rig,
 ) -> None:

@@ -1,5 +1,9 @@
-"""Reads the health messages for tags that cannot be read (docs/protocols/bambu.md P21)."""
+"""Reads the health messages about slots (docs/protocols/bambu.md P21).
 
+There are messages that a tag cannot be read, and that the filament of a slot ran out.
+"""
+
+from collections.abc import Iterator
 from typing import Any, Final
 
 from ..numbers import whole
@@ -7,34 +11,61 @@ from ..numbers import whole
 # Stands for the AMS Lite: its codes have a family of their own, without a unit id, and
 # a printer has one at most.
 LITE: Final = -1
-_FAMILIES = {0x07: 2, 0x18: 2, 0x12: 3}
-_UNREADABLE = {
-    0x07: frozenset({*range(0x0001_0081, 0x0001_0086), 0x0002_0057}),
-    0x18: frozenset({*range(0x0001_0081, 0x0001_0086), 0x0002_0057}),
-    0x12: frozenset({0x0002_0002, 0x0002_0059}),
-}
+_AMS, _HT, _AMS_LITE = 0x07, 0x18, 0x12
 _HT_IDS = 128
+# By family and part: the codes of a tag that cannot be read.
+_READ_CODES = {*range(0x0001_0081, 0x0001_0086), 0x0002_0057, 0x0002_0058}
+_UNREADABLE: Final = {
+    (_AMS, 2): _READ_CODES,
+    (_HT, 2): _READ_CODES,
+    (_AMS, 3): {0x0002_0002},
+    (_HT, 3): {0x0002_0002},
+    (_AMS_LITE, 3): {0x0002_0002, 0x0002_0059},
+}
+# The same, counted through the units 0 to 3 from A1 to D4.
+_UNREADABLE_ATTR = 0x0500_0400
+_UNREADABLE_A1, _UNREADABLE_D4 = 0x0002_0010, 0x0002_001F
+_RAN_OUT_KINDS = {(_AMS, 2), (_HT, 2), (_AMS_LITE, 2)}
+_RAN_OUT_CODES = {0x0002_0001, 0x0003_0002}
 
 
 def unreadable_slots(entries: list[Any]) -> frozenset[tuple[int, int]]:
-    """Return (unit id, tray) of each slot whose tag cannot be read; LITE for the Lite.
+    """Return (unit id, tray) of each slot whose tag cannot be read; LITE for the Lite."""
+    slots = set()
+    for attr, code in _messages(entries):
+        if attr == _UNREADABLE_ATTR and _UNREADABLE_A1 <= code <= _UNREADABLE_D4:
+            slots.add(divmod(code - _UNREADABLE_A1, 4))
+        elif code in _UNREADABLE.get(_kind(attr), ()):
+            slots.add(_slot(attr))
+    return frozenset(slots)
 
-    A message is `07xx_2y00` with its code behind it: unit xx, slot y.
-    """
-    return frozenset(filter(None, map(_slot, entries)))
+
+def ran_out_slots(entries: list[Any]) -> frozenset[tuple[int, int]]:
+    """Return (unit id, tray) of each slot whose filament ran out; LITE for the Lite."""
+    return frozenset(
+        _slot(attr)
+        for attr, code in _messages(entries)
+        if _kind(attr) in _RAN_OUT_KINDS and code in _RAN_OUT_CODES
+    )
 
 
-def _slot(entry: object) -> tuple[int, int] | None:
-    if not isinstance(entry, dict):
-        return None
-    attr, code = whole(entry.get("attr")), whole(entry.get("code"))
-    if attr is None or code is None:
-        return None
-    family, unit = attr >> 24, attr >> 16 & 0xFF
-    part, tray = attr >> 12 & 0xF, attr >> 8 & 0xF
-    if _FAMILIES.get(family) != part or code not in _UNREADABLE[family]:
-        return None
-    match family:
+def _messages(entries: list[Any]) -> Iterator[tuple[int, int]]:
+    """Yield `attr` and `code` of each message that has both."""
+    for entry in entries:
+        if isinstance(entry, dict):
+            attr, code = whole(entry.get("attr")), whole(entry.get("code"))
+            if attr is not None and code is not None:
+                yield attr, code
+
+
+def _kind(attr: int) -> tuple[int, int]:
+    """Return family and part: 07 and 2 of `07xx_2y00`, which names unit xx, slot y."""
+    return attr >> 24, attr >> 12 & 0xF
+
+
+def _slot(attr: int) -> tuple[int, int]:
+    unit, tray = attr >> 16 & 0xFF, attr >> 8 & 0xF
+    match attr >> 24:
         case 0x12:
             return LITE, tray
         case 0x18:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..numbers import boolean, number, whole
 from .filament import describe, has_right_types, identify
-from .hms import unreadable_slots
+from .hms import ran_out_slots, unreadable_slots
 from .layout import PLACES, Place
 from .merged import HOLDERS, Merged, Tray, WireUnit, flag
 from .wire import bits, serial_number
@@ -78,7 +78,11 @@ def merge(
             case "gcode_state", str(state):
                 merged = _with(merged, gcode_state=state)
             case "hms", list(entries):
-                merged = _with(merged, unreadable=unreadable_slots(entries))
+                merged = _with(
+                    merged,
+                    unreadable=unreadable_slots(entries),
+                    ran_out=ran_out_slots(entries),
+                )
             case _:
                 ignore(f"{key} has the wrong type")
     return merged

@@ -1,7 +1,7 @@
 """The state of a printer as merged from its reports: what its slots depend on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -68,6 +68,7 @@ class Merged:
     snow: what each extruder holds, `unit id << 8 | tray` (docs/protocols/bambu.md 3.6).
     holder: the external holder of printers that have one (vt_tray).
     holders: the external holders by id (vir_slot); used instead of `holder`.
+    unreadable, ran_out: the slots that health messages name (docs/protocols/bambu.md P21).
     """
 
     complete: bool = False
@@ -86,7 +87,8 @@ class Merged:
     extruder_state: int = 0
     snow: Mapping[int, int] = NOTHING
     gcode_state: str = ""
-    unreadable: frozenset[tuple[int, int]] = field(default_factory=frozenset)
+    unreadable: frozenset[tuple[int, int]] = frozenset()
+    ran_out: frozenset[tuple[int, int]] = frozenset()
 
     def present(self, unit_id: int, number: int) -> bool | None:
         """Return whether there is filament at the feeder of a slot; None: not known.

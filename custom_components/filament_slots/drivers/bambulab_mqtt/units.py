@@ -106,9 +106,7 @@ def _slot(
 ) -> Slot:
     place = PLACES[unit_id]
     content = merged.units[unit_id].trays.get(tray, _NO_TRAY)
-    unreadable = (unit_id, tray) in merged.unreadable or (
-        model == "AMS Lite" and (LITE, tray) in merged.unreadable
-    )
+    names = {(unit_id, tray), (LITE if model == "AMS Lite" else unit_id, tray)}
     return Slot(
         slot_no=tray + 1,
         label=place.slot_label(tray),
@@ -116,7 +114,8 @@ def _slot(
         reads_tags=True,
         reading=bool(flag(merged.reading_bits, place, tray)),
         read_done=flag(merged.read_done_bits, place, tray),
-        unreadable=unreadable,
+        unreadable=not names.isdisjoint(merged.unreadable),
+        ran_out=not names.isdisjoint(merged.ran_out),
         active=active,
         identifiers=content.identifiers,
         filament=content.filament,

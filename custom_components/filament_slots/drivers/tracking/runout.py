@@ -9,18 +9,26 @@ class Runout:
 
     It did where the slot feeds the print, or fed it when the end of the filament passed
     the switch in front of it: a changer unloads what is left up to minutes later.
+
+    reported: the printer reported that the filament of the present spool ran out.
     """
 
     def __init__(self) -> None:
         """Begin without a print."""
         self._feeds = False
         self._passed_inlet = False
+        self.reported = False
 
     def observe(self, before: Slot | None, slot: Slot, unit: UnitActivity) -> None:
         """Take in what the printer reports; before: None at first and after a gap."""
         self._feeds = unit.printing and (
             slot.active or (before is not None and before.active)
         )
+        # A report that was there before may be about the spool before.
+        if before is None or not slot.ran_out:
+            self.reported = False
+        elif not before.ran_out:
+            self.reported = True
         if before is None or slot.inlet:
             self._passed_inlet = False
         elif self._feeds and before.inlet and slot.inlet is False:

@@ -230,7 +230,7 @@ class TrackedSlot:
                 identifiers=self.identifiers,
                 gap=removal.gap,
                 filament=self.filament,
-                reason="runout" if removal.runout else None,
+                reason="runout" if removal.runout or self._runout.reported else None,
             )
         )
         self.present = False
@@ -272,6 +272,7 @@ class TrackedSlot:
         self._pending_insertion = None
         self._possible_swap = None
         self._last_insertion = insertion
+        self._runout.reported = False
         self._pending_unknown = not identifiers.known
         return SlotChange(
             event_type=EventType.SPOOL_INSERTED,
