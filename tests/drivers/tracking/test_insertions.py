@@ -93,6 +93,49 @@ def test_an_insertion_does_not_wait_for_an_unreadable_tag(rig: Rig) -> None:
     assert rig.changes() == [("inserted", 1, None), ("unknown_spool_detected", 1, None)]
 
 
+def test_an_unreadable_tag_that_was_reported_before_the_insertion_is_another_spools(
+    rig: Rig,
+) -> None:
+    rig.put_unread(unreadable=True)
+    rig.wait(10)
+    rig.take()
+    rig.wait(10)
+    rig.events.clear()
+    rig.put_unread()
+    rig.wait(3)
+    rig.slot(reading=True)
+    rig.wait(5)
+    assert rig.changes() == []
+    rig.slot(reading=False, read_done=True, identifiers=RED)
+    assert rig.changes() == [("inserted", 1, "RED")]
+
+
+def test_an_unreadable_tag_that_was_reported_before_a_gap_proves_nothing_after_it(
+    rig: Rig,
+) -> None:
+    rig.put_unread(unreadable=True)
+    rig.wait(10)
+    rig.take()
+    rig.wait(10)
+    rig.events.clear()
+    rig.outage()
+    rig.put_unread()
+    rig.wait(20)
+    assert rig.changes() == []
+    rig.slot(read_done=True, identifiers=RED)
+    assert rig.changes() == [("inserted", 1, "RED")]
+
+
+def test_an_unreadable_tag_proves_nothing_while_the_slot_is_read_again(
+    rig: Rig,
+) -> None:
+    rig.put_unread(unreadable=True, reading=True)
+    rig.wait(20)
+    assert rig.changes() == []
+    rig.slot(reading=False, unreadable=False, read_done=True, identifiers=RED)
+    assert rig.changes() == [("inserted", 1, "RED")]
+
+
 def test_the_identity_of_a_removed_spool_is_not_given_to_the_next(rig: Rig) -> None:
     rig.put(RED)
     rig.wait(10)

@@ -21,6 +21,7 @@ class TagReads:
         self.ended: Timestamp | None = None
         self.departed: Identifiers = NO_IDENTIFIERS
         self._before_gap: Slot | None = None
+        self._unreadable = False
 
     def suspend(self, reported: Slot | None, *, possibly_swapped: bool) -> None:
         """Forget the running read, as its end will not be observed.
@@ -35,6 +36,7 @@ class TagReads:
 
     def observe(self, before: Slot | None, slot: Slot, now: Timestamp) -> None:
         """Note the end of a read; the start of one discards the end of the last."""
+        self._observe_unreadable(before, slot)
         before, self._before_gap = before or self._before_gap, None
         was_reading = before is not None and before.reading
         was_done = before is not None and before.read_done
@@ -44,6 +46,20 @@ class TagReads:
             self.ended = now
         elif was_done and not slot.read_done:
             self.ended = None
+
+    def _observe_unreadable(self, before: Slot | None, slot: Slot) -> None:
+        """Note a report that appears while the spool is there.
+
+        One that was there before may be about the spool before, as printers keep it.
+        """
+        if before is None or not slot.unreadable or not slot.present:
+            self._unreadable = False
+        elif not before.unreadable:
+            self._unreadable = True
+
+    def unreadable(self, slot: Slot) -> bool:
+        """Whether the printer reports that the tag of this spool cannot be read."""
+        return self._unreadable and not slot.reading
 
     def ended_without_tag(self, slot: Slot, now: Timestamp) -> tuple[bool, float]:
         """Return whether a read ended and no tag followed, else when to ask again."""
@@ -61,7 +77,7 @@ class TagReads:
             return began
         if not slot.reads_tags:
             return began + timings.load_wait if unit.loading else began
-        if slot.unreadable or not (unit.reading_enabled or slot.reading):
+        if self.unreadable(slot) or not (unit.reading_enabled or slot.reading):
             return began
         ended, ask_again = self.ended_without_tag(slot, now)
         if ended:
