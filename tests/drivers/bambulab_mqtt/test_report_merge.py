@@ -245,6 +245,53 @@ def test_the_shutdown_frame_changes_nothing_but_ends_all_conclusions() -> None:
     assert not contradicts(listener)
 
 
+def test_what_a_shutdown_frame_changes_is_not_known_until_it_is_reported_again() -> (
+    None
+):
+    listener = decoder()
+    start = full(unit(0, *four(1)), exist="f", ams={"tray_now": "2"})
+    feed(listener, start)
+    gone = {"ams_exist_bits": "0", "tray_exist_bits": "0", "tray_now": "255"}
+    feed(listener, delta(**gone, tray_read_done_bits="0"))
+    ids = [{"id": str(tray)} for tray in range(4)]
+    bits = {"ams_exist_bits": "1", "tray_exist_bits": "f"}
+    back = feed(listener, delta(ams=[unit(0, *ids)], **bits))
+    assert back is not None
+    assert not back.frozen
+    assert presence(back, 1) == [True] * 4
+    assert {slot.read_done for slot in unit_of(back, 1).slots} == {None}
+    assert active(back) == []
+    again = feed(listener, delta(tray_read_done_bits="f", tray_now="1"))
+    assert again is not None
+    assert {slot.read_done for slot in unit_of(again, 1).slots} == {True}
+    assert active(again) == ["A2"]
+
+
+def test_trays_and_values_that_a_shutdown_frame_changes_are_not_known() -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), exist="f"))
+    trays = ({"id": "0"}, *four(1)[1:])
+    feed(listener, delta(ams=[unit(0, *trays, humidity_raw="50")], ams_exist_bits="0"))
+    back = feed(listener, delta(ams=[{"id": "0"}], tray_exist_bits="f"))
+    assert back is not None
+    assert unit_of(back, 1).humidity_percent is None
+    assert unit_of(back, 1).temperature_c == 24.7
+    assert [slot.identifiers.known for slot in unit_of(back, 1).slots] == [
+        False,
+        True,
+        True,
+        True,
+    ]
+
+
+def test_a_setting_that_a_shutdown_frame_changes_is_the_usual_one() -> None:
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), exist="f", ams={"insert_flag": False}))
+    feed(listener, delta(ams_exist_bits="0", insert_flag=True))
+    assert listener.snapshot is not None
+    assert listener.snapshot.reading_enabled
+
+
 def test_all_units_may_go_in_a_full_report_that_lists_none() -> None:
     start = full(unit(0, *four(1)), exist="f")
     assert see(start, full(exist="0")).units == ()

@@ -6,7 +6,7 @@ same object: `merged is before` means that nothing changed.
 """
 
 from collections.abc import Callable, Mapping, Set as AbstractSet
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Final
 
 from ..numbers import boolean, number, whole
@@ -97,7 +97,17 @@ def _merge_ams(
     if values.get("unit_bits") == 0 and merged.units and not no_units_at_all:
         # A printer that shuts down reports that everything is gone
         # (docs/protocols/bambu.md P1).
-        return _with(merged, contradictory=True, shutting_down=True)
+        refused = _merge_units(merged, listed or [], all_listed=False, ignore=ignore)
+        return _with(
+            merged,
+            contradictory=True,
+            shutting_down=True,
+            units={
+                unit_id: _unit_unknown(unit, refused[unit_id])
+                for unit_id, unit in merged.units.items()
+            },
+            **_unknown(merged, values),
+        )
     after = _with(merged, lists_units=True, **values)
     if listed is not None:
         units = _merge_units(after, listed, msg == 0, ignore)
@@ -108,6 +118,30 @@ def _merge_ams(
     if _contradicts(merged, after, values):
         return _with(after, contradictory=True)
     return after
+
+
+def _unknown(known: Merged | WireUnit, refused: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the unset values for those that a report which is not believed changes.
+
+    The printer may not repeat them (docs/protocols/bambu.md 9).
+    """
+    unset = type(known)()
+    return {
+        name: getattr(unset, name)
+        for name, value in refused.items()
+        if getattr(known, name) != value
+    }
+
+
+def _unit_unknown(known: WireUnit, refused: WireUnit) -> WireUnit:
+    """Return a unit without the values and trays that such a report changes."""
+    values = {field.name: getattr(refused, field.name) for field in fields(refused)}
+    trays = {
+        number: tray
+        for number, tray in known.trays.items()
+        if refused.trays[number] is tray
+    }
+    return _with(known, **(_unknown(known, values) | {"trays": trays}))
 
 
 def _read(piece: Mapping[str, Any], fields: _Fields, ignore: Ignore) -> dict[str, Any]:

@@ -376,11 +376,7 @@ class TrackedSlot:
         if not self._pending_unknown or not slot.identifiable or unit.feeding:
             return [], NEVER
         time, insertion = now, self._last_insertion
-        if (
-            slot.reads_tags
-            and unit.reading_enabled
-            and not self._reads.unreadable(slot)
-        ):
+        if unit.reading_enabled and self._reads.readable(slot):
             ended, ask_again = self._reads.ended_without_tag(slot, now)
             if ended and self._reads.ended:
                 time = self._reads.ended

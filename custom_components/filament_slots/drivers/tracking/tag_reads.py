@@ -57,9 +57,9 @@ class TagReads:
         elif not before.unreadable:
             self._unreadable = True
 
-    def unreadable(self, slot: Slot) -> bool:
-        """Whether the printer reports that the tag of this spool cannot be read."""
-        return self._unreadable and not slot.reading
+    def readable(self, slot: Slot) -> bool:
+        """Whether tags are read, and that of this spool is not reported as unreadable."""
+        return slot.reads_tags and (slot.reading or not self._unreadable)
 
     def ended_without_tag(self, slot: Slot, now: Timestamp) -> tuple[bool, float]:
         """Return whether a read ended and no tag followed, else when to ask again."""
@@ -77,7 +77,7 @@ class TagReads:
             return began
         if not slot.reads_tags:
             return began + timings.load_wait if unit.loading else began
-        if self.unreadable(slot) or not (unit.reading_enabled or slot.reading):
+        if not self.readable(slot) or not (unit.reading_enabled or slot.reading):
             return began
         ended, ask_again = self.ended_without_tag(slot, now)
         if ended:
