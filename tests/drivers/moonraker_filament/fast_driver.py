@@ -94,4 +94,4 @@ class FastDriver:
         """Wait for these events, and check that no more follow."""
         await self.until(lambda: len(self.events) >= len(events))
         await self.clock.sleep(9.5)
-        assert self.events == list(events)
+        assert self.events == list(events), self.events

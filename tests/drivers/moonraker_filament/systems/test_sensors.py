@@ -149,6 +149,15 @@ def test_the_active_spool_of_a_single_extruder_is_where_filament_is_detected() -
     assert klipper.happened[1:] == [("removed", 2, "spoolman:7")]
 
 
+def test_a_spool_in_one_of_several_switches_is_never_unknown() -> None:
+    status = {**sensors("e0_sensor", "e1_sensor"), "extruder": {}}
+    klipper = Klipper(status, spool_id=None)
+    klipper.wait(60)
+    klipper.change("filament_switch_sensor e1_sensor", filament_detected=True)
+    klipper.wait(300)
+    assert klipper.happened == [("inserted", 2, None)]
+
+
 def test_the_active_spool_of_several_extruders_is_in_no_slot() -> None:
     status = {**sensors("a", "b"), "extruder": {}, "extruder1": {}}
     status["filament_switch_sensor a"] = switch(True)

@@ -125,6 +125,9 @@ def _decode(
     sensors: Sequence[_Sensor], one_extruder: bool, status: Status, context: Context
 ) -> Reading:
     meant = _active_spool_sensor(sensors, status, one_extruder=one_extruder)
+    # Of several switches, the one that the next active spool will be at is not known
+    # before there is one: a spool in it is not unidentified.
+    is_only = sum(sensor.senses for sensor in sensors) <= 1
     in_use = status.get("toolhead", {}).get("extruder")
     slots = []
     for sensor in sensors:
@@ -144,7 +147,7 @@ def _decode(
                 has_sensor=sensor.senses,
                 present=present,
                 identifiable=external is not None
-                or (sensor is meant and context.spoolman),
+                or (is_only and sensor is meant and context.spoolman),
                 identifiers=identify(external_id=external),
                 external_assigned=True,
                 active=bool(present) and feeds,
