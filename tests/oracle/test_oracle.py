@@ -12,13 +12,13 @@ from .through_sockets import SocketPlayer
 _HISTORIES = 14
 # Seeds that disagree, each for a reason that is being mended; to become empty.
 _DISAGREE: dict[str, set[int]] = {
-    "x1c-ams": {0, 1, 2, 5, 6, 9, 12},
-    "x1c-mixed": {1, 3, 4, 5, 6, 7, 8, 13},
+    "x1c-ams": {0, 1, 2},
+    "x1c-mixed": {3, 7, 13},
     "p1s-ams": {9, 11},
-    "p1s-pro-ht": {4, 5, 6, 7, 12},
+    "p1s-pro-ht": {4, 6, 7, 12},
     "a1-mini-lite": {7},
     "a2l-lite": {7, 8},
-    "h2d-pro-ht": {1, 4, 5, 7, 8, 11},
+    "h2d-pro-ht": {1, 5, 7, 8, 11},
     "klipper-sensors": {3},
     "klipper-ace": {8},
 }

@@ -1,11 +1,13 @@
 """Full and partial reports are merged into one state (docs/protocols/bambu.md 2)."""
 
 from dataclasses import replace
+import logging
 from typing import Any
 
 import pytest
 
 from custom_components.filament_slots.drivers.bambulab_mqtt.report import ReportDecoder
+from custom_components.filament_slots.drivers.snapshot import Snapshot
 from custom_components.filament_slots.model import NO_IDENTIFIERS
 
 from .reports import (
@@ -224,7 +226,20 @@ def test_a_printer_that_sends_no_units_is_complete_with_its_holder(
     assert see(report(**holder)).complete
 
 
-def test_the_shutdown_frame_changes_nothing_but_ends_all_conclusions() -> None:
+def _reads_not_known(snapshot: Snapshot) -> Snapshot:
+    return replace(
+        snapshot,
+        units=tuple(
+            replace(
+                each,
+                slots=tuple(replace(slot, read_done=None) for slot in each.slots),
+            )
+            for each in snapshot.units
+        ),
+    )
+
+
+def test_the_shutdown_frame_changes_only_reads_but_ends_all_conclusions() -> None:
     listener = decoder()
     start = full(unit(0, *four(1)), unit(1, *four(2)), exist="ff")
     before = feed(listener, start)
@@ -239,9 +254,10 @@ def test_the_shutdown_frame_changes_nothing_but_ends_all_conclusions() -> None:
         }
     )
     assert before is not None
-    assert feed(listener, shutdown) == replace(before, frozen=True)
+    unread = _reads_not_known(before)
+    assert feed(listener, shutdown) == replace(unread, frozen=True)
     assert contradicts(listener)
-    assert feed(listener, start) == before
+    assert feed(listener, start) == unread
     assert not contradicts(listener)
 
 
@@ -261,10 +277,13 @@ def test_what_a_shutdown_frame_changes_is_not_known_until_it_is_reported_again()
     assert presence(back, 1) == [True] * 4
     assert {slot.read_done for slot in unit_of(back, 1).slots} == {None}
     assert active(back) == []
-    again = feed(listener, delta(tray_read_done_bits="f", tray_now="1"))
+    again = feed(listener, delta(tray_read_done_bits="e", tray_now="1"))
     assert again is not None
-    assert {slot.read_done for slot in unit_of(again, 1).slots} == {True}
+    assert [slot.read_done for slot in unit_of(again, 1).slots] == [False] + [None] * 3
     assert active(again) == ["A2"]
+    read = feed(listener, delta(tray_read_done_bits="f"))
+    assert read is not None
+    assert [slot.read_done for slot in unit_of(read, 1).slots] == [True] + [None] * 3
 
 
 def test_trays_and_values_that_a_shutdown_frame_changes_are_not_known() -> None:
@@ -290,6 +309,50 @@ def test_a_setting_that_a_shutdown_frame_changes_is_the_usual_one() -> None:
     feed(listener, delta(ams_exist_bits="0", insert_flag=True))
     assert listener.snapshot is not None
     assert listener.snapshot.reading_enabled
+
+
+def _restarted(**ams: object) -> ReportDecoder:
+    """Return a decoder for the connection after one on which the version was 9."""
+    listener = ReportDecoder(logging.getLogger(__name__), version=9)
+    ids = [{"id": str(tray)} for tray in range(4)]
+    feed(listener, full(unit(0, *ids), exist="f", ams={"version": 2} | ams))
+    return listener
+
+
+def _reads_done(listener: ReportDecoder) -> list[bool | None]:
+    assert listener.snapshot is not None
+    return [slot.read_done for slot in unit_of(listener.snapshot, 1).slots]
+
+
+def test_a_finished_read_that_stands_since_a_restart_without_reading_is_not_known() -> (
+    None
+):
+    listener = _restarted()
+    assert _reads_done(listener) == [None] * 4
+    feed(listener, delta(tray_reading_bits="1", tray_read_done_bits="d"))
+    feed(listener, delta(tray_reading_bits="0"))
+    assert _reads_done(listener) == [True, False, None, None]
+    feed(listener, delta(tray_read_done_bits="f", version=3))
+    assert _reads_done(listener) == [True, True, None, None]
+
+
+@pytest.mark.parametrize(
+    "ams",
+    [{"power_on_flag": True}, {"version": 9}, {"version": 12}],
+    ids=["reads on start", "nothing changed", "counted on"],
+)
+def test_a_finished_read_counts_where_the_printer_did_not_restart_or_read_then(
+    ams: dict[str, object],
+) -> None:
+    assert _reads_done(_restarted(**ams)) == [True] * 4
+
+
+def test_a_restart_is_known_from_the_version_before_the_shutdown_frame() -> None:
+    listener = _restarted(version=9)
+    feed(listener, delta(ams_exist_bits="0", version=0))
+    assert listener.version == 9
+    feed(listener, full(unit(0, *four(1)), exist="f", ams={"version": 1}))
+    assert _reads_done(listener) == [None] * 4
 
 
 def test_all_units_may_go_in_a_full_report_that_lists_none() -> None:

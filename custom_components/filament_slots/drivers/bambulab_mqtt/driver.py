@@ -47,6 +47,7 @@ class Driver(ConnectedDriver[Config]):
         self._clock = services.clock
         self._requests: Requests | None = None
         self._ask = asyncio.Event()
+        self._version: int | None = None
 
     @override
     async def sync_state(self) -> None:
@@ -94,7 +95,9 @@ class Driver(ConnectedDriver[Config]):
     @override
     async def run_session(self) -> None:
         connection = self.connection
-        decoder = ReportDecoder(self.services.log, connection.counters)
+        decoder = ReportDecoder(
+            self.services.log, connection.counters, version=self._version
+        )
         requests = Requests(decoder)
 
         def take(report: bytes) -> None:
@@ -113,6 +116,7 @@ class Driver(ConnectedDriver[Config]):
     def _take(self, decoder: ReportDecoder, report: bytes) -> None:
         snapshot = decoder.feed(report)
         self.connection.versions = decoder.versions
+        self._version = decoder.version
         if snapshot is not None or decoder.contradiction:
             self._ask.set()
         if snapshot is not None:

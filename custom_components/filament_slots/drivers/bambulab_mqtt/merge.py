@@ -37,6 +37,8 @@ _AMS_FIELDS: Final[_Fields] = {
     "tray_read_done_bits": ("read_done_bits", bits),
     "tray_now": ("tray_now", whole),
     "insert_flag": ("reads_on_insert", boolean),
+    "power_on_flag": ("reads_on_start", boolean),
+    "version": ("version", whole),
 }
 _UNIT_FIELDS: Final[_Fields] = {
     "info": ("info", bits),
@@ -102,13 +104,16 @@ def _merge_ams(
             merged,
             contradictory=True,
             shutting_down=True,
+            standing_bits=-1,
             units={
                 unit_id: _unit_unknown(unit, refused[unit_id])
                 for unit_id, unit in merged.units.items()
             },
-            **_unknown(merged, values),
+            # Kept, to be compared with the one after a restart.
+            **(_unknown(merged, values) | {"version": merged.version}),
         )
     after = _with(merged, lists_units=True, **values)
+    after = _with(after, standing_bits=_standing_bits(merged, after))
     if listed is not None:
         units = _merge_units(after, listed, msg == 0, ignore)
         after = _with(after, units=units, complete=True)
@@ -118,6 +123,16 @@ def _merge_ams(
     if _contradicts(merged, after, values):
         return _with(after, contradictory=True)
     return after
+
+
+def _standing_bits(before: Merged, after: Merged) -> int:
+    """Return which read_done bits may stand since before; a read or a clear ends it."""
+    restarted = (after.version or 0) < (before.version or 0)
+    unread = restarted and not after.reads_on_start
+    standing = -1 if unread else before.standing_bits
+    if after.read_done_bits is not None:
+        standing &= after.read_done_bits
+    return standing & ~(after.reading_bits or 0)
 
 
 def _unknown(known: Merged | WireUnit, refused: Mapping[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,10 @@ class Merged:
     shutting_down: the printer reported that everything is gone, as it does when it
     shuts down; all other values are from before.
     lists_units: the printer reports units at all.
+    reads_on_start: the printer reads all tags when it is switched on; a setting.
+    version: its counter of changes, which only falls when the printer restarts.
+    standing_bits: the slots whose read_done bit may stand since before a restart, or
+    since before a report that was not believed.
     snow: what each extruder holds, `unit id << 8 | tray` (docs/protocols/bambu.md 3.6).
     holder: the external holder of printers that have one (vt_tray).
     holders: the external holders by id (vir_slot); used instead of `holder`.
@@ -81,6 +85,9 @@ class Merged:
     read_done_bits: int | None = None
     tray_now: int | None = None
     reads_on_insert: bool = True
+    reads_on_start: bool = True
+    version: int | None = None
+    standing_bits: int = 0
     units: Mapping[int, WireUnit] = NOTHING
     holder: Mapping[str, Any] | None = None
     holders: Mapping[int, Mapping[str, Any]] = NOTHING
@@ -104,6 +111,16 @@ class Merged:
             state = tray.state if tray else None
             there = None if state is None else bool(state & 1)
         return None if there is False and unit.drying else there
+
+    def read_done(self, unit_id: int, number: int) -> bool | None:
+        """Return whether the tag of a slot was read; None: not known.
+
+        A bit that may stand since before proves no read (docs/protocols/bambu.md 9).
+        """
+        place = PLACES[unit_id]
+        if flag(self.standing_bits, place, number):
+            return None
+        return flag(self.read_done_bits, place, number)
 
 
 def flag(field: int | None, place: Place, number: int) -> bool | None:

@@ -32,14 +32,18 @@ class ReportDecoder:
         self,
         log: logging.Logger | logging.LoggerAdapter[logging.Logger],
         counters: Counters | None = None,
+        version: int | None = None,
     ) -> None:
-        """Start without a state; `log` gets a debug line for each kind of invalid data."""
+        """Start without a state; `log` gets a debug line for each kind of invalid data.
+
+        version: the last one of the connection before, from which a restart is known.
+        """
         self.counters = counters or Counters()
         self.snapshot: Snapshot | None = None
         self.needs_versions = False
         self._log = log
         self._logged: set[str] = set()
-        self._merged = Merged()
+        self._merged = Merged(version=version)
         # The parts of reports merged last, raw: most messages only repeat them.
         self._last: dict[str, Any] = {}
         self._last_listed_all_units = False
@@ -55,6 +59,11 @@ class ReportDecoder:
     def model(self) -> str | None:
         """The printer's model, None until get_version was answered."""
         return self._versions.model if self._versions else None
+
+    @property
+    def version(self) -> int | None:
+        """The printer's counter of changes, None until it was reported."""
+        return self._merged.version
 
     @property
     def contradiction(self) -> bool:

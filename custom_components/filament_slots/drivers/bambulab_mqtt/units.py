@@ -113,7 +113,7 @@ def _slot(
         present=merged.present(unit_id, tray),
         reads_tags=True,
         reading=bool(flag(merged.reading_bits, place, tray)),
-        read_done=flag(merged.read_done_bits, place, tray),
+        read_done=merged.read_done(unit_id, tray),
         unreadable=not names.isdisjoint(merged.unreadable),
         ran_out=not names.isdisjoint(merged.ran_out),
         active=active,
