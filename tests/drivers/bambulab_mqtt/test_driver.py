@@ -169,6 +169,27 @@ async def test_a_printer_that_comes_back_is_read_again(rig: Rig) -> None:
     assert rig.asked("pushing") == 2
 
 
+async def test_spools_not_read_since_a_restart_keep_their_identity(rig: Rig) -> None:
+    hardware = rig.printer.hardware
+    bays = [bay for unit in hardware.units.values() for bay in unit.bays if bay.spool]
+    assert any(bay.known for bay in bays)
+    await rig.start()
+    await rig.running()
+    await rig.until(lambda: bool(rig.happened))
+
+    await rig.printer.power_off()
+    await rig.fails(ErrorCode.CONNECTION_LOST)
+    hardware.power_on_flag, hardware.version = False, 0
+    for bay in bays:
+        bay.known, bay.read_done = None, True
+    await rig.printer.power_on()
+    await rig.running(pace=1)
+    start = rig.clock.monotonic()
+    await rig.until(lambda: rig.clock.monotonic() > start + 30, pace=1)
+
+    assert set(rig.happened) == {"ams_state"}
+
+
 async def test_a_connection_that_was_lost_leads_to_no_event(rig: Rig) -> None:
     await rig.start()
     await rig.running()
