@@ -389,7 +389,7 @@ async def test_every_blueprint_can_be_imported_and_works(
         await _noted(
             client,
             (
-                f"{unit_name} is damp",
+                f"{unit_name}: humidity too high",
                 f"The humidity in {unit_name} is 71 %, above 60 %.",
             ),
             70,
