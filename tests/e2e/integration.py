@@ -12,7 +12,7 @@ from ulid_transform import bytes_to_ulid
 from ..printers.bambu import BambuPrinter
 from ..printers.bambu_hardware import VirtualBambu
 from ..printers.bambu_scenarios import Expected
-from ..printers.box_turtle import UNIT, KlipperPrinter
+from ..printers.box_turtle import UNIT_KEY, KlipperPrinter
 from .client import Client, HomeAssistantError
 from .hass import HomeAssistant
 
@@ -110,7 +110,7 @@ def statuses(found: dict[SlotKey, dict[str, State]]) -> dict[SlotKey, str]:
 def true_statuses(printer: VirtualBambu | KlipperPrinter) -> dict[SlotKey, str]:
     """Return the real status of each slot of the virtual printer."""
     if isinstance(printer, KlipperPrinter):
-        return {(f"u{UNIT}", slot): status for slot, status in printer.statuses.items()}
+        return {(UNIT_KEY, slot): status for slot, status in printer.statuses.items()}
     return {
         (unit.serial, number): (
             "empty"

@@ -20,6 +20,8 @@ from .moonraker_scenarios import Afc
 RED_SPOOL = 5
 BLUE_SPOOL = 8
 UNIT = 1
+# What its unique ids contain: a unit without a serial number is known by its name.
+UNIT_KEY = "Box Turtle"
 
 # Seconds that AFC checks its lanes after Klipper has started.
 _PREP = 2.0
