@@ -26,6 +26,7 @@ type State = dict[str, Any]
 type SlotKey = tuple[str, int]
 
 _AMS_STATE = 3
+_SLOT_KEYS = ("active", "filament", "inserted", "remaining", "spool", "status")
 
 
 async def add_printer(client: Client, printer: BambuPrinter | KlipperPrinter) -> str:
@@ -93,8 +94,12 @@ async def slots(client: Client, serial: str) -> dict[SlotKey, dict[str, State]]:
     states = await client.states()
     found: dict[SlotKey, dict[str, State]] = {}
     for entity in await client.call("config/entity_registry/list"):
-        match str(entity["unique_id"]).split("_"):
-            case [printer, unit, number, key] if printer == serial and unit != "direct":
+        unique_id = str(entity["unique_id"])
+        if not unique_id.startswith(f"{serial}_"):
+            continue
+        # The name of a unit may contain underscores, too.
+        match unique_id.removeprefix(f"{serial}_").rsplit("_", 2):
+            case [unit, number, key] if unit != "direct" and key in _SLOT_KEYS:
                 platform = entity["entity_id"].partition(".")[0]
                 if state := states.get(entity["entity_id"]):
                     slot = found.setdefault((unit, int(number)), {})

@@ -21,7 +21,7 @@ RED_SPOOL = 5
 BLUE_SPOOL = 8
 UNIT = 1
 # What its unique ids contain: a unit without a serial number is known by its name.
-UNIT_KEY = "Box Turtle"
+UNIT_KEY = "Turtle_1"
 
 # Seconds that AFC checks its lanes after Klipper has started.
 _PREP = 2.0
