@@ -40,8 +40,10 @@ def test_each_rule_of_the_tracker_names_a_test_that_exists() -> None:
     named = set(re.findall(r"`(test_\w+)`", PAGE))
     written = {
         name
-        for file in (ROOT / "tests" / "drivers" / "tracking").glob("test_*.py")
-        for name in re.findall(r"^def (test_\w+)\(", file.read_text(), re.MULTILINE)
+        for file in (ROOT / "tests" / "drivers").rglob("test_*.py")
+        for name in re.findall(
+            r"^(?:async )?def (test_\w+)\(", file.read_text(), re.MULTILINE
+        )
     }
 
     assert named
