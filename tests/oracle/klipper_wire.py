@@ -1,5 +1,6 @@
 """A Moonraker without sockets, in front of the virtual Klippy (docs/protocols/moonraker.md 1)."""
 
+from abc import abstractmethod
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -151,9 +152,9 @@ class KlipperWire(World):
         self.klippy.last = {}
         self._client = self.klippy.client(self._from_klippy)
 
+    @abstractmethod
     def shows(self) -> Shows:
         """Return what the status of now shows."""
-        raise NotImplementedError
 
     def _asked(self, socket: Socket, request: dict[str, Any]) -> None:
         if socket is self._socket and self.powered and self.network:

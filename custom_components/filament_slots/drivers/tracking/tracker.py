@@ -134,7 +134,7 @@ class SlotTracker:
             if binding.unit is None:
                 binding.unit = self._match(unit, waited=waited)
             if binding.unit is not None:
-                self._observe_unit(binding.unit, unit, now, waited=waited)
+                self._observe_unit(binding.unit, unit, waited=waited)
                 binding.unit.observe(unit.slots, snapshot, now)
         bound = self._bound()
         for known in self._units:
@@ -172,9 +172,7 @@ class SlotTracker:
         self._units.append(new)
         return new
 
-    def _observe_unit(
-        self, known: TrackedUnit, unit: Unit, now: Timestamp, *, waited: bool
-    ) -> None:
+    def _observe_unit(self, known: TrackedUnit, unit: Unit, *, waited: bool) -> None:
         resolved = known.resolved or unit.confirmed or waited
         if (known.number, known.resolved) != (unit.ams_unit_no, resolved):
             self._units_changed = True
