@@ -136,8 +136,13 @@ class StateReporter:
 
 
 def _state(slot: TrackedSlot) -> object:
-    return (slot.present, slot.identifiers, slot.label, slot.identifiable)
+    return (
+        slot.presence.confirmed,
+        slot.spool.identifiers,
+        slot.label,
+        slot.identifiable,
+    )
 
 
 def _usage(slot: TrackedSlot) -> object:
-    return (slot.active, slot.filament)
+    return (slot.active, slot.spool.filament)

@@ -58,7 +58,7 @@ class TrackedUnit:
                 tracked = self.slots[slot.slot_no] = TrackedSlot(
                     self._timings, Gap(since=None)
                 )
-            if activity.drying and tracked.present:
+            if activity.drying and tracked.presence.confirmed:
                 tracked.suspend(Gap(since=now.at, drying=True))
             tracked.observe(slot, activity, now)
 
@@ -112,13 +112,15 @@ class TrackedUnit:
         return [
             {
                 "slot_no": number,
-                "present": slot.present,
+                "present": slot.presence.confirmed,
                 "active": slot.active,
                 "label": slot.label,
                 "identifiers": (
-                    slot.identifiers.model_dump() if slot.identifiable else None
+                    slot.spool.identifiers.model_dump() if slot.identifiable else None
                 ),
-                "filament": slot.filament.as_dict() if slot.filament else None,
+                "filament": (
+                    slot.spool.filament.as_dict() if slot.spool.filament else None
+                ),
             }
             for number, slot in sorted(self.slots.items())
         ]

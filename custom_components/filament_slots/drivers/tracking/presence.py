@@ -1,0 +1,173 @@
+"""Whether a spool is in a slot: insertions and removals that are not confirmed yet."""
+
+from dataclasses import replace
+
+from ..snapshot import Slot
+from ..timings import NEVER, Timings
+from .spool import TrackedSpool
+from .types import Gap, PendingChange, SlotChange, Timestamp, UnitActivity
+
+
+class Presence:
+    """The confirmed presence in one slot, and its pending changes.
+
+    confirmed: None while it is not known.
+    gap: set while the slot is not observed and until the first report after that has
+    been compared.
+    """
+
+    def __init__(self, timings: Timings, gap: Gap, spool: TrackedSpool) -> None:
+        """Create it unknown; `spool` is the one that is or is not present."""
+        self._timings = timings
+        self._spool = spool
+        self.confirmed: bool | None = None
+        self.gap: Gap | None = gap
+        self._inlet_since: Timestamp | None = None
+        self._insertion: PendingChange | None = None
+        self._removal: PendingChange | None = None
+
+    def suspend(self, gap: Gap) -> None:
+        """Discard all pending changes: the slot is not observed from now on.
+
+        The first gap counts, also that of a removal which was found after it and is
+        still pending. One gap in which the unit dried makes the whole gap a drying
+        one, as the filament is still retracted.
+        """
+        removal = self._removal
+        first = self.gap or (removal.gap if removal else None) or gap
+        self.gap = replace(first, drying=first.drying or gap.drying)
+        self._inlet_since = None
+        self._insertion = None
+        self._removal = None
+
+    def observe(self, slot: Slot, unit: UnitActivity, now: Timestamp) -> None:
+        """Take in what the printer reports about the slot."""
+        present, since = self._reported(slot, now)
+        if present is None:
+            self._removal = None
+            self._discard_unsettled_insertion(since)
+        elif unit.drying and not self._counts_while_drying(present):
+            pass
+        elif self.gap is not None:
+            self._reconcile(self.gap, slot, present, since)
+        elif present:
+            self._observe_present(since)
+        else:
+            self._observe_absent(slot, since)
+
+    def decide(
+        self, slot: Slot, unit: UnitActivity, now: Timestamp
+    ) -> tuple[list[SlotChange], float]:
+        """Confirm what has held long enough; see TrackedSlot.decide()."""
+        if slot.present is None and slot.inlet and self._inlet_since:
+            settled = self._inlet_since.monotonic + self._timings.inlet_settle
+            if now.monotonic < settled:
+                return [], settled
+            self.observe(slot, unit, now)
+        if self._removal is not None:
+            return self._decide_removal(self._removal, unit, now)
+        if self._insertion is not None:
+            return self._decide_insertion(self._insertion, slot, unit, now)
+        return [], NEVER
+
+    # What the printer reports.
+
+    def _reported(self, slot: Slot, now: Timestamp) -> tuple[bool | None, Timestamp]:
+        """Return presence and since when; an inlet that holds counts as present."""
+        if slot.present is not None or not slot.inlet:
+            self._inlet_since = None
+            return slot.present, now
+        if self._inlet_since is None:
+            self._inlet_since = now
+        # The same sum as in decide(): a difference could round to just below it.
+        if now.monotonic < self._inlet_since.monotonic + self._timings.inlet_settle:
+            return None, now
+        return True, self._inlet_since
+
+    def _counts_while_drying(self, present: bool) -> bool:
+        """Presence counts while drying, but is not compared with before a gap."""
+        return present and (self.gap is None or self.confirmed is None)
+
+    def _reconcile(self, gap: Gap, slot: Slot, present: bool, now: Timestamp) -> None:
+        """Compare the first report after a gap with the last confirmed state."""
+        self.gap = None
+        if self.confirmed is None:
+            self.confirmed = present
+            if present:
+                self._spool.found(slot)
+            else:
+                self._spool.absent(slot)
+        elif present and self.confirmed:
+            self._spool.present_after_gap(gap)
+        elif present:
+            self._insertion = PendingChange(time=now, gap=gap)
+        elif self.confirmed:
+            self._spool.absent(slot)
+            self._removal = PendingChange(time=now, gap=gap)
+
+    def _observe_present(self, now: Timestamp) -> None:
+        removal, self._removal = self._removal, None
+        if removal is not None:
+            if self.confirmed:
+                self._spool.present_after_absence(removal, now)
+        elif not self.confirmed and self._insertion is None:
+            self._insertion = PendingChange(time=now, gap=None)
+
+    def _observe_absent(self, slot: Slot, now: Timestamp) -> None:
+        self._spool.absent(slot)
+        if self._discard_unsettled_insertion(now):
+            return
+        present = self.confirmed or self._insertion is not None
+        if present and self._removal is None:
+            self._removal = PendingChange(
+                time=now, gap=None, runout=self._spool.absence_is_runout
+            )
+
+    def _discard_unsettled_insertion(self, now: Timestamp) -> bool:
+        """Discard a pending insertion that has not settled; return whether it was."""
+        insertion = self._insertion
+        if insertion is None or now.monotonic >= self._settled_at(insertion):
+            return False
+        self._insertion = None
+        return True
+
+    def _settled_at(self, insertion: PendingChange) -> float:
+        return insertion.time.monotonic + self._timings.insert_settle
+
+    # Removals and insertions.
+
+    def _decide_removal(
+        self, removal: PendingChange, unit: UnitActivity, now: Timestamp
+    ) -> tuple[list[SlotChange], float]:
+        due = removal.time.monotonic + self._timings.removal_confirm
+        if removal.gap is not None and removal.gap.drying:
+            due = (
+                max(removal.time.monotonic, unit.still_since)
+                + self._timings.still_after_drying
+            )
+        if now.monotonic < due:
+            return [], due
+        changes = []
+        if self._insertion is not None:
+            # It settled, and was removed while its identity was still awaited.
+            changes.append(self._spool.insert(self._insertion))
+            self._insertion = None
+        changes.append(self._spool.remove(removal))
+        self.confirmed = False
+        self._removal = None
+        return changes, NEVER
+
+    def _decide_insertion(
+        self, insertion: PendingChange, slot: Slot, unit: UnitActivity, now: Timestamp
+    ) -> tuple[list[SlotChange], float]:
+        settled_at = self._settled_at(insertion)
+        if now.monotonic < settled_at:
+            return [], settled_at
+        changes, due = self._spool.decide_insertion(insertion, slot, unit, now)
+        if changes:
+            self.confirmed = True
+            self._insertion = None
+            if unit.drying:
+                # Its filament is retracted next, as that of all others was.
+                self.gap = Gap(since=now.at, drying=True)
+        return changes, due
