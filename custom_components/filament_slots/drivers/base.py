@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 import logging
 import random
 import ssl
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pydantic import BaseModel
 from ulid_transform import ulid_now
 
-from ..model import StoredSlot
+from ..model import StoredSlot, iso_utc
 from .discovery import Discovery
+from .explanation import Explanation, Refused
 from .health import Health
 from .snapshot import Snapshot
 from .timings import Timings
@@ -72,6 +74,8 @@ class Counters:
 
     ignored: messages, and parts of messages, that the decoder does not know.
     decode_errors: messages that could not be read at all.
+    refused: what was not used, by its reason.
+    now: the time of day, for `refused`.
     """
 
     messages: int = 0
@@ -79,6 +83,21 @@ class Counters:
     ignored: int = 0
     decode_errors: int = 0
     reconnects: int = 0
+    refused: dict[str, Refused] = field(default_factory=dict)
+    now: Callable[[], datetime] = field(default=partial(datetime.now, UTC), repr=False)
+
+    def refuse(self, why: str) -> bool:
+        """Note that something was not used; return whether it is the first of its kind.
+
+        why: a text without values, as there is one entry for each.
+        """
+        before = self.refused.get(why)
+        self.refused[why] = {
+            "reason": why,
+            "count": before["count"] + 1 if before else 1,
+            "last_at": iso_utc(self.now()),
+        }
+        return before is None
 
 
 class DriverError(Exception):
@@ -233,6 +252,10 @@ class Driver(ABC):
 
     async def sync_state(self) -> None:
         """Request the full state from the printer again, if that is possible."""
+
+    def explain(self) -> Explanation | None:
+        """Return why the slots read as they do, if that is known; never raises."""
+        return None
 
     def capture(self) -> dict[str, Any] | None:
         """Return the last minutes of the connection as a capture, if recorded.

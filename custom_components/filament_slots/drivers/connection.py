@@ -74,7 +74,7 @@ class Connection:
         first_message: float = 20.0,
     ) -> None:
         """Create it stopped; nothing is opened yet."""
-        self.counters = Counters()
+        self.counters = Counters(now=services.clock.now)
         self.versions: Mapping[str, str | None] = {}
         self._driver_key = driver_key
         self._session = session

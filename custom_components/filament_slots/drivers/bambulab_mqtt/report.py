@@ -24,6 +24,7 @@ class ReportDecoder:
 
     To be read only:
     counters: counts what was left out and what could not be read.
+    merged: the state of the printer that the snapshot is made of.
     snapshot: the newest one, None before the first.
     needs_versions: whether there is a unit whose serial only get_version can confirm.
     """
@@ -39,11 +40,10 @@ class ReportDecoder:
         version: the last one of the connection before, from which a restart is known.
         """
         self.counters = counters or Counters()
+        self.merged = Merged(version=version)
         self.snapshot: Snapshot | None = None
         self.needs_versions = False
         self._log = log
-        self._logged: set[str] = set()
-        self._merged = Merged(version=version)
         # The parts of reports merged last, raw: most messages only repeat them.
         self._last: dict[str, Any] = {}
         self._last_listed_all_units = False
@@ -63,7 +63,7 @@ class ReportDecoder:
     @property
     def version(self) -> int | None:
         """The printer's counter of changes, None until it was reported."""
-        return self._merged.version
+        return self.merged.version
 
     @property
     def contradiction(self) -> bool:
@@ -71,7 +71,7 @@ class ReportDecoder:
 
         Stays true until a full report arrives.
         """
-        return self._merged.contradictory
+        return self.merged.contradictory
 
     def feed(self, payload: bytes | bytearray | str) -> Snapshot | None:
         """Decode a message; return the new snapshot, None when nothing changed.
@@ -84,19 +84,19 @@ class ReportDecoder:
         try:
             return self._take(message)
         except Exception as err:  # noqa: BLE001 - no message may cost the connection
-            self._refuse(f"a message was not understood: {type(err).__name__}")
+            self._fail(f"a message was not understood: {type(err).__name__}")
             return None
 
     def _parse(self, payload: bytes | bytearray | str) -> dict[str, Any] | None:
         if len(payload) > _BYTES_MAX:
-            self._refuse("a message is too large")
+            self._fail("a message is too large")
             return None
         try:
             message = orjson.loads(payload)
         except orjson.JSONDecodeError:
             message = _parse_damaged(payload)
         if not isinstance(message, dict):
-            self._refuse("a message is no JSON object")
+            self._fail("a message is no JSON object")
             return None
         return message
 
@@ -126,14 +126,18 @@ class ReportDecoder:
             changed["ams"] = report["ams"]
         if not changed:
             return None
-        before = self._merged
+        before = self.merged
         merged = merge(before, changed, msg, self._ignore)
         self._last |= changed
         if "ams" in changed:
             self._last_listed_all_units = msg == 0
         if merged is before:
             return None
-        self._merged = merged
+        if merged.shutting_down and not before.shutting_down:
+            self._refuse("a report that all units are gone")
+        elif merged.contradictory and not before.contradictory:
+            self._refuse("reports that contradict each other")
+        self.merged = merged
         self._answered = {
             unit_id: serial
             for unit_id, serial in self._answered.items()
@@ -146,7 +150,7 @@ class ReportDecoder:
         answered = {
             unit_id: module.serial
             for unit_id, module in self._versions.units.items()
-            if module.enumerated and unit_id in self._merged.units
+            if module.enumerated and unit_id in self.merged.units
         }
         self._answered = {**self._answered, **answered}
         return None if self.snapshot is None else self._update_snapshot()
@@ -154,26 +158,25 @@ class ReportDecoder:
     def _update_snapshot(self) -> Snapshot | None:
         self.needs_versions = any(
             unit_id not in self._answered and unit.serial is None
-            for unit_id, unit in self._merged.units.items()
+            for unit_id, unit in self.merged.units.items()
         )
-        snapshot = make_snapshot(self._merged, self._versions, self._answered)
+        snapshot = make_snapshot(self.merged, self._versions, self._answered)
         if snapshot == self.snapshot:
             return None
         self.snapshot = snapshot
         return snapshot
 
-    def _refuse(self, why: str) -> None:
+    def _fail(self, why: str) -> None:
         self.counters.decode_errors += 1
-        self._log_once(why)
+        self._refuse(why)
 
     def _ignore(self, why: str) -> None:
         self.counters.ignored += 1
-        self._log_once(why)
+        self._refuse(why)
 
-    def _log_once(self, why: str) -> None:
+    def _refuse(self, why: str) -> None:
         """Log the first of its kind: invalid data may repeat every second."""
-        if why not in self._logged:
-            self._logged.add(why)
+        if self.counters.refuse(why):
             self._log.debug("Ignored, and not logged again: %s", why)
 
 

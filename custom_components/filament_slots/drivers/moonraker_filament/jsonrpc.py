@@ -121,6 +121,7 @@ class JsonRpc:
         if isinstance(frame, dict):
             return frame
         self._counters.decode_errors += 1
+        self._counters.refuse("a message is no JSON object")
         return None
 
     def _sort(self, frame: Frame) -> None:
@@ -140,6 +141,7 @@ class JsonRpc:
                 answer.set_result(frame)
             case _:
                 self._counters.ignored += 1
+                self._counters.refuse("an answer to no call")
 
 
 @asynccontextmanager

@@ -13,14 +13,13 @@ from typing import Any, Final
 from ..base import Counters
 from ..snapshot import Snapshot
 from ..timings import Timings
+from .klippy import DISCONNECTED, READY, Klippy
 from .systems import Context, Found, System, choose
-from .systems.system import TEXT, Fields, Wanted
+from .systems.system import TEXT, Fields, Status, Wanted
 
 # A filament switch, unlike a feeder, is reliable after a second.
 TIMINGS: Final = Timings(insert_settle=1)
 
-READY: Final = "ready"
-_DISCONNECTED: Final = "disconnected"
 _COMMON: Final[Wanted] = {"webhooks": {"state": TEXT}, "print_stats": {"state": TEXT}}
 _VARIABLES: Final = {"save_variables": ["variables"]}
 _PRINTING: Final = frozenset({"printing", "paused"})
@@ -44,36 +43,6 @@ class _Spool:
     available: bool | None = None
     spool_id: int | None = None
     answered: bool = False
-
-
-@dataclass(slots=True)
-class _Klippy:
-    """Klippy's states on this connection (docs/protocols/moonraker.md 1.8).
-
-    state: the last one reported, None before the first.
-    trusted: its values are current. A Klippy that is ready at first is trusted at once;
-    one that starts during the connection, once its filament system reports ready.
-    lost: it was gone or shut down, so that a restarted one reports everything again.
-    """
-
-    state: str | None = None
-    trusted: bool = False
-    lost: bool = False
-
-    @property
-    def ready(self) -> bool:
-        return self.state == READY
-
-    def update(self, state: str) -> bool:
-        """Set the state; return whether everything read before is void."""
-        was, self.state = self.state, state
-        if state == READY:
-            self.trusted = self.trusted or was is None
-            void, self.lost = self.lost, False
-            return void
-        self.trusted = False
-        self.lost = self.lost or was == READY or state != "startup"
-        return False
 
 
 @dataclass(slots=True)
@@ -118,9 +87,8 @@ class MoonrakerDecoder:
         self.snapshot: Snapshot | None = None
         self.not_understood: tuple[str, ...] = ()
         self._log = log
-        self._logged: set[str] = set()
         self._numbers = {} if numbers is None else numbers
-        self._klippy = _Klippy()
+        self._klippy = Klippy()
         self._read = _Read()
         self._spool = _Spool()
 
@@ -133,6 +101,16 @@ class MoonrakerDecoder:
     def system(self) -> str | None:
         """The name of the filament system, None until it is chosen."""
         return self._read.system.name if self._read.system else None
+
+    @property
+    def status(self) -> Status:
+        """The fields that the system reads, by object, as last reported."""
+        return self._read.status
+
+    @property
+    def active_spool(self) -> int | None:
+        """The active spool of Moonraker, None if there is none."""
+        return self._spool.spool_id
 
     @property
     def ask(self) -> Ask | None:
@@ -179,7 +157,7 @@ class MoonrakerDecoder:
             return self._take(message)
         except Exception as err:  # noqa: BLE001 - no message may end the connection
             self.counters.decode_errors += 1
-            self._log_once(f"a message that raised {type(err).__name__}")
+            self._refuse(f"a message that raised {type(err).__name__}")
             return None
 
     def _take(self, message: dict[str, Any]) -> Snapshot | None:
@@ -191,7 +169,7 @@ class MoonrakerDecoder:
             case {"method": "notify_klippy_shutdown"}:
                 return self._klippy_reported("shutdown")
             case {"method": "notify_klippy_disconnected"}:
-                return self._klippy_reported(_DISCONNECTED)
+                return self._klippy_reported(DISCONNECTED)
             case {"method": "notify_active_spool_set", "params": [dict(spool)]}:
                 # FilaMan sends the same for its own ids (docs/protocols/moonraker.md 1.7).
                 return (
@@ -386,12 +364,11 @@ class MoonrakerDecoder:
 
     def _ignore(self, why: str) -> None:
         self.counters.ignored += 1
-        self._log_once(why)
+        self._refuse(why)
 
-    def _log_once(self, why: str) -> None:
+    def _refuse(self, why: str) -> None:
         """Log the first of its kind: a printer that sends bad input repeats it."""
-        if why not in self._logged:
-            self._logged.add(why)
+        if self.counters.refuse(why):
             self._log.debug("Ignored (logged once): %s", why)
 
 
