@@ -8,6 +8,8 @@ from itertools import count
 
 # Enough rounds of the event loop for any chain of awaits that needs no I/O.
 _ROUNDS = 50
+# More timers than any test has for one time: one of them is set again and again.
+_ENDLESS = 10_000
 
 
 class FakeTimer:
@@ -37,7 +39,8 @@ class FakeClock:
     """Implements `drivers.base.Clock`; timers run in the order of their times.
 
     Timers due at the same time run in the order in which they were set. A timer set
-    by a timer runs within the same call when it falls due within it.
+    by a timer runs within the same call when it falls due within it; AssertionError
+    where that never ends.
     """
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
@@ -46,6 +49,7 @@ class FakeClock:
         self._elapsed = 0.0
         self._order = count()
         self._timers: list[tuple[float, int, FakeTimer]] = []
+        self._run_at_once = 0
 
     def now(self) -> datetime:
         """Return the time of day."""
@@ -103,6 +107,8 @@ class FakeClock:
         if not self._timers or self._timers[0][0] > target:
             return False
         when, _, timer = heapq.heappop(self._timers)
+        self._run_at_once = self._run_at_once + 1 if when <= self._elapsed else 0
+        assert self._run_at_once < _ENDLESS, "a timer is due again at once, endlessly"
         self._elapsed = max(self._elapsed, when)
         timer.run()
         return True

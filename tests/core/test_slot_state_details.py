@@ -1,5 +1,6 @@
 """What one event does to the slots: assigned spools, labels and new units."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from custom_components.filament_slots.core.slot_state import (
@@ -104,3 +105,52 @@ def test_a_spool_event_that_reports_the_serial_later_keeps_the_key_of_its_unit()
     slots = play(inserted(1, 1), inserted(1, 2, meta={"unit": {"serial": "S1"}}))
     assert set(slots.slots) == {("u1", 1), ("u1", 2)}
     assert slots.units["u1"].serial == "S1"
+
+
+def test_an_identity_from_the_printer_comes_before_an_assigned_one() -> None:
+    event = inserted(1, 1, tag="A", meta={"assigned": ASSIGNED})
+    _, rows = apply(PrinterSlots(), parse_event(event))
+    (row,) = [row for row in rows if isinstance(row, EventRow)]
+    assert row.spools == {("u1", 1): Identifiers(**identifiers("A"))}
+
+
+def test_filament_of_which_nothing_is_known_is_none() -> None:
+    slots = play(
+        state(unit(1, slot(1, True, filament={}))),
+        inserted(1, 2, meta={"filament": {}}),
+    )
+    assert slots.slots["u1", 1].filament is None
+    assert slots.slots["u1", 2].filament is None
+
+
+def test_a_unit_with_empty_names_has_none() -> None:
+    names = {"serial": "", "model": "", "label": ""}
+    found = play(inserted(1, 1, meta={"unit": names})).units["u1"]
+    assert (found.serial, found.model, found.label) == (None, None, None)
+
+
+def test_units_that_follow_each_other_at_one_number_have_a_key_each() -> None:
+    slots = play(
+        state(unit(1, slot(1, True), serial=None)),
+        state(unit(1, serial="S1")),
+        state(unit(1, slot(1, True)), unit(2, serial="S1")),
+        state(unit(1, serial="S2")),
+        state(unit(1, slot(1, True)), unit(2, serial="S2"), unit(3, serial="S1")),
+    )
+    assert slots.holders == {1: "u1.3", 2: "u1.2", 3: "u1"}
+    assert set(slots.slots) == {("u1", 1), ("u1.2", 1), ("u1.3", 1)}
+
+
+def test_a_printer_was_seen_last_at_the_latest_of_all_times() -> None:
+    before = play(state(unit(1, slot(1, True))))
+    noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
+    assert PrinterSlots().seen(noon).last_seen == noon
+    seen = before.seen(noon)
+    assert seen.last_seen == noon
+    assert seen.seen(noon.replace(hour=11)).last_seen == noon
+    assert (seen.units, seen.slots, seen.holders, seen.sequence) == (
+        before.units,
+        before.slots,
+        before.holders,
+        before.sequence,
+    )

@@ -151,6 +151,38 @@ def test_each_kind_of_nonsense_is_logged_once(caplog: pytest.LogCaptureFixture) 
     assert {record.levelno for record in caplog.records} == {logging.DEBUG}
 
 
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (report(1, ams=5), "ams has the wrong type"),
+        (report(1, ams={"ams": {}}), "ams is no list"),
+        (delta(tray_exist_bits="xyz"), "tray_exist_bits makes no sense"),
+        (delta(ams=[unit(77)]), "a unit of an unknown kind"),
+        (delta(ams=[unit(0), unit(0)]), "a unit listed twice"),
+        (delta(ams=[unit(0, tray=5)]), "tray is no list"),
+        (delta(ams=[unit(0, {"id": "9"})]), "a tray that the unit cannot have"),
+        (delta(ams=[unit(0, {"id": "1"}, {"id": "1"})]), "a tray listed twice"),
+        (delta(ams=[unit(0, {"id": "1", "cols": 5})]), "a tray has the wrong types"),
+        (report(1, vir_slot=[{"id": "3"}]), "an external holder of an unknown kind"),
+        (report(1, device={"extruder": []}), "the extruders have the wrong type"),
+        (report(1, device={"extruder": {"info": {}}}), "info is no list"),
+        (
+            report(1, device={"extruder": {"info": [5]}}),
+            "an extruder has the wrong type",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_log_contains_why_a_part_was_left_out(
+    message: dict[str, Any], reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), exist="f"))
+    feed(listener, message)
+    assert caplog.messages == [f"Ignored, and not logged again: {reason}"]
+
+
 def test_tags_never_reach_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     listener = decoder()

@@ -1,6 +1,8 @@
 """The first snapshots of a printer, and slots whose presence it does not report."""
 
-from .tracker_rig import RED, Rig, state_of
+from custom_components.filament_slots.model import NO_IDENTIFIERS
+
+from .tracker_rig import BLUE, RED, Rig, state_of
 
 
 def test_the_first_complete_snapshot_is_a_state_and_no_insertion() -> None:
@@ -81,3 +83,34 @@ def test_an_unsettled_insertion_is_discarded_when_presence_is_no_longer_reported
     rig.slot(present=None)
     rig.wait(900)
     assert rig.changes() == []
+
+
+def test_an_inlet_held_in_the_first_snapshot_is_a_state_after_ten_seconds() -> None:
+    rig = Rig(slots=1)
+    rig.slot(present=None, inlet=True, identifiable=False)
+    rig.wait(9.9)
+    assert state_of(rig.events[-1])["present"] is None
+    rig.wait(0.1)
+    assert state_of(rig.events[-1])["present"] is True
+    assert rig.changes() == []
+
+
+def test_a_spool_whose_tag_is_not_found_keeps_the_identity_it_first_had() -> None:
+    rig = Rig()
+    rig.put(RED)
+    rig.slot(identifiers=NO_IDENTIFIERS, read_done=False, reading=True)
+    rig.wait(10)
+    rig.slot(reading=False, read_done=True)
+    rig.wait(900)
+    assert rig.changes() == []
+
+
+def test_an_identity_of_an_empty_slot_is_not_given_to_its_first_spool() -> None:
+    rig = Rig()
+    rig.slot(identifiers=RED)
+    rig.events.clear()
+    rig.slot(present=True)
+    rig.wait(20)
+    assert rig.changes() == []
+    rig.slot(read_done=True, identifiers=BLUE)
+    assert rig.changes() == [("inserted", 1, "BLUE")]

@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from custom_components.filament_slots.drivers.snapshot import Slot
-from custom_components.filament_slots.model import NO_IDENTIFIERS, Filament
+from custom_components.filament_slots.model import NO_IDENTIFIERS, Filament, StoredSlot
 
-from .tracker_rig import BLUE, RED, Rig, stored_slot
+from .tracker_rig import BLUE, RED, Rig, state_of, stored_slot
 
 
 def test_an_equal_slot_after_a_gap_is_no_change(rig: Rig) -> None:
@@ -310,3 +310,38 @@ def test_a_held_inlet_counts_as_present_after_a_gap() -> None:
     assert rig.changes() == []
     rig.wait(0.1)
     assert rig.changes() == [("inserted", 1, None)]
+
+
+def test_a_direct_slot_is_compared_with_the_stored_one_after_a_restart() -> None:
+    stored = StoredSlot(unit=None, slot_no=1, present=True, identifiable=False)
+    rig = Rig(units=0, stored=(stored,))
+    rig.report(direct_slots=(Slot(slot_no=1, present=False, identifiable=False),))
+    rig.wait(8)
+    (removed,) = rig.spool_events()
+    assert removed["slot"]["ams_unit_no"] is None
+    assert removed["meta"]["detected_late"] is True
+
+
+def test_a_slot_that_was_not_stored_is_tracked_from_the_first_report_on() -> None:
+    rig = Rig(stored=(stored_slot(present=False),))
+    rig.put(RED, 2)
+    assert state_of(rig.states()[-1], 2)["present"] is True
+    rig.take(2)
+    rig.wait(8)
+    assert rig.changes() == [("removed", 2, "RED")]
+
+
+def test_the_identity_of_a_spool_that_left_in_a_gap_is_not_given_to_the_next(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.outage()
+    rig.slot(present=False, read_done=False)  # still reports RED
+    rig.wait(8)
+    rig.events.clear()
+    rig.slot(present=True)
+    rig.wait(20)
+    assert rig.changes() == []
+    rig.slot(read_done=True, identifiers=BLUE)
+    assert rig.changes() == [("inserted", 1, "BLUE")]

@@ -176,3 +176,14 @@ def test_a_swap_reports_the_filament_of_both_spools(rig: Rig) -> None:
         {"material": "PLA"},
         {"material": "PETG"},
     ]
+
+
+def test_a_spool_whose_tag_is_not_found_again_keeps_its_identity(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.slot(identifiers=NO_IDENTIFIERS, read_done=False, reading=True)
+    rig.wait(10)
+    rig.slot(reading=False, read_done=True)
+    rig.wait(900)
+    assert rig.events == []

@@ -229,3 +229,21 @@ def test_an_inlet_held_for_less_than_ten_seconds_is_no_insertion() -> None:
     rig.slot(present=None, inlet=False)
     rig.wait(900)
     assert rig.changes() == []
+
+
+def test_a_spool_removed_as_its_presence_settles_is_inserted_and_removed(
+    rig: Rig,
+) -> None:
+    rig.put_unread()
+    rig.wait(2.5)
+    rig.take()
+    rig.wait(8)
+    assert rig.changes_at() == [("inserted", 0.0), ("removed", 2.5)]
+
+
+def test_an_empty_slot_has_neither_identity_nor_filament_whatever_is_reported(
+    rig: Rig,
+) -> None:
+    rig.slot(identifiers=RED, read_done=True, filament=Filament(material="PLA"))
+    rig.wait(900)
+    assert rig.events == []

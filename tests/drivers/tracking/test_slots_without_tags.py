@@ -1,5 +1,9 @@
 """Slots that get their identity from software, or have none."""
 
+from dataclasses import replace
+
+import pytest
+
 from custom_components.filament_slots.drivers.snapshot import Slot
 from custom_components.filament_slots.model import Filament, Identifiers
 
@@ -123,3 +127,32 @@ def test_an_event_of_a_direct_slot_names_no_unit() -> None:
         "slots_total": 1,
     }
     assert "unit" not in inserted["meta"]
+
+
+def test_the_identity_in_a_slot_without_a_sensor_is_a_state() -> None:
+    rig = Rig(units=0)
+    spool = Identifiers(external_id="spoolman:8")
+    rig.report(direct_slots=(Slot(slot_no=1, has_sensor=False, identifiers=spool),))
+    rig.wait(900)
+    (state,) = rig.states()
+    assert state["direct_slots"][0]["identifiers"]["external_id"] == "spoolman:8"
+
+
+@pytest.mark.parametrize(
+    ("printing", "active", "unknown_after"),
+    [(False, False, 60), (True, False, 60), (False, True, 60), (True, True, None)],
+)
+def test_a_direct_slot_feeds_where_it_is_active_in_a_print(
+    printing: bool, active: bool, unknown_after: int | None
+) -> None:
+    rig = Rig(units=0)
+    slot = Slot(slot_no=1, present=False, reads_tags=True, active=active)
+    rig.report(direct_slots=(slot,), printing=printing)
+    rig.wait(100)
+    rig.report(direct_slots=(replace(slot, present=True),))
+    rig.wait(900)
+    (inserted, *unknown) = rig.changes_at()
+    assert inserted == ("inserted", 100.0)
+    assert unknown == (
+        [("unknown_spool_detected", 100.0 + unknown_after)] if unknown_after else []
+    )

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from custom_components.filament_slots.drivers.snapshot import Slot
 from custom_components.filament_slots.model import Filament, StoredSlot, StoredUnit
 
-from .tracker_rig import RED, SERIAL, Rig, make_unit, state_of
+from .tracker_rig import RED, SERIAL, Rig, make_unit, state_of, stored_slot
 
 
 def test_filament_data_is_reported_at_once_and_then_every_five_seconds() -> None:
@@ -171,3 +172,48 @@ def test_filament_data_blank_during_a_read_is_kept(
     rig.slot(filament=None, reading=reading, read_done=read_done)
     rig.wait(900)
     assert rig.states() == []
+
+
+def test_usage_after_a_restart_is_reported_at_once() -> None:
+    rig = Rig(
+        slots=1, stored=(stored_slot(present=True, identifiers=RED, active=False),)
+    )
+    rig.put(RED)
+    rig.wait(100)
+    rig.events.clear()
+    rig.slot(active=True)
+    (state,) = rig.states()
+    assert state_of(state)["active"] is True
+
+
+def test_a_change_of_each_unit_is_reported() -> None:
+    rig = Rig(units=3)
+    rig.report()
+    for number in (1, 2, 3):
+        rig.events.clear()
+        rig.unit(number, drying=True)
+        (state,) = rig.states()
+        assert [unit["drying"] for unit in state["ams_units"]] == [
+            unit <= number for unit in (1, 2, 3)
+        ]
+
+
+def test_a_unit_whose_serial_is_awaited_is_in_no_state_and_hides_no_slot() -> None:
+    rig = Rig()
+    direct = Slot(slot_no=1, has_sensor=False)
+    rig.report(direct_slots=(direct,))
+    rig.wait(5)
+    rig.events.clear()
+    slow = make_unit(2, None, RED, confirmed=False)
+    rig.report(units=(*rig.snapshot.units, slow))
+    assert rig.events == []
+    rig.report(direct_slots=(replace(direct, active=True),))
+    (state,) = rig.states()
+    assert [unit["ams_unit_no"] for unit in state["ams_units"]] == [1]
+    assert state["direct_slots"][0]["active"] is True
+
+
+def test_a_tracker_with_nothing_to_wait_for_has_no_timer(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(900)
+    assert rig.clock.pending == 0

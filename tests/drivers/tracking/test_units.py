@@ -324,3 +324,37 @@ def test_the_state_of_a_unit_missing_since_the_start_is_the_stored_one() -> None
         "identifiers": RED.model_dump(),
         "filament": {"material": "PLA"},
     }
+
+
+def test_each_missing_unit_is_offline_after_a_minute() -> None:
+    rig = Rig(units=3)
+    rig.report()
+    rig.report(units=rig.snapshot.units[:1])
+    rig.events.clear()
+    rig.wait(60)
+    (state,) = rig.states()
+    assert [unit["online"] for unit in state["ams_units"]] == [True, False, False]
+
+
+def test_a_unit_has_its_size_although_fewer_slots_are_reported() -> None:
+    rig = Rig(slots=4)
+    rig.unit(slots=rig.snapshot.units[0].slots[:1])
+    (state,) = rig.states()
+    assert state["ams_units"][0]["slots_total"] == 4
+    rig.put(RED)
+    rig.wait(3)
+    (inserted,) = rig.spool_events()
+    assert inserted["slot"]["slots_total"] == 4
+
+
+def test_a_unit_whose_serial_is_not_confirmed_in_time_is_matched_by_its_number() -> (
+    None
+):
+    slot = StoredSlot(
+        unit=stored_unit(1, SERIAL), slot_no=1, present=True, identifiers=RED
+    )
+    rig = Rig(units=0, stored=(slot,))
+    rig.report(units=(make_unit(1, OTHER_SERIAL, RED, confirmed=False),))
+    rig.wait(900)
+    assert [u["serial"] for u in rig.events[-1]["ams_units"]] == [SERIAL]
+    assert rig.changes() == []

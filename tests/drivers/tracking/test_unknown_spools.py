@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from custom_components.filament_slots.model import Filament
+
 from .tracker_rig import RED, Rig, state_of, stored_slot
 
 
@@ -114,5 +116,58 @@ def test_unknown_waits_for_sixty_idle_seconds_after_a_gap(rig: Rig) -> None:
     rig.report()
     rig.wait(59.9)
     assert rig.changes() == []
+    rig.wait(0.1)
+    assert rig.changes() == [("unknown_spool_detected", 1, None)]
+
+
+def test_unknown_has_its_own_time_and_the_filament_of_the_spool(rig: Rig) -> None:
+    rig.put_unread(filament=Filament(material="PETG"))
+    rig.wait(60)
+    inserted, unknown = rig.spool_events()
+    assert inserted["event_at"] == "2026-01-01T00:00:00Z"
+    assert unknown["event_at"] == "2026-01-01T00:01:00Z"
+    assert unknown["meta"]["filament"] == {"material": "PETG"}
+
+
+def test_the_sixty_idle_seconds_begin_with_the_insertion(rig: Rig) -> None:
+    rig.wait(600)
+    rig.put_unread()
+    rig.wait(59.9)
+    assert rig.changes() == [("inserted", 1, None)]
+    rig.wait(0.1)
+    assert rig.changes() == [("unknown_spool_detected", 1, None)]
+
+
+def test_a_read_after_the_insertion_ends_without_a_tag_once_none_has_followed(
+    rig: Rig,
+) -> None:
+    rig.put_unread()
+    rig.wait(30)
+    rig.events.clear()
+    rig.slot(reading=True)
+    rig.wait(10)
+    rig.slot(reading=False, read_done=True)
+    rig.wait(2.4)
+    assert rig.changes() == []
+    rig.wait(0.1)
+    assert rig.changes() == [("unknown_spool_detected", 1, None)]
+
+
+def test_a_read_ends_without_a_report_that_it_is_done(rig: Rig) -> None:
+    rig.slot(present=True, read_done=None, reading=True)
+    rig.wait(10)
+    rig.slot(reading=False)
+    rig.wait(2.5)
+    assert rig.changes() == [("inserted", 1, None), ("unknown_spool_detected", 1, None)]
+
+
+def test_a_read_that_is_no_longer_done_does_not_count(rig: Rig) -> None:
+    rig.put_unread()
+    rig.wait(1)
+    rig.slot(read_done=True)
+    rig.wait(1)
+    rig.slot(read_done=False)
+    rig.wait(57.9)
+    assert rig.changes() == [("inserted", 1, None)]
     rig.wait(0.1)
     assert rig.changes() == [("unknown_spool_detected", 1, None)]
