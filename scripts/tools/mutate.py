@@ -32,6 +32,7 @@ VERDICTS = {
     255: "timeout",
 }
 FOUND = {"killed", "timeout"}
+NOT_RUN = "not run"
 
 
 def main() -> int:
@@ -55,8 +56,20 @@ def main() -> int:
     return report(names)
 
 
-def run_mutmut(workers: int, names: tuple[str, ...] | list[str]) -> None:
-    """Test the mutants with these names; those tested before are not run again."""
+def run_mutmut(workers: int, patterns: tuple[str, ...] | list[str]) -> None:
+    """Test the mutants that match and were not found before."""
+    known = verdicts()
+    names = [name for name in chosen(known, patterns) if known[name] not in FOUND]
+    mutmut(workers, names or patterns)
+    # Those of functions that have changed since: mutmut forgets their verdicts.
+    known = verdicts()
+    names = [name for name in chosen(known, patterns) if known[name] == NOT_RUN]
+    if names:
+        mutmut(workers, names)
+
+
+def mutmut(workers: int, names: tuple[str, ...] | list[str]) -> None:
+    """Test the mutants with these names."""
     subprocess.run(
         [
             *(sys.executable, "-m", "mutmut", "run", "--max-children", str(workers)),
@@ -70,7 +83,7 @@ def verdicts() -> dict[str, str]:
     """Return the verdict on each mutant, by its name below the package."""
     return {
         name.removeprefix(f"{PACKAGE}."): (
-            "not run" if code is None else VERDICTS.get(code, f"exit code {code}")
+            NOT_RUN if code is None else VERDICTS.get(code, f"exit code {code}")
         )
         for path in sorted(Path("mutants").rglob("*.py.meta"))
         for name, code in json.loads(path.read_text())["exit_code_by_key"].items()
