@@ -94,6 +94,14 @@ def x1c() -> VirtualBambu:
     return printer
 
 
+def two_ams() -> VirtualBambu:
+    """An X1C with two AMS."""
+    printer = VirtualBambu(X1C)
+    printer.add_unit(Kind.AMS, 0, BLUE, RED)
+    printer.add_unit(Kind.AMS, 1, GREEN)
+    return printer
+
+
 def p1s() -> VirtualBambu:
     """A P1S with an AMS."""
     printer = VirtualBambu(P1S)
@@ -339,6 +347,19 @@ SCENARIOS = {
                     "The spool that was A1 and is now B1 is taken out",
                     lambda printer: printer.remove(2, 1),
                     (removed(2, 1, BLUE),),
+                ),
+            ),
+        ),
+        Scenario(
+            "recabling-all",
+            "X1C: all of its units are unplugged and come back in another order",
+            two_ams,
+            (
+                Act("The units swap their cables", _recable, rest=60),
+                Act(
+                    "The spool that was B1 and is now A1 is taken out",
+                    lambda printer: printer.remove(1, 1),
+                    (removed(1, 1, GREEN),),
                 ),
             ),
         ),

@@ -177,6 +177,22 @@ def test_a_unit_that_comes_back_must_be_confirmed_again() -> None:
     assert listener.needs_versions
 
 
+def test_units_that_were_all_gone_must_be_confirmed_again() -> None:
+    listener = decoder()
+    start = full(unit(0), unit(1), exist="0")
+    answer = versions(module("ams/0", "006AAAAAA"), module("ams/1", "006BBBBBB"))
+    feed(listener, start)
+    feed(listener, answer)
+    feed(listener, delta(ams_exist_bits="0", tray_exist_bits="0"))
+    assert not listener.needs_versions
+    # The units may still be connected in another order after this answer.
+    feed(listener, answer)
+    snapshot = feed(listener, start)
+    assert snapshot is not None
+    assert not any(each.confirmed for each in snapshot.units)
+    assert listener.needs_versions
+
+
 def test_a_serial_that_two_units_claim_is_nobodys() -> None:
     listener = decoder()
     both = full(unit(0, ams_id=_SERIAL), unit(1, ams_id=_SERIAL), exist="0")

@@ -97,6 +97,11 @@ class Merged:
     unreadable: frozenset[tuple[int, int]] = frozenset()
     ran_out: frozenset[tuple[int, int]] = frozenset()
 
+    @property
+    def connected(self) -> Mapping[int, WireUnit]:
+        """The units that are connected now; they may return in another order."""
+        return NOTHING if self.shutting_down else self.units
+
     def present(self, unit_id: int, number: int) -> bool | None:
         """Return whether there is filament at the feeder of a slot; None: not known.
 

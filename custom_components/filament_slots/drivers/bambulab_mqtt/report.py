@@ -141,7 +141,7 @@ class ReportDecoder:
         self._answered = {
             unit_id: serial
             for unit_id, serial in self._answered.items()
-            if unit_id in merged.units
+            if unit_id in merged.connected
         }
         return self._update_snapshot()
 
@@ -150,7 +150,7 @@ class ReportDecoder:
         answered = {
             unit_id: module.serial
             for unit_id, module in self._versions.units.items()
-            if module.enumerated and unit_id in self.merged.units
+            if module.enumerated and unit_id in self.merged.connected
         }
         self._answered = {**self._answered, **answered}
         return None if self.snapshot is None else self._update_snapshot()
@@ -158,7 +158,7 @@ class ReportDecoder:
     def _update_snapshot(self) -> Snapshot | None:
         self.needs_versions = any(
             unit_id not in self._answered and unit.serial is None
-            for unit_id, unit in self.merged.units.items()
+            for unit_id, unit in self.merged.connected.items()
         )
         snapshot = make_snapshot(self.merged, self._versions, self._answered)
         if snapshot == self.snapshot:
