@@ -122,6 +122,41 @@ def test_a_unit_that_is_not_connected_removes_nothing(gone: Any) -> None:
     assert klipper.happened == []
 
 
+def test_the_last_spool_without_a_tag_is_removed() -> None:
+    untagged = ["-1"] * 4
+    klipper = quiet(vender=untagged, remain_len=["35", "-1", "57", "-1"])
+    klipper.change("box", T1=cfs_unit(vender=untagged, remain_len=["35", *["-1"] * 3]))
+    klipper.wait(60)
+    klipper.change("box", T1=cfs_unit(vender=untagged, remain_len=["-1"] * 4))
+    klipper.wait(60)
+    assert klipper.happened == [("removed", 3, None), ("removed", 1, None)]
+    assert [slot.present for slot in klipper.unit().slots] == [False] * 4
+
+
+@pytest.mark.parametrize(
+    "full",
+    [
+        {"vender": ["-1"] * 4, "remain_len": ["35", "57", "-1", "-1"]},
+        {"vender": ["unknown", "none", "none", "none"]},
+    ],
+)
+def test_a_unit_that_starts_again_removes_nothing(full: dict[str, Any]) -> None:
+    klipper = quiet(**full)
+    klipper.change("box", T1=cfs_unit(vender=["-1"] * 4, remain_len=["-1"] * 4))
+    assert klipper.snapshot.units == ()
+    klipper.wait(300)
+    assert klipper.happened == []
+
+
+def test_a_unit_that_starts_with_klipper_removes_nothing() -> None:
+    klipper = quiet(vender=["-1"] * 4, remain_len=["35", "-1", "-1", "-1"])
+    klipper.stop()
+    klipper.start(cfs(vender=["-1"] * 4, remain_len=["-1"] * 4))
+    assert klipper.snapshot.units == ()
+    klipper.wait(300)
+    assert klipper.happened == []
+
+
 def test_the_loaded_slot_is_active() -> None:
     klipper = quiet(vender=["unknown"] * 4, filament="C")
     klipper.change("print_stats", state="printing")

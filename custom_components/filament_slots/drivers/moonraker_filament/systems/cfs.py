@@ -139,7 +139,9 @@ def _materials(box: Fields) -> dict[str, str]:
 def _units(box: Fields, materials: dict[str, str], context: Context) -> Iterator[Unit]:
     for index, name in enumerate(_UNITS):
         unit = fields(box.get(name))
-        if unit.get("state") != _CONNECTED or _starting(unit):
+        if unit.get("state") != _CONNECTED or (
+            _not_reported(unit) and not _may_be_empty(name, context.before)
+        ):
             continue
         active = text(unit.get("filament"))
         slots = tuple(
@@ -159,8 +161,8 @@ def _units(box: Fields, materials: dict[str, str], context: Context) -> Iterator
         )
 
 
-def _starting(unit: Fields) -> bool:
-    """Return whether it is connected but has not reported any of its slots yet.
+def _not_reported(unit: Fields) -> bool:
+    """Return whether none of its slots has a vender or a length, as after a start.
 
     A length beside such a vender is that of a spool without a tag.
     """
@@ -170,6 +172,21 @@ def _starting(unit: Fields) -> bool:
         and all(vender == _NOT_STARTED for vender in venders)
         and not any(map(_length, items(unit.get("remain_len"))))
     )
+
+
+def _may_be_empty(name: str, before: Snapshot | None) -> bool:
+    """Return whether a unit without any value lost its last spool instead of starting.
+
+    The slot of a spool without a tag has none of them either once the spool has left;
+    a start takes the values of all slots at once.
+    """
+    if before is None or before.frozen:
+        return False
+    for unit in before.units:
+        if unit.label == name:
+            spools = [slot for slot in unit.slots if slot.present]
+            return len(spools) <= 1 and not any(slot.read_done for slot in spools)
+    return False
 
 
 def _slot(
