@@ -78,12 +78,12 @@ def scripted_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many captures were replayed: without their folder it is none."""
-    replayed = sum(
-        "test_a_recorded_capture" in report.nodeid
-        for report in terminalreporter.getreports("passed")
-    )
-    folder = os.environ.get(
-        "FILAMENT_SLOTS_CAPTURES", "FILAMENT_SLOTS_CAPTURES not set"
-    )
-    terminalreporter.write_line(f"captures replayed: {replayed} ({folder})")
+    """Report how many captures and cases were replayed: without a folder it is none."""
+    passed = [report.nodeid for report in terminalreporter.getreports("passed")]
+    for kind, test, variable in (
+        ("captures", "test_a_recorded_capture", "FILAMENT_SLOTS_CAPTURES"),
+        ("cases", "test_a_reported_case", "FILAMENT_SLOTS_CASES"),
+    ):
+        replayed = sum(test in nodeid for nodeid in passed)
+        folder = os.environ.get(variable, f"{variable} not set")
+        terminalreporter.write_line(f"{kind} replayed: {replayed} ({folder})")
