@@ -35,6 +35,7 @@ class BambuWorld(BambuSpools):
         "stall": 1,
         "regain_network": 1.5,
         "preset": 0.7,
+        "set_external": 0.7,
     }
 
     def do_unplug(self, pick: int, how: int) -> None:
@@ -179,7 +180,8 @@ class BambuWorld(BambuSpools):
         self.later(self._chatter, self._talk, self._boot)
         for state in self.units:
             if state.plugged:
-                state.unit.phase = 2 if state.unit.phase else 0
+                # Bits 28-29 of `info` (docs/protocols/bambu.md 9).
+                state.unit.phase = 2 if state.unit.phase == 1 else state.unit.phase
                 self._forget(state, reads=self.printer.power_on_flag)
 
     def _list(self, boot: int) -> None:

@@ -62,7 +62,11 @@ class BambuFirmware(BambuWire):
             self._fed_last == active and self.now < self._fed_until + 10.0
         ):
             runout = None
-        held = state.unit.drying_minutes > 0 and self._may_be_pulled_back(state, tray)
+        drying = state.unit.drying_minutes > 0
+        held = drying and self._may_be_pulled_back(state, tray)
+        if self.printer.printing and self.printer.active == active:
+            # A slot that feeds cannot be pulled back.
+            drying = held = False
         bay.spool = None
         bay.at_feeder = bay.reading = bay.read_done = False
         if not state.keeps_names:
@@ -72,7 +76,7 @@ class BambuFirmware(BambuWire):
             self.later(1.0, self._read_next, self._boot)
         self._queue = [one for one in self._queue if one != (state, tray)]
         self._put(state, tray, None, runout=runout, held=held)
-        self._last_stay(state, tray).slow = state.unit.drying_minutes > 0
+        self._last_stay(state, tray).slow = drying
         self._clear_hms(state.unit, tray)
         self.changed()
 
@@ -101,15 +105,18 @@ class BambuFirmware(BambuWire):
             self._queue.append((state, tray))
         self.later(self.rng.uniform(0.5, 2.5), self._read_next, self._boot)
 
-    def _readable(self, state: UnitState, tray: int) -> bool:
-        feeding = (
+    def _feeds(self, state: UnitState) -> bool:
+        active = self.printer.active
+        return (
             self.printer.printing
-            and self.printer.active is not None
-            and self.printer.active[0] == state.unit.number
+            and active is not None
+            and active[0] == state.unit.number
         )
+
+    def _readable(self, state: UnitState, tray: int) -> bool:
         return (
             state.plugged
-            and not feeding
+            and not self._feeds(state)
             and not state.unit.drying_minutes
             and state.unit.bays[tray].at_feeder
         )

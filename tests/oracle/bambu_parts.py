@@ -5,7 +5,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.printers.bambu_models import A1_MINI, A2L, H2D, P1S, X1C, Kind, Model, Unit
+from tests.printers.bambu_models import (
+    A1_MINI,
+    A2L,
+    H2C,
+    H2D,
+    H2S,
+    P1P,
+    P1S,
+    P2S,
+    X1C,
+    X2D,
+    Kind,
+    Model,
+    Unit,
+)
 
 from .product import base
 from .record import Reel
@@ -25,6 +39,7 @@ class Setup:
 SETUPS: Final[Mapping[str, Setup]] = {
     "x1c-ams": Setup(X1C, ((Kind.AMS, 0), (Kind.AMS, 1))),
     "x1c-mixed": Setup(X1C, ((Kind.AMS, 0), (Kind.PRO, 1), (Kind.HT, 128))),
+    "p1p-old": Setup(P1P, ((Kind.AMS, 0), (Kind.AMS, 1))),
     "p1s-ams": Setup(P1S, ((Kind.AMS, 0),)),
     "p1s-pro-ht": Setup(P1S, ((Kind.PRO, 0), (Kind.HT, 128)), pulls_back=True),
     "a1-mini-lite": Setup(A1_MINI, ((Kind.LITE, 0),)),
@@ -32,6 +47,10 @@ SETUPS: Final[Mapping[str, Setup]] = {
     "h2d-pro-ht": Setup(
         H2D, ((Kind.PRO, 0), (Kind.AMS, 1), (Kind.HT, 128)), pulls_back=True
     ),
+    "h2s-ams-pro": Setup(H2S, ((Kind.AMS, 0), (Kind.PRO, 2))),
+    "h2c-pro-hts": Setup(H2C, ((Kind.PRO, 0), (Kind.HT, 128), (Kind.HT, 129))),
+    "p2s-pros": Setup(P2S, ((Kind.PRO, 0), (Kind.PRO, 1)), pulls_back=True),
+    "x2d-pro-ht": Setup(X2D, ((Kind.PRO, 0), (Kind.HT, 128))),
 }
 
 

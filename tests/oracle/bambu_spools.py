@@ -1,6 +1,8 @@
 """What is done with the spools of a Bambu Lab printer: changed, printed, dried."""
 
-from tests.printers.bambu_models import PRESET_SPOOL, Kind
+from dataclasses import replace
+
+from tests.printers.bambu_models import PLAIN_SPOOL, PRESET_SPOOL, Kind
 
 from .bambu_firmware import BambuFirmware
 from .bambu_parts import UnitState
@@ -48,6 +50,7 @@ class BambuSpools(BambuFirmware):
         state, tray = found
         bay, stays = state.unit.bays[tray], state.stays[tray]
         bay.at_feeder = False
+        self._last_stay(state, tray).opened = self.now
         self.changed()
 
         def close() -> None:
@@ -58,9 +61,28 @@ class BambuSpools(BambuFirmware):
 
         self.later((0.5, 2.0, 4.0)[how % 3], close)
 
+    def do_set_external(self, pick: int, how: int) -> None:
+        """Enter on the screen what an external holder holds; perhaps nothing."""
+        if not self.powered:
+            return
+        holders = self.printer.model.externals
+        number = pick % len(holders)
+        colour = f"E{how:05X}" if how % 4 else None
+        preset = replace(PRESET_SPOOL, colour=f"{colour}FF") if colour else PLAIN_SPOOL
+        self.printer.presets[holders[number]] = preset
+        place = ("direct", number + 1)
+        self.record.holders[place] = f"#{colour}" if colour else None
+        self.changed()
+
     def do_start_print(self, pick: int, how: int) -> None:
-        """Print from a slot."""
+        """Print from a slot, or from an external holder."""
         if self.printer.printing or not self.powered:
+            return
+        if how % 8 == 0:
+            holders = self.printer.model.externals
+            self.printer.printing = True
+            self.printer.active = (holders[pick % len(holders)], 1)
+            self.changed()
             return
         found = self._place(pick, filled=True)
         if found is None or not self._can_feed(*found):
@@ -74,7 +96,6 @@ class BambuSpools(BambuFirmware):
             state.plugged
             and not state.pulled
             and state.unit.bays[tray].at_feeder
-            and not state.unit.drying_minutes
             and self._reading is None
         )
 
@@ -99,6 +120,8 @@ class BambuSpools(BambuFirmware):
         active = self.printer.active
         if not (self.printer.printing and active and self.powered):
             return
+        if active[0] in self.printer.presets:
+            return
         state = next(s for s in self.units if s.unit.number == active[0])
         tray = active[1] - 1
         if state.reels[tray] is None:
@@ -108,6 +131,9 @@ class BambuSpools(BambuFirmware):
         def end() -> None:
             if boot == self._boot and state.stays[tray] == stays:
                 self._remove(state, tray, runout=True)
+                if how % 3 == 1 and not self.printer.model.vir_slots:
+                    # The external holder is active in the report that clears the bit.
+                    self.printer.active = (self.printer.model.externals[0], 1)
                 self._report_runout(state.unit, tray)
 
         if how % 3 == 0 and state.unit.kind is not Kind.LITE:
@@ -146,12 +172,12 @@ class BambuSpools(BambuFirmware):
             if len(stays) > 1 and stays[-1].began > self.now - 20.0:
                 stays[-2].held = True
         self.changed()
-        active = self.printer.active
-        feeds = self.printer.printing and active and active[0] == state.unit.number
-        if self._pulls_back and how % 2 and not feeds:
+        if self._pulls_back and how % 2:
             self.later(3.0, self._pull_back, state)
 
     def _pull_back(self, state: UnitState) -> None:
+        if self._feeds(state):
+            return
         if state.unit.drying_minutes and state.plugged and self.powered:
             state.pulled = True
             for bay in state.unit.bays:

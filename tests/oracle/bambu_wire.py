@@ -11,6 +11,7 @@ import orjson
 from scripts.tools.package import load
 from tests.printers.bambu_hardware import VirtualBambu
 from tests.printers.bambu_models import (
+    A2L_LITE_ID,
     PLAIN_SPOOL,
     PRESET_SPOOL,
     Kind,
@@ -19,12 +20,15 @@ from tests.printers.bambu_models import (
 )
 
 from .bambu_parts import Address, Link, Setup, UnitState, wire_of
+from .facts import Facts
 from .product import base
-from .reading import Facts
 from .record import READ, READING, UNREAD, Record, Reel, Shows
 from .world import World
 
 driver = load("drivers.bambulab_mqtt.driver")
+
+# Seconds between reports while nothing is done to the printer.
+_AT_REST = 28.0
 
 
 class BambuWire(World):
@@ -40,6 +44,8 @@ class BambuWire(World):
         self.printer = VirtualBambu(model)
         self.printer.insert_flag = rng.random() > 0.08
         self.printer.power_on_flag = model.msg and rng.random() > 0.3
+        # How far it had counted before: what is lower was reported since a restart.
+        self.printer.version = rng.choice((1, 40, 3000))
         self._remembers = rng.random() < 0.5
         self._pulls_back = setup.pulls_back
         self._latency = rng.choice((0.05, 0.2))
@@ -136,7 +142,8 @@ class BambuWire(World):
     def _talk(self, boot: int) -> None:
         if boot != self._boot:
             return
-        self.later(self._chatter * self.rng.uniform(0.5, 1.5), self._talk, boot)
+        pause = self._chatter if self.lively else _AT_REST
+        self.later(pause * self.rng.uniform(0.5, 1.5), self._talk, boot)
         if self._link is None:
             return
         if self._full_every and self.rng.random() < self._chatter / self._full_every:
@@ -254,6 +261,10 @@ class BambuWire(World):
         ]
         unit = self.printer.add_unit(kind, unit_id, *(wire_of(reel) for reel in reels))
         state = UnitState(unit)
+        if kind is Kind.LITE:
+            unit.phase = 3 if unit_id == A2L_LITE_ID else 0
+        else:
+            unit.phase = self.rng.randrange(2)
         state.keeps_names = kind is Kind.HT or self.rng.random() < (
             0.6 if self.printer.model.states else 0.3
         )
@@ -275,8 +286,9 @@ class BambuWire(World):
         number = self.number()
         kind = self.rng.random()
         if kind < 0.6:
-            spool = bambu_spool(number)
-            return Reel(number, spool.external_id, spool)
+            colour = f"{number:06X}"
+            spool = bambu_spool(number, colour=f"{colour}FF")
+            return Reel(number, spool.external_id, spool, f"#{colour}")
         if kind < 0.67:
             # Its tag cannot be read.
             return Reel(number, None, Spool(uuid="0" * 31 + "F", material="PLA"))

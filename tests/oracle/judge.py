@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
+from .facts import Facts, Leniency
 from .product import Emitted, Place, Shown
-from .reading import UNKNOWN, Belief, Facts, Leniency, Run
+from .reading import UNKNOWN, Belief, Run
 from .record import Record, Stay
 
 
@@ -19,13 +20,26 @@ class Disagreement:
 
 _TRIES = (
     ("wrongly live or late", Leniency(lateness=True)),
-    ("too late or too early", Leniency(time=True, lateness=True)),
+    ("too late or too early", Leniency(time=True, lateness=True, dates=True)),
     ("wrong reason", Leniency(reason=True)),
-    ("wrong unknown", Leniency(unknown=True, lateness=True, time=True)),
-    ("wrong identity", Leniency(identity=True, lateness=True, time=True)),
+    ("wrong time of the event", Leniency(dates=True)),
+    ("wrong filament", Leniency(filament=True)),
+    ("wrong unknown", Leniency(unknown=True, lateness=True, time=True, dates=True)),
+    (
+        "wrong identity",
+        Leniency(identity=True, lateness=True, time=True, dates=True, filament=True),
+    ),
     (
         "wrong identity and unknown",
-        Leniency(identity=True, unknown=True, lateness=True, time=True, reason=True),
+        Leniency(
+            identity=True,
+            unknown=True,
+            lateness=True,
+            time=True,
+            reason=True,
+            dates=True,
+            filament=True,
+        ),
     ),
 )
 
@@ -56,6 +70,10 @@ class Judge:
         for place in self._record.events.keys() - self._record.stays.keys():
             events = self._record.events[place]
             return Disagreement("false", place, f"no such slot: {_texts(events)}")
+        for place, colour in self._record.holders.items():
+            if place in shown and shown[place].colour != colour:
+                detail = f"shown {shown[place]}, entered {colour}"
+                return Disagreement("wrong filament", place, detail)
         for place, stays in self._record.stays.items():
             if not self._record.in_sight(place):
                 continue
@@ -84,7 +102,8 @@ class Judge:
         now: float,
         lenient: Leniency,
     ) -> set[Belief]:
-        run = Run(self._facts, row, events, last, now, lenient)
+        owners = self._record.owners
+        run = Run(self._facts, row, events, last, now, owners, lenient)
         return {after for belief in beliefs for after in run.ends(0, 0, belief)}
 
     def _name(
@@ -121,9 +140,10 @@ def _texts(events: list[Emitted]) -> str:
     return (
         "["
         + ", ".join(
-            f"{event.at:.1f} {event.kind}"
+            f"{event.at:.1f} {event.kind} at {event.dated:.1f}"
             f"{' ' + event.identity[-6:] if event.identity else ''}"
             f"{' late' if event.late else ''}{' ' + event.reason if event.reason else ''}"
+            f"{' ' + event.colour if event.colour else ''}"
             for event in events
         )
         + "]"

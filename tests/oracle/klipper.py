@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any, ClassVar
 
+from .facts import Facts
 from .klipper_systems import Changer
 from .klipper_wire import KlipperWire
-from .reading import Facts
 from .record import READ, UNREAD, Record, Reel, Shows
 
 
@@ -76,7 +76,8 @@ class KlipperWorld(KlipperWire):
 
     def _reel(self, slot: int) -> Reel:
         number = self.number()
-        return Reel(number, self._changer.identity(number, slot))
+        identity = self._changer.identity(number, slot)
+        return Reel(number, identity, colour=self._changer.colour(number))
 
     def _pick(self, pick: int, *, filled: bool) -> int | None:
         slots = [
@@ -128,6 +129,7 @@ class KlipperWorld(KlipperWire):
         self._moving[slot] = True
         if self._printing and self._feeding == slot:
             runout = True if runout else None
+        await self._changer.pull(slot)
         self._change(slot, None, runout=runout)
         await self._changer.empty(slot, printing=self._printing)
         self._moving[slot] = False
@@ -145,6 +147,7 @@ class KlipperWorld(KlipperWire):
 
     async def _flicker(self, slot: int, seconds: float) -> None:
         self._moving[slot] = True
+        self.record.stays[self._changer.place(slot)][-1].opened = self.now
         await self._changer.flicker(slot, seconds)
         self._moving[slot] = False
 

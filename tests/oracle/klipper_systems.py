@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 from tests.printers.moonraker_scenarios import AceHub, Afc, HappyHare, SwitchSensors
 
+from .facts import Facts
 from .klipper_wire import OracleKlippy
 from .product import Place
-from .reading import Facts
 from .record import Reel
 
 
@@ -45,9 +45,16 @@ class Changer(ABC):
         """Return what the wire will show of a spool that is put into a slot."""
         return None
 
+    def colour(self, number: int) -> str | None:
+        """Return the colour that is reported with an identity; None for none."""
+        return None
+
     @abstractmethod
     async def fill(self, slot: int, reel: Reel, *, printing: bool) -> None:
         """Take in a spool."""
+
+    async def pull(self, slot: int) -> None:
+        """Begin to lose it, as far as that shows."""
 
     @abstractmethod
     async def empty(self, slot: int, *, printing: bool) -> None:
@@ -132,6 +139,7 @@ class HappyHareChanger(Changer):
     facts = Facts(
         # An empty gate proves nothing while the changer is at work on another one.
         absent_must=60.0,
+        dated_by=20.0,
         present_may=0.9,
         present_must=14.0,
         names_by=4.0,
@@ -213,6 +221,22 @@ class HappyHareChanger(Changer):
         self.klippy.set(name, filament_detected=closed)
 
 
+class _Afc(Afc):
+    """AFC, with a colour of its own for each spool, and removals in two steps."""
+
+    async def pull(self, slot: int) -> None:
+        """Pull the filament out of the second switch."""
+        self._lane(slot, load=False, filament_status="Prep")
+
+    async def remove(self, slot: int) -> None:
+        """Pull it out of the first one."""
+        self._lane(slot, **self._empty())
+
+    async def assign(self, slot: int, spool_id: int) -> None:
+        color = _colour(spool_id).lower()
+        self._lane(slot, spool_id=spool_id, material="PLA", color=color)
+
+
 class AfcChanger(Changer):
     """AFC on a Box Turtle: an id is given with the load, and goes with the spool."""
 
@@ -228,7 +252,7 @@ class AfcChanger(Changer):
     def __init__(self, klippy: OracleKlippy, rng: Random) -> None:
         """Have four lanes."""
         super().__init__(klippy, rng)
-        self._system = Afc(klippy)
+        self._system = _Afc(klippy)
         self._before: Any = None
 
     def identity(self, number: int, slot: int) -> str | None:
@@ -238,6 +262,10 @@ class AfcChanger(Changer):
             return f"spoolman:{number}"
         return None
 
+    def colour(self, number: int) -> str | None:
+        """Return that of the spool in Spoolman."""
+        return _colour(number)
+
     async def fill(self, slot: int, reel: Reel, *, printing: bool) -> None:
         """Load the lane."""
         known = reel.identity
@@ -245,6 +273,11 @@ class AfcChanger(Changer):
             slot + 1, int(known.removeprefix("spoolman:")) if known else None
         )
         self.named[slot] = True
+
+    async def pull(self, slot: int) -> None:
+        """Pull it out of the second switch."""
+        await self._system.pull(slot + 1)
+        await asyncio.sleep(0.5)
 
     async def empty(self, slot: int, *, printing: bool) -> None:
         """Pull it out."""
@@ -303,6 +336,10 @@ class AceChanger(Changer):
         self.named[slot] = False
         return f"AHPLBK-{100 + number}" if self.rng.random() < 0.6 else None
 
+    def colour(self, number: int) -> str | None:
+        """Return that on the tag."""
+        return _colour(number)
+
     async def fill(self, slot: int, reel: Reel, *, printing: bool) -> None:
         """Take it in, and read its tag."""
         self._show(slot, status="preload", rfid=3)
@@ -315,7 +352,7 @@ class AceChanger(Changer):
                 rfid=2,
                 sku=reel.identity,
                 type="PLA",
-                color=[9] * 3,
+                color=list(bytes.fromhex(_colour(reel.number)[1:])),
             )
         else:
             self._show(slot, status="ready", rfid=1)
@@ -362,6 +399,11 @@ class AceChanger(Changer):
 
     def _blank(self, index: int) -> dict[str, Any]:
         return AceHub._empty(self, index)  # type: ignore[arg-type]
+
+
+def _colour(number: int) -> str:
+    """Return the colour of the spool with a number."""
+    return f"#{number:06X}"
 
 
 SYSTEMS: dict[str, type[Changer]] = {

@@ -5,6 +5,7 @@ Each is a sentence of the README's "Limits"; a test holds the two together.
 
 from collections import Counter
 from enum import Enum
+from typing import Final
 
 
 class Limit(Enum):
@@ -47,3 +48,18 @@ class Limit(Enum):
 
 
 considered: Counter[Limit] = Counter()
+
+# How the other sentences begin: about what no history plays, or which is no exception.
+OTHERS: Final = (
+    "Bambu Lab printers accept only a few connections",
+    "A Bambu Lab printer detects filament at the feeder.",
+    "If a slot with a tagged spool was reset on the screen",
+    "A unit of AFC, Happy Hare or OpenAMS is known by its name",
+    "A spool holder outside an AMS has no sensor",
+    "A filament motion sensor reports only movement",
+    "A QIDI Box saves what it read from a tag",
+    "A Creality K2 without a CFS",
+    "An AD5X with a zmod that reports nothing of its ports",
+    "Happy Hare without pre-gate sensors",
+    "Klipper reports two changes within a quarter of a second",
+)

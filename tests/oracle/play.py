@@ -70,7 +70,7 @@ def generate(hardware: str, seed: int, episodes: int = 12) -> History:
                     rng.getrandbits(16),
                     rng.getrandbits(16),
                 )
-                for _ in range(rng.randint(1, 7))
+                for _ in range(rng.randint(1, 13))
             )
             for _ in range(episodes)
         ),
@@ -153,7 +153,9 @@ class Player:
                         if log is not None:
                             log.append(f"{world.now:.1f} {name} {pick} {how}")
                         getattr(world, f"do_{name}")(pick, how)
+                    world.lively = False
                     found = await self._settle(world, product)
+                    world.lively = True
                     await product.drain()
                     found = found or judge.check(product.shown(), world.now)
                     if log is not None:

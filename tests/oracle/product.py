@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
 import logging
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from scripts.tools.package import load
 
-from .virtual_time import LoopClock
+from .virtual_time import START, LoopClock
 
 base = load("drivers.base")
 model = load("model")
@@ -28,15 +29,20 @@ type Place = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Emitted:
-    """A spool event: when it was emitted and what it reports."""
+    """A spool event: when it was emitted, and what it reports.
+
+    dated: the time of the change itself, in seconds since the start.
+    colour: of the filament; None for none.
+    """
 
     at: float
+    dated: float
     kind: str
     place: Place
     identity: str | None
     late: bool
     reason: str | None
-    filament: str | None
+    colour: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,7 @@ class Shown:
 
     present: bool | None
     identity: str | None
+    colour: str | None = None
 
 
 class MemoryStore:
@@ -163,6 +170,7 @@ class Product:
             else ("direct", slot.slot_no): Shown(
                 slot.present,
                 slot.identifiers.external_id or slot.identifiers.vendor_tag,
+                slot.filament.color_hex if slot.filament else None,
             )
             for slot in self._slots.slots.values()
         }
@@ -176,6 +184,7 @@ class Product:
         self._taken(
             Emitted(
                 self._clock.monotonic(),
+                (datetime.fromisoformat(event["event_at"]) - START).total_seconds(),
                 event["event_type"],
                 _place(unit.get("serial") or unit.get("label"), slot["slot_no"])
                 if slot["is_ams_slot"]
@@ -183,7 +192,7 @@ class Product:
                 names.get("external_id") or names.get("vendor_tag"),
                 meta["detected_late"],
                 meta.get("reason"),
-                (meta.get("filament") or {}).get("name"),
+                (meta.get("filament") or {}).get("color_hex"),
             )
         )
 

@@ -6,9 +6,10 @@ events have to be those of one of the rows that remain. Nothing here knows how t
 product comes to its conclusions: only facts of the hardware, and tolerances.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from .facts import Facts, Leniency
 from .limits import Limit
 from .product import Emitted, Shown
 from .record import Reel, Stay
@@ -16,29 +17,6 @@ from .record import Reel, Stay
 INSERTED = "spool_inserted"
 REMOVED = "spool_removed"
 UNKNOWN = "unknown_spool_detected"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What holds for the hardware, in seconds.
-
-    absent_must, absent_may: an absence in sight for so long has to be, may be reported.
-    present_must, present_may: the same for a presence.
-    names_by: an identity read so soon after the insertion comes with it.
-    removed_by, inserted_by: how long a change in sight may take to be reported.
-    reads: a reader finds identities; otherwise software assigns them.
-    unknown: spools without identity are reported.
-    """
-
-    absent_must: float = 16.0
-    absent_may: float = 7.9
-    present_must: float = 5.0
-    present_may: float = 2.4
-    names_by: float = 24.0
-    removed_by: float = 25.0
-    inserted_by: float = 135.0
-    reads: bool = True
-    unknown: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +30,6 @@ class Belief:
     stay: Stay | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Leniency:
-    """What is overlooked, to find out what is wrong."""
-
-    lateness: bool = False
-    time: bool = False
-    identity: bool = False
-    reason: bool = False
-    unknown: bool = False
-
-
 class Run:
     """Finds the ways in which the events can come of the stays."""
 
@@ -73,9 +40,11 @@ class Run:
         events: list[Emitted],
         last: Shown,
         now: float,
+        owners: Mapping[str, str],
         lenient: Leniency,
     ) -> None:
         self._facts = facts
+        self._owners = owners
         self._row = row
         self._events = (
             [event for event in events if event.kind != UNKNOWN]
@@ -96,6 +65,7 @@ class Run:
             and j < len(events)
             and events[j].kind == UNKNOWN
             and self._may_be_unknown(self._row[i], belief)
+            and self._dated_after_insertion(j)
         ):
             yield from self.ends(i, j + 1, replace(belief, reported=True))
         reel = belief.reel
@@ -120,6 +90,30 @@ class Run:
             yield from self._take(i, k, j, belief)
             if self._must(k):
                 return
+
+    def _since(self, k: int) -> float | None:
+        """Return when what stay k shows was first seen.
+
+        Stays of the same reel, or of none, look like one where what was between them
+        was never seen.
+        """
+        first = k
+        for earlier in range(k - 1, -1, -1):
+            if self._row[earlier].seen is not None:
+                if self._row[earlier].reel is not self._row[k].reel:
+                    break
+                first = earlier
+        return self._row[first].seen
+
+    def _until(self, k: int) -> float | None:
+        """Return when something else was seen than stay k shows."""
+        last = k
+        for later in range(k + 1, len(self._row)):
+            if self._row[later].seen is not None:
+                if self._row[later].reel is not self._row[k].reel:
+                    break
+                last = later
+        return self._row[last].ended
 
     def _must(self, k: int) -> bool:
         """Whether stay k has to be reported."""
@@ -150,7 +144,7 @@ class Run:
             return True
         if stay.seen is None:
             return False
-        length = (stay.ended or self._now) - stay.seen
+        length = (self._until(k) or self._now) - (self._since(k) or stay.seen)
         if stay.reel is None:
             return length >= self._facts.absent_may
         return length >= self._facts.present_may
@@ -160,14 +154,15 @@ class Run:
         if not self._may(k):
             return
         stay, before = self._row[k], self._row[k - 1]
+        edge = self._row[i + 1].edge
         if stay.reel is None:
             if belief.reel is None:
                 yield from self.ends(k, j, belief)
-            elif self._removal(j, belief, before, stay):
+            elif self._removal(j, belief, before, stay, edge):
                 yield from self.ends(k, j + 1, Belief(None, None))
             return
         if belief.reel is None:
-            for identity in self._insertion(j, stay):
+            for identity in self._insertion(j, stay, edge):
                 yield from self.ends(
                     k, j + 1, Belief(stay.reel, identity, True, False, stay)
                 )
@@ -176,8 +171,8 @@ class Run:
             yield from self.ends(k, j, belief)
             return
         # Another spool without an absence that had to be reported.
-        if self._removal(j, belief, before, stay, swap=True):
-            for identity in self._insertion(j + 1, stay, swap=True):
+        if self._removal(j, belief, before, stay, edge, swap=True):
+            for identity in self._insertion(j + 1, stay, edge, swap=True):
                 yield from self.ends(
                     k, j + 2, Belief(stay.reel, identity, True, False, stay)
                 )
@@ -215,24 +210,34 @@ class Run:
         return False
 
     def _removal(
-        self, j: int, belief: Belief, before: Stay, stay: Stay, *, swap: bool = False
+        self,
+        j: int,
+        belief: Belief,
+        before: Stay,
+        stay: Stay,
+        edge: float,
+        *,
+        swap: bool = False,
     ) -> bool:
         if j >= len(self._events):
             return False
         event, lenient = self._events[j], self._lenient
         if event.kind != REMOVED:
             return False
+        if not self._right_filament(event, belief.reel):
+            return False
         if not lenient.identity and event.identity not in self._names_at_end(
             belief, before, stay
         ):
             return False
-        if not lenient.reason and not swap and stay.late is False:
+        live = stay.late is False and not event.late
+        if not lenient.reason and not swap and live:
             if before.runout is None:
                 Limit.RUNOUT.allows()
             elif before.runout != (event.reason == "runout"):
                 return False
         return self._in_time(
-            event, stay, self._facts.removed_by, swap=swap, held=before.held
+            event, stay, edge, self._facts.removed_by, swap=swap, held=before.held
         )
 
     def _names_at_end(
@@ -263,26 +268,34 @@ class Run:
                     names.discard(None)
         return names
 
-    def _insertion(self, j: int, stay: Stay, *, swap: bool = False) -> list[str | None]:
+    def _insertion(
+        self, j: int, stay: Stay, edge: float, *, swap: bool = False
+    ) -> list[str | None]:
         """Return the identity that the next event inserts; nothing where it is wrong."""
         if j >= len(self._events):
             return []
         event, lenient = self._events[j], self._lenient
-        if event.kind != INSERTED:
+        if event.kind != INSERTED or not self._right_filament(event, stay.reel):
             return []
         assert stay.reel is not None
         if not lenient.identity and event.identity not in self._names_at_start(
             stay, swap=swap
         ):
             return []
-        if not self._in_time(event, stay, self._facts.inserted_by, swap=swap):
+        if not self._in_time(event, stay, edge, self._facts.inserted_by, swap=swap):
             return []
         return [event.identity]
 
     def _names_at_start(self, stay: Stay, *, swap: bool) -> set[str | None]:
         assert stay.reel is not None
         identity = stay.reel.identity
-        if identity is None or stay.read is None:
+        if identity is None:
+            return {None}
+        if stay.read is None:
+            # It may have gone for a moment and be read then.
+            later = self._row[self._row.index(stay) + 1 :]
+            if any(one.reel is stay.reel and one.read is not None for one in later):
+                return {None, identity}
             return {None}
         if stay.seen is None or stay.unread_by_choice or stay.late is None:
             return {identity, None}
@@ -296,6 +309,7 @@ class Run:
         self,
         event: Emitted,
         stay: Stay,
+        edge: float,
         within: float,
         *,
         swap: bool,
@@ -308,6 +322,14 @@ class Run:
         if not lenient.time and event.at < earliest - 0.001:
             return False
         seen_live = stay.late is False and stay.unbroken(stay.seen, event.at)
+        latest = event.at
+        if seen_live and not (swap or held):
+            # A switch that opens for a moment makes it begin later.
+            steady = max(stay.seen, (stay.opened or 0.0) + 5.0)
+            latest = min(latest, steady + self._facts.dated_by)
+        first = 0.0 if held else edge
+        if not (lenient.dates or first - 0.001 <= event.dated <= latest + 0.001):
+            return False
         if swap or held:
             return True
         if stay.late is True and not event.late and not lenient.lateness:
@@ -319,6 +341,24 @@ class Run:
             if not lenient.time and event.at > stay.seen + within:
                 return False
         return True
+
+    def _right_filament(self, event: Emitted, reel: Reel | None) -> bool:
+        """Whether the filament is that of the identity, or none of another spool's."""
+        if self._lenient.filament or not self._owners:
+            return True
+        owner = self._owners.get(event.colour or "")
+        if event.identity is not None:
+            return owner == event.identity
+        return owner is None or (reel is not None and owner == reel.identity)
+
+    def _dated_after_insertion(self, j: int) -> bool:
+        """Whether an unknown spool's own time is after that of its insertion."""
+        event = self._events[j]
+        before = [one for one in self._events[:j] if one.kind == INSERTED]
+        return self._lenient.dates or (
+            event.dated <= event.at + 0.001
+            and (not before or before[-1].dated <= event.dated)
+        )
 
     def _may_be_unknown(self, stay: Stay, belief: Belief) -> bool:
         if not self._facts.unknown:

@@ -5,15 +5,21 @@ from dataclasses import dataclass, field
 from .product import Emitted, Place
 
 UNREAD, READING, READ = range(3)
+# Seconds: longer than a switch that loses its spool stays open, with the report of it.
+_FLICKER = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reel:
-    """A spool. `identity`: what the printer comes to know of it, None for nothing."""
+    """A spool. `identity`: what the printer comes to know of it, None for nothing.
+
+    colour: of the filament, and of no other spool's; None where none is reported.
+    """
 
     number: int
     identity: str | None
     wire: object = None
+    colour: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -21,6 +27,8 @@ class Stay:
     """The time that one reel, or none, is in a slot.
 
     began: when it physically began.
+    edge: when the switch moved for the last time before that; `began` at the latest.
+    opened: when the switch lost a spool that stayed, last.
     seen: when the first report that shows it was delivered; None where none did.
     ended: when the first report that shows what followed was delivered.
     read: when the first report was delivered that shows the result of reading it.
@@ -35,6 +43,8 @@ class Stay:
 
     reel: Reel | None
     began: float
+    edge: float = 0.0
+    opened: float | None = None
     seen: float | None = None
     ended: float | None = None
     read: float | None = None
@@ -63,6 +73,10 @@ class Record:
         self.stays: dict[Place, list[Stay]] = {}
         self.events: dict[Place, list[Emitted]] = {}
         self.changes = 0
+        # By colour, the identity of the spool that has it.
+        self.owners: dict[str, str] = {}
+        # The colours that were entered for holders without a sensor.
+        self.holders: dict[Place, str | None] = {}
         # Until then the product may hold what it sees for late.
         self.doubt_until = 0.0
         # When the slots were out of sight last.
@@ -74,8 +88,13 @@ class Record:
     def begin(self, place: Place, reel: Reel | None) -> None:
         """Note what is in a slot at the beginning."""
         self.stays[place] = [Stay(reel, 0.0)]
+        self._own(reel)
         self.events[place] = []
         self._blind.add(place)
+
+    def _own(self, reel: Reel | None) -> None:
+        if reel is not None and reel.colour and reel.identity:
+            self.owners[reel.colour] = reel.identity
 
     def change(
         self,
@@ -90,7 +109,10 @@ class Record:
         before = self.stays[place][-1]
         before.runout = runout
         before.held = held
-        stay = Stay(reel, at)
+        opened = before.opened
+        edge = opened if opened is not None and at < opened + _FLICKER else at
+        stay = Stay(reel, at, edge)
+        self._own(reel)
         self.stays[place].append(stay)
         self.changes += 1
         return stay

@@ -2,12 +2,12 @@
 
 The Bambu Lab printer is an MQTT server with TLS on the loopback, and each event is
 committed by the writer thread. Time is virtual all the same: it moves on when no
-socket and no thread has had anything to report for a moment.
+message is on its way and nothing waits for a thread.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from random import Random
 import selectors
@@ -30,27 +30,43 @@ handling = load("core.handler")
 printer_state = load("core.printer_state")
 
 _open_session = driver.open_session
-# Loopback and threads answer sooner, as long as the machine is not overloaded.
-_PATIENCE = 0.001
+# Seconds to wait for what is on its way through the loopback, at most.
+_PATIENCE = 0.05
+# So often in a row nothing came: 30 s.
+_HUNG = 600
 
 
-class _Impatient(selectors.DefaultSelector):
-    """A selector for which time moves on when there is no I/O."""
+class _IoFirst(selectors.DefaultSelector):
+    """A selector whose time moves on when no I/O is to be expected.
+
+    on_their_way: messages that were sent and not received.
+    working: what waits for a thread or an answer, and takes no virtual time.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.elapsed = 0.0
+        self.on_their_way = 0
+        self.working = 0
+        self._in_vain = 0
 
     @override
     def select(
         self, timeout: float | None = None
     ) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is not None and timeout <= 0:
-            return super().select(0)
-        ready = super().select(timeout and min(timeout, _PATIENCE))
-        if not ready and timeout is not None:
-            self.elapsed += timeout
-        return ready
+        ready = super().select(0)
+        if ready or (timeout is not None and timeout <= 0):
+            return ready
+        if timeout is None or self.working or self.on_their_way:
+            ready = super().select(_PATIENCE)
+            self._in_vain = 0 if ready else self._in_vain + 1
+            if self._in_vain > _HUNG:
+                raise RuntimeError("an answer or a thread never comes")
+            if ready or timeout is None or self.working:
+                return ready
+            self.on_their_way = 0
+        self.elapsed += timeout
+        return []
 
 
 class SocketLoop(asyncio.SelectorEventLoop):
@@ -58,12 +74,24 @@ class SocketLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         """Begin at second 0."""
-        self._io = _Impatient()
-        super().__init__(self._io)
+        self.io = _IoFirst()
+        super().__init__(self.io)
 
     @override
     def time(self) -> float:
-        return self._io.elapsed
+        return self.io.elapsed
+
+
+@contextmanager
+def _no_time() -> Iterator[_IoFirst]:
+    """Let no virtual time pass."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SocketLoop)
+    loop.io.working += 1
+    try:
+        yield loop.io
+    finally:
+        loop.io.working -= 1
 
 
 class _Server(BambuPrinter):
@@ -79,9 +107,14 @@ class _Server(BambuPrinter):
 class _SocketLink(Link):
     """A session over the server's connections."""
 
-    def __init__(self, server: _Server) -> None:
-        super().__init__(lambda link, request: None, server.publish_raw)
+    def __init__(self, server: _Server, io: _IoFirst) -> None:
+        super().__init__(lambda link, request: None, self._send)
         self._server = server
+        self._io = io
+
+    def _send(self, payload: bytes) -> None:
+        self._io.on_their_way += len(self._server.clients)
+        self._server.publish_raw(payload)
 
     @override
     def break_off(self) -> None:
@@ -115,11 +148,21 @@ class SocketWorld(BambuWorld):
             raise base.DriverError(base.ErrorCode.CONNECTION_TIMEOUT, "no answer")
         if not self._listening:
             self._listening = True
-            await self._server.power_on()
+            with _no_time():
+                await self._server.power_on()
         at = config.model_copy(update={"host": "127.0.0.1", "port": self._server.port})
-        link = _SocketLink(self._server)
-        self._server.asked = lambda request: self.asked(link, request)
-        async with _open_session(at, services, take) as session:
+        async with AsyncExitStack() as stack:
+            with _no_time() as io:
+                link = _SocketLink(self._server, io)
+                self._server.asked = lambda request: self.asked(link, request)
+
+                def arrived(report: bytes) -> None:
+                    io.on_their_way = max(0, io.on_their_way - 1)
+                    take(report)
+
+                session = await stack.enter_async_context(
+                    _open_session(at, services, arrived)
+                )
             self._link = link
             self._stalled = None
             self.printer.report_delta()
@@ -134,7 +177,8 @@ class SocketWorld(BambuWorld):
     @override
     async def close(self) -> None:
         await super().close()
-        await self._server.power_off()
+        with _no_time():
+            await self._server.power_off()
 
 
 class FileProduct(Product):
@@ -147,11 +191,12 @@ class FileProduct(Product):
         memory = printer_state.Printers()
         path = self.folder / f"{self._identity}.db"
         self._file = store_file.Store(path, schema.TABLES, memory, lambda state: None)
-        await self._file.open()
-        self._handler = handling.EventHandler(self._file, memory, lambda: None)
-        printer_id = await self._handler.register_printer(
-            self._identity, self._identity, self._make.driver_key, self._identity
-        )
+        with _no_time():
+            await self._file.open()
+            self._handler = handling.EventHandler(self._file, memory, lambda: None)
+            printer_id = await self._handler.register_printer(
+                self._identity, self._identity, self._make.driver_key, self._identity
+            )
         return printer_id, self._handler.slots(printer_id)
 
     @override
@@ -160,14 +205,16 @@ class FileProduct(Product):
 
     @override
     async def drain(self) -> None:
-        await self._handler.drain()
+        with _no_time():
+            await self._handler.drain()
         self._slots = self._handler.slots(self._printer_id)
 
     @override
     async def _close(self) -> None:
         await self.drain()
-        await self._handler.close()
-        await self._file.close()
+        with _no_time():
+            await self._handler.close()
+            await self._file.close()
 
 
 class SocketPlayer(Player):

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from random import Random
 from typing import Any, ClassVar
 
-from .reading import Facts
+from .facts import Facts
 from .record import Record, Reel
 
 
@@ -16,6 +16,7 @@ class World(ABC):
 
     ACTIONS: how often each action is chosen.
     powered, network: of the printer, and between it and Home Assistant.
+    lively: something is being done to it; otherwise it waits for a checkpoint.
     """
 
     ACTIONS: ClassVar[Mapping[str, float]]
@@ -29,6 +30,7 @@ class World(ABC):
         self.loop = asyncio.get_running_loop()
         self.powered = True
         self.network = True
+        self.lively = True
         self.restart: Callable[[float], None] = lambda seconds: None
         self.closed = False
         self._tasks: set[asyncio.Task[None]] = set()

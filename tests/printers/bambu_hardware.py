@@ -81,6 +81,11 @@ class VirtualBambu:
         report: Report = {
             key: value for key, value in current.items() if self._sent.get(key) != value
         }
+        if holder := report.get("vt_tray"):
+            known = self._sent.get("vt_tray", {}).items()
+            report["vt_tray"] = dict(
+                item for item in holder.items() if item not in known
+            )
         bits, units = wire.bits(self), wire.unit_list(self)
         sent = self._sent.get("ams", {})
         changed = {key: value for key, value in bits.items() if sent.get(key) != value}
@@ -88,7 +93,7 @@ class VirtualBambu:
             self.version += 1
             changed["version"] = self.version
         if units != sent.get("ams"):
-            changed["ams"] = units
+            changed["ams"] = wire.partial_unit_list(self, sent.get("ams", []))
         if changed:
             report["ams"] = changed if self.model.sparse else bits | changed
         self._sent = self._sent | current | {"ams": bits | {"ams": units}}
@@ -291,11 +296,10 @@ class VirtualBambu:
         return str(self._sequence) if self.model.sparse else "2021"
 
     def _delta_head(self) -> Report:
-        head: Report = {
-            "command": "push_status",
-            "sequence_id": self._next_sequence(),
-        }
-        return head | ({"msg": 1} if self.model.msg else {})
+        head: Report = {"sequence_id": self._next_sequence()}
+        if self.model.commands:
+            head["command"] = "push_status"
+        return head | ({"msg": int(not self.model.full)} if self.model.msg else {})
 
 
 def _later(seconds: float, steps: Steps) -> Steps:

@@ -94,8 +94,15 @@ class Model:
     states: trays carry the bit field `state`; the small boards always say 3.
     sparse: reports carry little but what changed, and bits only when they did.
     msg: reports say whether they are full.
+    full: reports claim to be full ones, all of them.
+    commands: partial reports name their command.
+    reduces: partial reports reduce trays whose content did not change to their state.
+    omits_empty: partial reports are without the trays of empty slots.
+    empty_state, fed_state: `state` of an empty slot, and of one in an extruder.
     externals: ids of the external spool holders.
-    extruders: where the active slot is reported as `snow`, and `tray_now` is local.
+    extruders: where the active slot is reported as `snow`.
+    local_trays: `tray_now` is the tray within its unit.
+    infos: units report `info`.
     unit_serials: units report their own serial in `ams_id`.
     reads_untagged: an attempt to read that found no tag shows as done.
     drops_bits_when_drying: bits of a drying unit go, although nothing left.
@@ -106,9 +113,17 @@ class Model:
     states: bool
     sparse: bool
     msg: bool = True
+    full: bool = False
+    commands: bool = True
+    reduces: bool = False
+    omits_empty: bool = False
+    empty_state: int = 0
+    fed_state: int = 11
     externals: tuple[int, ...] = (254,)
     vir_slots: bool = False
     extruders: int = 0
+    local_trays: bool = False
+    infos: bool = True
     unit_serials: bool = False
     reads_untagged: bool = True
     drops_bits_when_drying: bool = False
@@ -119,6 +134,7 @@ X1C = Model(
     serial="00M09A000000001",
     states=True,
     sparse=False,
+    reduces=True,
     externals=(255,),
     vir_slots=True,
 )
@@ -128,6 +144,14 @@ P1S = Model(
     states=False,
     sparse=True,
     unit_serials=True,
+    reads_untagged=False,
+)
+P1P = Model(
+    product="Bambu Lab P1P",
+    serial="01S09A000000010",
+    states=False,
+    sparse=True,
+    infos=False,
     reads_untagged=False,
 )
 A1_MINI = Model(
@@ -145,6 +169,7 @@ A2L = Model(
     sparse=True,
     externals=(255,),
     vir_slots=True,
+    local_trays=True,
     unit_serials=True,
 )
 H2D = Model(
@@ -153,10 +178,49 @@ H2D = Model(
     states=True,
     sparse=False,
     msg=False,
+    commands=False,
+    reduces=True,
     externals=(255, 254),
     vir_slots=True,
     extruders=2,
+    local_trays=True,
     drops_bits_when_drying=True,
+)
+H2C = replace(H2D, product="Bambu Lab H2C", serial="31B00A000000006")
+H2S = Model(
+    product="Bambu Lab H2S",
+    serial="09300A000000007",
+    states=True,
+    sparse=False,
+    reduces=True,
+    omits_empty=True,
+    externals=(255,),
+    vir_slots=True,
+    extruders=1,
+)
+P2S = Model(
+    product="Bambu Lab P2S",
+    serial="22E00A000000008",
+    states=True,
+    sparse=False,
+    reduces=True,
+    empty_state=26,
+    externals=(255,),
+    vir_slots=True,
+    extruders=1,
+    local_trays=True,
+)
+X2D = Model(
+    product="Bambu Lab X2D",
+    serial="20P00A000000009",
+    states=True,
+    sparse=False,
+    full=True,
+    fed_state=27,
+    externals=(255, 254),
+    vir_slots=True,
+    extruders=2,
+    local_trays=True,
 )
 
 

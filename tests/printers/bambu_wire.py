@@ -1,8 +1,18 @@
 """How a virtual Bambu Lab printer looks on the wire (docs/protocols/bambu.md 3 and 6)."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .bambu_models import A2L_LITE_ID, A2L_LITE_TYPE, KINDS, Bay, Kind, Spool, Unit
+from .bambu_models import (
+    A2L_LITE_ID,
+    A2L_LITE_TYPE,
+    KINDS,
+    Bay,
+    Kind,
+    Model,
+    Spool,
+    Unit,
+)
 
 if TYPE_CHECKING:
     from .bambu_hardware import VirtualBambu
@@ -12,6 +22,7 @@ type Report = dict[str, Any]
 NO_TAG = "0" * 16
 NO_UUID = "0" * 32
 NO_EXTRUDER_SLOT = 0xFFFF
+INFORMATION_SET = 2
 
 
 def versions(printer: VirtualBambu, sequence_id: str) -> Report:
@@ -72,8 +83,10 @@ def bits(printer: VirtualBambu) -> Report:
 def _tray_now(printer: VirtualBambu) -> str:
     if printer.active is None:
         return "255"
+    if printer.active[0] in printer.presets:
+        return "254"
     unit, slot = printer.units[printer.active[0]], printer.active[1]
-    if printer.model.extruders or unit.id == A2L_LITE_ID:
+    if printer.model.local_trays:
         return str(slot - 1)
     return str(unit.id if unit.id >= 128 else unit.id * 4 + slot - 1)
 
@@ -83,6 +96,36 @@ def unit_list(printer: VirtualBambu) -> list[Report]:
     return [_unit(printer, unit) for unit in printer.units.values()]
 
 
+def partial_unit_list(printer: VirtualBambu, before: list[Report]) -> list[Report]:
+    """Return the units as a partial report has them (docs/protocols/bambu.md 2, 7).
+
+    before: the units as they were last reported.
+    """
+    model, known = printer.model, {unit["id"]: unit for unit in before}
+    return [
+        unit
+        | {
+            "tray": [
+                _partial(model, tray, known.get(unit["id"], {}).get("tray", ()))
+                for tray in unit["tray"]
+                if not model.omits_empty or tray["state"] & 1
+            ]
+        }
+        for unit in unit_list(printer)
+    ]
+
+
+def _partial(model: Model, tray: Report, before: Iterable[Report]) -> Report:
+    """Return a tray, reduced to its state where its content is known already."""
+    state = {"state": tray.get("state")}
+    if model.reduces and any(
+        known | state == tray and known["state"] & tray["state"] & INFORMATION_SET
+        for known in before
+    ):
+        return {"id": tray["id"]} | state
+    return tray
+
+
 def _unit(printer: VirtualBambu, unit: Unit) -> Report:
     type_code = KINDS[unit.kind].type_code
     if unit.id == A2L_LITE_ID:
@@ -90,22 +133,25 @@ def _unit(printer: VirtualBambu, unit: Unit) -> Report:
     info = unit.phase << 28 | 0x1000 | (0x20 if unit.drying_minutes else 0) | type_code
     shown: Report = {
         "id": str(unit.id),
-        "info": f"{info:x}",
         "humidity": "0" if unit.kind is Kind.LITE else "4",
         "humidity_raw": "0" if unit.kind is Kind.LITE else str(unit.humidity),
         "temp": "0.0" if unit.kind is Kind.LITE else f"{unit.temperature}",
         "dry_time": unit.drying_minutes,
-        "tray": [_tray(printer, tray, bay) for tray, bay in enumerate(unit.bays)],
+        "tray": [_tray(printer, unit, tray) for tray in range(len(unit.bays))],
     }
+    if printer.model.infos:
+        shown["info"] = f"{info:x}"
     return shown | ({"ams_id": unit.serial} if printer.model.unit_serials else {})
 
 
-def _tray(printer: VirtualBambu, tray: int, bay: Bay) -> Report:
+def _tray(printer: VirtualBambu, unit: Unit, tray: int) -> Report:
     shown: Report = {"id": str(tray)}
+    bay = unit.bays[tray]
     if bay.known is not None and (bay.known.uuid or bay.known.material):
         shown |= _filament(bay.known)
     if printer.model.states:
-        shown["state"] = _state(bay)
+        fed = printer.active == (unit.number, tray + 1)
+        shown["state"] = _state(printer.model, bay, fed=fed)
     elif len(shown) > 1:
         shown["state"] = 3
     return shown
@@ -128,7 +174,9 @@ def extruders(printer: VirtualBambu) -> Report:
         return {}
     now = NO_EXTRUDER_SLOT
     if printer.active is not None:
-        now = printer.units[printer.active[0]].id << 8 | printer.active[1] - 1
+        unit, slot = printer.active
+        unit_id = unit if unit in printer.presets else printer.units[unit].id
+        now = unit_id << 8 | slot - 1
     info = [
         {"id": number, "snow": now if number == 0 else NO_EXTRUDER_SLOT}
         for number in range(printer.model.extruders)
@@ -136,13 +184,14 @@ def extruders(printer: VirtualBambu) -> Report:
     return {"device": {"extruder": {"info": info, "state": printer.model.extruders}}}
 
 
-def _state(bay: Bay) -> int:
+def _state(model: Model, bay: Bay, *, fed: bool) -> int:
     """Return the `state` of X1, H2 and P2 (docs/protocols/bambu.md 3.5)."""
     if bay.reading:
         return 17
     if bay.known is not None:
-        return 11 if bay.at_feeder else 10
-    return 9 if bay.at_feeder else 0
+        there = model.fed_state if fed else 11
+        return there if bay.at_feeder else 10
+    return 9 if bay.at_feeder else model.empty_state
 
 
 def _filament(spool: Spool) -> Report:
