@@ -2,7 +2,8 @@
 
 A capture is `{format: 1, driver_key, about, frames}`, each frame with its `t` in
 seconds. Time is simulated, and runs on after the last frame until pending changes are
-decided. Home Assistant is not needed.
+decided. A report that is requested during a silence repeats the last one, as captures
+leave out reports that changed nothing. Home Assistant is not needed.
 """
 
 import argparse
@@ -69,12 +70,18 @@ def replay(
     except (KeyError, base.DriverError) as err:
         raise CaptureError(f"no driver for this capture: {err}") from err
     clock = FakeClock()
+    reported: Any = None
+
+    def repeat() -> None:
+        slot_tracker.observe(reported)
+
     slots = _restored(state)
     emitted: list[dict[str, Any]] = []
     slot_tracker = tracker.SlotTracker(
         PRINTER_ID,
         base.EventEmitter(emitted.append),
         clock,
+        repeat,
         slots.slots.values(),
         timings=driver.timings,
     )
@@ -82,6 +89,7 @@ def replay(
         clock.tick(max(0.0, frame["t"] - clock.monotonic()))
         snapshot = decode(frame)
         if snapshot is not None:
+            reported = snapshot
             slot_tracker.observe(snapshot)
     clock.tick(AFTER_THE_LAST_FRAME)
     slot_tracker.stop()

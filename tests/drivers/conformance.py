@@ -13,7 +13,7 @@ The network is real, the driver's clock is fake: time passes when a test lets it
 
 from abc import ABC, abstractmethod
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 import json
 import logging
 from pathlib import Path
@@ -76,6 +76,10 @@ class ScriptedPrinter(ABC):
         """Switch it off: it closes all connections and stops listening."""
 
     @abstractmethod
+    def fall_silent(self) -> None:
+        """Report and answer nothing any more, on connections that stay open."""
+
+    @abstractmethod
     async def insert(self) -> None:
         """Put a spool into the slot."""
 
@@ -134,6 +138,14 @@ class Stage:
         for _ in range(round(seconds)):
             await asyncio.sleep(0.003)
             self.clock.tick(1)
+
+    async def deliver(self, change: Coroutine[Any, Any, None]) -> None:
+        """Make a change of the printer, and wait until its report has arrived."""
+        before = self.driver.health()["counters"]["messages"]
+        await change
+        await self.until(
+            lambda: self.driver.health()["counters"]["messages"] > before, pace=0
+        )
 
     async def run(self) -> None:
         """Start the driver, and wait until it has reported the full state."""
@@ -216,6 +228,17 @@ class DriverConformance:
         assert health["last_message_at"] is not None
         assert json.loads(json.dumps(health)) == health
         assert stage.spool_events == []
+
+    async def test_nothing_is_confirmed_by_silence(self, stage: Stage) -> None:
+        """A printer that loses its power closes no connection."""
+        await stage.run()
+        await stage.printer.insert()
+        await stage.until(lambda: "spool_inserted" in stage.spool_events)
+        await stage.deliver(stage.printer.remove())
+        stage.printer.fall_silent()
+        await stage.let(30)
+
+        assert stage.spool_events == ["spool_inserted"]
 
     async def test_changes_are_reported_once_in_order_and_by_the_model(
         self, stage: Stage

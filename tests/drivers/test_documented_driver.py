@@ -45,6 +45,7 @@ class SpoolBox(ScriptedPrinter):
         self._slots: list[dict[str, Any]] = [{"spool": False}]
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._silent = False
 
     @property
     @override
@@ -64,6 +65,10 @@ class SpoolBox(ScriptedPrinter):
         self._server.close_clients()
         await self._server.wait_closed()
         self._server = None
+
+    @override
+    def fall_silent(self) -> None:
+        self._silent = True
 
     @override
     async def insert(self) -> None:
@@ -87,15 +92,17 @@ class SpoolBox(ScriptedPrinter):
 
     def _send(self, line: str) -> None:
         for writer in self._writers:
-            writer.write(line.encode() + b"\n")
+            if not self._silent:
+                writer.write(line.encode() + b"\n")
 
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         if await reader.readline() == self.secrets[0].encode() + b"\n":
-            writer.write(self._state().encode() + b"\n")
             self._writers.add(writer)
-            await reader.read()
+            self._send(self._state())
+            while await reader.readline():
+                self._send(self._state())
             self._writers.discard(writer)
         writer.close()
 

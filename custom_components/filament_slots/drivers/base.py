@@ -269,8 +269,9 @@ class Driver(ABC):
     def frame_decoder(cls) -> Callable[[Mapping[str, Any]], Snapshot | None]:
         """Return a new decoder for the frames of one capture, in their order.
 
-        It is the decoder of live connections. It returns None for a frame that changes
-        nothing, and never raises.
+        It is the decoder of live connections. For each report of the printer's state it
+        returns the snapshot, the same object where nothing changed, and None for other
+        frames. It never raises.
         """
 
     @classmethod

@@ -45,10 +45,12 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
             first_message=self.first_message,
         )
         self._emitter = emitter
+        self._observed: Snapshot | None = None
         self._tracker = SlotTracker(
             printer_id,
             emitter,
             services.clock,
+            self.request_state,
             services.stored,
             services.last_seen,
             services.timings or self.timings,
@@ -59,8 +61,18 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
         """Connect and read until the connection ends; see Connection.
 
         Reads within `connected()`, and calls `connection.message_received()` for each
-        message and `observe()` for each new snapshot.
+        message and `observe()` for each report of the printer's state.
         """
+
+    def request_state(self) -> None:
+        """Request a report of the printer's state, as soon as that is allowed.
+
+        Does nothing while there is no session, or where the printer cannot be asked.
+        """
+
+    @override
+    async def sync_state(self) -> None:
+        self.request_state()
 
     @contextmanager
     def connected(self) -> Iterator[None]:
@@ -72,8 +84,14 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
             self._tracker.disconnected()
 
     def observe(self, snapshot: Snapshot) -> None:
-        """Pass the snapshot that the last message led to to the tracker."""
-        self.connection.recorder.mark_significant()
+        """Pass what the last message reported to the tracker.
+
+        To be called for each report of the printer's state, with the same object where
+        nothing changed: a change is confirmed by a report, never by silence.
+        """
+        if snapshot is not self._observed:
+            self._observed = snapshot
+            self.connection.recorder.mark_significant()
         self._tracker.observe(snapshot)
         if snapshot.complete and not snapshot.frozen:
             self.connection.ready()

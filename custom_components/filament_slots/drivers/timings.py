@@ -20,6 +20,7 @@ class Timings:
     still_after_drying: idle time after drying, before a removal during it.
     serial_wait: the wait for the serial of a new unit.
     unit_offline: absence of a unit, before it is offline.
+    report_wait: silence after the end of a confirmation, before a report is requested.
     state_interval, telemetry_interval: the minimum between two events of each kind.
     """
 
@@ -34,5 +35,6 @@ class Timings:
     still_after_drying: float = 600
     serial_wait: float = 15
     unit_offline: float = 60
+    report_wait: float = 2
     state_interval: float = 5
     telemetry_interval: float = 60

@@ -18,8 +18,15 @@ def decoder() -> ReportDecoder:
 
 
 def feed(decoder: ReportDecoder, message: object) -> Snapshot | None:
-    """Feed one message as its bytes."""
-    return decoder.feed(orjson.dumps(message))
+    """Feed one message as its bytes; return the snapshot if it is a new one."""
+    return feed_raw(decoder, orjson.dumps(message))
+
+
+def feed_raw(decoder: ReportDecoder, payload: bytes | str) -> Snapshot | None:
+    """Feed a payload as it is; return the snapshot if it is a new one."""
+    before = decoder.snapshot
+    after = decoder.feed(payload)
+    return None if after is before else after
 
 
 def see(*messages: object) -> Snapshot:

@@ -35,6 +35,14 @@ def test_a_report_keeps_what_is_about_filament_and_loses_all_else() -> None:
     }
 
 
+def test_a_report_that_mentions_no_filament_is_a_frame_without_content() -> None:
+    report = {"command": "push_status", "msg": 1, "nozzle_temper": 210}
+
+    assert as_frame({"print": report}) == {
+        "payload": {"print": {"command": "push_status", "msg": 1}}
+    }
+
+
 def test_an_answer_keeps_the_identity_of_the_modules() -> None:
     module = {"name": "ota", "sn": "00M", "sw_ver": "01", "loader_ver": "x", "flag": 3}
     message = {"info": {"command": "get_version", "module": [module, "nonsense"]}}
@@ -53,7 +61,7 @@ def test_an_answer_keeps_the_identity_of_the_modules() -> None:
     "message",
     [
         [],
-        {"print": {"command": "push_status", "nozzle_temper": 210}},
+        {"print": {"command": "ams_filament_setting", "ams": {"tray_now": "1"}}},
         {"print": []},
         {"system": {"command": "ledctrl"}},
         {"info": {"command": "get_version"}},

@@ -34,6 +34,10 @@ class VirtualPrinter(ScriptedPrinter):
         await self.printer.power_off()
 
     @override
+    def fall_silent(self) -> None:
+        self.printer.silent = True
+
+    @override
     async def insert(self) -> None:
         await self.printer.play(self.printer.hardware.insert(1, 3, WHITE), speed=1000)
 

@@ -22,6 +22,7 @@ from .reports import (
     decoder,
     delta,
     feed,
+    feed_raw,
     four,
     full,
     report,
@@ -60,7 +61,7 @@ def test_a_message_that_cannot_be_read_is_counted_and_changes_nothing(
 ) -> None:
     listener = decoder()
     before = feed(listener, x1c())
-    assert listener.feed(payload) is None
+    assert feed_raw(listener, payload) is None
     assert listener.snapshot is before
     assert listener.counters.decode_errors == 1
 
@@ -114,7 +115,7 @@ def test_a_part_of_the_wrong_type_is_counted_and_changes_nothing(
     listener = decoder()
     before = feed(listener, full(unit(0, *four(1)), exist="f"))
     raw = json.dumps(message)
-    assert listener.feed(raw) is None
+    assert feed_raw(listener, raw) is None
     assert listener.snapshot is before
     assert listener.counters.ignored == 1
     assert listener.counters.decode_errors == 0
@@ -323,7 +324,7 @@ def test_no_report_whatsoever_breaks_the_decoder(
 def test_no_bytes_whatsoever_break_the_decoder(payload: bytes | str) -> None:
     listener = decoder()
     before = feed(listener, _small())
-    assert listener.feed(payload) is None
+    assert feed_raw(listener, payload) is None
     assert listener.snapshot is before
 
 
@@ -334,7 +335,7 @@ def test_a_repeated_message_changes_nothing(messages: list[dict[str, Any]]) -> N
     for message in messages:
         raw = json.dumps(message)
         listener.feed(raw)
-        assert listener.feed(raw) is None
+        assert feed_raw(listener, raw) is None
 
 
 def test_parts_in_any_order_make_the_same_snapshot() -> None:

@@ -35,7 +35,9 @@ class Watcher:
         self._hardware = hardware
         self._events: list[dict[str, Any]] = []
         self._decoder = ReportDecoder(logging.getLogger(__name__))
-        self._tracker = SlotTracker(1, EventEmitter(self._events.append), self.clock)
+        self._tracker = SlotTracker(
+            1, EventEmitter(self._events.append), self.clock, lambda: None
+        )
         self.take(hardware.versions())
         self.take(hardware.report_full())
         self.wait(10)

@@ -31,6 +31,7 @@ class FakeMoonraker:
         }
         self.answers: dict[str, object] = {}
         self.silent: set[str] = set()
+        self._fallen_silent = False
         self.components: list[str] = ["database"]
         self.requests: list[dict[str, Any]] = []
         self.peers: list[Peer] = []
@@ -61,6 +62,10 @@ class FakeMoonraker:
         if not silently:
             await self.push(f"notify_klippy_{state}")
 
+    def fall_silent(self) -> None:
+        """Answer nothing any more, on connections that stay open."""
+        self._fallen_silent = True
+
     async def send(self, message: object) -> None:
         """Send any message to all clients."""
         for peer in self.peers:
@@ -79,7 +84,7 @@ class FakeMoonraker:
                 request = await peer.receive()
                 self.requests.append(request)
                 method = request["method"]
-                if method in self.silent:
+                if self._fallen_silent or method in self.silent:
                     continue
                 head = {"jsonrpc": "2.0", "id": request["id"]}
                 if error := self._error(method):

@@ -46,6 +46,10 @@ class PaperPrinter(ScriptedPrinter):
         await self._server.aclose()
 
     @override
+    def fall_silent(self) -> None:
+        self.moonraker.fall_silent()
+
+    @override
     async def insert(self) -> None:
         await self.moonraker.update(SENSOR, filament_detected=True)
 

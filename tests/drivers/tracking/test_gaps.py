@@ -23,8 +23,7 @@ def test_a_change_found_after_a_gap_is_late(rig: Rig) -> None:
     rig.put(RED, 1)
     rig.wait(10)
     rig.events.clear()
-    rig.tracker.disconnected()
-    rig.wait(100)
+    rig.outage()
     with rig.one_report():
         rig.take(1)
         rig.put(BLUE, 2)
@@ -345,3 +344,35 @@ def test_the_identity_of_a_spool_that_left_in_a_gap_is_not_given_to_the_next(
     assert rig.changes() == []
     rig.slot(read_done=True, identifiers=BLUE)
     assert rig.changes() == [("inserted", 1, "BLUE")]
+
+
+def test_a_removal_found_after_a_gap_stays_late_while_presence_is_not_reported(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.outage()
+    rig.take()
+    rig.wait(2)
+    rig.slot(present=None)
+    rig.wait(2)
+    rig.slot(present=False)
+    rig.wait(8)
+    (removed,) = rig.spool_events()
+    assert removed["meta"]["detected_late"] is True
+    assert removed["meta"]["offline_since"] == "2026-01-01T00:00:10Z"
+
+
+def test_an_insertion_found_after_a_gap_stays_late_while_presence_is_not_reported(
+    rig: Rig,
+) -> None:
+    rig.outage()
+    rig.put(RED)
+    rig.wait(1)
+    rig.slot(present=None)
+    rig.wait(2)
+    rig.slot(present=True)
+    rig.wait(3)
+    (inserted,) = rig.spool_events()
+    assert inserted["meta"]["detected_late"] is True

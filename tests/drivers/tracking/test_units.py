@@ -107,9 +107,9 @@ def test_a_unit_is_not_compared_before_its_serial_is_confirmed() -> None:
     rig.outage()
     rig.events.clear()
     rig.report(units=(make_unit(1, SERIAL, None, confirmed=False),))
-    rig.wait(14.9)
+    rig.wait(14.5)
     assert rig.events == []
-    rig.wait(0.1 + 8)
+    rig.wait(0.5 + 8)
     assert rig.changes() == [("removed", 1, "RED")]
 
 

@@ -117,20 +117,26 @@ class Rig:
         )
         self._options = options
         self._gathering = False
+        self.requests = 0
         self.start(stored, last_seen)
 
     def start(
         self, stored: tuple[StoredSlot, ...] = (), last_seen: datetime | None = None
     ) -> None:
         """Create a new tracker, as a restart does."""
+        self._connected = False
         self.tracker = SlotTracker(
             1,
             EventEmitter(self._collect),
             self.clock,
+            self._count_request,
             stored,
             last_seen,
             **self._options,
         )
+
+    def _count_request(self) -> None:
+        self.requests += 1
 
     def _collect(self, event: dict[str, Any]) -> None:
         parse_event(event)
@@ -142,6 +148,7 @@ class Rig:
         """Change attributes of the printer and report them."""
         self.snapshot = replace(self.snapshot, **changes)
         if not self._gathering:
+            self._connected = True
             self.tracker.observe(self.snapshot)
 
     @contextmanager
@@ -198,13 +205,22 @@ class Rig:
         )
 
     def wait(self, seconds: float) -> None:
-        """Let time pass."""
+        """Let time pass, while the printer repeats its report every half second."""
+        while self._connected and seconds > 0:
+            self.silence(min(seconds, 0.5))
+            self.tracker.observe(self.snapshot)
+            seconds -= 0.5
+        self.silence(max(seconds, 0))
+
+    def silence(self, seconds: float) -> None:
+        """Let time pass in which nothing is reported."""
         self.clock.tick(seconds)
 
     def outage(self, seconds: float = 100) -> None:
         """Lose the connection for a while; the next report() ends the gap."""
         self.tracker.disconnected()
-        self.wait(seconds)
+        self._connected = False
+        self.silence(seconds)
 
     # What the tracker emitted.
 

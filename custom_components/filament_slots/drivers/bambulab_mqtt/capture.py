@@ -19,9 +19,14 @@ _MODULE: Final = ("name", "sn", "hw_ver", "sw_ver", "project_name", "product_nam
 
 
 def as_frame(message: object) -> Mapping[str, Any] | None:
-    """Return the frame; None for a message that the decoder ignores."""
+    """Return the frame; None for a message that the decoder ignores.
+
+    A report without filament is a frame, too: it confirms what is pending.
+    """
     match message:
-        case {"print": dict(report)} if any(key in report for key in KEYS):
+        case {"print": dict(report)} if (
+            report.get("command", "push_status") == "push_status"
+        ):
             kept = {key: report[key] for key in _REPORT if key in report}
             if isinstance(kept.get("device"), dict):
                 kept["device"] = _only(kept["device"], ("extruder",))

@@ -50,7 +50,7 @@ class Driver(ConnectedDriver[Config]):
         self._version: int | None = None
 
     @override
-    async def sync_state(self) -> None:
+    def request_state(self) -> None:
         if self._requests is not None:
             self._requests.want_everything()
             self._ask.set()
@@ -114,10 +114,11 @@ class Driver(ConnectedDriver[Config]):
                     self._requests = None
 
     def _take(self, decoder: ReportDecoder, report: bytes) -> None:
+        before = decoder.snapshot
         snapshot = decoder.feed(report)
         self.connection.versions = decoder.versions
         self._version = decoder.version
-        if snapshot is not None or decoder.contradiction:
+        if decoder.snapshot is not before or decoder.contradiction:
             self._ask.set()
         if snapshot is not None:
             self.observe(snapshot)

@@ -74,9 +74,10 @@ class ReportDecoder:
         return self.merged.contradictory
 
     def feed(self, payload: bytes | bytearray | str) -> Snapshot | None:
-        """Decode a message; return the new snapshot, None when nothing changed.
+        """Decode a message; return the snapshot, the same object when nothing changed.
 
-        Never raises: invalid data is counted and changes nothing.
+        Returns None for a message that does not report the state, and before the first
+        snapshot. Never raises: invalid data is counted and changes nothing.
         """
         message = self._parse(payload)
         if message is None:
@@ -125,14 +126,14 @@ class ReportDecoder:
         if msg == 0 and not self._last_listed_all_units and "ams" in report:
             changed["ams"] = report["ams"]
         if not changed:
-            return None
+            return self.snapshot
         before = self.merged
         merged = merge(before, changed, msg, self._ignore)
         self._last |= changed
         if "ams" in changed:
             self._last_listed_all_units = msg == 0
         if merged is before:
-            return None
+            return self.snapshot
         if merged.shutting_down and not before.shutting_down:
             self._refuse("a report that all units are gone")
         elif merged.contradictory and not before.contradictory:
@@ -143,7 +144,8 @@ class ReportDecoder:
             for unit_id, serial in self._answered.items()
             if unit_id in merged.connected
         }
-        return self._update_snapshot()
+        self._update_snapshot()
+        return self.snapshot
 
     def _take_versions(self, modules: list[Any]) -> Snapshot | None:
         self._versions = read_versions(modules)
@@ -153,18 +155,19 @@ class ReportDecoder:
             if module.enumerated and unit_id in self.merged.connected
         }
         self._answered = {**self._answered, **answered}
-        return None if self.snapshot is None else self._update_snapshot()
+        before = self.snapshot
+        if before is not None:
+            self._update_snapshot()
+        return None if self.snapshot is before else self.snapshot
 
-    def _update_snapshot(self) -> Snapshot | None:
+    def _update_snapshot(self) -> None:
         self.needs_versions = any(
             unit_id not in self._answered and unit.serial is None
             for unit_id, unit in self.merged.connected.items()
         )
         snapshot = make_snapshot(self.merged, self._versions, self._answered)
-        if snapshot == self.snapshot:
-            return None
-        self.snapshot = snapshot
-        return snapshot
+        if snapshot != self.snapshot:
+            self.snapshot = snapshot
 
     def _fail(self, why: str) -> None:
         self.counters.decode_errors += 1

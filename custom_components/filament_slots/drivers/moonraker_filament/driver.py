@@ -49,7 +49,7 @@ class Driver(ConnectedDriver[Config]):
         self._session: Session | None = None
 
     @override
-    async def sync_state(self) -> None:
+    def request_state(self) -> None:
         if self._session is not None:
             self._session.refresh()
 

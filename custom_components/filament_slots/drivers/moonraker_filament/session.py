@@ -50,7 +50,6 @@ class Session:
         self._clock = clock
         self._wake = asyncio.Event()
         self._asked: Ask | None = None
-        self._subscription: Ask | None = None
         self._refresh = False
         self._unready_since: float | None = clock.monotonic()
         self._error: ErrorCode | None = None
@@ -58,9 +57,11 @@ class Session:
 
     def take(self, message: Frame) -> None:
         """Process a notification or an answer."""
+        before = self._decoder.snapshot
         snapshot = self._decoder.feed(message)
-        if snapshot is not None:
+        if self._decoder.snapshot is not before:
             self._update_connection()
+        if snapshot is not None:
             self._observe(snapshot)
         if self._decoder.ask != self._asked:
             self._wake.set()
@@ -82,7 +83,7 @@ class Session:
             ask = self._asked = self._decoder.ask
             if self._refresh and ask is None:
                 self._refresh = False
-                ask = self._subscription
+                ask = self._decoder.state_query
             if ask is not None:
                 await self._call(rpc, ask)
                 if ask == self._decoder.ask:
@@ -110,8 +111,6 @@ class Session:
                 self._versions["firmware"] = f"Moonraker {version[:32]}"
 
     async def _call(self, rpc: JsonRpc, ask: Ask) -> None:
-        if ask.method == "printer.objects.subscribe":
-            self._subscription = ask
         try:
             await rpc.call(ask.method, ask.params, _ANSWER_TIMEOUT)
         except RpcError as err:

@@ -5,7 +5,7 @@ feed() in order, and repeats the call in `ask` until `ask` changes. An answer is
 recognised by its content, not by its request.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 import logging
 from typing import Any, Final
@@ -127,15 +127,17 @@ class MoonrakerDecoder:
         if read.objects is None:
             return Ask("printer.objects.list")
         if read.system is None:
-            return _query(_VARIABLES)
+            return _call("query", _VARIABLES)
         if not read.answered:
-            return Ask(
-                "printer.objects.subscribe",
-                {"objects": {name: list(kinds) for name, kinds in read.wanted.items()}},
-            )
+            return _call("subscribe", read.wanted)
         if read.asking:
-            return _query({read.system.asked: list(read.system.asks_again)})
+            return _call("query", {read.system.asked: read.system.asks_again})
         return None
+
+    @property
+    def state_query(self) -> Ask:
+        """The call that asks for all that is read, once the subscription is answered."""
+        return _call("query", self._read.wanted)
 
     def refused(self, ask: Ask) -> None:
         """Note that Moonraker answered a call with an error."""
@@ -143,17 +145,15 @@ class MoonrakerDecoder:
             self._spool = _Spool(available=False, answered=True)
 
     def feed(self, message: dict[str, Any]) -> Snapshot | None:
-        """Process a message; return the new snapshot, None if nothing changed.
+        """Process a message; return the snapshot, the same object if nothing changed.
 
-        Never raises: bad input is counted and changes nothing.
+        None: Klipper's state was not reported. Never raises: bad input is counted.
         """
         try:
             if message.get("method") == "notify_status_update":
-                return (
+                if self._merge(message["params"][0]):
                     self._update_snapshot()
-                    if self._merge(message["params"][0])
-                    else None
-                )
+                return self.snapshot
             return self._take(message)
         except Exception as err:  # noqa: BLE001 - no message may end the connection
             self.counters.decode_errors += 1
@@ -267,7 +267,8 @@ class MoonrakerDecoder:
                 isinstance(fresh, dict)
                 and any(name in fresh for name in read.system.asks_again)
             )
-        return self._update_snapshot()
+        self._update_snapshot()
+        return self.snapshot
 
     def _merge(self, changes: dict[str, Any]) -> bool:
         """Merge the fields that the system reads; return whether any has changed.
@@ -372,5 +373,6 @@ class MoonrakerDecoder:
             self._log.debug("Ignored (logged once): %s", why)
 
 
-def _query(objects: Mapping[str, list[str]]) -> Ask:
-    return Ask("printer.objects.query", {"objects": objects})
+def _call(what: str, objects: Mapping[str, Iterable[str]]) -> Ask:
+    wanted = {name: list(kinds) for name, kinds in objects.items()}
+    return Ask(f"printer.objects.{what}", {"objects": wanted})

@@ -44,8 +44,7 @@ class Presence:
         """Take in what the printer reports about the slot."""
         present, since = self._reported(slot, now)
         if present is None:
-            self._removal = None
-            self._discard_unsettled_insertion(since)
+            self._await_presence(since)
         elif unit.drying and not self._counts_while_drying(present):
             pass
         elif self.gap is not None:
@@ -122,6 +121,15 @@ class Presence:
             self._removal = PendingChange(
                 time=now, gap=None, runout=self._spool.absence_is_runout
             )
+
+    def _await_presence(self, now: Timestamp) -> None:
+        """Discard what is pending; what was found after a gap is compared again."""
+        removal, self._removal = self._removal, None
+        insertion = self._insertion
+        if self._discard_unsettled_insertion(now) and insertion is not None:
+            self.gap = self.gap or insertion.gap
+        if removal is not None:
+            self.gap = self.gap or removal.gap
 
     def _discard_unsettled_insertion(self, now: Timestamp) -> bool:
         """Discard a pending insertion that has not settled; return whether it was."""

@@ -5,7 +5,7 @@ confirmed before it is reported, reported once, with the identity of the spool, 
 marked as late where it was found after a gap.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,8 +44,11 @@ class _Binding:
 class SlotTracker:
     """Turns the snapshots of one printer into standard events.
 
-    Call observe() for each new snapshot, disconnected() when the connection is lost,
-    and stop() at the end, all on the event loop. Pending changes wait on the clock.
+    Call observe() for each report of the printer's state, disconnected() when the
+    connection is lost, and stop() at the end, all on the event loop.
+
+    A pending change is confirmed by a report at or after the end of its time, never by
+    silence. Where none arrives, one is requested.
     """
 
     def __init__(
@@ -53,14 +56,19 @@ class SlotTracker:
         printer_id: int,
         emitter: EventEmitter,
         clock: Clock,
+        request_state: Callable[[], None],
         stored: Iterable[StoredSlot] = (),
         last_seen: datetime | None = None,
         timings: Timings = DEFAULT_TIMINGS,
     ) -> None:
-        """Start from the slots in the store, last observed at `last_seen`."""
+        """Start from the slots in the store, last observed at `last_seen`.
+
+        request_state: requests a report of the printer's state; returns at once.
+        """
         self._printer_id = printer_id
         self._emitter = emitter
         self._clock = clock
+        self._request_state = request_state
         self._timings = timings
         self._units: list[TrackedUnit] = []
         self._direct = TrackedUnit(None, timings)
@@ -68,14 +76,24 @@ class SlotTracker:
         self._bindings: dict[int, _Binding] = {}
         self._snapshot: Snapshot | None = None
         self._timer: TimerHandle | None = None
+        # When the next pending change has held long enough, and whether a report was
+        # requested for it; when the next state may be reported.
+        self._confirmable_at = NEVER
+        self._requested = False
+        self._reportable_at = NEVER
         self._units_changed = False
         self._restore(stored, Gap(since=last_seen))
         self._state_known = bool(self._units or self._direct.slots)
         self._reporter = StateReporter(timings, self._units, self._direct)
 
     def observe(self, snapshot: Snapshot) -> None:
-        """Take in what the printer reports now."""
+        """Take in what the printer reports now; the same object where nothing changed."""
         if not snapshot.complete:
+            return
+        if (
+            snapshot is self._snapshot
+            and self._clock.monotonic() < self._confirmable_at
+        ):
             return
         now = self._now()
         if snapshot.frozen:
@@ -194,18 +212,11 @@ class SlotTracker:
 
     # Confirmed changes, and when the next one may be confirmed.
 
-    def _on_timer(self) -> None:
-        self._timer = None
-        if self._snapshot is not None:
-            now = self._now()
-            self._observe_units(self._snapshot, now)
-            self._report_changes(self._snapshot, now)
-
     def _report_changes(self, snapshot: Snapshot, now: Timestamp) -> None:
         if self._units_changed or not self._state_known:
             # A unit is reported before the first event of its slots.
             self._report_state(now)
-        due = min(
+        self._confirmable_at = min(
             self._next_resolution(),
             self._update_online(now),
             *(
@@ -214,12 +225,32 @@ class SlotTracker:
                 if unit.resolved and not self._first_state_pending()
             ),
         )
-        due = min(due, self._report_state(now))
+        self._requested = False
+        self._reportable_at = self._report_state(now)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        due = min(self._reportable_at, self._request_at())
         if due < NEVER:
             self._timer = self._clock.call_at(due, self._on_timer)
+
+    def _request_at(self) -> float:
+        """Return when a report is to be requested, unless one arrives."""
+        if self._requested:
+            return NEVER
+        return self._confirmable_at + self._timings.report_wait
+
+    def _on_timer(self) -> None:
+        now = self._now()
+        self._reportable_at = self._report_state(now)
+        request = now.monotonic >= self._request_at()
+        self._requested = self._requested or request
+        self._set_timer()
+        if request:
+            self._request_state()
 
     def _next_resolution(self) -> float:
         return min(

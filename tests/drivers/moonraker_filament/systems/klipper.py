@@ -61,7 +61,12 @@ class Klipper:
         self.events: list[dict[str, Any]] = []
         self.decoder = MoonrakerDecoder(logging.getLogger(__name__), numbers)
         self.tracker = SlotTracker(
-            1, EventEmitter(self._collect), self.clock, stored, timings=TIMINGS
+            1,
+            EventEmitter(self._collect),
+            self.clock,
+            self.repeat,
+            stored,
+            timings=TIMINGS,
         )
         self._spool_id = spool_id
         self._state = "ready"
@@ -96,15 +101,22 @@ class Klipper:
         self.answer_all()
 
     def wait(self, seconds: float) -> None:
-        """Let time pass."""
+        """Let time pass, after which a report changes nothing."""
         self.clock.tick(seconds)
+        self.repeat()
+
+    def repeat(self) -> None:
+        """Report that nothing has changed, if Klippy is ready."""
+        if self._state == "ready":
+            self.receive(notification("notify_status_update", {}, 1.0))
 
     def receive(self, message: dict[str, Any]) -> Snapshot | None:
-        """Pass a message to the decoder, and its snapshot to the tracker."""
+        """Pass a message on; return the snapshot if it is a new one."""
+        before = self.decoder.snapshot
         snapshot = self.decoder.feed(message)
         if snapshot is not None:
             self.tracker.observe(snapshot)
-        return snapshot
+        return None if snapshot is before else snapshot
 
     def _answer(self, ask: Ask) -> dict[str, Any]:
         match ask:
