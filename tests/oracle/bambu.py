@@ -7,6 +7,8 @@ in time: reads one after the other, delays, outages, and what is done meanwhile.
 from collections.abc import Mapping
 from typing import ClassVar
 
+from tests.printers.bambu_models import Kind
+
 from .bambu_parts import Link, UnitState
 from .bambu_spools import BambuSpools
 
@@ -258,7 +260,5 @@ class BambuWorld(BambuSpools):
 
     def rest(self) -> float:
         """Return how long everything has to be still before a checkpoint."""
-        dried = any(state.dried for state in self.units)
-        for state in self.units:
-            state.dried = False
-        return 680.0 if dried else 145.0
+        can_dry = any(state.unit.kind in (Kind.PRO, Kind.HT) for state in self.units)
+        return 680.0 if can_dry else 145.0

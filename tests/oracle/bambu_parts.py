@@ -97,7 +97,6 @@ class UnitState:
     pulled: bool = False
     plugged: bool = True
     keeps_names: bool = False
-    dried: bool = False
     dried_from: float = 0.0
     cleared: tuple[float, int] | None = None
 

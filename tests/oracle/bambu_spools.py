@@ -164,7 +164,6 @@ class BambuSpools(BambuFirmware):
         if state.unit.drying_minutes or (self._reading and self._reading[0] is state):
             return
         state.unit.drying_minutes = 480
-        state.dried = True
         state.dried_from = self.now
         # It may dry for some seconds before the wire shows it.
         for tray in range(len(state.stays)):

@@ -338,6 +338,26 @@ SCENARIOS = {
             ),
         ),
         Scenario(
+            "drying_kept",
+            "X1C: an AMS 2 Pro dries without pulling its filament back",
+            x1c,
+            (
+                Act(
+                    "A spool is put into B2",
+                    lambda printer: printer.insert(2, 2, WHITE),
+                    (inserted(2, 2, WHITE),),
+                ),
+                Act("The AMS dries", lambda printer: printer.start_drying(2), rest=120),
+                Act(
+                    "The spool in B1 is taken out",
+                    lambda printer: printer.remove(2, 1),
+                    (removed(2, 1, GREEN),),
+                    rest=70,
+                ),
+                Act("Drying ends", lambda printer: printer.end_drying(2), rest=120),
+            ),
+        ),
+        Scenario(
             "recabling",
             "X1C: two units are unplugged and come back in another order",
             x1c,

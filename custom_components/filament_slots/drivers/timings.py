@@ -17,6 +17,8 @@ class Timings:
     spool, and the longer one while its unit reads tags.
     load_wait: the wait for an assigned identity while the unit is loading.
     unknown_after_idle: idle time of a unit, before a spool is unidentified.
+    clear_while_drying: absence in a drying unit in which no other slot is cleared within
+    this time before or after, before a removal.
     still_after_drying: idle time after drying, before a removal during it.
     serial_wait: the wait for the serial of a new unit.
     unit_offline: absence of a unit, before it is offline.
@@ -32,6 +34,7 @@ class Timings:
     identity_wait_while_reading: float = 120
     load_wait: float = 5
     unknown_after_idle: float = 60
+    clear_while_drying: float = 60
     still_after_drying: float = 600
     serial_wait: float = 15
     unit_offline: float = 60

@@ -81,23 +81,14 @@ def test_the_state_counts_only_where_bits_never_came(
 @pytest.mark.parametrize(
     "drying", [{"dry_time": 692}, {"info": "1013"}, {"info": "142023"}]
 )
-def test_in_a_drying_unit_a_cleared_bit_means_nothing(
+def test_the_bits_of_a_drying_unit_are_reported_as_they_are(
     drying: dict[str, object],
 ) -> None:
     trays = ({"id": str(n), "state": 10} for n in range(4))
     snapshot = see(full(unit(0, *four(1)), unit(1, *trays, **drying), exist="2f"))
     assert unit_of(snapshot, 2).drying
-    assert presence(snapshot, 2) == [None, True, None, None]
+    assert presence(snapshot, 2) == [False, True, False, False]
     assert not unit_of(snapshot, 1).drying
-
-
-def test_after_drying_the_bits_count_again() -> None:
-    snapshot = see(
-        full(unit(0, *four(1), info="1023", dry_time=5), exist="0"),
-        delta(ams=[{"id": "0", "info": "1003", "dry_time": 0}]),
-    )
-    assert not unit_of(snapshot, 1).drying
-    assert presence(snapshot, 1) == [False] * 4
 
 
 def test_reading_and_the_end_of_reading_are_distinguished() -> None:

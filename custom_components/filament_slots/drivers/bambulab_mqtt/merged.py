@@ -106,16 +106,14 @@ class Merged:
         """Return whether there is filament at the feeder of a slot; None: not known.
 
         The bits decide, `state` only where they were never sent
-        (docs/protocols/bambu.md 3.5). A unit that dries pulls the filament back, so that
-        a cleared bit means nothing (docs/protocols/bambu.md P2).
+        (docs/protocols/bambu.md 3.5).
         """
-        unit = self.units[unit_id]
         there = flag(self.exist_bits, PLACES[unit_id], number)
         if there is None:
-            tray = unit.trays.get(number)
+            tray = self.units[unit_id].trays.get(number)
             state = tray.state if tray else None
             there = None if state is None else bool(state & 1)
-        return None if there is False and unit.drying else there
+        return there
 
     def read_done(self, unit_id: int, number: int) -> bool | None:
         """Return whether the tag of a slot was read; None: not known.

@@ -26,6 +26,12 @@ class Presence:
         self._insertion: PendingChange | None = None
         self._removal: PendingChange | None = None
 
+    @property
+    def pulled_back(self) -> bool:
+        """Whether its filament may be pulled back, although its spool is there."""
+        gap = self._removal.gap if self._removal else self.gap
+        return bool(self.confirmed) and gap is not None and gap.drying
+
     def suspend(self, gap: Gap) -> None:
         """Discard all pending changes: the slot is not observed from now on.
 
@@ -45,10 +51,8 @@ class Presence:
         present, since = self._reported(slot, now)
         if present is None:
             self._await_presence(since)
-        elif unit.drying and not self._counts_while_drying(present):
-            pass
         elif self.gap is not None:
-            self._reconcile(self.gap, slot, present, since)
+            self._observe_after_gap(self.gap, slot, present, unit, since)
         elif present:
             self._observe_present(since)
         else:
@@ -83,12 +87,20 @@ class Presence:
             return None, now
         return True, self._inlet_since
 
-    def _counts_while_drying(self, present: bool) -> bool:
-        """Presence counts while drying, but is not compared with before a gap."""
-        return present and (self.gap is None or self.confirmed is None)
+    def _observe_after_gap(
+        self, gap: Gap, slot: Slot, present: bool, unit: UnitActivity, now: Timestamp
+    ) -> None:
+        """Compare the first report after a gap with the last confirmed state.
 
-    def _reconcile(self, gap: Gap, slot: Slot, present: bool, now: Timestamp) -> None:
-        """Compare the first report after a gap with the last confirmed state."""
+        What is missing may be pulled back: as long as the unit dries it is not compared,
+        and a unit that can dry may have done so in the gap.
+        """
+        there = self.confirmed or self._insertion is not None
+        if unit.can_dry:
+            gap = replace(gap, drying=True)
+        if unit.drying and not present and (there or self.confirmed is None):
+            self.gap = gap
+            return
         self.gap = None
         if self.confirmed is None:
             self.confirmed = present
@@ -96,11 +108,11 @@ class Presence:
                 self._spool.found(slot)
             else:
                 self._spool.absent(slot)
-        elif present and self.confirmed:
+        elif present and there:
             self._spool.present_after_gap(gap)
         elif present:
             self._insertion = PendingChange(time=now, gap=gap)
-        elif self.confirmed:
+        elif there:
             self._spool.absent(slot)
             self._removal = PendingChange(time=now, gap=gap)
 
@@ -147,12 +159,20 @@ class Presence:
     def _decide_removal(
         self, removal: PendingChange, unit: UnitActivity, now: Timestamp
     ) -> tuple[list[SlotChange], float]:
-        due = removal.time.monotonic + self._timings.removal_confirm
+        timings, since = self._timings, removal.time.monotonic
+        ran_out = self._spool.ran_out(removal)
+        dried = unit.drying_until >= since and not ran_out
+        if removal.gap is None and dried and not self._single(since, unit):
+            gap = Gap(since=removal.time.at, drying=True)
+            if unit.drying:
+                self.gap, self._removal = gap, None
+                return [], NEVER
+            removal = self._removal = replace(removal, gap=gap)
+        due = since + timings.removal_confirm
         if removal.gap is not None and removal.gap.drying:
-            due = (
-                max(removal.time.monotonic, unit.still_since)
-                + self._timings.still_after_drying
-            )
+            due = max(since, unit.still_since) + timings.still_after_drying
+        elif dried and unit.drying_until > since:
+            due = since + timings.clear_while_drying
         if now.monotonic < due:
             return [], due
         changes = []
@@ -165,6 +185,12 @@ class Presence:
         self._removal = None
         return changes, NEVER
 
+    def _single(self, since: float, unit: UnitActivity) -> bool:
+        """Whether a slot was cleared alone: a unit pulls back all its filament."""
+        near = self._timings.clear_while_drying
+        together = [at for at in unit.cleared_at if abs(at - since) <= near]
+        return unit.drying_watched and len(together) <= 1 and unit.filled_since <= since
+
     def _decide_insertion(
         self, insertion: PendingChange, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> tuple[list[SlotChange], float]:
@@ -175,7 +201,4 @@ class Presence:
         if changes:
             self.confirmed = True
             self._insertion = None
-            if unit.drying:
-                # Its filament is retracted next, as that of all others was.
-                self.gap = Gap(since=now.at, drying=True)
         return changes, due

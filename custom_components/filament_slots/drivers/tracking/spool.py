@@ -58,6 +58,10 @@ class TrackedSpool:
         """Whether an absence that begins now is a runout."""
         return self._runout.explains_absence
 
+    def ran_out(self, removal: PendingChange) -> bool:
+        """Whether the removal is a runout."""
+        return removal.runout or self._runout.reported
+
     # What the presence of the slot means for it.
 
     def found(self, slot: Slot) -> None:
@@ -89,14 +93,13 @@ class TrackedSpool:
 
     def remove(self, removal: PendingChange) -> SlotChange:
         """Report its removal; none is present from now on."""
-        ran_out = removal.runout or self._runout.reported
         change = SlotChange(
             event_type=EventType.SPOOL_REMOVED,
             time=removal.time,
             identifiers=self.identifiers,
             gap=removal.gap,
             filament=self.filament,
-            reason="runout" if ran_out else None,
+            reason="runout" if self.ran_out(removal) else None,
         )
         self.identifiers = NO_IDENTIFIERS
         self.filament = None

@@ -277,14 +277,17 @@ class SlotTracker:
     def _report_slots(
         self, unit: TrackedUnit, snapshot: Snapshot, now: Timestamp
     ) -> float:
-        due = NEVER
+        due, confirmed = NEVER, False
+        unit.note_idle(snapshot, now)
         activity = unit.activity(snapshot)
         for number, slot in unit.slots.items():
             changes, next_due = slot.decide(activity, now)
             for change in changes:
                 self._emit_spool_event(unit, number, slot, change)
+                confirmed = True
             due = min(due, next_due)
-        return due
+        # A confirmed change may end what another slot of the unit waits for.
+        return self._report_slots(unit, snapshot, now) if confirmed else due
 
     def _report_state(self, now: Timestamp) -> float:
         """Emit the confirmed state when a report of it is due."""

@@ -25,7 +25,8 @@ class Gap:
     """A period in which a slot was not observed; a change found after it is late.
 
     since: when the slot was last observed; None where that is not known.
-    drying: the unit was drying, which retracts filament although no spool leaves.
+    drying: the unit dried, or may have, so that its filament may be pulled back although
+    no spool left.
     """
 
     since: datetime | None
@@ -36,14 +37,25 @@ class Gap:
 class UnitActivity:
     """What the unit of a slot and its printer are doing.
 
+    can_dry: it has a dryer.
+    drying_until: monotonic seconds when it stopped drying; NEVER while it dries, minus
+    infinity if it has not dried since it is observed.
+    drying_watched: it was observed before it began to dry.
+    filled_since: monotonic seconds since when the slot that is filled longest is.
+    cleared_at: monotonic seconds at which each of its slots was cleared last.
     reading: a tag of the unit is being read.
     reading_enabled: the printer reads tags on insertion (a setting of the printer).
-    idle_since: monotonic seconds since when the unit has neither fed a print nor read
-    a tag; NEVER while it does.
+    idle_since: monotonic seconds since when nothing prevents that a tag is read; NEVER
+    while the unit feeds a print, reads, dries or has its filament pulled back.
     still_since: monotonic seconds of the last presence change or tag read in the unit.
     """
 
     drying: bool
+    can_dry: bool
+    drying_until: float
+    drying_watched: bool
+    filled_since: float
+    cleared_at: tuple[float, ...]
     feeding: bool
     reading: bool
     loading: bool

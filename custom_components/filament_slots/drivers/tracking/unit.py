@@ -38,6 +38,10 @@ class TrackedUnit:
         self._idle_since = NEVER
         self._still_since = NEVER
         self._reported: tuple[Slot, ...] = ()
+        self._drying_until = -NEVER
+        self._drying_watched = False
+        self._filled_at: dict[int, float] = {}
+        self._cleared_at: dict[int, float] = {}
 
     def suspend(self, gap: Gap) -> None:
         """Stop observing its slots."""
@@ -45,12 +49,17 @@ class TrackedUnit:
             slot.suspend(gap)
         self._idle_since = NEVER
         self._reported = ()
+        self._drying_until = -NEVER
+        self._drying_watched = False
+        self._filled_at.clear()
+        self._cleared_at.clear()
 
     def observe(
         self, reported: tuple[Slot, ...], snapshot: Snapshot, now: Timestamp
     ) -> None:
         """Pass what the printer reports about the slots to them."""
-        self._note_rest(reported, snapshot, now)
+        self._note_still(reported, now)
+        self._note_drying(now)
         activity = self.activity(snapshot)
         for slot in reported:
             tracked = self.slots.get(slot.slot_no)
@@ -58,15 +67,26 @@ class TrackedUnit:
                 tracked = self.slots[slot.slot_no] = TrackedSlot(
                     self._timings, Gap(since=None)
                 )
-            if activity.drying and tracked.presence.confirmed:
-                tracked.suspend(Gap(since=now.at, drying=True))
             tracked.observe(slot, activity, now)
+
+    def note_idle(self, snapshot: Snapshot, now: Timestamp) -> None:
+        """Note since when it is idle, once its slots were observed or decided."""
+        if not self._reported or self._busy(snapshot):
+            self._idle_since = NEVER
+        elif self._idle_since == NEVER:
+            self._idle_since = now.monotonic
 
     def activity(self, snapshot: Snapshot) -> UnitActivity:
         """Return what the unit is doing."""
         unit = self.description if isinstance(self.description, Unit) else None
         return UnitActivity(
-            drying=unit is not None and unit.drying,
+            drying=self._drying_until == NEVER,
+            can_dry=unit is not None
+            and (unit.drying or unit.drying_minutes_left is not None),
+            drying_until=self._drying_until,
+            drying_watched=self._drying_watched,
+            filled_since=min(self._filled_at.values(), default=NEVER),
+            cleared_at=tuple(self._cleared_at.values()),
             feeding=self._feeding(snapshot),
             reading=any(slot.reading for slot in self._reported),
             loading=unit is not None and unit.loading,
@@ -131,19 +151,40 @@ class TrackedUnit:
             return self.description.feeding
         return snapshot.printing and any(slot.active for slot in self._reported)
 
-    def _note_rest(
-        self, reported: tuple[Slot, ...], snapshot: Snapshot, now: Timestamp
-    ) -> None:
-        """Note since when the unit is idle, and since when it is still."""
+    def _busy(self, snapshot: Snapshot) -> bool:
+        """Whether it cannot read the tag of a spool now."""
+        return (
+            self._drying_until == NEVER
+            or self._feeding(snapshot)
+            or any(slot.reading for slot in self._reported)
+            or any(slot.presence.pulled_back for slot in self.slots.values())
+        )
+
+    def _note_still(self, reported: tuple[Slot, ...], now: Timestamp) -> None:
+        """Note when its slots were filled and cleared, and since when it is still."""
         before, self._reported = self._reported, reported
-        reading = any(slot.reading for slot in reported)
-        if reading or self._feeding(snapshot):
-            self._idle_since = NEVER
-        elif self._idle_since == NEVER:
-            self._idle_since = now.monotonic
-        if reading or _presence(reported) != _presence(before):
+        known = {slot.slot_no: slot.present for slot in before}
+        present = {slot.slot_no: slot.present for slot in reported}
+        if present != known or any(slot.reading for slot in reported):
             self._still_since = now.monotonic
+        for slot_no, there in present.items():
+            if there:
+                self._filled_at.setdefault(slot_no, now.monotonic)
+            elif self._filled_at.pop(slot_no, None) is not None:
+                self._cleared_at[slot_no] = now.monotonic
 
-
-def _presence(reported: tuple[Slot, ...]) -> list[bool | None]:
-    return [slot.present for slot in reported]
+    def _note_drying(self, now: Timestamp) -> None:
+        if self.drying():
+            if self._drying_until < NEVER:
+                # What was cleared longer ago is confirmed, and no filament pulled back.
+                since = now.monotonic - self._timings.removal_confirm
+                self._cleared_at = {
+                    slot_no: at
+                    for slot_no, at in self._cleared_at.items()
+                    if at > since
+                }
+            self._drying_until = NEVER
+        else:
+            self._drying_watched = True
+            if self._drying_until == NEVER:
+                self._drying_until = now.monotonic
