@@ -638,10 +638,6 @@ async def test_the_audit_contains_every_change_with_user_and_result(
         ("refresh", {}),
         ("restart_driver", {}),
         ("assign_spool", {**SPOOL}),
-        ("assign_spool", {"device_id": "x", "external_id": ""}),
-        ("assign_spool", {"device_id": "x", "external_id": "12"}),
-        ("assign_spool", {"device_id": "x", "external_id": "spoolman: "}),
-        ("assign_spool", {"device_id": "x", "external_id": f"a:{'b' * 127}"}),
         ("assign_spool", {**SPOOL, "device_id": "x", "label": " "}),
         ("assign_spool", {**SPOOL, "device_id": "x", "label": "x" * 65}),
         ("expect_spool", {"label": "Black"}),
@@ -654,6 +650,41 @@ async def test_invalid_data_is_refused(
 ) -> None:
     with pytest.raises(probatio.Invalid):
         await ask(hass, action, **data)
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("12", "spoolman:12"),
+        (12, "spoolman:12"),
+        ("012", "spoolman:12"),
+        (" Spoolman:12 ", "spoolman:12"),
+        ("SPOOLMAN : 12", "spoolman:12"),
+        ("drybox:Left Shelf", "drybox:Left Shelf"),
+    ],
+)
+async def test_a_spool_id_is_taken_as_people_type_it(
+    hass: HomeAssistant, entry: MockConfigEntry, typed: str | int, stored: str
+) -> None:
+    slot = device_of(hass, entry, f"{UNIT}_2")
+
+    answer = await ask(hass, "assign_spool", device_id=slot, external_id=typed)
+
+    assert answer["slot"]["assigned_external_id"] == stored
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "nonsense", "spoolman: ", ":12", "-1", "1.5", f"a:{'b' * 127}"]
+)
+async def test_a_spool_id_that_names_no_system_is_refused_in_words(
+    hass: HomeAssistant, entry: MockConfigEntry, typed: str
+) -> None:
+    slot = device_of(hass, entry, f"{UNIT}_2")
+
+    with pytest.raises(ServiceValidationError) as caught:
+        await ask(hass, "assign_spool", device_id=slot, external_id=typed)
+
+    assert caught.value.translation_key == "invalid_spool_id"
 
 
 # Texts and documentation.

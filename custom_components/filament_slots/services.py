@@ -35,10 +35,17 @@ _MAX_TIMEOUT: Final = timedelta(days=1)
 
 
 def _external_id(value: object) -> str:
-    """Validate the id of a spool, which names its system: `spoolman:12`."""
-    text = str(value).strip()
+    """Return the id of a spool as it is stored: `spoolman:12`.
+
+    A number alone is one of Spoolman, and the system's name may be in capitals. Raises
+    ServiceValidationError, whose text a user can act on, for anything else.
+    """
+    system, separator, number = str(value).strip().partition(":")
+    if not separator and system.isdecimal():
+        system, number = "spoolman", str(int(system))
+    text = f"{system.strip().lower()}:{number.strip()}"
     if len(text) > _MAX_EXTERNAL_ID or not _EXTERNAL_ID.fullmatch(text):
-        raise probatio.Invalid("must name a spool like spoolman:12")
+        raise invalid("invalid_spool_id")
     return text
 
 
