@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 import socket
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryDisabler
@@ -23,13 +23,18 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.filament_slots import discovery, drivers
 from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.driver_host import driver_config
 from custom_components.filament_slots.drivers.bambulab_mqtt.discovery import UDP
-from custom_components.filament_slots.drivers.base import DriverStatus, ErrorCode
+from custom_components.filament_slots.drivers.base import (
+    DriverError,
+    DriverStatus,
+    ErrorCode,
+)
 from custom_components.filament_slots.drivers.discovery import (
     UdpDiscovery,
     ZeroconfDiscovery,
 )
-from custom_components.filament_slots.drivers.registry import load_drivers
+from custom_components.filament_slots.drivers.registry import load_driver, load_drivers
 
 from .common import SERIAL, async_set_up, async_show, driver_of, make_entry
 from .drivers.bambulab_mqtt.test_discovery import packet
@@ -388,6 +393,87 @@ async def test_a_printer_with_two_addresses_does_not_alternate_between_them(
 
     assert entry.data["host"] == "192.0.2.7"
     assert not driver.stopped
+
+
+@pytest.fixture
+async def recognise(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> AsyncMock:
+    """What the driver concludes about an announced address."""
+    recognise = AsyncMock(return_value=True)
+    driver = await load_driver("scripted")
+    monkeypatch.setattr(driver, "recognise", recognise)
+    return recognise
+
+
+async def test_an_address_that_proves_nothing_is_not_taken_and_the_owner_is_asked(
+    hass: HomeAssistant,
+    ether: Ether,
+    recognise: AsyncMock,
+    issue_registry: ir.IssueRegistry,
+) -> None:
+    recognise.return_value = False
+    entry = await _set_up_in_trouble(hass, ErrorCode.CONNECTION_TIMEOUT)
+    driver = driver_of(entry)
+
+    await ether.announce(hass, "192.0.2.7")
+
+    assert recognise.call_args.args[0] == {
+        **driver_config(entry),
+        "host": "192.0.2.7",
+    }
+    assert entry.data == make_entry().data
+    assert not driver.stopped
+    issue = (DOMAIN, f"new_address_{entry.entry_id}_192.0.2.7")
+    assert issue in issue_registry.issues
+
+
+@pytest.mark.parametrize(
+    "code", [ErrorCode.WRONG_PRINTER, ErrorCode.CONNECTION_REFUSED]
+)
+async def test_an_address_without_the_printer_is_ignored(
+    hass: HomeAssistant,
+    ether: Ether,
+    recognise: AsyncMock,
+    issue_registry: ir.IssueRegistry,
+    code: ErrorCode,
+) -> None:
+    recognise.side_effect = DriverError(code)
+    entry = await _set_up_in_trouble(hass, ErrorCode.CONNECTION_TIMEOUT)
+
+    await ether.announce(hass, "192.0.2.7")
+
+    assert recognise.call_count == 1
+    assert entry.data == make_entry().data
+    assert not [domain for domain, _ in issue_registry.issues if domain == DOMAIN]
+
+
+async def test_a_printer_that_is_back_during_the_attempt_keeps_its_address(
+    hass: HomeAssistant, ether: Ether, recognise: AsyncMock
+) -> None:
+    entry = await _set_up_in_trouble(hass, ErrorCode.CONNECTION_TIMEOUT)
+
+    async def meanwhile(*about: object) -> bool:
+        await async_show(hass, entry, DriverStatus.RUNNING)
+        return True
+
+    recognise.side_effect = meanwhile
+    with patch.object(hass, "async_block_till_done", AsyncMock()):
+        await ether.announce(hass, "192.0.2.7")
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert recognise.call_count == 1
+    assert entry.data == make_entry().data
+
+
+async def test_addresses_are_tried_one_every_thirty_seconds(
+    hass: HomeAssistant, ether: Ether, recognise: AsyncMock
+) -> None:
+    recognise.side_effect = DriverError(ErrorCode.WRONG_PRINTER)
+    await _set_up_in_trouble(hass, ErrorCode.CONNECTION_TIMEOUT)
+
+    for seconds, attempts in ((0, 1), (0, 1), (29, 1), (31, 2), (60, 2), (62, 3)):
+        with patch.object(discovery, "monotonic", return_value=1000.0 + seconds):
+            await ether.announce(hass, f"192.0.2.{7 + seconds}")
+        assert recognise.call_count == attempts
 
 
 @pytest.mark.parametrize(

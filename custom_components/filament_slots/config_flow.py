@@ -56,10 +56,14 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
     _driver: type[Driver]
     _config: dict[str, Any]
     _changed_entry: ConfigEntry
+    _fingerprints: Mapping[str, str]
 
     def __init__(self) -> None:
-        """Start a flow without discovered data."""
+        """Start a flow without discovered data, before any probe."""
         self._discovered: Mapping[str, Any] = {}
+        # Of the last probe that failed: values to offer, placeholders of its text.
+        self._suggested: Mapping[str, Any] = {}
+        self._about_error: Mapping[str, str] = {}
 
     @staticmethod
     @callback
@@ -148,19 +152,25 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_new_certificate(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask whether to trust the new certificate of the same printer."""
+        """Ask whether to trust the new certificate of the same printer.
+
+        What is saved is the certificate whose fingerprint was shown.
+        """
         errors: dict[str, str] = {}
         if user_input is not None:
-            asked = asked_fields(self._driver)
-            config = {
-                name: value for name, value in self._config.items() if name in asked
-            }
-            found = await self._async_probe(self._driver, config, errors)
+            found = await self._async_probe(self._driver, self._config, errors)
             if found is not None:
                 return await self._async_save_changes(found)
+        if errors.get("base", ErrorCode.NEW_CERTIFICATE) == ErrorCode.NEW_CERTIFICATE:
+            self._config = {**self._config, **self._suggested}
+            self._fingerprints = self._about_error
         return self.async_show_form(
             step_id="new_certificate",
-            description_placeholders={"name": self._changed_entry.title},
+            description_placeholders={
+                "name": self._changed_entry.title,
+                **self._fingerprints,
+                **self._about_error,
+            },
             errors=errors,
         )
 
@@ -203,8 +213,10 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
         return self.async_show_form(
             step_id=self._driver.driver_key,
             data_schema=self.add_suggested_values_to_schema(
-                form(asked_fields(self._driver)), user_input or self._discovered
+                form(asked_fields(self._driver)),
+                {**(user_input or self._discovered), **self._suggested},
             ),
+            description_placeholders=dict(self._about_error),
             errors=errors,
         )
 
@@ -228,8 +240,10 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
                 return await self.async_step_new_certificate()
         return self.async_show_form(
             step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(schema, user_input),
-            description_placeholders={"name": entry.title},
+            data_schema=self.add_suggested_values_to_schema(
+                schema, {**(user_input or {}), **self._suggested}
+            ),
+            description_placeholders={"name": entry.title, **self._about_error},
             errors=errors,
         )
 
@@ -244,6 +258,7 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
         self, driver: type[Driver], config: dict[str, Any], errors: dict[str, str]
     ) -> ProbeResult | None:
         """Probe the printer; on failure fill in `errors` and return None."""
+        self._suggested, self._about_error = {}, {}
         try:
             found, self._config = await async_probe(self.hass, driver, config)
         except ValidationError as err:
@@ -251,6 +266,7 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
                 errors[str(error["loc"][0])] = "invalid_config"
         except DriverError as err:
             errors["base"] = err.code
+            self._suggested, self._about_error = err.suggested, err.placeholders
         else:
             return found
         return None

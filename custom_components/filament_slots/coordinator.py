@@ -80,6 +80,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         self._held: list[tuple[SlotKey, dict[str, Any]]] | None = []
         self._unsubscribe: list[CALLBACK_TYPE] = []
         self._announced: CALLBACK_TYPE | None = None
+        self._new_host: str | None = None
         self._requested_at = -_REQUEST_INTERVAL
         self.log = DriverLog(entry.title)
         self.driver = driver_class(
@@ -184,6 +185,12 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         self._async_update_issue()
 
     @callback
+    def async_ask_about_address(self, host: str) -> None:
+        """Ask the user whether the printer is at this address, which proves nothing."""
+        self._new_host = host
+        self._async_update_issue()
+
+    @callback
     def async_subscribe_events(self, listener: SpoolEventListener) -> CALLBACK_TYPE:
         """Subscribe to spool events, each with the key of its slot."""
         self._event_listeners.append(listener)
@@ -279,9 +286,14 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
 
     @callback
     def _async_update_issue(self) -> None:
-        announced = self._announced is not None
-        issue = current_issue(self.health, announced=announced)
-        async_show_issue(self.hass, self.config_entry, issue)
+        if self.error is None:
+            self._new_host = None
+        issue, about = current_issue(
+            self.health,
+            announced=self._announced is not None,
+            new_host=self._new_host,
+        )
+        async_show_issue(self.hass, self.config_entry, issue, **about)
 
     @callback
     def _async_announcement_expired(self, _: datetime) -> None:
