@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 import re
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse, callback
@@ -47,6 +47,14 @@ def _external_id(value: object) -> str:
     if len(text) > _MAX_EXTERNAL_ID or not _EXTERNAL_ID.fullmatch(text):
         raise invalid("invalid_spool_id")
     return text
+
+
+def _time_period(value: Any) -> timedelta:
+    """Validate a positive duration; one that cannot be computed is invalid, too."""
+    try:
+        return cv.positive_time_period(value)
+    except OverflowError as err:
+        raise probatio.Invalid("is too long") from err
 
 
 _DEVICES: Final = probatio.All(cv.ensure_list, [cv.string])
@@ -93,7 +101,7 @@ _EXPECT: Final = probatio.Schema(
         probatio.Required("external_id"): _external_id,
         probatio.Optional("label"): _LABEL,
         probatio.Optional("timeout", default=timedelta(minutes=5)): probatio.All(
-            cv.positive_time_period, probatio.Range(timedelta(seconds=1), _MAX_TIMEOUT)
+            _time_period, probatio.Range(timedelta(seconds=1), _MAX_TIMEOUT)
         ),
     }
 )
