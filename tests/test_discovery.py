@@ -284,16 +284,61 @@ async def test_a_printer_without_a_name_is_offered_by_its_serial(
     assert flow["context"]["title_placeholders"] == {"name": "Bambu Lab 0001"}
 
 
-async def test_forged_announcements_cannot_flood_the_user_interface(
+def _offered(hass: HomeAssistant) -> list[str]:
+    """Return the serials that are offered, sorted."""
+    return sorted(flow["context"]["unique_id"] for flow in _offers(hass))
+
+
+async def test_one_printer_a_minute_is_offered(
+    hass: HomeAssistant, ether: Ether
+) -> None:
+    await async_set_up(hass, make_entry())
+    seconds = 0
+    first, second, third = (f"01P09A00000000{number}" for number in range(3))
+
+    with patch.object(discovery, "monotonic", lambda: 1000.0 + seconds):
+        for serial in (first, second, third):
+            await ether.announce(hass, serial=serial)
+        assert _offered(hass) == [first]
+
+        seconds = 59
+        await ether.announce(hass, serial=second)
+        assert _offered(hass) == [first]
+
+        seconds = 60
+        for serial in (first, third, second):
+            await ether.announce(hass, serial=serial)
+        assert _offered(hass) == [first, third]
+
+
+async def test_forged_announcements_do_not_end_the_offers(
+    hass: HomeAssistant, ether: Ether
+) -> None:
+    """The oldest offer goes."""
+    await async_set_up(hass, make_entry())
+    forged = [f"01P09A0000001{number:02}" for number in range(60)]
+
+    for minute, serial in enumerate([*forged, NEW]):
+        with patch.object(discovery, "monotonic", return_value=minute * 60.0):
+            await ether.announce(hass, serial=serial)
+
+    assert _offered(hass) == [NEW, *forged[-49:]]
+
+
+async def test_a_withdrawn_offer_may_be_gone_already_and_can_be_made_again(
     hass: HomeAssistant, ether: Ether, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(discovery, "_OFFERS_MAX", 2)
+    monkeypatch.setattr(discovery, "_BETWEEN_OFFERS", 0)
+    monkeypatch.setattr(discovery, "_OFFERS_MAX", 1)
     await async_set_up(hass, make_entry())
+    await ether.announce(hass, serial=NEW)
+    hass.config_entries.flow.async_abort(_offers(hass)[0]["flow_id"])
 
-    for number in range(4):
-        await ether.announce(hass, serial=f"01P09A00000000{number}")
+    await ether.announce(hass, serial="01P09A000000002")
+    assert _offered(hass) == ["01P09A000000002"]
+    await ether.announce(hass, serial=NEW)
 
-    assert len(_offers(hass)) == 2
+    assert _offered(hass) == [NEW]
 
 
 async def test_packets_of_anything_else_are_ignored(
@@ -452,13 +497,12 @@ async def test_a_printer_that_is_back_during_the_attempt_keeps_its_address(
     entry = await _set_up_in_trouble(hass, ErrorCode.CONNECTION_TIMEOUT)
 
     async def meanwhile(*about: object) -> bool:
-        await async_show(hass, entry, DriverStatus.RUNNING)
+        driver_of(entry).show(DriverStatus.RUNNING)
+        await asyncio.sleep(0)
         return True
 
     recognise.side_effect = meanwhile
-    with patch.object(hass, "async_block_till_done", AsyncMock()):
-        await ether.announce(hass, "192.0.2.7")
-    await hass.async_block_till_done(wait_background_tasks=True)
+    await ether.announce(hass, "192.0.2.7")
 
     assert recognise.call_count == 1
     assert entry.data == make_entry().data

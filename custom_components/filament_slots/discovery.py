@@ -1,11 +1,13 @@
 """Discovery: new printers are offered, and known ones found again at a new address."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from ipaddress import ip_address
 import logging
+import math
 import socket
 from time import monotonic
 from typing import override
@@ -44,8 +46,10 @@ _BETWEEN_ATTEMPTS = 30.0
 _BETWEEN_MOVES = 300.0
 # Seconds within which a driver notices that its printer has left its address.
 _NOTICED_AFTER = 120.0
-# Forged announcements must not flood the user interface.
+# Anything can announce any number of printers: that many are offered at a time, and one in
+# that many seconds.
 _OFFERS_MAX = 50
+_BETWEEN_OFFERS = 60.0
 
 
 class Announcements:
@@ -60,7 +64,9 @@ class Announcements:
         self._users = 0
         self._transports: list[asyncio.DatagramTransport] = []
         self._unsubscribe: Callable[[], None] | None = None
-        self._offered: set[str] = set()
+        # The identities that were offered, oldest first.
+        self._offered: deque[str] = deque()
+        self._offer_at = -math.inf
 
     async def async_acquire(self) -> None:
         """Add a user; the first one opens the sockets."""
@@ -111,10 +117,17 @@ class Announcements:
 
     @callback
     def _offer(self, driver_key: str, printer: DiscoveredPrinter) -> None:
-        """Offer a new printer, once."""
-        if printer.identity in self._offered or len(self._offered) >= _OFFERS_MAX:
+        """Offer a new printer, once while it is remembered.
+
+        A printer whose turn it is not yet announces itself again.
+        """
+        now = monotonic()
+        if printer.identity in self._offered or now < self._offer_at:
             return
-        self._offered.add(printer.identity)
+        self._offer_at = now + _BETWEEN_OFFERS
+        if len(self._offered) >= _OFFERS_MAX:
+            self._withdraw(self._offered.popleft())
+        self._offered.append(printer.identity)
         discovery_flow.async_create_flow(
             self._hass,
             DOMAIN,
@@ -126,6 +139,19 @@ class Announcements:
                 CONF_CONFIG: {CONF_HOST: printer.host, **printer.config},
             },
         )
+
+    @callback
+    def _withdraw(self, identity: str) -> None:
+        """End the flow of an offer, if it is still there."""
+        flows = self._hass.config_entries.flow
+        for flow in flows.async_progress_by_handler(
+            DOMAIN,
+            match_context={
+                "source": SOURCE_INTEGRATION_DISCOVERY,
+                "unique_id": identity,
+            },
+        ):
+            flows.async_abort(flow["flow_id"])
 
     @callback
     def _async_stopping(self, _: Event) -> None:
