@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
+from homeassistant.auth.models import User
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -602,13 +603,15 @@ async def test_a_spool_cannot_be_expected_by_a_unit_or_a_slot(
 
 
 async def test_the_audit_contains_every_change_with_user_and_result(
-    hass: HomeAssistant, entry: MockConfigEntry
+    hass: HomeAssistant, entry: MockConfigEntry, hass_admin_user: User
 ) -> None:
     """Actions that only read or refresh are not stored."""
     slot = device_of(hass, entry, f"{UNIT}_3")
     data = {**SPOOL, "timeout": "00:03:00"}
-    anna = Context(user_id="anna")
-    await hass.services.async_call(DOMAIN, "expect_spool", data, True, anna)
+    anna = hass_admin_user.id
+    await hass.services.async_call(
+        DOMAIN, "expect_spool", data, True, Context(user_id=anna)
+    )
     await refused(hass, "assign_spool", device_id=slot, **SPOOL)
     await ask(hass, "refresh", device_id=slot)
     await ask(hass, "get_slots")
@@ -616,7 +619,7 @@ async def test_the_audit_contains_every_change_with_user_and_result(
 
     restarted, assigned, expected = await read_audit(async_shared_core(hass).store)
 
-    assert (expected.user_id, expected.action) == ("anna", "expect_spool")
+    assert (expected.user_id, expected.action) == (anna, "expect_spool")
     assert expected.details == {**SPOOL, "timeout": "0:03:00"}
     assert expected.result.keys() == {"expires_at"}
     assert (assigned.user_id, assigned.action) == (None, "assign_spool")

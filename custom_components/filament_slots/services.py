@@ -9,7 +9,10 @@ from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse, callback
 from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.device_registry import AnyDeviceEntry
-from homeassistant.helpers.service import async_get_device_and_config_entry
+from homeassistant.helpers.service import (
+    async_get_device_and_config_entry,
+    async_register_admin_service,
+)
 from homeassistant.util import dt as dt_util
 import probatio
 
@@ -23,6 +26,7 @@ from .core.tables.history import EventFilter, read_events
 from .devices import UnitKey
 from .errors import failure, invalid, store_failure
 from .model import MAX_LABEL, EventType, SlotStatus, iso_utc
+from .permissions import async_require_control
 from .runtime import require_store
 from .serializers import Json, SlotData, history_data, printer_device_id, slots_data
 from .services_store import async_setup_store_services, audited, utc_datetime
@@ -138,13 +142,20 @@ def async_setup_services(hass: HomeAssistant) -> None:
         ("get_slots", _async_get_slots, _GET_SLOTS, only),
         ("get_events", _async_get_events, _GET_EVENTS, only),
         ("refresh", _async_refresh, _PRINTERS, optional),
-        ("restart_driver", audited(_async_restart_driver), _PRINTERS, optional),
         ("assign_spool", audited(_async_assign_spool), _ASSIGN, optional),
         ("expect_spool", audited(_async_expect_spool), _EXPECT, optional),
     ):
         hass.services.async_register(
             DOMAIN, name, handler, schema, supports_response=response
         )
+    async_register_admin_service(
+        hass,
+        DOMAIN,
+        "restart_driver",
+        audited(_async_restart_driver),
+        _PRINTERS,
+        supports_response=optional,
+    )
     async_setup_store_services(hass)
 
 
@@ -205,6 +216,7 @@ async def _async_refresh(call: ServiceCall) -> Json:
     That is no error: every change is reported without a refresh.
     """
     entries = _printers(call)
+    await async_require_control(call, call.data[ATTR_DEVICE_ID])
     for entry in entries:
         if not entry.runtime_data.connected:
             raise failure("not_connected", printer=entry.title)
@@ -234,6 +246,7 @@ async def _async_assign_spool(call: ServiceCall) -> Json:
     place = _place(hass, call.data[ATTR_DEVICE_ID])
     if place.slot is None:
         raise invalid("not_a_slot", device=place.name)
+    await async_require_control(call, [call.data[ATTR_DEVICE_ID]])
     try:
         await require_store(hass).handler.assign(
             place.coordinator.printer_id, place.slot, assigned
@@ -260,6 +273,12 @@ async def _async_expect_spool(call: ServiceCall) -> Json:
         if place.slot is not None or place.unit is not None:
             raise invalid("not_a_printer", device=place.name)
         printer_id = place.coordinator.printer_id
+        entries = [place.entry]
+    else:
+        entries = loaded_entries(hass)
+    await async_require_control(
+        call, [printer_device_id(hass, entry) for entry in entries]
+    )
     now = dt_util.utcnow()
     expectation = Expectation(
         printer_id=printer_id,
