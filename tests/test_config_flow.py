@@ -681,6 +681,27 @@ async def test_only_history_options_other_than_the_defaults_are_stored(
     }
 
 
+async def test_only_the_choice_to_leave_out_identifiers_is_stored(
+    hass: HomeAssistant,
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    flow_id, form = await _options_form(hass, entry)
+    assert form({})["privacy"] == {"bus_identifiers": True}
+
+    await hass.config_entries.options.async_configure(
+        flow_id, {"privacy": {"bus_identifiers": False}}
+    )
+
+    assert entry.options == {"bus_identifiers": False}
+    flow_id, form = await _options_form(hass, entry)
+    assert form({})["privacy"] == {"bus_identifiers": False}
+    await hass.config_entries.options.async_configure(
+        flow_id, {"privacy": {"bus_identifiers": True}}
+    )
+    assert entry.options == {}
+
+
 @pytest.mark.parametrize(
     ("section", "name", "value"),
     [
@@ -722,7 +743,7 @@ async def test_the_options_form_can_be_shown_in_a_browser(
 
     assert response.status == 200
     sections = (await response.json())["data_schema"]
-    assert [part["name"] for part in sections] == ["history", "advanced"]
+    assert [part["name"] for part in sections] == ["history", "privacy", "advanced"]
     assert sections[0]["default"]["history_days"] == 365
     limits = {
         field["name"]: field["selector"]["number"] for field in sections[0]["schema"]

@@ -38,6 +38,7 @@ from .forms import (
     filled_in,
     form,
     history_form,
+    privacy_form,
     secret_fields,
     settle_form,
     without_secrets,
@@ -45,6 +46,7 @@ from .forms import (
 from .options import HISTORY_OPTIONS, history_option
 
 _HISTORY = "history"
+_PRIVACY = "privacy"
 _ADVANCED = "advanced"
 
 
@@ -273,7 +275,7 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
 
 
 class FilamentSlotsOptionsFlow(OptionsFlowWithReload):
-    """Changes history options and confirmation times."""
+    """Changes the options of history, privacy and confirmation times."""
 
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
@@ -292,6 +294,11 @@ class FilamentSlotsOptionsFlow(OptionsFlowWithReload):
                     if user_input[_HISTORY][name] != default
                 }
                 | {
+                    name: wanted
+                    for name, wanted in user_input[_PRIVACY].items()
+                    if not wanted
+                }
+                | {
                     name: seconds
                     for name, seconds in user_input[_ADVANCED].items()
                     if seconds != getattr(driver.timings, name)
@@ -299,6 +306,7 @@ class FilamentSlotsOptionsFlow(OptionsFlowWithReload):
             )
         sections = {
             _HISTORY: history_form(entry.options),
+            _PRIVACY: privacy_form(entry.options),
             _ADVANCED: settle_form(driver_timings(entry, driver)),
         }
         return self.async_show_form(

@@ -23,6 +23,7 @@ from .devices import PrinterDevices, UnitKey
 from .driver_host import DriverLog, driver_config, driver_services, driver_timings
 from .drivers.base import Driver, DriverStatus, EventEmitter
 from .model import SCHEMA_VERSION, StoredSlot, StoredUnit
+from .options import bus_identifiers
 from .repairs_printer import async_show_issue, current_error, current_issue
 from .runtime import SharedCore
 
@@ -258,6 +259,8 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
 
     @callback
     def _async_fire(self, event: dict[str, Any], device_id: str | None) -> None:
+        if not bus_identifiers(self.config_entry.options):
+            event = _without_identifiers(event)
         self.hass.bus.async_fire(
             f"{DOMAIN}_{event['event_type']}",
             event
@@ -306,6 +309,15 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         if self._announced is not None:
             self._announced()
             self._announced = None
+
+
+def _without_identifiers(event: dict[str, Any]) -> dict[str, Any]:
+    """Return a spool event without what identifies the spool; the keys stay."""
+    meta = {key: value for key, value in event["meta"].items() if key != "assigned"}
+    return event | {
+        "identifiers": dict.fromkeys(event["identifiers"]),
+        "meta": meta,
+    }
 
 
 def is_loaded(entry: ConfigEntry) -> bool:
