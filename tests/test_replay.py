@@ -185,6 +185,10 @@ def test_json_output_has_events_and_slots(capture: Path) -> None:
         "filament": None,
     }
     assert [slot["slot_no"] for slot in output["slots"]] == [1, 2, 3, 4]
+    # After the last frame.
+    pending = [slot["pending"] for slot in output["explained"]]
+    assert pending[1][0]["change"] == "removal"
+    assert not any((pending[0], *pending[2:]))
 
 
 def test_a_replay_starts_from_units_that_are_known_by_their_names() -> None:

@@ -8,7 +8,7 @@ leave out reports that changed nothing. Home Assistant is not needed.
 
 import argparse
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 import json
 from pathlib import Path
@@ -35,10 +35,14 @@ class CaptureError(Exception):
 
 @dataclass(frozen=True)
 class Replay:
-    """The result of a replay: its standard events, and the slots at the end."""
+    """The result of a replay: its standard events, and the slots at the end.
+
+    explained: what is confirmed and pending in each slot after the last frame.
+    """
 
     events: list[dict[str, Any]]
     slots: list[dict[str, Any]]
+    explained: list[dict[str, Any]]
 
 
 def read_capture(path: Path) -> dict[str, Any]:
@@ -91,12 +95,15 @@ def replay(
         if snapshot is not None:
             reported = snapshot
             slot_tracker.observe(snapshot)
+    explained = slot_tracker.explain()
     clock.tick(AFTER_THE_LAST_FRAME)
     slot_tracker.stop()
     for event in emitted:
         slots, _ = slot_state.apply(slots, model.parse_event(event))
     return Replay(
-        emitted, [_row(slot) for slot in sorted(slots.slots.values(), key=_order)]
+        emitted,
+        [_row(slot) for slot in sorted(slots.slots.values(), key=_order)],
+        explained,
     )
 
 
@@ -200,7 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
             failed = True
             continue
         if options.json:
-            print(json.dumps({"events": result.events, "slots": result.slots}))
+            print(json.dumps(asdict(result)))
             continue
         if len(options.files) > 1:
             print(f"== {path}")

@@ -31,6 +31,7 @@ from custom_components.filament_slots.drivers.base import (
     DriverStatus,
     ErrorCode,
 )
+from custom_components.filament_slots.drivers.explanation import Explanation
 from custom_components.filament_slots.drivers.health import CounterValues, Health
 from custom_components.filament_slots.drivers.snapshot import Snapshot
 from custom_components.filament_slots.model import parse_event
@@ -153,6 +154,18 @@ class Stage:
         await self.until(lambda: self.status == "running")
         await self.until(lambda: bool(self.fake_host.events))
         await self.let(5)
+
+
+def _explained(stage: Stage) -> Explanation:
+    explanation = stage.driver.explain()
+    assert explanation is not None
+    json.dumps(explanation)
+    return explanation
+
+
+def _pending(stage: Stage) -> list[str]:
+    slots = _explained(stage)["slots"]
+    return [change["change"] for slot in slots for change in slot["pending"]]
 
 
 @pytest.mark.usefixtures("socket_enabled")
@@ -328,6 +341,29 @@ class DriverConformance:
         await stage.printer.insert()
         await stage.until(lambda: "spool_inserted" in stage.spool_events)
 
+    async def test_a_slot_is_explained_at_any_time(self, stage: Stage) -> None:
+        """With what is pending, and what was refused; it is plain JSON."""
+        before = stage.driver.explain()
+        assert before is not None
+        assert not before["slots"]
+        assert not before["printer"]["refused"]
+        await stage.run()
+
+        await stage.printer.insert()
+        await stage.until(lambda: bool(_pending(stage)), pace=0)
+        assert _pending(stage) == ["insertion"]
+        await stage.until(lambda: "spool_inserted" in stage.spool_events)
+        await stage.printer.send_bad_input()
+        await stage.until(lambda: bool(_explained(stage)["printer"]["refused"]))
+
+        await stage.printer.power_off()
+        await stage.until(lambda: stage.status == "reconnecting")
+        explanation = _explained(stage)
+        assert explanation["printer"]["complete"]
+        assert all(slot["not_observed"] for slot in explanation["slots"])
+        assert all(slot["reported"] for slot in explanation["slots"])
+        assert any(slot["present"] for slot in explanation["slots"])
+
     async def test_a_change_of_the_status_is_published(self, stage: Stage) -> None:
         """Health is not polled."""
         seen: list[str] = []
@@ -398,7 +434,7 @@ class DriverConformance:
     async def test_secrets_are_not_published(
         self, stage: Stage, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """They are not in the log, health, events or captures."""
+        """They are not in the log, health, events, captures or explanations."""
         caplog.set_level(logging.DEBUG)
         await stage.run()
         await stage.printer.send_bad_input()
@@ -408,7 +444,12 @@ class DriverConformance:
         await stage.until(lambda: stage.status == "reconnecting")
 
         shown = json.dumps(
-            [stage.driver.health(), stage.fake_host.events, stage.driver.capture()]
+            [
+                stage.driver.health(),
+                stage.fake_host.events,
+                stage.driver.capture(),
+                stage.driver.explain(),
+            ]
         )
         ours = "\n".join(
             record.getMessage()

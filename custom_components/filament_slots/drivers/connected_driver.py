@@ -7,9 +7,12 @@ from typing import Any, ClassVar, cast, override
 
 from pydantic import BaseModel
 
+from ..model import iso_utc
 from .base import Driver, DriverServices, EventEmitter
 from .connection import Connection
+from .explanation import Explanation, WireState
 from .health import Health
+from .last_report import LastReport
 from .snapshot import Snapshot
 from .tracking.tracker import SlotTracker
 
@@ -45,7 +48,7 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
             first_message=self.first_message,
         )
         self._emitter = emitter
-        self._observed: Snapshot | None = None
+        self._last_report = LastReport()
         self._tracker = SlotTracker(
             printer_id,
             emitter,
@@ -89,8 +92,8 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
         To be called for each report of the printer's state, with the same object where
         nothing changed: a change is confirmed by a report, never by silence.
         """
-        if snapshot is not self._observed:
-            self._observed = snapshot
+        if snapshot is not self._last_report.snapshot:
+            self._last_report.observe(snapshot, self.services.clock.now())
             self.connection.recorder.mark_significant()
         self._tracker.observe(snapshot)
         if snapshot.complete and not snapshot.frozen:
@@ -108,6 +111,30 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
     @override
     def health(self) -> Health:
         return self.connection.health(self._emitter.emitted)
+
+    @override
+    def explain(self) -> Explanation:
+        wire = self.wire_state()
+        last = self._last_report
+        return {
+            "printer": {
+                "last_message_at": self.health()["last_message_at"],
+                "changed_at": iso_utc(last.at) if last.at else None,
+                "complete": last.snapshot.complete,
+                "frozen": last.snapshot.frozen,
+                "source": wire.source,
+                "wire": wire.printer,
+                "refused": list(self.connection.counters.refused.values()),
+            },
+            "slots": [
+                {**slot, "reported": last.about(slot, wire)}
+                for slot in self._tracker.explain()
+            ],
+        }
+
+    def wire_state(self) -> WireState:
+        """Return the values that the decoder read last, for an explanation."""
+        return WireState()
 
     @override
     def capture(self) -> dict[str, Any]:

@@ -37,9 +37,7 @@ class Peer:
 
 
 @asynccontextmanager
-async def serve(
-    talk: Talk, port: int | None = None, host: str = "127.0.0.1"
-) -> AsyncIterator[str]:
+async def serve(talk: Talk, port: int | None = None) -> AsyncIterator[str]:
     """Serve one conversation per connection; yield the server's URL.
 
     port: None for any. Errors of conversations are raised at the end.
@@ -61,7 +59,7 @@ async def serve(
 
     application = web.Application()
     application.router.add_get("/websocket", handle)
-    server = TestServer(application, host=host, port=port)
+    server = TestServer(application, port=port)
     # Do not wait for clients that stay connected.
     await server.start_server(shutdown_timeout=0.05)
     try:

@@ -13,6 +13,7 @@ from custom_components.filament_slots.drivers.base import (
     EventEmitter,
     ProbeResult,
 )
+from custom_components.filament_slots.drivers.explanation import Explanation
 from custom_components.filament_slots.drivers.health import Health
 from custom_components.filament_slots.drivers.snapshot import Snapshot
 
@@ -50,6 +51,7 @@ class Driver(BaseDriver):
         self.services = services
         self.started = self.stopped = self.synced = 0
         self.at_stop: Mapping[str, Any] | None = None
+        self.explanation: Explanation | None = None
         self._emitter = emitter
         self._health: Health = {
             "driver_key": "scripted",
@@ -87,6 +89,10 @@ class Driver(BaseDriver):
     @override
     def health(self) -> Health:
         return self._health.copy()
+
+    @override
+    def explain(self) -> Explanation | None:
+        return self.explanation
 
     @override
     async def sync_state(self) -> None:
@@ -135,11 +141,3 @@ class Driver(BaseDriver):
             model="X1C",
             config={"certificate": f"certificate of {known.serial}"},
         )
-
-    @classmethod
-    @override
-    async def recognise(
-        cls, config: Mapping[str, Any], services: DriverServices
-    ) -> bool:
-        Config.model_validate(config)
-        return True

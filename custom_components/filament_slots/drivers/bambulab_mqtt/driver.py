@@ -6,21 +6,22 @@ from contextlib import suppress
 import json
 import logging
 import math
-import ssl
 from typing import Any, ClassVar, override
 
 from ..base import DriverError, DriverServices, ErrorCode, EventEmitter, ProbeResult
 from ..connected_driver import ConnectedDriver
 from ..connection import race
 from ..discovery import Discovery
+from ..explanation import WireState
 from ..snapshot import Snapshot
 from .capture import ABOUT, as_frame
 from .config import Config
 from .discovery import UDP
+from .explanation import wire_state
 from .report import ReportDecoder
 from .requests import GET_VERSION, PUSHALL, Requests
-from .session import Session, open_pinned, open_session
-from .tls import fetch_certificate, new_certificate
+from .session import Session, open_session
+from .tls import fetch_certificate
 from .versions import model_by_serial
 
 # Seconds that a probe waits for the model once the printer has sent its first report.
@@ -49,12 +50,18 @@ class Driver(ConnectedDriver[Config]):
         self._requests: Requests | None = None
         self._ask = asyncio.Event()
         self._version: int | None = None
+        # The one that made the last snapshot.
+        self._decoder: ReportDecoder | None = None
 
     @override
     def request_state(self) -> None:
         if self._requests is not None:
             self._requests.want_everything()
             self._ask.set()
+
+    @override
+    def wire_state(self) -> WireState:
+        return wire_state(self._decoder.merged) if self._decoder else WireState()
 
     @classmethod
     @override
@@ -71,7 +78,7 @@ class Driver(ConnectedDriver[Config]):
         known = Config.model_validate(config)
         shown = await fetch_certificate(known.host, known.port, known.serial, services)
         if known.certificate not in (None, shown):
-            raise new_certificate(known.certificate, shown)
+            raise DriverError(ErrorCode.NEW_CERTIFICATE, "it shows another certificate")
         decoder = ReportDecoder(services.log)
         received = asyncio.Event()
 
@@ -92,23 +99,6 @@ class Driver(ConnectedDriver[Config]):
             model=model,
             config={"certificate": shown},
         )
-
-    @classmethod
-    @override
-    async def recognise(
-        cls, config: Mapping[str, Any], services: DriverServices
-    ) -> bool:
-        known = Config.model_validate(config)
-        if known.certificate is None:
-            return False
-        try:
-            connection = await open_pinned(known, known.certificate, services)
-        except ssl.SSLCertVerificationError as err:
-            raise DriverError(
-                ErrorCode.WRONG_PRINTER, "it shows another certificate"
-            ) from err
-        connection.close()
-        return True
 
     @override
     async def run_session(self) -> None:
@@ -139,6 +129,7 @@ class Driver(ConnectedDriver[Config]):
         if decoder.snapshot is not before or decoder.contradiction:
             self._ask.set()
         if snapshot is not None:
+            self._decoder = decoder
             self.observe(snapshot)
 
     async def _keep_asking(self, session: Session, requests: Requests) -> None:

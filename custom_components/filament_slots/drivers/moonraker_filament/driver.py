@@ -5,24 +5,18 @@ import logging
 from typing import Any, ClassVar, override
 
 import aiohttp
-from pydantic import SecretStr
 
-from ..base import (
-    Counters,
-    DriverError,
-    DriverServices,
-    ErrorCode,
-    EventEmitter,
-    ProbeResult,
-)
+from ..base import Counters, DriverServices, EventEmitter, ProbeResult
 from ..connected_driver import ConnectedDriver
 from ..connection import race
 from ..discovery import Discovery
+from ..explanation import WireState
 from ..snapshot import Snapshot
 from ..timings import Timings
 from .capture import ABOUT, as_frame
 from .config import Config
 from .discovery import ZEROCONF
+from .explanation import wire_state
 from .identity import identify
 from .jsonrpc import JsonRpc, open_rpc
 from .session import Session
@@ -55,11 +49,17 @@ class Driver(ConnectedDriver[Config]):
             if slot.unit is None and slot.label is not None
         }
         self._session: Session | None = None
+        # The one that made the last snapshot.
+        self._decoder: MoonrakerDecoder | None = None
 
     @override
     def request_state(self) -> None:
         if self._session is not None:
             self._session.refresh()
+
+    @override
+    def wire_state(self) -> WireState:
+        return wire_state(self._decoder) if self._decoder else WireState()
 
     @classmethod
     @override
@@ -79,31 +79,32 @@ class Driver(ConnectedDriver[Config]):
     async def probe(
         cls, config: Mapping[str, Any], services: DriverServices
     ) -> ProbeResult:
-        return await _identify(Config.model_validate(config), services)
+        candidate = Config.model_validate(config)
+        found: list[ProbeResult] = []
 
-    @classmethod
-    @override
-    async def recognise(
-        cls, config: Mapping[str, Any], services: DriverServices
-    ) -> bool:
-        known = Config.model_validate(config)
-        keyless = known.model_copy(update={"api_key": SecretStr("")})
-        try:
-            found = await _identify(keyless, services)
-        except DriverError as err:
-            if err.code is ErrorCode.INVALID_AUTH and known.api_key:
-                return False
-            raise
-        if found.identity != known.instance_id:
-            raise DriverError(ErrorCode.WRONG_PRINTER, "another Moonraker is there")
-        # Any device can answer with the id. Without a key nothing is lost by that.
-        return not known.api_key
+        async def ask(rpc: JsonRpc) -> None:
+            found.append(await identify(rpc, candidate))
+
+        async with open_rpc(
+            candidate,
+            _http(services),
+            lambda frame: None,
+            lambda data: None,
+            Counters(),
+        ) as rpc:
+            await race(ask(rpc), rpc.listen())
+        return found[0]
 
     @override
     async def run_session(self) -> None:
         counters = self.connection.counters
         decoder = MoonrakerDecoder(self.services.log, self._numbers, counters)
-        session = Session(decoder, self.connection, self.observe, self.services.clock)
+
+        def observe(snapshot: Snapshot) -> None:
+            self._decoder = decoder
+            self.observe(snapshot)
+
+        session = Session(decoder, self.connection, observe, self.services.clock)
         async with open_rpc(
             self.config,
             _http(self.services),
@@ -114,23 +115,9 @@ class Driver(ConnectedDriver[Config]):
             with self.connected():
                 self._session = session
                 try:
-                    await race(rpc.listen(), session.run(rpc, self.config))
+                    await race(rpc.listen(), session.run(rpc, self.config.instance_id))
                 finally:
                     self._session = None
-
-
-async def _identify(config: Config, services: DriverServices) -> ProbeResult:
-    """Connect once and identify the Moonraker."""
-    found: list[ProbeResult] = []
-
-    async def ask(rpc: JsonRpc) -> None:
-        found.append(await identify(rpc, config))
-
-    async with open_rpc(
-        config, _http(services), lambda frame: None, lambda data: None, Counters()
-    ) as rpc:
-        await race(ask(rpc), rpc.listen())
-    return found[0]
 
 
 def _http(services: DriverServices) -> aiohttp.ClientSession:

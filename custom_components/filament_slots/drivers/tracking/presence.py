@@ -14,6 +14,7 @@ class Presence:
     confirmed: None while it is not known.
     gap: set while the slot is not observed and until the first report after that has
     been compared.
+    insertion, removal: pending. inlet_since: since when only the inlet detects filament.
     """
 
     def __init__(self, timings: Timings, gap: Gap, spool: TrackedSpool) -> None:
@@ -22,14 +23,14 @@ class Presence:
         self._spool = spool
         self.confirmed: bool | None = None
         self.gap: Gap | None = gap
-        self._inlet_since: Timestamp | None = None
-        self._insertion: PendingChange | None = None
-        self._removal: PendingChange | None = None
+        self.inlet_since: Timestamp | None = None
+        self.insertion: PendingChange | None = None
+        self.removal: PendingChange | None = None
 
     @property
     def pulled_back(self) -> bool:
         """Whether its filament may be pulled back, although its spool is there."""
-        gap = self._removal.gap if self._removal else self.gap
+        gap = self.removal.gap if self.removal else self.gap
         return bool(self.confirmed) and gap is not None and gap.drying
 
     def suspend(self, gap: Gap) -> None:
@@ -39,12 +40,12 @@ class Presence:
         still pending. One gap in which the unit dried makes the whole gap a drying
         one, as the filament is still retracted.
         """
-        removal = self._removal
+        removal = self.removal
         first = self.gap or (removal.gap if removal else None) or gap
         self.gap = replace(first, drying=first.drying or gap.drying)
-        self._inlet_since = None
-        self._insertion = None
-        self._removal = None
+        self.inlet_since = None
+        self.insertion = None
+        self.removal = None
 
     def observe(self, slot: Slot, unit: UnitActivity, now: Timestamp) -> None:
         """Take in what the printer reports about the slot."""
@@ -61,16 +62,16 @@ class Presence:
     def decide(
         self, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> tuple[list[SlotChange], float]:
-        """Confirm what has held long enough; see TrackedSlot.decide()."""
-        if slot.present is None and slot.inlet and self._inlet_since:
-            settled = self._inlet_since.monotonic + self._timings.inlet_settle
+        """Confirm what has held long enough; returns also when to decide again."""
+        if slot.present is None and slot.inlet and self.inlet_since:
+            settled = self.inlet_since.monotonic + self._timings.inlet_settle
             if now.monotonic < settled:
                 return [], settled
             self.observe(slot, unit, now)
-        if self._removal is not None:
-            return self._decide_removal(self._removal, unit, now)
-        if self._insertion is not None:
-            return self._decide_insertion(self._insertion, slot, unit, now)
+        if self.removal is not None:
+            return self._decide_removal(self.removal, unit, now)
+        if self.insertion is not None:
+            return self._decide_insertion(self.insertion, slot, unit, now)
         return [], NEVER
 
     # What the printer reports.
@@ -78,14 +79,14 @@ class Presence:
     def _reported(self, slot: Slot, now: Timestamp) -> tuple[bool | None, Timestamp]:
         """Return presence and since when; an inlet that holds counts as present."""
         if slot.present is not None or not slot.inlet:
-            self._inlet_since = None
+            self.inlet_since = None
             return slot.present, now
-        if self._inlet_since is None:
-            self._inlet_since = now
+        if self.inlet_since is None:
+            self.inlet_since = now
         # The same sum as in decide(): a difference could round to just below it.
-        if now.monotonic < self._inlet_since.monotonic + self._timings.inlet_settle:
+        if now.monotonic < self.inlet_since.monotonic + self._timings.inlet_settle:
             return None, now
-        return True, self._inlet_since
+        return True, self.inlet_since
 
     def _observe_after_gap(
         self, gap: Gap, slot: Slot, present: bool, unit: UnitActivity, now: Timestamp
@@ -95,7 +96,7 @@ class Presence:
         What is missing may be pulled back: as long as the unit dries it is not compared,
         and a unit that can dry may have done so in the gap.
         """
-        there = self.confirmed or self._insertion is not None
+        there = self.confirmed or self.insertion is not None
         if unit.can_dry:
             gap = replace(gap, drying=True)
         if unit.drying and not present and (there or self.confirmed is None):
@@ -111,33 +112,33 @@ class Presence:
         elif present and there:
             self._spool.present_after_gap(gap)
         elif present:
-            self._insertion = PendingChange(time=now, gap=gap)
+            self.insertion = PendingChange(time=now, gap=gap)
         elif there:
             self._spool.absent(slot)
-            self._removal = PendingChange(time=now, gap=gap)
+            self.removal = PendingChange(time=now, gap=gap)
 
     def _observe_present(self, now: Timestamp) -> None:
-        removal, self._removal = self._removal, None
+        removal, self.removal = self.removal, None
         if removal is not None:
             if self.confirmed:
                 self._spool.present_after_absence(removal, now)
-        elif not self.confirmed and self._insertion is None:
-            self._insertion = PendingChange(time=now, gap=None)
+        elif not self.confirmed and self.insertion is None:
+            self.insertion = PendingChange(time=now, gap=None)
 
     def _observe_absent(self, slot: Slot, now: Timestamp) -> None:
         self._spool.absent(slot)
         if self._discard_unsettled_insertion(now):
             return
-        present = self.confirmed or self._insertion is not None
-        if present and self._removal is None:
-            self._removal = PendingChange(
+        present = self.confirmed or self.insertion is not None
+        if present and self.removal is None:
+            self.removal = PendingChange(
                 time=now, gap=None, runout=self._spool.absence_is_runout
             )
 
     def _await_presence(self, now: Timestamp) -> None:
         """Discard what is pending; what was found after a gap is compared again."""
-        removal, self._removal = self._removal, None
-        insertion = self._insertion
+        removal, self.removal = self.removal, None
+        insertion = self.insertion
         if self._discard_unsettled_insertion(now) and insertion is not None:
             self.gap = self.gap or insertion.gap
         if removal is not None:
@@ -145,13 +146,14 @@ class Presence:
 
     def _discard_unsettled_insertion(self, now: Timestamp) -> bool:
         """Discard a pending insertion that has not settled; return whether it was."""
-        insertion = self._insertion
-        if insertion is None or now.monotonic >= self._settled_at(insertion):
+        insertion = self.insertion
+        if insertion is None or now.monotonic >= self.settled_at(insertion):
             return False
-        self._insertion = None
+        self.insertion = None
         return True
 
-    def _settled_at(self, insertion: PendingChange) -> float:
+    def settled_at(self, insertion: PendingChange) -> float:
+        """Return when presence has lasted, in monotonic seconds."""
         return insertion.time.monotonic + self._timings.insert_settle
 
     # Removals and insertions.
@@ -165,9 +167,9 @@ class Presence:
         if removal.gap is None and dried and not self._single(since, unit):
             gap = Gap(since=removal.time.at, drying=True)
             if unit.drying:
-                self.gap, self._removal = gap, None
+                self.gap, self.removal = gap, None
                 return [], NEVER
-            removal = self._removal = replace(removal, gap=gap)
+            removal = self.removal = replace(removal, gap=gap)
         due = since + timings.removal_confirm
         if removal.gap is not None and removal.gap.drying:
             due = max(since, unit.still_since) + timings.still_after_drying
@@ -176,13 +178,13 @@ class Presence:
         if now.monotonic < due:
             return [], due
         changes = []
-        if self._insertion is not None:
+        if self.insertion is not None:
             # It settled, and was removed while its identity was still awaited.
-            changes.append(self._spool.insert(self._insertion))
-            self._insertion = None
+            changes.append(self._spool.insert(self.insertion))
+            self.insertion = None
         changes.append(self._spool.remove(removal))
         self.confirmed = False
-        self._removal = None
+        self.removal = None
         return changes, NEVER
 
     def _single(self, since: float, unit: UnitActivity) -> bool:
@@ -194,11 +196,11 @@ class Presence:
     def _decide_insertion(
         self, insertion: PendingChange, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> tuple[list[SlotChange], float]:
-        settled_at = self._settled_at(insertion)
+        settled_at = self.settled_at(insertion)
         if now.monotonic < settled_at:
             return [], settled_at
         changes, due = self._spool.decide_insertion(insertion, slot, unit, now)
         if changes:
             self.confirmed = True
-            self._insertion = None
+            self.insertion = None
         return changes, due

@@ -2,7 +2,7 @@
 
 All rules about a single slot are in it, in its presence and in its spool
 (docs/architecture.md, "Tracker rules"). They read no clock: their methods take the
-current time, and decide() returns when to call it again.
+current time, and `due` is when to call decide() again.
 """
 
 from ...model import StoredSlot
@@ -16,7 +16,10 @@ from .types import Gap, SlotChange, Timestamp, UnitActivity
 class TrackedSlot:
     """The confirmed state of one slot, and its pending changes.
 
-    `label` and `active` are as last reported.
+    `label` and `active` are as last reported, `reported` is all of the last report
+    (None while the slot is not observed).
+    due: when the next pending change is decided, in monotonic seconds; NEVER: not
+    before the next report.
     """
 
     def __init__(self, timings: Timings, gap: Gap) -> None:
@@ -27,7 +30,8 @@ class TrackedSlot:
         self.active: bool | None = None
         self.spool = TrackedSpool(timings)
         self.presence = Presence(timings, gap, self.spool)
-        self._reported: Slot | None = None
+        self.reported: Slot | None = None
+        self.due = NEVER
 
     def restore(self, stored: StoredSlot) -> None:
         """Start from the state in the store."""
@@ -39,13 +43,14 @@ class TrackedSlot:
 
     def suspend(self, gap: Gap) -> None:
         """Discard all pending changes: the slot is not observed from now on."""
+        self.due = NEVER
         self.presence.suspend(gap)
-        self.spool.suspend(self._reported)
-        self._reported = None
+        self.spool.suspend(self.reported)
+        self.reported = None
 
     def observe(self, slot: Slot, unit: UnitActivity, now: Timestamp) -> None:
         """Take in what the printer reports about the slot."""
-        before, self._reported = self._reported, slot
+        before, self.reported = self.reported, slot
         self.label = slot.label
         self.active = slot.active
         self.has_sensor = slot.has_sensor
@@ -57,15 +62,15 @@ class TrackedSlot:
         self.spool.observe(before, slot, unit, now)
         self.presence.observe(slot, unit, now)
 
-    def decide(
+    def decide(self, unit: UnitActivity, now: Timestamp) -> list[SlotChange]:
+        """Confirm the pending changes that have held long enough, and set `due`."""
+        changes, self.due = self._decide(unit, now)
+        return changes
+
+    def _decide(
         self, unit: UnitActivity, now: Timestamp
     ) -> tuple[list[SlotChange], float]:
-        """Confirm the pending changes that have held long enough.
-
-        Returns the confirmed changes, and at which monotonic second to call this
-        again (NEVER: not before the next report).
-        """
-        slot = self._reported
+        slot = self.reported
         if slot is None or not self.has_sensor:
             return [], NEVER
         changes, due = self.presence.decide(slot, unit, now)

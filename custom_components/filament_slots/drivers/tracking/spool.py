@@ -15,6 +15,8 @@ class TrackedSpool:
     """The confirmed identity of the spool in one slot, and its pending changes.
 
     `identifiers` and `filament` are confirmed; empty while no spool is present.
+    possible_swap, pending_identity (another one, and since when), pending_unknown: pending.
+    last_insertion: since the start.
     """
 
     def __init__(self, timings: Timings) -> None:
@@ -22,18 +24,18 @@ class TrackedSpool:
         self._timings = timings
         self.identifiers = NO_IDENTIFIERS
         self.filament: Filament | None = None
-        self._reads = TagReads(timings)
+        self.reads = TagReads(timings)
         self._runout = Runout()
-        self._possible_swap: PossibleSwap | None = None
-        self._pending_identity: tuple[Identifiers, Timestamp] | None = None
-        self._pending_unknown = False
-        self._last_insertion: PendingChange | None = None
+        self.possible_swap: PossibleSwap | None = None
+        self.pending_identity: tuple[Identifiers, Timestamp] | None = None
+        self.pending_unknown = False
+        self.last_insertion: PendingChange | None = None
 
     def restore(self, stored: StoredSlot) -> None:
         """Start from the state in the store."""
         self.identifiers = stored.identifiers
         self.filament = stored.filament
-        self._pending_unknown = (
+        self.pending_unknown = (
             bool(stored.present)
             and not stored.identifiers.known
             and stored.inserted_at is not None
@@ -42,15 +44,15 @@ class TrackedSpool:
 
     def suspend(self, reported: Slot | None) -> None:
         """Discard all pending changes: the slot is not observed from now on."""
-        self._reads.suspend(reported, possibly_swapped=self._possible_swap is not None)
-        self._possible_swap = None
-        self._pending_identity = None
+        self.reads.suspend(reported, possibly_swapped=self.possible_swap is not None)
+        self.possible_swap = None
+        self.pending_identity = None
 
     def observe(
         self, before: Slot | None, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> None:
         """Take in what the printer reports about the slot."""
-        self._reads.observe(before, slot, now)
+        self.reads.observe(before, slot, now)
         self._runout.observe(before, slot, unit)
 
     @property
@@ -66,21 +68,21 @@ class TrackedSpool:
 
     def found(self, slot: Slot) -> None:
         """Accept the spool that is present in the first report of all."""
-        self._reads.departed = NO_IDENTIFIERS
+        self.reads.departed = NO_IDENTIFIERS
         self.identifiers = slot.identifiers
         self.filament = slot.filament
 
     def present_after_gap(self, gap: Gap) -> None:
         """Note that it may have been exchanged in the gap."""
-        self._reads.departed = self.identifiers
+        self.reads.departed = self.identifiers
         if self.identifiers.known:
-            self._possible_swap = PossibleSwap(gap=gap)
+            self.possible_swap = PossibleSwap(gap=gap)
 
     def present_after_absence(self, absence: PendingChange, now: Timestamp) -> None:
         """Note that it may have been exchanged in an absence too short for a removal."""
         if self.identifiers.known:
-            swap = self._possible_swap
-            self._possible_swap = PossibleSwap(
+            swap = self.possible_swap
+            self.possible_swap = PossibleSwap(
                 gap=absence.gap or (swap.gap if swap else None),
                 removed_at=absence.time,
                 inserted_at=now,
@@ -88,8 +90,8 @@ class TrackedSpool:
 
     def absent(self, slot: Slot) -> None:
         """Note which identity the printer reports although the slot is empty."""
-        self._reads.departed = slot.identifiers
-        self._pending_identity = None
+        self.reads.departed = slot.identifiers
+        self.pending_identity = None
 
     def remove(self, removal: PendingChange) -> SlotChange:
         """Report its removal; none is present from now on."""
@@ -103,7 +105,7 @@ class TrackedSpool:
         )
         self.identifiers = NO_IDENTIFIERS
         self.filament = None
-        self._possible_swap = None
+        self.possible_swap = None
         return change
 
     def insert(
@@ -115,10 +117,10 @@ class TrackedSpool:
         """Report its insertion; it is the present one from now on."""
         self.identifiers = identifiers
         self.filament = filament
-        self._possible_swap = None
-        self._last_insertion = insertion
+        self.possible_swap = None
+        self.last_insertion = insertion
         self._runout.reported = False
-        self._pending_unknown = not identifiers.known
+        self.pending_unknown = not identifiers.known
         return SlotChange(
             event_type=EventType.SPOOL_INSERTED,
             time=insertion.time,
@@ -131,10 +133,10 @@ class TrackedSpool:
         self, insertion: PendingChange, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> tuple[list[SlotChange], float]:
         """Report a settled insertion, once its identity is known or waited for."""
-        departed = self._reads.names_departed(slot)
+        departed = self.reads.names_departed(slot)
         identifiers = NO_IDENTIFIERS if departed else slot.identifiers
         if not identifiers.known:
-            deadline = self._reads.deadline(insertion, slot, unit, now)
+            deadline = self.reads.deadline(insertion, slot, unit, now)
             if now.monotonic < deadline:
                 return [], deadline
         filament = None if departed else slot.filament
@@ -147,7 +149,7 @@ class TrackedSpool:
     def decide(
         self, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> tuple[list[SlotChange], float]:
-        """Confirm what has held long enough; see TrackedSlot.decide()."""
+        """Confirm what has held long enough; returns also when to decide again."""
         changes, due = self._decide_identity(slot, unit, now)
         self._update_filament(slot)
         unknown, unknown_due = self._decide_unknown(slot, unit, now)
@@ -157,7 +159,7 @@ class TrackedSpool:
         self, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> tuple[list[SlotChange], float]:
         """Accept the reported identity, keep the confirmed one, or confirm a swap."""
-        if self._reads.names_departed(slot):
+        if self.reads.names_departed(slot):
             return [], NEVER
         reported = slot.identifiers
         confirmed = self.identifiers = with_assigned_id(self.identifiers, slot)
@@ -165,7 +167,7 @@ class TrackedSpool:
             self._accept_identity(reported)
             return [], NEVER
         if not read_from_tag(reported, slot).known:
-            self._pending_identity = None
+            self.pending_identity = None
             return self._decide_lost_identity(slot, unit, now)
         if same_tag(reported, confirmed, slot):
             if reported.external_id is None:  # the chip alone does not clear the id
@@ -178,16 +180,16 @@ class TrackedSpool:
 
     def _accept_identity(self, reported: Identifiers) -> None:
         self.identifiers = reported
-        self._pending_identity = None
-        self._possible_swap = None
+        self.pending_identity = None
+        self.possible_swap = None
         if reported.known:
-            self._pending_unknown = False
+            self.pending_unknown = False
 
     def _decide_lost_identity(
         self, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> tuple[list[SlotChange], float]:
         """Keep the identity, unless a possibly swapped spool was read without a tag."""
-        swap, ended = self._possible_swap, self._reads.ended
+        swap, ended = self.possible_swap, self.reads.ended
         if swap is None or slot.reading or ended is None or not unit.reading_enabled:
             return [], NEVER
         due = ended.monotonic + self._timings.identity_settle
@@ -199,11 +201,11 @@ class TrackedSpool:
         self, reported: Identifiers, slot: Slot, now: Timestamp
     ) -> tuple[list[SlotChange], float]:
         """Confirm another tag when it holds, sooner after a short absence."""
-        pending = self._pending_identity
+        pending = self.pending_identity
         if pending is None or not same_tag(reported, pending[0], slot):
-            pending = self._pending_identity = (reported, now)
+            pending = self.pending_identity = (reported, now)
         since = pending[1]
-        swap = self._possible_swap or PossibleSwap(gap=None)
+        swap = self.possible_swap or PossibleSwap(gap=None)
         due = since.monotonic + (
             self._timings.insert_settle
             if swap.inserted_at is not None
@@ -224,13 +226,13 @@ class TrackedSpool:
             gap=swap.gap,
             filament=self.filament,
         )
-        self._pending_identity = None
+        self.pending_identity = None
         insertion = PendingChange(time=swap.inserted_at or since, gap=swap.gap)
         return [removed, self.insert(insertion, identifiers, slot.filament)]
 
     def _update_filament(self, slot: Slot) -> None:
         """Accept the filament data, unless an unfinished read left it blank."""
-        if self._pending_identity is not None:
+        if self.pending_identity is not None:
             return
         kept = self.identifiers.known and not slot.identifiers.known
         unread = slot.reads_tags and (slot.reading or slot.read_done is False)
@@ -242,19 +244,19 @@ class TrackedSpool:
         self, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> tuple[list[SlotChange], float]:
         """Report once per insertion that the spool cannot be identified."""
-        if not self._pending_unknown or not slot.identifiable or unit.feeding:
+        if not self.pending_unknown or not slot.identifiable or unit.feeding:
             return [], NEVER
-        time, insertion = now, self._last_insertion
-        if unit.reading_enabled and self._reads.readable(slot):
-            ended, ask_again = self._reads.ended_without_tag(slot, now)
-            if ended and self._reads.ended:
-                time = self._reads.ended
+        time, insertion = now, self.last_insertion
+        if unit.reading_enabled and self.reads.readable(slot):
+            ended, ask_again = self.reads.ended_without_tag(slot, now)
+            if ended and self.reads.ended:
+                time = self.reads.ended
             else:
                 began = insertion.time.monotonic if insertion else unit.idle_since
                 due = max(began, unit.idle_since) + self._timings.unknown_after_idle
                 if now.monotonic < due:
                     return [], min(due, ask_again)
-        self._pending_unknown = False
+        self.pending_unknown = False
         if insertion is not None:
             # Part of the insertion's message; its tag may be read before it settles.
             time = replace(insertion.time, at=max(time.at, insertion.time.at))

@@ -14,8 +14,10 @@ from ulid_transform import ulid_now
 
 from ...model import StoredSlot, iso_utc
 from ..base import Clock, EventEmitter, TimerHandle
+from ..explanation import SlotExplanation
 from ..snapshot import Snapshot, Unit
 from ..timings import NEVER, Timings
+from .explanation import explain_slot
 from .slot import TrackedSlot
 from .state_report import StateReport, StateReporter
 from .types import Gap, SlotChange, Timestamp
@@ -114,6 +116,20 @@ class SlotTracker:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def explain(self) -> list[SlotExplanation]:
+        """Return why the slots read as they do, without what was reported last."""
+        now = self._now()
+        return [
+            explain_slot(
+                unit,
+                number,
+                unit.activity(self._snapshot) if self._snapshot else None,
+                now,
+            )
+            for unit in (*self._units, self._direct)
+            for number in sorted(unit.slots)
+        ]
 
     # Units: which one has which number.
 
@@ -281,11 +297,10 @@ class SlotTracker:
         unit.note_idle(snapshot, now)
         activity = unit.activity(snapshot)
         for number, slot in unit.slots.items():
-            changes, next_due = slot.decide(activity, now)
-            for change in changes:
+            for change in slot.decide(activity, now):
                 self._emit_spool_event(unit, number, slot, change)
                 confirmed = True
-            due = min(due, next_due)
+            due = min(due, slot.due)
         # A confirmed change may end what another slot of the unit waits for.
         return self._report_slots(unit, snapshot, now) if confirmed else due
 
