@@ -109,6 +109,9 @@ async def test_a_download_contains_everything_but_secrets(
     assert report["health"]["status"] == "stopped"
     assert report["capture"] is None
     printer = report["printer"]
+    # This driver explains nothing.
+    assert printer["report"] is None
+    assert printer["slots"][0]["explanation"]["details"] is None
     assert [unit["serial"] for unit in printer["units"]] == [
         "006000000000002",
         "006000000000003",
@@ -317,6 +320,34 @@ async def test_a_replay_of_the_capture_reproduces_the_events(
         slot = slots[row["ams_unit_no"], row["slot_no"]]
         assert row["present"] == slot["present"]
         assert row["identifiers"] == slot["identifiers"]
+
+
+async def test_each_slot_is_explained_without_the_ids_of_spools(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, printer: Any
+) -> None:
+    bambu, entry = printer
+    await until(lambda: entry.runtime_data.slots)
+    await bambu.play(bambu.hardware.remove(1, 1), speed=100)
+    driver = entry.runtime_data.driver
+    await until(lambda: any(slot["pending"] for slot in driver.explain()["slots"]))
+
+    report: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+
+    slots = report["printer"]["slots"]
+    assert all(slot["explanation"]["answer"] for slot in slots)
+    first = slots[0]["explanation"]
+    assert "A removal is not confirmed yet." in first["answer"]
+    assert first["details"]["reported"]["wire"]["exist"] is False
+    masked = first["details"]["identifiers"]["external_id"]
+    assert masked == slots[0]["identifiers"]["external_id"]
+    assert report["printer"]["report"]["wire"]["tray_exist_bits"]
+    text = json.dumps(report)
+    assert bambu.hardware.serial not in text
+    for unit in bambu.hardware.units.values():
+        assert unit.serial not in text
+        for bay in unit.bays:
+            if bay.spool is not None and bay.spool.external_id is not None:
+                assert bay.spool.external_id.removeprefix("bambulab:") not in text
 
 
 async def test_health_contains_the_past_statuses_of_the_driver(

@@ -16,10 +16,11 @@ from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator, is_loaded
 from .core.engine.errors import StoreError
 from .core.tables.audit import AuditEntry, read_audit
 from .drivers.base import DriverStatus
+from .explanation import async_answer_texts, explain
 from .model import SCHEMA_VERSION
 from .redaction import Pseudonyms
 from .runtime import require_store
-from .serializers import Json, iso, printer_data
+from .serializers import Json, iso, printer_data, slots_data
 
 # Everything else in an entry's data may be a secret of some driver.
 _SHOWN = {CONF_DRIVER_KEY, CONF_MODEL, "port", "verify_ssl"}
@@ -66,7 +67,7 @@ async def _async_entry_report(
             "state": entry.state.value,
         },
         # A name may contain a serial number, and does not help to find a fault.
-        "printer": {**printer_data(hass, entry), "name": None},
+        "printer": {**printer_data(hass, entry), "name": None, "report": None},
         "health": _health(entry),
         **await _async_core_report(hass),
         "log": [],
@@ -74,9 +75,22 @@ async def _async_entry_report(
     }
     if is_loaded(entry):
         coordinator = entry.runtime_data
+        # In English, for those who read the report.
+        texts = await async_answer_texts(hass, "en")
+        report["printer"] |= _explained(coordinator, texts)
         report["log"] = coordinator.log.lines
         report["capture"] = coordinator.driver.capture()
     return report
+
+
+def _explained(coordinator: SlotCoordinator, texts: dict[str, str]) -> Json:
+    """Return the slots, each with its explanation, and the report of the printer."""
+    explained = explain(coordinator, texts)
+    slots = zip(slots_data(coordinator), explained["slots"].values(), strict=True)
+    return {
+        "report": explained["report"],
+        "slots": [{**slot, "explanation": explanation} for slot, explanation in slots],
+    }
 
 
 async def _async_core_report(hass: HomeAssistant) -> Json:

@@ -25,6 +25,7 @@ _ID_KEYS: Final = frozenset(
         "tag_uid",
         "tray_uuid",
         "uid",
+        "unit_serial",
     }
 )
 # Shorter values number a slot, or a spool in a database.

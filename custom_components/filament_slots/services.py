@@ -1,18 +1,12 @@
 """Actions for automations, scripts and dashboards (docs/actions.md)."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 import re
-from typing import Any, Final, TypedDict
+from typing import Final, TypedDict
 
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse, callback
 from homeassistant.helpers import config_validation as cv, entity_registry as er
-from homeassistant.helpers.device_registry import AnyDeviceEntry
-from homeassistant.helpers.service import (
-    async_get_device_and_config_entry,
-    async_register_admin_service,
-)
 from homeassistant.util import dt as dt_util
 import probatio
 
@@ -23,10 +17,10 @@ from .core.engine.errors import StoreError
 from .core.expectations import Assigned, Expectation
 from .core.slot_state import SlotKey
 from .core.tables.history import EventFilter, read_events
-from .devices import UnitKey
 from .errors import failure, invalid, store_failure
+from .explanation import async_answer_texts, explain
 from .model import MAX_LABEL, EventType, SlotStatus, iso_utc
-from .permissions import async_require_control
+from .places import Place, place_of
 from .runtime import require_store
 from .serializers import Json, SlotData, history_data, printer_device_id, slots_data
 from .services_store import async_setup_store_services, audited, utc_datetime
@@ -39,26 +33,11 @@ _MAX_TIMEOUT: Final = timedelta(days=1)
 
 
 def _external_id(value: object) -> str:
-    """Return the id of a spool as it is stored: `spoolman:12`.
-
-    A number alone is one of Spoolman, and the system's name may be in capitals. Raises
-    ServiceValidationError, whose text a user can act on, for anything else.
-    """
-    system, separator, number = str(value).strip().partition(":")
-    if not separator and system.isdecimal():
-        system, number = "spoolman", str(int(system))
-    text = f"{system.strip().lower()}:{number.strip()}"
+    """Validate the id of a spool, which names its system: `spoolman:12`."""
+    text = str(value).strip()
     if len(text) > _MAX_EXTERNAL_ID or not _EXTERNAL_ID.fullmatch(text):
-        raise invalid("invalid_spool_id")
+        raise probatio.Invalid("must name a spool like spoolman:12")
     return text
-
-
-def _time_period(value: Any) -> timedelta:
-    """Validate a positive duration; one that cannot be computed is invalid, too."""
-    try:
-        return cv.positive_time_period(value)
-    except OverflowError as err:
-        raise probatio.Invalid("is too long") from err
 
 
 _DEVICES: Final = probatio.All(cv.ensure_list, [cv.string])
@@ -91,6 +70,7 @@ _GET_EVENTS: Final = probatio.Schema(
         ),
     }
 )
+_EXPLAIN: Final = probatio.Schema({probatio.Required(ATTR_DEVICE_ID): cv.string})
 _PRINTERS: Final = probatio.Schema({probatio.Required(ATTR_DEVICE_ID): _DEVICES})
 _ASSIGN: Final = probatio.Schema(
     {
@@ -105,7 +85,7 @@ _EXPECT: Final = probatio.Schema(
         probatio.Required("external_id"): _external_id,
         probatio.Optional("label"): _LABEL,
         probatio.Optional("timeout", default=timedelta(minutes=5)): probatio.All(
-            _time_period, probatio.Range(timedelta(seconds=1), _MAX_TIMEOUT)
+            cv.positive_time_period, probatio.Range(timedelta(seconds=1), _MAX_TIMEOUT)
         ),
     }
 )
@@ -141,21 +121,15 @@ def async_setup_services(hass: HomeAssistant) -> None:
     for name, handler, schema, response in (
         ("get_slots", _async_get_slots, _GET_SLOTS, only),
         ("get_events", _async_get_events, _GET_EVENTS, only),
+        ("explain_slot", _async_explain_slot, _EXPLAIN, only),
         ("refresh", _async_refresh, _PRINTERS, optional),
+        ("restart_driver", audited(_async_restart_driver), _PRINTERS, optional),
         ("assign_spool", audited(_async_assign_spool), _ASSIGN, optional),
         ("expect_spool", audited(_async_expect_spool), _EXPECT, optional),
     ):
         hass.services.async_register(
             DOMAIN, name, handler, schema, supports_response=response
         )
-    async_register_admin_service(
-        hass,
-        DOMAIN,
-        "restart_driver",
-        audited(_async_restart_driver),
-        _PRINTERS,
-        supports_response=optional,
-    )
     async_setup_store_services(hass)
 
 
@@ -163,9 +137,9 @@ async def _async_get_slots(call: ServiceCall) -> Json:
     """Return `{slots: [SlotAnswer]}`."""
     hass = call.hass
     if device_ids := call.data[ATTR_DEVICE_ID]:
-        places = [_place(hass, device_id) for device_id in device_ids]
+        places = [place_of(hass, device_id) for device_id in device_ids]
     else:
-        places = [_Place(entry) for entry in loaded_entries(hass)]
+        places = [Place(entry) for entry in loaded_entries(hass)]
     # A slot that is given twice, by itself and by its printer, is returned once.
     found = {
         answer["device_id"]: answer
@@ -186,7 +160,7 @@ async def _async_get_slots(call: ServiceCall) -> Json:
 async def _async_get_events(call: ServiceCall) -> Json:
     """Return `{events, next_cursor: int or null}`, see `serializers.history_data`."""
     hass, data = call.hass, call.data
-    place = _place(hass, data[ATTR_DEVICE_ID]) if ATTR_DEVICE_ID in data else None
+    place = place_of(hass, data[ATTR_DEVICE_ID]) if ATTR_DEVICE_ID in data else None
     wanted = EventFilter(
         printer_id=place.coordinator.printer_id if place else None,
         unit=place.unit if place else None,
@@ -209,6 +183,22 @@ async def _async_get_events(call: ServiceCall) -> Json:
     return {"events": history_data(hass, page.events), "next_cursor": page.cursor}
 
 
+async def _async_explain_slot(call: ServiceCall) -> Json:
+    """Return `{answer, slot: SlotAnswer, details, report}`, see `explanation.py`."""
+    hass = call.hass
+    texts = await async_answer_texts(hass, hass.config.language)
+    place = place_of(hass, call.data[ATTR_DEVICE_ID])
+    if place.slot is None:
+        raise invalid("not_a_slot", device=place.name)
+    explained = explain(place.coordinator, texts)
+    (slot,) = _slot_answers(hass, place)
+    return {
+        **explained["slots"][place.slot],
+        "report": explained["report"],
+        "slot": slot,
+    }
+
+
 async def _async_refresh(call: ServiceCall) -> Json:
     """Return `{printers: [PrinterAnswer and refreshed]}`.
 
@@ -216,7 +206,6 @@ async def _async_refresh(call: ServiceCall) -> Json:
     That is no error: every change is reported without a refresh.
     """
     entries = _printers(call)
-    await async_require_control(call, call.data[ATTR_DEVICE_ID])
     for entry in entries:
         if not entry.runtime_data.connected:
             raise failure("not_connected", printer=entry.title)
@@ -243,10 +232,9 @@ async def _async_assign_spool(call: ServiceCall) -> Json:
     """Return `{slot: SlotAnswer}`; without `external_id` the assignment is removed."""
     hass = call.hass
     assigned = _assigned(call)
-    place = _place(hass, call.data[ATTR_DEVICE_ID])
+    place = place_of(hass, call.data[ATTR_DEVICE_ID])
     if place.slot is None:
         raise invalid("not_a_slot", device=place.name)
-    await async_require_control(call, [call.data[ATTR_DEVICE_ID]])
     try:
         await require_store(hass).handler.assign(
             place.coordinator.printer_id, place.slot, assigned
@@ -269,16 +257,10 @@ async def _async_expect_spool(call: ServiceCall) -> Json:
     assert assigned is not None
     printer_id = None
     if ATTR_DEVICE_ID in call.data:
-        place = _place(hass, call.data[ATTR_DEVICE_ID])
+        place = place_of(hass, call.data[ATTR_DEVICE_ID])
         if place.slot is not None or place.unit is not None:
             raise invalid("not_a_printer", device=place.name)
         printer_id = place.coordinator.printer_id
-        entries = [place.entry]
-    else:
-        entries = loaded_entries(hass)
-    await async_require_control(
-        call, [printer_device_id(hass, entry) for entry in entries]
-    )
     now = dt_util.utcnow()
     expectation = Expectation(
         printer_id=printer_id,
@@ -303,53 +285,9 @@ def _assigned(call: ServiceCall) -> Assigned | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A printer, one of its units, or one of its slots, given by a device."""
-
-    entry: FilamentSlotsConfigEntry
-    device: AnyDeviceEntry | None = None
-    unit: UnitKey | None = None
-    slot: SlotKey | None = None
-
-    @property
-    def coordinator(self) -> SlotCoordinator:
-        """The coordinator of the printer."""
-        return self.entry.runtime_data
-
-    @property
-    def name(self) -> str:
-        """The name of the device, as the user knows it."""
-        device = self.device
-        return (device and (device.name_by_user or device.name)) or self.entry.title
-
-    def includes(self, slot: SlotKey) -> bool:
-        """Return whether the place is the slot, or its unit or printer."""
-        return self.slot in (None, slot) and self.unit in (None, slot[0])
-
-
-def _place(hass: HomeAssistant, device_id: str) -> _Place:
-    """Return the printer, unit or slot of a device.
-
-    Raises ServiceValidationError for the device of another integration, of an entry
-    that is not loaded, or of a unit or slot that no longer exists.
-    """
-    device, entry = async_get_device_and_config_entry(hass, DOMAIN, device_id)
-    devices = entry.runtime_data.devices
-    for slot, known in devices.slots.items():
-        if known == device_id:
-            return _Place(entry, device, slot=slot)
-    for unit, known in devices.units.items():
-        if known == device_id:
-            return _Place(entry, device, unit=unit)
-    if device_id == printer_device_id(hass, entry):
-        return _Place(entry, device)
-    raise invalid("device_gone", device=device.name_by_user or device.name or device_id)
-
-
 def _printers(call: ServiceCall) -> list[FilamentSlotsConfigEntry]:
     """Return the printers of the given devices, each once."""
-    places = [_place(call.hass, device_id) for device_id in call.data[ATTR_DEVICE_ID]]
+    places = [place_of(call.hass, device_id) for device_id in call.data[ATTR_DEVICE_ID]]
     return list({place.entry.entry_id: place.entry for place in places}.values())
 
 
@@ -359,7 +297,7 @@ def _printer_answer(
     return {"entry_id": entry.entry_id, "device_id": printer_device_id(hass, entry)}
 
 
-def _slot_answers(hass: HomeAssistant, place: _Place) -> list[SlotAnswer]:
+def _slot_answers(hass: HomeAssistant, place: Place) -> list[SlotAnswer]:
     """Return the slots of a place."""
     coordinator = place.coordinator
     now = dt_util.utcnow()

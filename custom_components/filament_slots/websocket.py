@@ -31,7 +31,6 @@ from homeassistant.components.websocket_api.decorators import (
 from homeassistant.components.websocket_api.messages import event_message
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
-from homeassistant.util import dt as dt_util
 import probatio
 
 from .const import DOMAIN
@@ -156,14 +155,11 @@ def async_register_commands(hass: HomeAssistant) -> None:
 
 
 def _aware_datetime(value: object) -> datetime:
-    """Validate an ISO-8601 datetime with a time zone; return it in UTC."""
+    """Validate an ISO-8601 datetime with a time zone."""
     at = cv.datetime(value)
     if at.tzinfo is None:
         raise probatio.Invalid("must have a time zone")
-    try:
-        return dt_util.as_utc(at)
-    except OverflowError as err:
-        raise probatio.Invalid("has no UTC") from err
+    return at
 
 
 def _with_result(handler: _Handler) -> AsyncWebSocketCommandHandler:
