@@ -365,26 +365,94 @@ async def test_a_new_certificate_is_trusted_once_the_user_agrees(
     else:
         result = await entry.start_reconfigure_flow(hass)
         changes |= {"host": "192.0.2.7", "port": 8883}  # type: ignore[dict-item]
-    probe.side_effect = DriverError(ErrorCode.NEW_CERTIFICATE)
+    probe.side_effect = _new_certificate("another")
 
     result = await _submit(hass, result, changes)
     assert result["step_id"] == "new_certificate"
-    assert result["description_placeholders"] == {"name": "X1C"}
+    assert result["errors"] == {}
+    texts = {"name": "X1C", "old": "AA", "new": "fingerprint of another"}
+    assert result["description_placeholders"] == texts
     assert entry.data == make_entry().data
 
     probe.side_effect = DriverError(ErrorCode.CONNECTION_TIMEOUT)
     result = await _submit(hass, result, {})
     assert result["errors"] == {"base": "connection_timeout"}
+    assert result["description_placeholders"] == texts
 
     probe.side_effect = None
-    probe.return_value = ProbeResult(
-        identity=SERIAL, name="X1C", config={"certificate": "another"}
-    )
+    probe.return_value = ProbeResult(identity=SERIAL, name="X1C")
     result = await _submit(hass, result, {})
 
     assert result["reason"] == f"{step}_successful"
-    assert "certificate" not in probe.call_args.args[0]
+    assert probe.call_args.args[0]["certificate"] == "another"
     assert entry.data == make_entry().data | changes | {"certificate": "another"}
+
+
+def _new_certificate(certificate: str) -> DriverError:
+    """Return the error of a driver whose printer presents this certificate."""
+    return DriverError(
+        ErrorCode.NEW_CERTIFICATE,
+        placeholders={"old": "AA", "new": f"fingerprint of {certificate}"},
+        suggested={"certificate": certificate},
+    )
+
+
+async def test_a_certificate_that_changes_while_the_user_looks_is_shown_again(
+    hass: HomeAssistant, probe: AsyncMock
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    result = await entry.start_reauth_flow(hass)
+    probe.side_effect = _new_certificate("another")
+    result = await _submit(hass, result, {"access_code": "87654321"})
+    probe.side_effect = _new_certificate("yet another")
+
+    result = await _submit(hass, result, {})
+
+    assert result["errors"] == {"base": "new_certificate"}
+    assert result["description_placeholders"] is not None
+    assert result["description_placeholders"]["new"] == "fingerprint of yet another"
+    assert entry.data == make_entry().data
+
+    probe.side_effect = None
+    probe.return_value = ProbeResult(identity=SERIAL, name="X1C")
+    await _submit(hass, result, {})
+    assert entry.data["certificate"] == "yet another"
+
+
+# A redirect.
+
+
+@pytest.mark.parametrize("step", ["add", "reconfigure"])
+async def test_the_target_of_a_redirect_is_offered_and_never_followed(
+    hass: HomeAssistant, probe: AsyncMock, step: str
+) -> None:
+    entry = make_entry()
+    if step == "reconfigure":
+        entry.add_to_hass(hass)
+        result = await entry.start_reconfigure_flow(hass)
+        changes = {"host": "192.0.2.7", "port": 8883}
+    else:
+        result = await _start(hass)
+        changes = INPUT
+    target = "https://192.0.2.7/"
+    probe.side_effect = DriverError(
+        ErrorCode.REDIRECTED,
+        target,
+        placeholders={"target": target},
+        suggested={"host": target},
+    )
+
+    result = await _submit(hass, result, changes)
+
+    assert result["errors"] == {"base": "redirected"}
+    assert result["description_placeholders"] is not None
+    assert result["description_placeholders"]["target"] == target
+    assert _suggested(result)["host"] == target
+
+    probe.side_effect = None
+    await _submit(hass, result, changes | {"host": target})
+    assert probe.call_args.args[0]["host"] == target
 
 
 async def test_a_new_certificate_of_another_printer_is_never_trusted(
@@ -393,7 +461,7 @@ async def test_a_new_certificate_of_another_printer_is_never_trusted(
     entry = make_entry()
     entry.add_to_hass(hass)
     result = await entry.start_reauth_flow(hass)
-    probe.side_effect = DriverError(ErrorCode.NEW_CERTIFICATE)
+    probe.side_effect = _new_certificate("another")
     result = await _submit(hass, result, {"access_code": "87654321"})
 
     probe.side_effect = None
@@ -613,6 +681,27 @@ async def test_only_history_options_other_than_the_defaults_are_stored(
     }
 
 
+async def test_only_the_choice_to_leave_out_identifiers_is_stored(
+    hass: HomeAssistant,
+) -> None:
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    flow_id, form = await _options_form(hass, entry)
+    assert form({})["privacy"] == {"bus_identifiers": True}
+
+    await hass.config_entries.options.async_configure(
+        flow_id, {"privacy": {"bus_identifiers": False}}
+    )
+
+    assert entry.options == {"bus_identifiers": False}
+    flow_id, form = await _options_form(hass, entry)
+    assert form({})["privacy"] == {"bus_identifiers": False}
+    await hass.config_entries.options.async_configure(
+        flow_id, {"privacy": {"bus_identifiers": True}}
+    )
+    assert entry.options == {}
+
+
 @pytest.mark.parametrize(
     ("section", "name", "value"),
     [
@@ -654,7 +743,7 @@ async def test_the_options_form_can_be_shown_in_a_browser(
 
     assert response.status == 200
     sections = (await response.json())["data_schema"]
-    assert [part["name"] for part in sections] == ["history", "advanced"]
+    assert [part["name"] for part in sections] == ["history", "privacy", "advanced"]
     assert sections[0]["default"]["history_days"] == 365
     limits = {
         field["name"]: field["selector"]["number"] for field in sections[0]["schema"]

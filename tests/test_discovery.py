@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 import socket
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryDisabler
@@ -23,13 +23,18 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.filament_slots import discovery, drivers
 from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.driver_host import driver_config
 from custom_components.filament_slots.drivers.bambulab_mqtt.discovery import UDP
-from custom_components.filament_slots.drivers.base import DriverStatus, ErrorCode
+from custom_components.filament_slots.drivers.base import (
+    DriverError,
+    DriverStatus,
+    ErrorCode,
+)
 from custom_components.filament_slots.drivers.discovery import (
     UdpDiscovery,
     ZeroconfDiscovery,
 )
-from custom_components.filament_slots.drivers.registry import load_drivers
+from custom_components.filament_slots.drivers.registry import load_driver, load_drivers
 
 from .common import SERIAL, async_set_up, async_show, driver_of, make_entry
 from .drivers.bambulab_mqtt.test_discovery import packet
@@ -279,16 +284,61 @@ async def test_a_printer_without_a_name_is_offered_by_its_serial(
     assert flow["context"]["title_placeholders"] == {"name": "Bambu Lab 0001"}
 
 
-async def test_forged_announcements_cannot_flood_the_user_interface(
+def _offered(hass: HomeAssistant) -> list[str]:
+    """Return the serials that are offered, sorted."""
+    return sorted(flow["context"]["unique_id"] for flow in _offers(hass))
+
+
+async def test_one_printer_a_minute_is_offered(
+    hass: HomeAssistant, ether: Ether
+) -> None:
+    await async_set_up(hass, make_entry())
+    seconds = 0
+    first, second, third = (f"01P09A00000000{number}" for number in range(3))
+
+    with patch.object(discovery, "monotonic", lambda: 1000.0 + seconds):
+        for serial in (first, second, third):
+            await ether.announce(hass, serial=serial)
+        assert _offered(hass) == [first]
+
+        seconds = 59
+        await ether.announce(hass, serial=second)
+        assert _offered(hass) == [first]
+
+        seconds = 60
+        for serial in (first, third, second):
+            await ether.announce(hass, serial=serial)
+        assert _offered(hass) == [first, third]
+
+
+async def test_forged_announcements_do_not_end_the_offers(
+    hass: HomeAssistant, ether: Ether
+) -> None:
+    """The oldest offer goes."""
+    await async_set_up(hass, make_entry())
+    forged = [f"01P09A0000001{number:02}" for number in range(60)]
+
+    for minute, serial in enumerate([*forged, NEW]):
+        with patch.object(discovery, "monotonic", return_value=minute * 60.0):
+            await ether.announce(hass, serial=serial)
+
+    assert _offered(hass) == [NEW, *forged[-49:]]
+
+
+async def test_a_withdrawn_offer_may_be_gone_already_and_can_be_made_again(
     hass: HomeAssistant, ether: Ether, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(discovery, "_OFFERS_MAX", 2)
+    monkeypatch.setattr(discovery, "_BETWEEN_OFFERS", 0)
+    monkeypatch.setattr(discovery, "_OFFERS_MAX", 1)
     await async_set_up(hass, make_entry())
+    await ether.announce(hass, serial=NEW)
+    hass.config_entries.flow.async_abort(_offers(hass)[0]["flow_id"])
 
-    for number in range(4):
-        await ether.announce(hass, serial=f"01P09A00000000{number}")
+    await ether.announce(hass, serial="01P09A000000002")
+    assert _offered(hass) == ["01P09A000000002"]
+    await ether.announce(hass, serial=NEW)
 
-    assert len(_offers(hass)) == 2
+    assert _offered(hass) == [NEW]
 
 
 async def test_packets_of_anything_else_are_ignored(
@@ -388,6 +438,86 @@ async def test_a_printer_with_two_addresses_does_not_alternate_between_them(
 
     assert entry.data["host"] == "192.0.2.7"
     assert not driver.stopped
+
+
+@pytest.fixture
+async def recognise(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> AsyncMock:
+    """What the driver concludes about an announced address."""
+    recognise = AsyncMock(return_value=True)
+    driver = await load_driver("scripted")
+    monkeypatch.setattr(driver, "recognise", recognise)
+    return recognise
+
+
+async def test_an_address_that_proves_nothing_is_not_taken_and_the_owner_is_asked(
+    hass: HomeAssistant,
+    ether: Ether,
+    recognise: AsyncMock,
+    issue_registry: ir.IssueRegistry,
+) -> None:
+    recognise.return_value = False
+    entry = await _set_up_in_trouble(hass, ErrorCode.CONNECTION_TIMEOUT)
+    driver = driver_of(entry)
+
+    await ether.announce(hass, "192.0.2.7")
+
+    assert recognise.call_args.args[0] == {
+        **driver_config(entry),
+        "host": "192.0.2.7",
+    }
+    assert entry.data == make_entry().data
+    assert not driver.stopped
+    issue = (DOMAIN, f"new_address_{entry.entry_id}_192.0.2.7")
+    assert issue in issue_registry.issues
+
+
+@pytest.mark.parametrize(
+    "code", [ErrorCode.WRONG_PRINTER, ErrorCode.CONNECTION_REFUSED]
+)
+async def test_an_address_without_the_printer_is_ignored(
+    hass: HomeAssistant,
+    ether: Ether,
+    recognise: AsyncMock,
+    issue_registry: ir.IssueRegistry,
+    code: ErrorCode,
+) -> None:
+    recognise.side_effect = DriverError(code)
+    entry = await _set_up_in_trouble(hass, ErrorCode.CONNECTION_TIMEOUT)
+
+    await ether.announce(hass, "192.0.2.7")
+
+    assert recognise.call_count == 1
+    assert entry.data == make_entry().data
+    assert not [domain for domain, _ in issue_registry.issues if domain == DOMAIN]
+
+
+async def test_a_printer_that_is_back_during_the_attempt_keeps_its_address(
+    hass: HomeAssistant, ether: Ether, recognise: AsyncMock
+) -> None:
+    entry = await _set_up_in_trouble(hass, ErrorCode.CONNECTION_TIMEOUT)
+
+    async def meanwhile(*about: object) -> bool:
+        driver_of(entry).show(DriverStatus.RUNNING)
+        await asyncio.sleep(0)
+        return True
+
+    recognise.side_effect = meanwhile
+    await ether.announce(hass, "192.0.2.7")
+
+    assert recognise.call_count == 1
+    assert entry.data == make_entry().data
+
+
+async def test_addresses_are_tried_one_every_thirty_seconds(
+    hass: HomeAssistant, ether: Ether, recognise: AsyncMock
+) -> None:
+    recognise.side_effect = DriverError(ErrorCode.WRONG_PRINTER)
+    await _set_up_in_trouble(hass, ErrorCode.CONNECTION_TIMEOUT)
+
+    for seconds, attempts in ((0, 1), (0, 1), (29, 1), (31, 2), (60, 2), (62, 3)):
+        with patch.object(discovery, "monotonic", return_value=1000.0 + seconds):
+            await ether.announce(hass, f"192.0.2.{7 + seconds}")
+        assert recognise.call_count == attempts
 
 
 @pytest.mark.parametrize(

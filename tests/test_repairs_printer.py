@@ -37,6 +37,9 @@ CAUSES: Mapping[str, dict[str, Any]] = {
     "closed_after_connect": {"error": ErrorCode.CLOSED_AFTER_CONNECT},
     "driver_broken": {"error": ErrorCode.DRIVER_BROKEN},
     "not_moonraker": {"error": ErrorCode.WRONG_SERVICE, "circuit": "open"},
+    "redirected": {
+        "last_error": {"code": "redirected", "message": "https://voron.lan/", "at": ""}
+    },
     "tls_failed": {"error": ErrorCode.TLS_FAILED, "circuit": "half_open"},
     "unreachable": {"error": ErrorCode.CONNECTION_REFUSED, "circuit": "open"},
 }
@@ -44,9 +47,11 @@ FIXABLE = {
     "new_certificate",
     "wrong_printer",
     "not_moonraker",
+    "redirected",
     "tls_failed",
     "unreachable",
 }
+ABOUT = {"redirected": {"target": "https://voron.lan/"}}
 # Errors that raise no issue: they clear by themselves, may be a printer that is off or
 # starting, or start a reauthentication.
 OTHERS = [
@@ -90,6 +95,7 @@ async def test_an_issue_exists_as_long_as_its_cause(
         "name": "X1C",
         "host": "192.0.2.1",
         "driver": "scripted",
+        **ABOUT.get(code, {}),
     }
     assert issue.is_fixable is (code in FIXABLE)
 
@@ -253,21 +259,50 @@ async def new_certificate(hass: HomeAssistant) -> MockConfigEntry:
     return entry
 
 
+def _presents(certificate: str) -> DriverError:
+    """Return the error of a driver whose printer presents this certificate."""
+    return DriverError(
+        ErrorCode.NEW_CERTIFICATE,
+        placeholders={"old": "AA", "new": f"fingerprint of {certificate}"},
+        suggested={"certificate": certificate},
+    )
+
+
+@pytest.fixture
+def probe(
+    monkeypatch: pytest.MonkeyPatch, new_certificate: MockConfigEntry
+) -> AsyncMock:
+    """The driver's probe, of a printer that presents a new certificate."""
+
+    async def answer(config: Mapping[str, Any], services: object) -> ProbeResult:
+        if config["certificate"] != "another":
+            raise _presents("another")
+        return ProbeResult(identity=SERIAL, name="X1C")
+
+    probe = AsyncMock(side_effect=answer)
+    monkeypatch.setattr(type(driver_of(new_certificate)), "probe", probe)
+    return probe
+
+
 @pytest.fixture
 async def fix(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
     new_certificate: MockConfigEntry,
+    probe: AsyncMock,
 ) -> FixFlow:
     """The fix flow, shown to the user."""
     fix = FixFlow(await hass_client())
     result = await fix.start(f"new_certificate_{new_certificate.entry_id}")
     assert result["type"] == FlowResultType.FORM
     assert result["step_id"] == "confirm"
+    assert result["errors"] == {}
     assert result["description_placeholders"] == {
         "name": "X1C",
         "host": "192.0.2.1",
         "driver": "scripted",
+        "old": "AA",
+        "new": "fingerprint of another",
     }
     return fix
 
@@ -285,30 +320,69 @@ async def test_an_accepted_certificate_is_stored_and_used(
 
     assert result["type"] == FlowResultType.CREATE_ENTRY
     assert not _issues(issue_registry)
-    assert new_certificate.data == make_entry().data | {
-        "certificate": f"certificate of {SERIAL}"
-    }
+    assert new_certificate.data == make_entry(certificate="another").data
     assert before.stopped
     after = driver_of(new_certificate)
-    assert after.config.certificate == f"certificate of {SERIAL}"
+    assert after.config.certificate == "another"
     assert after.started
 
 
-async def test_the_certificate_is_fetched_again_when_the_user_agrees(
+async def test_a_certificate_other_than_the_one_that_was_shown_is_not_accepted(
     hass: HomeAssistant,
-    monkeypatch: pytest.MonkeyPatch,
+    probe: AsyncMock,
     new_certificate: MockConfigEntry,
     fix: FixFlow,
 ) -> None:
-    found = ProbeResult(identity=SERIAL, name="X1C", config={"certificate": "latest"})
-    probe = AsyncMock(return_value=found)
-    monkeypatch.setattr(type(driver_of(new_certificate)), "probe", probe)
+    probe.side_effect = _presents("yet another")
 
+    result = await fix.confirm()
+
+    assert result["errors"] == {"base": "new_certificate"}
+    assert result["description_placeholders"]["new"] == "fingerprint of yet another"
+    assert new_certificate.data["certificate"] == "certificate"
+
+    probe.side_effect = None
+    probe.return_value = ProbeResult(identity=SERIAL, name="X1C")
     await fix.confirm()
     await hass.async_block_till_done()
+    assert new_certificate.data["certificate"] == "yet another"
 
-    assert "certificate" not in probe.call_args.args[0]
-    assert new_certificate.data["certificate"] == "latest"
+
+async def test_a_printer_that_is_off_while_the_user_looks_has_no_fingerprint_yet(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    probe: AsyncMock,
+    new_certificate: MockConfigEntry,
+) -> None:
+    probe.side_effect = DriverError(ErrorCode.CONNECTION_TIMEOUT)
+    fix = FixFlow(await hass_client())
+    result = await fix.start(f"new_certificate_{new_certificate.entry_id}")
+    assert result["errors"] == {"base": "connection_timeout"}
+    assert result["description_placeholders"]["new"] == "–"
+
+    probe.side_effect = _presents("another")
+    result = await fix.confirm()
+
+    assert result["errors"] == {}
+    assert result["description_placeholders"]["new"] == "fingerprint of another"
+    assert new_certificate.data["certificate"] == "certificate"
+
+
+async def test_a_known_certificate_that_is_back_ends_the_repair(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    probe: AsyncMock,
+    new_certificate: MockConfigEntry,
+) -> None:
+    probe.side_effect = None
+    probe.return_value = ProbeResult(identity=SERIAL, name="X1C")
+    fix = FixFlow(await hass_client())
+
+    result = await fix.start(f"new_certificate_{new_certificate.entry_id}")
+
+    await hass.async_block_till_done()
+    assert result["type"] == FlowResultType.CREATE_ENTRY
+    assert new_certificate.data["certificate"] == "certificate"
 
 
 async def test_a_new_code_can_be_entered_with_the_certificate(
@@ -318,7 +392,7 @@ async def test_a_new_code_can_be_entered_with_the_certificate(
     await hass.async_block_till_done()
 
     assert new_certificate.data["access_code"] == "87654321"
-    assert new_certificate.data["certificate"] == f"certificate of {SERIAL}"
+    assert new_certificate.data["certificate"] == "another"
 
 
 async def test_an_invalid_code_is_refused(
@@ -341,23 +415,24 @@ async def test_an_invalid_code_is_refused(
 )
 async def test_the_certificate_of_another_printer_is_never_trusted(
     hass: HomeAssistant,
-    monkeypatch: pytest.MonkeyPatch,
+    probe: AsyncMock,
     issue_registry: ir.IssueRegistry,
     new_certificate: MockConfigEntry,
     fix: FixFlow,
     outcome: Exception | ProbeResult,
     error: str,
 ) -> None:
-    probe = AsyncMock(side_effect=[outcome])
-    with monkeypatch.context() as patch:
-        patch.setattr(type(driver_of(new_certificate)), "probe", probe)
-        result = await fix.confirm()
+    probe.side_effect = [outcome]
+    result = await fix.confirm()
 
     assert result["type"] == FlowResultType.FORM
     assert result["errors"] == {"base": error}
+    assert result["description_placeholders"]["new"] == "fingerprint of another"
     assert new_certificate.data["certificate"] == "certificate"
     assert _issues(issue_registry)
 
+    probe.side_effect = None
+    probe.return_value = ProbeResult(identity=SERIAL, name="X1C")
     result = await fix.confirm()
     await hass.async_block_till_done()
     assert result["type"] == FlowResultType.CREATE_ENTRY
@@ -465,3 +540,71 @@ async def test_a_fix_needs_the_driver(
 
     assert result["type"] == FlowResultType.ABORT
     assert result["reason"] == "unknown_driver"
+
+
+# An announced address.
+
+
+async def test_an_announced_address_is_an_issue_until_the_printer_runs(
+    hass: HomeAssistant, issue_registry: ir.IssueRegistry
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await _show_health(hass, entry, CAUSES["unreachable"])
+
+    entry.runtime_data.async_ask_about_address("192.0.2.7")
+
+    [(key, issue)] = _issues(issue_registry).items()
+    assert key == "new_address"
+    assert issue.is_fixable
+    assert issue.translation_placeholders == {
+        "name": "X1C",
+        "host": "192.0.2.1",
+        "driver": "scripted",
+        "new_host": "192.0.2.7",
+    }
+    await _show_health(hass, entry, {"error": ErrorCode.CONNECTION_TIMEOUT})
+    assert list(_issues(issue_registry)) == ["new_address"]
+
+    await async_show(hass, entry, DriverStatus.RUNNING)
+    assert not _issues(issue_registry)
+    await _show_health(hass, entry, CAUSES["unreachable"])
+    assert list(_issues(issue_registry)) == ["unreachable"]
+
+
+async def test_an_address_is_not_asked_about_where_another_one_would_not_help(
+    hass: HomeAssistant, issue_registry: ir.IssueRegistry
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await _show_health(hass, entry, CAUSES["unreachable"])
+    entry.runtime_data.async_ask_about_address("192.0.2.7")
+
+    await _show_health(hass, entry, CAUSES["new_certificate"])
+
+    assert list(_issues(issue_registry)) == ["new_certificate"]
+
+
+async def test_an_ignored_address_does_not_hide_another_one(
+    hass: HomeAssistant, issue_registry: ir.IssueRegistry
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await _show_health(hass, entry, CAUSES["unreachable"])
+    entry.runtime_data.async_ask_about_address("192.0.2.7")
+    ignored = f"new_address_{entry.entry_id}_192.0.2.7"
+    ir.async_ignore_issue(hass, DOMAIN, ignored, True)
+
+    entry.runtime_data.async_ask_about_address("192.0.2.8")
+
+    issues = {
+        issue_id: issue.dismissed_version is not None
+        for (domain, issue_id), issue in issue_registry.issues.items()
+        if domain == DOMAIN
+    }
+    assert issues == {
+        ignored: True,
+        f"new_address_{entry.entry_id}_192.0.2.8": False,
+    }
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert not [domain for domain, _ in issue_registry.issues if domain == DOMAIN]

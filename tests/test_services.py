@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
+from homeassistant.auth.models import User
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -603,13 +604,15 @@ async def test_a_spool_cannot_be_expected_by_a_unit_or_a_slot(
 
 
 async def test_the_audit_contains_every_change_with_user_and_result(
-    hass: HomeAssistant, entry: MockConfigEntry
+    hass: HomeAssistant, entry: MockConfigEntry, hass_admin_user: User
 ) -> None:
     """Actions that only read or refresh are not stored."""
     slot = device_of(hass, entry, f"{UNIT}_3")
     data = {**SPOOL, "timeout": "00:03:00"}
-    anna = Context(user_id="anna")
-    await hass.services.async_call(DOMAIN, "expect_spool", data, True, anna)
+    anna = hass_admin_user.id
+    await hass.services.async_call(
+        DOMAIN, "expect_spool", data, True, Context(user_id=anna)
+    )
     await refused(hass, "assign_spool", device_id=slot, **SPOOL)
     await ask(hass, "refresh", device_id=slot)
     await ask(hass, "get_slots")
@@ -617,7 +620,7 @@ async def test_the_audit_contains_every_change_with_user_and_result(
 
     restarted, assigned, expected = await read_audit(async_shared_core(hass).store)
 
-    assert (expected.user_id, expected.action) == ("anna", "expect_spool")
+    assert (expected.user_id, expected.action) == (anna, "expect_spool")
     assert expected.details == {**SPOOL, "timeout": "0:03:00"}
     assert expected.result.keys() == {"expires_at"}
     assert (assigned.user_id, assigned.action) == (None, "assign_spool")
@@ -639,10 +642,6 @@ async def test_the_audit_contains_every_change_with_user_and_result(
         ("refresh", {}),
         ("restart_driver", {}),
         ("assign_spool", {**SPOOL}),
-        ("assign_spool", {"device_id": "x", "external_id": ""}),
-        ("assign_spool", {"device_id": "x", "external_id": "12"}),
-        ("assign_spool", {"device_id": "x", "external_id": "spoolman: "}),
-        ("assign_spool", {"device_id": "x", "external_id": f"a:{'b' * 127}"}),
         ("assign_spool", {**SPOOL, "device_id": "x", "label": " "}),
         ("assign_spool", {**SPOOL, "device_id": "x", "label": "x" * 65}),
         ("expect_spool", {"label": "Black"}),
@@ -655,6 +654,41 @@ async def test_invalid_data_is_refused(
 ) -> None:
     with pytest.raises(probatio.Invalid):
         await ask(hass, action, **data)
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("12", "spoolman:12"),
+        (12, "spoolman:12"),
+        ("012", "spoolman:12"),
+        (" Spoolman:12 ", "spoolman:12"),
+        ("SPOOLMAN : 12", "spoolman:12"),
+        ("drybox:Left Shelf", "drybox:Left Shelf"),
+    ],
+)
+async def test_a_spool_id_is_taken_as_people_type_it(
+    hass: HomeAssistant, entry: MockConfigEntry, typed: str | int, stored: str
+) -> None:
+    slot = device_of(hass, entry, f"{UNIT}_2")
+
+    answer = await ask(hass, "assign_spool", device_id=slot, external_id=typed)
+
+    assert answer["slot"]["assigned_external_id"] == stored
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "nonsense", "spoolman: ", ":12", "-1", "1.5", f"a:{'b' * 127}"]
+)
+async def test_a_spool_id_that_names_no_system_is_refused_in_words(
+    hass: HomeAssistant, entry: MockConfigEntry, typed: str
+) -> None:
+    slot = device_of(hass, entry, f"{UNIT}_2")
+
+    with pytest.raises(ServiceValidationError) as caught:
+        await ask(hass, "assign_spool", device_id=slot, external_id=typed)
+
+    assert caught.value.translation_key == "invalid_spool_id"
 
 
 # Texts and documentation.

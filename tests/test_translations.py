@@ -21,7 +21,10 @@ from custom_components.filament_slots.drivers.moonraker_filament.driver import (
 )
 from custom_components.filament_slots.forms import asked_fields
 from custom_components.filament_slots.model import SlotStatus
-from custom_components.filament_slots.options import HISTORY_OPTIONS
+from custom_components.filament_slots.options import (
+    CONF_BUS_IDENTIFIERS,
+    HISTORY_OPTIONS,
+)
 from custom_components.filament_slots.repairs_printer import PRINTER_ISSUES
 from custom_components.filament_slots.repairs_store import STORE_ISSUES
 
@@ -178,6 +181,7 @@ def test_every_setting_has_a_text() -> None:
 
     assert {name: set(section["data"]) for name, section in sections.items()} == {
         "history": set(HISTORY_OPTIONS),
+        "privacy": {CONF_BUS_IDENTIFIERS},
         "advanced": set(SETTLE_TIMES),
     }
     for section in sections.values():

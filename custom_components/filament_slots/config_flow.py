@@ -38,6 +38,7 @@ from .forms import (
     filled_in,
     form,
     history_form,
+    privacy_form,
     secret_fields,
     settle_form,
     without_secrets,
@@ -45,6 +46,7 @@ from .forms import (
 from .options import HISTORY_OPTIONS, history_option
 
 _HISTORY = "history"
+_PRIVACY = "privacy"
 _ADVANCED = "advanced"
 
 
@@ -56,10 +58,14 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
     _driver: type[Driver]
     _config: dict[str, Any]
     _changed_entry: ConfigEntry
+    _fingerprints: Mapping[str, str]
 
     def __init__(self) -> None:
-        """Start a flow without discovered data."""
+        """Start a flow without discovered data, before any probe."""
         self._discovered: Mapping[str, Any] = {}
+        # Of the last probe that failed: values to offer, placeholders of its text.
+        self._suggested: Mapping[str, Any] = {}
+        self._about_error: Mapping[str, str] = {}
 
     @staticmethod
     @callback
@@ -148,19 +154,25 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_new_certificate(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask whether to trust the new certificate of the same printer."""
+        """Ask whether to trust the new certificate of the same printer.
+
+        What is saved is the certificate whose fingerprint was shown.
+        """
         errors: dict[str, str] = {}
         if user_input is not None:
-            asked = asked_fields(self._driver)
-            config = {
-                name: value for name, value in self._config.items() if name in asked
-            }
-            found = await self._async_probe(self._driver, config, errors)
+            found = await self._async_probe(self._driver, self._config, errors)
             if found is not None:
                 return await self._async_save_changes(found)
+        if errors.get("base", ErrorCode.NEW_CERTIFICATE) == ErrorCode.NEW_CERTIFICATE:
+            self._config = {**self._config, **self._suggested}
+            self._fingerprints = self._about_error
         return self.async_show_form(
             step_id="new_certificate",
-            description_placeholders={"name": self._changed_entry.title},
+            description_placeholders={
+                "name": self._changed_entry.title,
+                **self._fingerprints,
+                **self._about_error,
+            },
             errors=errors,
         )
 
@@ -203,8 +215,10 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
         return self.async_show_form(
             step_id=self._driver.driver_key,
             data_schema=self.add_suggested_values_to_schema(
-                form(asked_fields(self._driver)), user_input or self._discovered
+                form(asked_fields(self._driver)),
+                {**(user_input or self._discovered), **self._suggested},
             ),
+            description_placeholders=dict(self._about_error),
             errors=errors,
         )
 
@@ -228,8 +242,10 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
                 return await self.async_step_new_certificate()
         return self.async_show_form(
             step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(schema, user_input),
-            description_placeholders={"name": entry.title},
+            data_schema=self.add_suggested_values_to_schema(
+                schema, {**(user_input or {}), **self._suggested}
+            ),
+            description_placeholders={"name": entry.title, **self._about_error},
             errors=errors,
         )
 
@@ -244,6 +260,7 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
         self, driver: type[Driver], config: dict[str, Any], errors: dict[str, str]
     ) -> ProbeResult | None:
         """Probe the printer; on failure fill in `errors` and return None."""
+        self._suggested, self._about_error = {}, {}
         try:
             found, self._config = await async_probe(self.hass, driver, config)
         except ValidationError as err:
@@ -251,13 +268,14 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
                 errors[str(error["loc"][0])] = "invalid_config"
         except DriverError as err:
             errors["base"] = err.code
+            self._suggested, self._about_error = err.suggested, err.placeholders
         else:
             return found
         return None
 
 
 class FilamentSlotsOptionsFlow(OptionsFlowWithReload):
-    """Changes history options and confirmation times."""
+    """Changes the options of history, privacy and confirmation times."""
 
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
@@ -276,6 +294,11 @@ class FilamentSlotsOptionsFlow(OptionsFlowWithReload):
                     if user_input[_HISTORY][name] != default
                 }
                 | {
+                    name: wanted
+                    for name, wanted in user_input[_PRIVACY].items()
+                    if not wanted
+                }
+                | {
                     name: seconds
                     for name, seconds in user_input[_ADVANCED].items()
                     if seconds != getattr(driver.timings, name)
@@ -283,6 +306,7 @@ class FilamentSlotsOptionsFlow(OptionsFlowWithReload):
             )
         sections = {
             _HISTORY: history_form(entry.options),
+            _PRIVACY: privacy_form(entry.options),
             _ADVANCED: settle_form(driver_timings(entry, driver)),
         }
         return self.async_show_form(

@@ -23,6 +23,7 @@ from .devices import PrinterDevices, UnitKey
 from .driver_host import DriverLog, driver_config, driver_services, driver_timings
 from .drivers.base import Driver, DriverStatus, EventEmitter
 from .model import SCHEMA_VERSION, StoredSlot, StoredUnit
+from .options import bus_identifiers
 from .repairs_printer import async_show_issue, current_error, current_issue
 from .runtime import SharedCore
 
@@ -80,6 +81,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         self._held: list[tuple[SlotKey, dict[str, Any]]] | None = []
         self._unsubscribe: list[CALLBACK_TYPE] = []
         self._announced: CALLBACK_TYPE | None = None
+        self._new_host: str | None = None
         self._requested_at = -_REQUEST_INTERVAL
         self.log = DriverLog(entry.title)
         self.driver = driver_class(
@@ -184,6 +186,12 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         self._async_update_issue()
 
     @callback
+    def async_ask_about_address(self, host: str) -> None:
+        """Ask the user whether the printer is at this address, which proves nothing."""
+        self._new_host = host
+        self._async_update_issue()
+
+    @callback
     def async_subscribe_events(self, listener: SpoolEventListener) -> CALLBACK_TYPE:
         """Subscribe to spool events, each with the key of its slot."""
         self._event_listeners.append(listener)
@@ -251,6 +259,8 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
 
     @callback
     def _async_fire(self, event: dict[str, Any], device_id: str | None) -> None:
+        if not bus_identifiers(self.config_entry.options):
+            event = _without_identifiers(event)
         self.hass.bus.async_fire(
             f"{DOMAIN}_{event['event_type']}",
             event
@@ -279,9 +289,14 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
 
     @callback
     def _async_update_issue(self) -> None:
-        announced = self._announced is not None
-        issue = current_issue(self.health, announced=announced)
-        async_show_issue(self.hass, self.config_entry, issue)
+        if self.error is None:
+            self._new_host = None
+        issue, about = current_issue(
+            self.health,
+            announced=self._announced is not None,
+            new_host=self._new_host,
+        )
+        async_show_issue(self.hass, self.config_entry, issue, **about)
 
     @callback
     def _async_announcement_expired(self, _: datetime) -> None:
@@ -294,6 +309,15 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         if self._announced is not None:
             self._announced()
             self._announced = None
+
+
+def _without_identifiers(event: dict[str, Any]) -> dict[str, Any]:
+    """Return a spool event without what identifies the spool; the keys stay."""
+    meta = {key: value for key, value in event["meta"].items() if key != "assigned"}
+    return event | {
+        "identifiers": dict.fromkeys(event["identifiers"]),
+        "meta": meta,
+    }
 
 
 def is_loaded(entry: ConfigEntry) -> bool:

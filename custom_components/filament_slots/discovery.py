@@ -1,12 +1,15 @@
 """Discovery: new printers are offered, and known ones found again at a new address."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from ipaddress import ip_address
 import logging
+import math
 import socket
+from time import monotonic
 from typing import override
 
 from homeassistant.config_entries import (
@@ -20,10 +23,12 @@ from homeassistant.helpers import discovery_flow
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from homeassistant.util.hass_dict import HassKey
+from pydantic import ValidationError
 
 from .const import CONF_CONFIG, CONF_DRIVER_KEY, CONF_IDENTITY, CONF_NAME, DOMAIN
 from .coordinator import FilamentSlotsConfigEntry
-from .drivers.base import ErrorCode
+from .driver_host import driver_config, driver_services
+from .drivers.base import DriverError
 from .drivers.discovery import (
     DiscoveredPrinter,
     UdpDiscovery,
@@ -31,28 +36,20 @@ from .drivers.discovery import (
     ZeroconfService,
 )
 from .drivers.registry import load_drivers
+from .repairs_printer import ADDRESS_ERRORS
 
 _LOGGER = logging.getLogger(__name__)
 
-# Errors that another address may solve.
-_ADDRESS_ERRORS = (
-    ErrorCode.HOST_NOT_FOUND,
-    ErrorCode.CONNECTION_REFUSED,
-    ErrorCode.CONNECTION_TIMEOUT,
-    ErrorCode.CONNECTION_LOST,
-    ErrorCode.CLOSED_AFTER_CONNECT,
-    ErrorCode.TLS_FAILED,
-    ErrorCode.WRONG_SERVICE,
-    ErrorCode.WRONG_PRINTER,
-)
-
-# Seconds between two changes of an address: a printer with two addresses announces
-# both, and may answer at neither.
+# Seconds between two attempts to find a printer at an announced address, and between two
+# changes of its address: it may have two, and announce both.
+_BETWEEN_ATTEMPTS = 30.0
 _BETWEEN_MOVES = 300.0
 # Seconds within which a driver notices that its printer has left its address.
 _NOTICED_AFTER = 120.0
-# Forged announcements must not flood the user interface.
+# Anything can announce any number of printers: that many are offered at a time, and one in
+# that many seconds.
 _OFFERS_MAX = 50
+_BETWEEN_OFFERS = 60.0
 
 
 class Announcements:
@@ -67,7 +64,9 @@ class Announcements:
         self._users = 0
         self._transports: list[asyncio.DatagramTransport] = []
         self._unsubscribe: Callable[[], None] | None = None
-        self._offered: set[str] = set()
+        # The identities that were offered, oldest first.
+        self._offered: deque[str] = deque()
+        self._offer_at = -math.inf
 
     async def async_acquire(self) -> None:
         """Add a user; the first one opens the sockets."""
@@ -118,10 +117,17 @@ class Announcements:
 
     @callback
     def _offer(self, driver_key: str, printer: DiscoveredPrinter) -> None:
-        """Offer a new printer, once."""
-        if printer.identity in self._offered or len(self._offered) >= _OFFERS_MAX:
+        """Offer a new printer, once while it is remembered.
+
+        A printer whose turn it is not yet announces itself again.
+        """
+        now = monotonic()
+        if printer.identity in self._offered or now < self._offer_at:
             return
-        self._offered.add(printer.identity)
+        self._offer_at = now + _BETWEEN_OFFERS
+        if len(self._offered) >= _OFFERS_MAX:
+            self._withdraw(self._offered.popleft())
+        self._offered.append(printer.identity)
         discovery_flow.async_create_flow(
             self._hass,
             DOMAIN,
@@ -133,6 +139,19 @@ class Announcements:
                 CONF_CONFIG: {CONF_HOST: printer.host, **printer.config},
             },
         )
+
+    @callback
+    def _withdraw(self, identity: str) -> None:
+        """End the flow of an offer, if it is still there."""
+        flows = self._hass.config_entries.flow
+        for flow in flows.async_progress_by_handler(
+            DOMAIN,
+            match_context={
+                "source": SOURCE_INTEGRATION_DISCOVERY,
+                "unique_id": identity,
+            },
+        ):
+            flows.async_abort(flow["flow_id"])
 
     @callback
     def _async_stopping(self, _: Event) -> None:
@@ -163,7 +182,8 @@ class _Listener(asyncio.DatagramProtocol):
 
 
 _KEY: HassKey[Announcements] = HassKey(f"{DOMAIN}_announcements")
-_MOVED: HassKey[dict[str, float]] = HassKey(f"{DOMAIN}_moved")
+# When the next address may be tried, by the id of the entry.
+_TRY_AT: HassKey[dict[str, float]] = HassKey(f"{DOMAIN}_try_at")
 
 
 async def async_listen(hass: HomeAssistant, entry: ConfigEntry) -> None:
@@ -227,8 +247,8 @@ def async_heal_address(
 ) -> None:
     """Compare the address at which a known printer announces itself.
 
-    Where the printer is not found at the address of the entry, this one is tried. The
-    driver checks, as always, that it is the same printer.
+    Where the printer is not found at the address of the entry, this one is tried. An
+    announcement proves nothing: see `Driver.recognise`.
     """
     if entry.state is not ConfigEntryState.LOADED:
         return
@@ -236,9 +256,9 @@ def async_heal_address(
     if known == host:
         entry.runtime_data.async_announced()
     # A whole URL holds more than an announcement does.
-    elif "/" not in known and entry.runtime_data.error in _ADDRESS_ERRORS:
+    elif "/" not in known and entry.runtime_data.error in ADDRESS_ERRORS:
         hass.async_create_background_task(
-            _async_move(hass, entry, host), f"{DOMAIN} new address"
+            _async_try_address(hass, entry, host), f"{DOMAIN} new address"
         )
 
 
@@ -260,19 +280,37 @@ def async_heal_address_soon(
         entry.async_on_unload(async_call_later(hass, _NOTICED_AFTER, heal))
 
 
-async def _async_move(
+async def _async_try_address(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry, host: str
 ) -> None:
-    """Change the address and reload the entry, if it really is another address."""
-    moved = hass.data.setdefault(_MOVED, {})
-    now = hass.loop.time()
-    if now - moved.get(entry.entry_id, -_BETWEEN_MOVES) < _BETWEEN_MOVES:
+    """Change the address of the entry once its printer has proved that it is there.
+
+    Where it cannot prove that without a secret, the user is asked.
+    """
+    try_at = hass.data.setdefault(_TRY_AT, {})
+    now = monotonic()
+    if now < try_at.get(entry.entry_id, now):
         return
+    coordinator = entry.runtime_data
     if host in await _async_addresses(hass, entry.data[CONF_HOST]):
-        entry.runtime_data.async_announced()
+        coordinator.async_announced()
         return
-    moved[entry.entry_id] = now
-    entry.runtime_data.log.info("Printer announces itself at another address")
+    try_at[entry.entry_id] = now + _BETWEEN_ATTEMPTS
+    try:
+        proved = await coordinator.driver.recognise(
+            driver_config(entry) | {CONF_HOST: host},
+            driver_services(hass, coordinator.log),
+        )
+    except (DriverError, ValidationError) as err:
+        coordinator.log.debug("Printer is not at the announced address: %s", err)
+        return
+    if coordinator.error not in ADDRESS_ERRORS:
+        return
+    if not proved:
+        coordinator.async_ask_about_address(host)
+        return
+    try_at[entry.entry_id] = now + _BETWEEN_MOVES
+    coordinator.log.info("Printer has proved itself at another address")
     hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_HOST: host})
     hass.config_entries.async_schedule_reload(entry.entry_id)
 

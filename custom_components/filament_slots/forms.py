@@ -20,7 +20,13 @@ from pydantic.fields import FieldInfo
 from .driver_host import SETTLE_TIMES
 from .drivers.base import Driver
 from .drivers.timings import Timings
-from .options import CONF_MAX_MEGABYTES, HISTORY_OPTIONS, history_option
+from .options import (
+    CONF_BUS_IDENTIFIERS,
+    CONF_MAX_MEGABYTES,
+    HISTORY_OPTIONS,
+    bus_identifiers,
+    history_option,
+)
 
 
 def asked_fields(driver: type[Driver]) -> dict[str, FieldInfo]:
@@ -84,6 +90,17 @@ def history_form(options: Mapping[str, Any]) -> probatio.Schema:
                 ),
             )
             for name, (minimum, maximum, _) in HISTORY_OPTIONS.items()
+        }
+    )
+
+
+def privacy_form(options: Mapping[str, Any]) -> probatio.Schema:
+    """Return the form of the privacy options, prefilled with these."""
+    return probatio.Schema(
+        {
+            probatio.Required(
+                CONF_BUS_IDENTIFIERS, default=bus_identifiers(options)
+            ): bool
         }
     )
 

@@ -1,4 +1,4 @@
-"""Options of an entry: how long history is kept, and how large the store may grow."""
+"""Options of an entry: what is kept for how long, and what the event bus gets."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,6 +12,7 @@ from .core.tables.retention import Keep
 CONF_HISTORY_DAYS: Final = "history_days"
 CONF_SNAPSHOT_DAYS: Final = "snapshot_days"
 CONF_MAX_MEGABYTES: Final = "max_megabytes"
+CONF_BUS_IDENTIFIERS: Final = "bus_identifiers"
 
 # Minimum, maximum and default of each.
 HISTORY_OPTIONS: Final[Mapping[str, tuple[int, int, int]]] = {
@@ -25,6 +26,11 @@ def history_option(options: Mapping[str, Any], name: str) -> int:
     """Return the value of an option, within its bounds; the default if it is not set."""
     minimum, maximum, default = HISTORY_OPTIONS[name]
     return int(min(max(options.get(name, default), minimum), maximum))
+
+
+def bus_identifiers(options: Mapping[str, Any]) -> bool:
+    """Return whether events on the bus say which spool they are about."""
+    return bool(options.get(CONF_BUS_IDENTIFIERS, True))
 
 
 def history_kept(

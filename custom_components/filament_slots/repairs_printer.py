@@ -17,19 +17,17 @@ from .driver_host import async_probe, driver_config
 from .drivers.base import Driver, DriverError, DriverStatus, ErrorCode
 from .drivers.health import Health
 from .drivers.registry import load_driver
-from .forms import (
-    address_fields,
-    asked_fields,
-    filled_in,
-    form,
-    secret_fields,
-    without_secrets,
-)
+from .forms import address_fields, filled_in, form, secret_fields, without_secrets
 from .repairs_store import async_clear_issue
 
 
 class _ReconnectFlow(RepairsFlow):
     """Asks for connection settings; saves them once the same printer answers to them."""
+
+    def __init__(self) -> None:
+        """Start before the first probe."""
+        # Placeholders of the text of the last error.
+        self._about_error: Mapping[str, str] = {}
 
     async def _async_connect(
         self, step_id: str, user_input: dict[str, Any] | None
@@ -43,6 +41,7 @@ class _ReconnectFlow(RepairsFlow):
         except DriverError as err:
             return self.async_abort(reason=err.code)
         errors: dict[str, str] = {}
+        suggested: Mapping[str, Any] = {}
         if user_input is not None:
             try:
                 changes = await self._async_probe(
@@ -53,7 +52,8 @@ class _ReconnectFlow(RepairsFlow):
             except ValidationError:
                 errors["base"] = ErrorCode.INVALID_CONFIG
             except DriverError as err:
-                errors["base"] = err.code
+                errors = self._errors(err)
+                suggested, self._about_error = err.suggested, err.placeholders
             else:
                 self.hass.config_entries.async_update_entry(
                     entry, data={**entry.data, **changes}
@@ -63,11 +63,20 @@ class _ReconnectFlow(RepairsFlow):
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(
-                self._form(entry, driver), user_input
+                self._form(entry, driver),
+                {**(user_input or {}), **suggested},
             ),
-            description_placeholders=_placeholders(entry),
+            description_placeholders=self._texts(entry),
             errors=errors,
         )
+
+    def _errors(self, err: DriverError) -> dict[str, str]:
+        """Return the errors to show after a probe that failed."""
+        return {"base": err.code}
+
+    def _texts(self, entry: ConfigEntry) -> dict[str, str]:
+        """Return the placeholders of the texts of all steps."""
+        return {**_placeholders(entry), **self._about_error}
 
     async def _async_probe(
         self, entry: ConfigEntry, driver: type[Driver], config: dict[str, Any]
@@ -93,17 +102,35 @@ class _ReconnectFlow(RepairsFlow):
 class NewCertificateFlow(_ReconnectFlow):
     """Lets the user trust the certificate that the printer presents now."""
 
+    def __init__(self) -> None:
+        """Start before the certificate was fetched; `_shown` describes it."""
+        super().__init__()
+        self._shown: DriverError | None = None
+
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
-        """Show the form."""
-        return await self.async_step_confirm()
+        """Fetch the certificate that the printer presents now, and show the form."""
+        return await self.async_step_confirm({})
 
     async def async_step_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
-        """Fetch the certificate again once the user agrees, and save it."""
+        """Save the certificate that was shown, if it is still presented."""
         return await self._async_connect("confirm", user_input)
+
+    @override
+    def _errors(self, err: DriverError) -> dict[str, str]:
+        if err.code is not ErrorCode.NEW_CERTIFICATE:
+            return super()._errors(err)
+        # That there is a new one is an error only after yet another one was shown.
+        first, self._shown = self._shown is None, err
+        return {} if first else super()._errors(err)
+
+    @override
+    def _texts(self, entry: ConfigEntry) -> dict[str, str]:
+        shown = self._shown.placeholders if self._shown else {}
+        return {"old": "–", "new": "–", **super()._texts(entry), **shown}
 
     @override
     def _form(self, entry: ConfigEntry, driver: type[Driver]) -> probatio.Schema:
@@ -112,11 +139,8 @@ class NewCertificateFlow(_ReconnectFlow):
 
     @override
     def _base_config(self, entry: ConfigEntry, driver: type[Driver]) -> dict[str, Any]:
-        """Return what a user enters; the probe finds the rest, as at set-up."""
-        asked = asked_fields(driver)
-        return {
-            name: value for name, value in driver_config(entry).items() if name in asked
-        }
+        shown = self._shown.suggested if self._shown else {}
+        return {**driver_config(entry), **shown}
 
 
 class NewAddressFlow(_ReconnectFlow):
@@ -153,6 +177,56 @@ class NewAddressFlow(_ReconnectFlow):
         return driver_config(entry)
 
 
+class AnnouncedAddressFlow(_ReconnectFlow):
+    """Asks whether a printer that cannot prove itself is at its announced address."""
+
+    async def async_step_init(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Show both addresses."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Probe the new address once the user agrees, and save it."""
+        return await self._async_connect("confirm", user_input)
+
+    @override
+    def _form(self, entry: ConfigEntry, driver: type[Driver]) -> probatio.Schema:
+        return probatio.Schema({})
+
+    @override
+    def _base_config(self, entry: ConfigEntry, driver: type[Driver]) -> dict[str, Any]:
+        return driver_config(entry) | {CONF_HOST: self._new_host}
+
+    @override
+    def _texts(self, entry: ConfigEntry) -> dict[str, str]:
+        return {**super()._texts(entry), _NEW_HOST: self._new_host}
+
+    @property
+    def _new_host(self) -> str:
+        """The announced address."""
+        assert self.data is not None
+        return str(self.data[_NEW_HOST])
+
+
+# Errors that another address may solve.
+ADDRESS_ERRORS = (
+    ErrorCode.HOST_NOT_FOUND,
+    ErrorCode.CONNECTION_REFUSED,
+    ErrorCode.CONNECTION_TIMEOUT,
+    ErrorCode.CONNECTION_LOST,
+    ErrorCode.CLOSED_AFTER_CONNECT,
+    ErrorCode.TLS_FAILED,
+    ErrorCode.WRONG_SERVICE,
+    ErrorCode.REDIRECTED,
+    ErrorCode.WRONG_PRINTER,
+)
+
+# Not an error code of a driver: the printer may be at the address it announces.
+NEW_ADDRESS = "new_address"
+_NEW_HOST = "new_host"
 # Not an error code of a driver: what a refused or timed-out connection means for a
 # printer that is switched on.
 UNREACHABLE = "unreachable"
@@ -164,6 +238,8 @@ PRINTER_ISSUES: Mapping[str, type[RepairsFlow] | None] = {
     ErrorCode.NEW_CERTIFICATE: NewCertificateFlow,
     ErrorCode.WRONG_PRINTER: NewAddressFlow,
     ErrorCode.WRONG_SERVICE: NewAddressFlow,
+    ErrorCode.REDIRECTED: NewAddressFlow,
+    NEW_ADDRESS: AnnouncedAddressFlow,
     ErrorCode.TLS_FAILED: NewAddressFlow,
     UNREACHABLE: NewAddressFlow,
     ErrorCode.SILENT_PRINTER: None,
@@ -184,50 +260,64 @@ def current_error(health: Health) -> str | None:
     return error["code"]
 
 
-def current_issue(health: Health, *, announced: bool = False) -> str | None:
-    """Return the translation key of the one issue to raise now.
+def current_issue(
+    health: Health, *, announced: bool = False, new_host: str | None = None
+) -> tuple[str | None, dict[str, str]]:
+    """Return the translation key of the one issue to raise now, and its own placeholders.
 
     announced: the printer announces itself at the address of its entry.
+    new_host: another address at which it announces itself, without proof.
     """
-    lasting = health["circuit"] != "closed"
-    match current_error(health):
+    code = current_error(health)
+    if new_host is not None and code in ADDRESS_ERRORS:
+        return NEW_ADDRESS, {_NEW_HOST: new_host}
+    lasting, error = health["circuit"] != "closed", health["last_error"]
+    about: dict[str, str] = {}
+    match code:
         # The host answers, so the printer is not switched off; but it may be booting.
         case ErrorCode.CONNECTION_REFUSED:
-            return UNREACHABLE if lasting else None
+            code = UNREACHABLE if lasting else None
         case ErrorCode.CONNECTION_TIMEOUT:
-            return UNREACHABLE if lasting and announced else None
-        case ErrorCode.TLS_FAILED | ErrorCode.WRONG_SERVICE as code:
-            return code if lasting else None
-        case code:
-            return code if code in PRINTER_ISSUES else None
+            code = UNREACHABLE if lasting and announced else None
+        case ErrorCode.TLS_FAILED | ErrorCode.WRONG_SERVICE:
+            code = code if lasting else None
+        case ErrorCode.REDIRECTED:
+            about["target"] = error["message"] if error else ""
+    return (code, about) if code in PRINTER_ISSUES else (None, {})
 
 
 @callback
 def async_show_issue(
-    hass: HomeAssistant, entry: ConfigEntry, issue: str | None
+    hass: HomeAssistant, entry: ConfigEntry, issue: str | None, **about: str
 ) -> None:
-    """Raise one issue of the printer, and clear all others."""
-    for code, flow in PRINTER_ISSUES.items():
-        if code != issue:
-            async_clear_issue(hass, _issue_id(entry, code))
-            continue
-        ir.async_create_issue(
-            hass,
-            DOMAIN,
-            _issue_id(entry, code),
-            is_fixable=flow is not None,
-            severity=ir.IssueSeverity.ERROR,
-            translation_key=code,
-            translation_placeholders=_placeholders(entry),
-            data={"entry_id": entry.entry_id},
-        )
+    """Raise one issue of the printer, and clear all others.
+
+    about: more placeholders. They are a part of the id: an issue that the user ignored
+    is raised again for another address.
+    """
+    issue_id = "_".join((str(issue), entry.entry_id, *about.values()))
+    for known in _issue_ids(hass, entry):
+        if issue is None or known != issue_id:
+            async_clear_issue(hass, known)
+    if issue is None:
+        return
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        issue_id,
+        is_fixable=PRINTER_ISSUES[issue] is not None,
+        severity=ir.IssueSeverity.ERROR,
+        translation_key=issue,
+        translation_placeholders=_placeholders(entry) | about,
+        data={"entry_id": entry.entry_id, **about},
+    )
 
 
 @callback
 def async_forget_issues(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Delete the issues of a removed entry, ignored ones included."""
-    for code in PRINTER_ISSUES:
-        ir.async_delete_issue(hass, DOMAIN, _issue_id(entry, code))
+    for issue_id in _issue_ids(hass, entry):
+        ir.async_delete_issue(hass, DOMAIN, issue_id)
 
 
 def _placeholders(entry: ConfigEntry) -> dict[str, str]:
@@ -239,5 +329,10 @@ def _placeholders(entry: ConfigEntry) -> dict[str, str]:
     }
 
 
-def _issue_id(entry: ConfigEntry, code: str) -> str:
-    return f"{code}_{entry.entry_id}"
+def _issue_ids(hass: HomeAssistant, entry: ConfigEntry) -> list[str]:
+    """Return the ids of all issues of the printer."""
+    return [
+        issue_id
+        for domain, issue_id in ir.async_get(hass).issues
+        if domain == DOMAIN and entry.entry_id in issue_id
+    ]

@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 import re
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse, callback
 from homeassistant.helpers import config_validation as cv, entity_registry as er
+from homeassistant.helpers.service import async_register_admin_service
 from homeassistant.util import dt as dt_util
 import probatio
 
@@ -20,6 +21,7 @@ from .core.tables.history import EventFilter, read_events
 from .errors import failure, invalid, store_failure
 from .explanation import async_answer_texts, explain
 from .model import MAX_LABEL, EventType, SlotStatus, iso_utc
+from .permissions import async_require_control
 from .places import Place, place_of
 from .runtime import require_store
 from .serializers import Json, SlotData, history_data, printer_device_id, slots_data
@@ -33,11 +35,26 @@ _MAX_TIMEOUT: Final = timedelta(days=1)
 
 
 def _external_id(value: object) -> str:
-    """Validate the id of a spool, which names its system: `spoolman:12`."""
-    text = str(value).strip()
+    """Return the id of a spool as it is stored: `spoolman:12`.
+
+    A number alone is one of Spoolman, and the system's name may be in capitals. Raises
+    ServiceValidationError, whose text a user can act on, for anything else.
+    """
+    system, separator, number = str(value).strip().partition(":")
+    if not separator and system.isdecimal():
+        system, number = "spoolman", str(int(system))
+    text = f"{system.strip().lower()}:{number.strip()}"
     if len(text) > _MAX_EXTERNAL_ID or not _EXTERNAL_ID.fullmatch(text):
-        raise probatio.Invalid("must name a spool like spoolman:12")
+        raise invalid("invalid_spool_id")
     return text
+
+
+def _time_period(value: Any) -> timedelta:
+    """Validate a positive duration; one that cannot be computed is invalid, too."""
+    try:
+        return cv.positive_time_period(value)
+    except OverflowError as err:
+        raise probatio.Invalid("is too long") from err
 
 
 _DEVICES: Final = probatio.All(cv.ensure_list, [cv.string])
@@ -85,7 +102,7 @@ _EXPECT: Final = probatio.Schema(
         probatio.Required("external_id"): _external_id,
         probatio.Optional("label"): _LABEL,
         probatio.Optional("timeout", default=timedelta(minutes=5)): probatio.All(
-            cv.positive_time_period, probatio.Range(timedelta(seconds=1), _MAX_TIMEOUT)
+            _time_period, probatio.Range(timedelta(seconds=1), _MAX_TIMEOUT)
         ),
     }
 )
@@ -123,13 +140,20 @@ def async_setup_services(hass: HomeAssistant) -> None:
         ("get_events", _async_get_events, _GET_EVENTS, only),
         ("explain_slot", _async_explain_slot, _EXPLAIN, only),
         ("refresh", _async_refresh, _PRINTERS, optional),
-        ("restart_driver", audited(_async_restart_driver), _PRINTERS, optional),
         ("assign_spool", audited(_async_assign_spool), _ASSIGN, optional),
         ("expect_spool", audited(_async_expect_spool), _EXPECT, optional),
     ):
         hass.services.async_register(
             DOMAIN, name, handler, schema, supports_response=response
         )
+    async_register_admin_service(
+        hass,
+        DOMAIN,
+        "restart_driver",
+        audited(_async_restart_driver),
+        _PRINTERS,
+        supports_response=optional,
+    )
     async_setup_store_services(hass)
 
 
@@ -206,6 +230,7 @@ async def _async_refresh(call: ServiceCall) -> Json:
     That is no error: every change is reported without a refresh.
     """
     entries = _printers(call)
+    await async_require_control(call, call.data[ATTR_DEVICE_ID])
     for entry in entries:
         if not entry.runtime_data.connected:
             raise failure("not_connected", printer=entry.title)
@@ -235,6 +260,7 @@ async def _async_assign_spool(call: ServiceCall) -> Json:
     place = place_of(hass, call.data[ATTR_DEVICE_ID])
     if place.slot is None:
         raise invalid("not_a_slot", device=place.name)
+    await async_require_control(call, [call.data[ATTR_DEVICE_ID]])
     try:
         await require_store(hass).handler.assign(
             place.coordinator.printer_id, place.slot, assigned
@@ -261,6 +287,12 @@ async def _async_expect_spool(call: ServiceCall) -> Json:
         if place.slot is not None or place.unit is not None:
             raise invalid("not_a_printer", device=place.name)
         printer_id = place.coordinator.printer_id
+        entries = [place.entry]
+    else:
+        entries = loaded_entries(hass)
+    await async_require_control(
+        call, [printer_device_id(hass, entry) for entry in entries]
+    )
     now = dt_util.utcnow()
     expectation = Expectation(
         printer_id=printer_id,

@@ -31,8 +31,25 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def utc_datetime(value: object) -> datetime:
-    """Validate a time, by default in Home Assistant's time zone; return it in UTC."""
-    return dt_util.as_utc(cv.datetime(value))
+    """Validate a time, by default in Home Assistant's time zone; return it in UTC.
+
+    Raises ServiceValidationError for one that has no UTC, at either end of the calendar.
+    """
+    at = cv.datetime(value)
+    try:
+        return dt_util.as_utc(at)
+    except OverflowError as err:
+        raise invalid("time_out_of_range", time=str(value)) from err
+
+
+def _path(value: object) -> str:
+    """Validate the path of a file; raises ServiceValidationError where it is none."""
+    path = cv.string(value)
+    if "\0" in path or not Path(path).name:
+        raise invalid(
+            "path_not_allowed", path=path.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        )
+    return path
 
 
 _ENTRY: Final = "config_entry_id"
@@ -60,7 +77,7 @@ _REFIRE: Final = probatio.Schema(_RANGE)
 _EXPORT: Final = probatio.Schema(
     _RANGE
     | {
-        probatio.Required("path"): cv.string,
+        probatio.Required("path"): _path,
         probatio.Optional("format", default=Format.CSV): probatio.Coerce(Format),
     }
 )
@@ -169,13 +186,14 @@ async def _async_export(call: ServiceCall) -> Answer:
     """Return `{path, events: number written}`."""
     hass = call.hass
     path = call.data["path"]
-    if not await hass.async_add_executor_job(hass.config.is_allowed_path, path):
+    allowed = await hass.async_add_executor_job(_allowed_path, hass, path)
+    if allowed is None:
         raise invalid("path_not_allowed", path=path)
     try:
         events = await export_events(
             require_store(hass).store,
             _filter(call),
-            Path(path),
+            allowed,
             call.data["format"],
             hass.async_add_executor_job,
         )
@@ -186,6 +204,16 @@ async def _async_export(call: ServiceCall) -> Answer:
     except StoreError as err:
         raise store_failure(err, "history_unavailable") from err
     return {"path": path, "events": events}
+
+
+def _allowed_path(hass: HomeAssistant, path: str) -> Path | None:
+    """Return the path in its real folder; None if nothing may be written there. Blocks.
+
+    What is checked is what is used: a link in the path cannot change in between.
+    """
+    wanted = Path(path)
+    real = wanted.parent.resolve() / wanted.name
+    return real if hass.config.is_allowed_path(str(real)) else None
 
 
 def _filter(call: ServiceCall) -> EventFilter:

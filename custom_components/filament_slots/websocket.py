@@ -31,6 +31,7 @@ from homeassistant.components.websocket_api.decorators import (
 from homeassistant.components.websocket_api.messages import event_message
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
+from homeassistant.util import dt as dt_util
 import probatio
 
 from .const import DOMAIN
@@ -155,11 +156,14 @@ def async_register_commands(hass: HomeAssistant) -> None:
 
 
 def _aware_datetime(value: object) -> datetime:
-    """Validate an ISO-8601 datetime with a time zone."""
+    """Validate an ISO-8601 datetime with a time zone; return it in UTC."""
     at = cv.datetime(value)
     if at.tzinfo is None:
         raise probatio.Invalid("must have a time zone")
-    return at
+    try:
+        return dt_util.as_utc(at)
+    except OverflowError as err:
+        raise probatio.Invalid("has no UTC") from err
 
 
 def _with_result(handler: _Handler) -> AsyncWebSocketCommandHandler:

@@ -1,8 +1,8 @@
 /** The card elements, loaded when the first of them is shown. */
 
-import { AssignDialog } from "./assign-dialog";
 import { type CardConfig, type Hass, loadTexts, text } from "./ha";
 import { HealthCard } from "./health-card";
+import { SlotSheet } from "./slot-sheet";
 import { SlotsCard } from "./slots-card";
 import { TimelineCard } from "./timeline-card";
 
@@ -15,8 +15,8 @@ export const CARDS: Record<string, CustomElementConstructor> = {
 for (const [tag, card] of Object.entries(CARDS))
   if (!customElements.get(`${tag}-content`)) customElements.define(`${tag}-content`, card);
 
-if (!customElements.get("filament-slots-assign-dialog"))
-  customElements.define("filament-slots-assign-dialog", AssignDialog);
+if (!customElements.get("filament-slots-sheet"))
+  customElements.define("filament-slots-sheet", SlotSheet);
 
 /** The form of Home Assistant's card editor. */
 export async function configForm(tag: string, hass: Hass) {

@@ -61,6 +61,51 @@ export function contrast(one: Colour, other: Colour): number {
   return (light + 0.05) / (dark + 0.05);
 }
 
+export type ColourName =
+  | "clear"
+  | "black"
+  | "grey"
+  | "white"
+  | "red"
+  | "orange"
+  | "brown"
+  | "yellow"
+  | "green"
+  | "cyan"
+  | "blue"
+  | "purple"
+  | "pink";
+
+/** The everyday name of a colour, by its hue, saturation and lightness. */
+export function colourName({ red, green, blue, alpha }: Colour): ColourName {
+  if (alpha < 0.35) return "clear";
+  const [least, most] = [Math.min(red, green, blue), Math.max(red, green, blue)];
+  const lightness = (most + least) / 510;
+  const chroma = (most - least) / 255;
+  if (lightness < 0.1) return "black";
+  if (lightness > 0.93) return "white";
+  if (chroma < 0.12) return lightness < 0.2 ? "black" : lightness > 0.85 ? "white" : "grey";
+  const sector =
+    most === red
+      ? (green - blue) / (most - least)
+      : most === green
+        ? 2 + (blue - red) / (most - least)
+        : 4 + (red - green) / (most - least);
+  const hue = (sector * 60 + 360) % 360;
+  if (hue >= 15 && hue < 42) return lightness < 0.4 ? "brown" : "orange";
+  const names: [number, ColourName][] = [
+    [15, "red"],
+    [70, "yellow"],
+    [165, "green"],
+    [195, "cyan"],
+    [248, "blue"],
+    [295, "purple"],
+    [345, "pink"],
+  ];
+  const name = names.find(([end]) => hue < end)?.[1] ?? "red";
+  return name === "red" && lightness > 0.62 ? "pink" : name;
+}
+
 export function css({ red, green, blue, alpha }: Colour): string {
   return `rgb(${red} ${green} ${blue} / ${round(alpha)})`;
 }

@@ -3,20 +3,21 @@
 export interface Day<T> {
   /** `2026-11-20` */
   day: string;
-  events: T[];
+  entries: T[];
 }
 
-/** Group sorted events by day; the order is kept. */
-export function byDay<T extends { event_at: string }>(
-  events: readonly T[],
+/** Group sorted entries by day; the order is kept. */
+export function byDay<T>(
+  sorted: readonly T[],
+  timeOf: (entry: T) => string,
   timeZone: string,
 ): Day<T>[] {
   const days: Day<T>[] = [];
-  for (const event of events) {
-    const day = dayOf(event.event_at, timeZone);
+  for (const entry of sorted) {
+    const day = dayOf(timeOf(entry), timeZone);
     const last = days.at(-1);
-    if (last?.day === day) last.events.push(event);
-    else days.push({ day, events: [event] });
+    if (last?.day === day) last.entries.push(entry);
+    else days.push({ day, entries: [entry] });
   }
   return days;
 }

@@ -96,3 +96,21 @@ export function navigate(path: string): void {
   history.pushState(null, "", path);
   window.dispatchEvent(new CustomEvent("location-changed", { detail: { replace: false } }));
 }
+
+// Only the user can mend these; the connection is not tried again, or tried in vain.
+const ERRORS_OF_THE_USER = new Set([
+  "new_certificate",
+  "wrong_printer",
+  "silent_printer",
+  "not_moonraker",
+  "tls_failed",
+]);
+
+/** Whether a printer needs its owner, so that an alert is shown and not only that it is off. */
+export function needsUser(status: string | null, error: string | null): boolean {
+  return (
+    status === "auth_failed" ||
+    status === "config_error" ||
+    (error !== null && ERRORS_OF_THE_USER.has(error))
+  );
+}

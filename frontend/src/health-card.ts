@@ -4,7 +4,7 @@ import { css, html, nothing, type TemplateResult } from "lit";
 import { FeedCard, shared } from "./base";
 import { ago } from "./days";
 import type { Change } from "./feed";
-import { deviceName, type Hass, stateText, text } from "./ha";
+import { deviceName, type Hass, needsUser, stateText, text } from "./ha";
 
 interface LastError {
   code: string;
@@ -84,6 +84,11 @@ export class HealthCard extends FeedCard {
                 .join(" · ")
             : text(hass, "card.not_loaded")
         }</div>
+        ${
+          needsUser(health?.status ?? null, error?.code ?? null) && health?.status !== "running"
+            ? html`<div role="alert"><a href="/config/repairs">${text(hass, "card.open_repair")}</a></div>`
+            : nothing
+        }
         ${
           error
             ? html`<div class="secondary">${text(hass, "health.last_error", {

@@ -3,9 +3,13 @@
 export interface Filament {
   name?: string;
   material?: string;
+  vendor?: string;
   color_hex?: string;
   colors?: string[];
   remaining_percent?: number | undefined;
+  remaining_g?: number;
+  nozzle_min_c?: number;
+  nozzle_max_c?: number;
 }
 
 export interface Identifiers {
@@ -26,8 +30,10 @@ export interface Slot {
   status: Status | null;
   active: boolean | null;
   identifiers: Identifiers;
+  assigned_external_id: string | null;
   assigned_label: string | null;
   filament: Filament;
+  inserted_at: string | null;
 }
 
 export interface Unit {
@@ -74,6 +80,7 @@ export interface SlotEvent {
     replay?: unknown;
     persisted?: boolean;
     filament?: Filament;
+    assigned?: { external_id: string; label: string | null } | null;
     unit?: { label?: string | null };
     slot_label?: string | null;
   } | null;
@@ -185,7 +192,12 @@ export function matches(
   filter: Record<string, string | number>,
   spool?: string,
 ): boolean {
-  if (spool && event.identifiers?.external_id !== spool) return false;
+  if (
+    spool &&
+    event.identifiers?.external_id !== spool &&
+    event.meta?.assigned?.external_id !== spool
+  )
+    return false;
   if (filter.entry_id === undefined) return true;
   if (filter.entry_id !== printer.entry_id) return false;
   const unit = printer.units.find((one) => one.key === filter.unit);
@@ -201,6 +213,32 @@ export function withEvent(events: readonly SlotEvent[], added: SlotEvent): SlotE
   const known = events.some(({ event_id }) => event_id === added.event_id);
   if (known) return events.map((event) => (event.event_id === added.event_id ? added : event));
   return added.meta?.replay ? [...events] : [added, ...events];
+}
+
+/** One row of the timeline: an event, and whether its spool could not be identified. */
+export interface Row {
+  event: SlotEvent;
+  unidentified: boolean;
+}
+
+/** The rows of a history, newest first: an insertion and its *unknown* are one. */
+export function rowsOf(events: readonly SlotEvent[]): Row[] {
+  const unknown = new Map<string, Row>();
+  const folded = new Set<Row>();
+  const rows = events.map((event): Row => {
+    const { printer_id, slot } = event;
+    const place = `${printer_id} ${slot.ams_unit_no} ${slot.slot_no}`;
+    const row = { event, unidentified: event.event_type === "unknown_spool_detected" };
+    const later = unknown.get(place);
+    if (later && event.event_type === "spool_inserted") {
+      folded.add(later);
+      row.unidentified = true;
+    }
+    if (event.event_type === "unknown_spool_detected") unknown.set(place, row);
+    else unknown.delete(place);
+    return row;
+  });
+  return rows.filter((row) => !folded.has(row));
 }
 
 const byNumber = (a: Slot, b: Slot) => a.slot_no - b.slot_no;

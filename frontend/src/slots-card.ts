@@ -3,11 +3,11 @@
 import { css, html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { styleMap } from "lit/directives/style-map.js";
-import type { AssignDialog } from "./assign-dialog";
 import { FeedCard, shared } from "./base";
-import { coloursOf } from "./colour";
+import { colourName, coloursOf } from "./colour";
 import { ago } from "./days";
-import { deviceName, entityOf, type Hass, navigate, showMoreInfo, stateText, text } from "./ha";
+import { shortId } from "./events";
+import { deviceName, type Hass, needsUser, stateText, text } from "./ha";
 import {
   type Bay,
   type Box,
@@ -19,14 +19,25 @@ import {
   type Unit,
   unitTitle,
 } from "./model";
-import { type Look, percentLeft, spool, spoolStyles } from "./spool";
+import { canAssign, type SlotSheet } from "./slot-sheet";
+import {
+  isDescribed,
+  type Look,
+  lookOf,
+  percentLeft,
+  percentText,
+  spool,
+  spoolStyles,
+} from "./spool";
 
 const BAY = 76;
 
 export class SlotsCard extends FeedCard {
   private room = 8;
   private readonly measure = new ResizeObserver(([entry]) => {
-    const room = Math.floor(((entry?.contentRect.width ?? 640) - 48) / BAY);
+    const width = entry?.contentRect.width ?? 640;
+    // Two bays fit side by side in the narrowest card.
+    const room = Math.max(width < 120 ? 1 : 2, Math.floor((width - 48) / BAY));
     if (room === this.room) return;
     this.room = room;
     this.requestUpdate();
@@ -65,7 +76,7 @@ export class SlotsCard extends FeedCard {
         ({ printer }) => printer.entry_id,
         (layout) => this.printer(hass, layout),
       )}
-      <filament-slots-assign-dialog .hass=${hass}></filament-slots-assign-dialog>`;
+      <filament-slots-sheet .hass=${hass} .printers=${printers}></filament-slots-sheet>`;
   }
 
   private printer(hass: Hass, { printer, boxes }: PrinterLayout): TemplateResult {
@@ -96,26 +107,28 @@ export class SlotsCard extends FeedCard {
       return html`<span class="condition secondary"><ha-icon .icon=${"mdi:power-plug-off-outline"}></ha-icon>
         ${text(hass, "card.not_loaded")}</span>`;
     const { language } = hass.locale;
-    const words = [
-      printer.error
-        ? hass.localize(
-            `component.filament_slots.entity.sensor.driver_status.state_attributes.error.state.${printer.error}`,
-          )
-        : text(hass, "card.not_connected"),
-      printer.last_seen
-        ? text(hass, "card.seen", { age: ago(printer.last_seen, new Date(), language) })
-        : "",
-    ];
-    const needsUser = printer.status === "auth_failed" || printer.status === "config_error";
+    const error = printer.error
+      ? hass.localize(
+          `component.filament_slots.entity.sensor.driver_status.state_attributes.error.state.${printer.error}`,
+        )
+      : "";
+    const seen = printer.last_seen
+      ? text(hass, "card.seen", { age: ago(printer.last_seen, new Date(), language) })
+      : "";
+    if (needsUser(printer.status, printer.error))
+      return html`<span class="condition alert" role="alert">
+        <ha-icon .icon=${"mdi:alert-circle-outline"}></ha-icon>
+        ${error || text(hass, "card.not_connected")}
+        ${hass.user?.is_admin ? html`<a href="/config/repairs">${text(hass, "card.open_repair")}</a>` : nothing}</span>`;
     return html`<span class="condition secondary">
-      <ha-icon .icon=${needsUser ? "mdi:alert-circle-outline" : "mdi:sleep"}></ha-icon>
-      ${words.filter(Boolean).join(" · ")}</span>`;
+      <ha-icon .icon=${"mdi:sleep"}></ha-icon>
+      ${[text(hass, "card.offline"), error, seen].filter(Boolean).join(" · ")}</span>`;
   }
 
   private box(hass: Hass, printer: Printer, { unit, bays }: Box): TemplateResult {
     const columns = columnsFor(bays.length, this.room);
     const here = printer.connected && unit?.online !== false;
-    return html`<div class="box" style=${styleMap({ "--columns": String(columns) })}>
+    return html`<div class="box ${here ? "" : "away"}" style=${styleMap({ "--columns": String(columns) })}>
       <div class="unit">
         <h3>${unit ? hass.devices[unit.device_id]?.name_by_user || unitTitle(unit, bays.length) : text(hass, "card.external")}</h3>
         ${unit ? html`<span class="telemetry secondary">${this.telemetry(hass, printer, unit, here)}</span>` : nothing}
@@ -169,7 +182,8 @@ export class SlotsCard extends FeedCard {
     return html`<button
       class="bay ${active ? "active" : ""}"
       data-label=${label}
-      @click=${() => this.open(hass, slot)}
+      aria-label=${spoken(hass, slot, label, look, left, active ? feeding : "")}
+      @click=${() => this.sheet?.open(slot.device_id, "details")}
     >
       <span class="label">${label}${
         active
@@ -178,8 +192,8 @@ export class SlotsCard extends FeedCard {
           : nothing
       }</span>
       ${spool(look, slot.filament)}
-      <span class="first ${muted ? "nothing" : ""}">${first}</span>
-      ${second ? html`<span class="second secondary">${second}</span>` : nothing}
+      <span class="first ${muted ? "nothing" : ""}" dir="auto" title=${first}>${first}</span>
+      ${second ? html`<span class="second secondary" dir="auto" title=${second}>${second}</span>` : nothing}
       ${
         left === undefined
           ? nothing
@@ -187,25 +201,18 @@ export class SlotsCard extends FeedCard {
               percent: percentText(left, hass.locale.language),
             })}</span>`
       }
-        <span class="hidden">${coloursOf(slot.filament).length > 0 ? slot.filament.color_hex : nothing}</span>
       </button>
       ${
-        look === "unidentified" && hass.services.filament_slots?.assign_spool
+        look === "unidentified" && !isDescribed(slot.filament) && canAssign(hass, slot)
           ? html`<button class="chip assign" title=${text(hass, "assign.title", { label })}
-            @click=${() => this.assignDialog?.open(slot)}>${text(hass, "assign.assign")}
+            @click=${() => this.sheet?.open(slot.device_id, "assign")}>${text(hass, "assign.assign")}
             <span class="hidden">${label}</span></button>`
           : nothing
       }`;
   }
 
-  private get assignDialog(): AssignDialog | null {
-    return this.renderRoot.querySelector("filament-slots-assign-dialog");
-  }
-
-  private open(hass: Hass, slot: Slot): void {
-    const entityId = entityOf(hass, slot.device_id);
-    if (entityId) showMoreInfo(this, entityId);
-    else if (hass.user?.is_admin) navigate(`/config/devices/device/${slot.device_id}`);
+  private get sheet(): SlotSheet | null {
+    return this.renderRoot.querySelector("filament-slots-sheet");
   }
 
   static override styles = [
@@ -247,6 +254,16 @@ export class SlotsCard extends FeedCard {
       .telemetry > span {
         gap: 2px;
       }
+      .alert {
+        color: var(--error-color);
+        font-size: var(--ha-font-size-s, 12px);
+      }
+      .alert a {
+        color: inherit;
+      }
+      .away .spool {
+        opacity: 0.45;
+      }
       .boxes {
         display: flex;
         flex-wrap: wrap;
@@ -280,6 +297,8 @@ export class SlotsCard extends FeedCard {
         list-style: none;
         margin: 0;
         padding: 0;
+        /* Bays are side by side on the hardware, whatever the language. */
+        direction: ltr;
       }
       li {
         display: flex;
@@ -288,6 +307,7 @@ export class SlotsCard extends FeedCard {
         min-width: 0;
       }
       .assign {
+        min-height: 44px;
         padding: 3px 10px;
         margin-block-start: 2px;
       }
@@ -333,7 +353,7 @@ export class SlotsCard extends FeedCard {
       .second {
         max-width: 100%;
         overflow: hidden;
-        overflow-wrap: anywhere;
+        overflow-wrap: break-word;
         hyphens: auto;
         display: -webkit-box;
         -webkit-box-orient: vertical;
@@ -356,28 +376,40 @@ export class SlotsCard extends FeedCard {
   ];
 }
 
-function lookOf(slot: Slot): Look {
-  if (slot.status) return slot.status;
-  return Object.keys(slot.filament).length > 0 ? "unwatched" : "unknown";
-}
-
-/** What stands under the spool: what it is, and what is to be known of it. */
+/** What is shown under the spool: what it is, and what else is known of it. */
 function words(hass: Hass, slot: Slot, look: Look): [string, string] {
-  const { material, name } = slot.filament;
+  const { material, name, vendor } = slot.filament;
   if (look === "empty") return [stateText(hass, "sensor.status", "empty"), ""];
   if (look === "unknown") return [text(hass, "card.unknown"), ""];
-  const unidentified =
-    look === "unidentified" ? stateText(hass, "sensor.status", "unidentified") : "";
-  const known = slot.assigned_label || name || "";
-  const first = material || known || unidentified || stateText(hass, "sensor.status", "identified");
-  const second = unidentified || known;
-  return [first, second === first ? "" : second];
+  const known = slot.assigned_label || name || shortId(slot.assigned_external_id);
+  const first =
+    material ||
+    known ||
+    stateText(hass, "sensor.status", look === "unidentified" ? look : "identified");
+  if (look === "unidentified" && isDescribed(slot.filament))
+    return [first, [known || vendor, text(hass, "card.no_tag")].filter(Boolean).join(" · ")];
+  return [first, known === first ? "" : known];
 }
 
-function percentText(percent: number, language: string): string {
-  return new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(
-    percent / 100,
-  );
+/** What a screen reader reads for a slot: "Slot A1: PLA, PLA Basic, blue, 80 % left". */
+function spoken(
+  hass: Hass,
+  slot: Slot,
+  label: string,
+  look: Look,
+  left: number | undefined,
+  active: string,
+): string {
+  const [colour] = look === "empty" ? [] : coloursOf(slot.filament);
+  const parts = [
+    ...words(hass, slot, look),
+    colour ? text(hass, `colour.${colourName(colour)}`) : "",
+    left === undefined
+      ? ""
+      : text(hass, "card.left", { percent: percentText(left, hass.locale.language) }),
+    active,
+  ];
+  return text(hass, "card.slot", { label, content: parts.filter(Boolean).join(", ") });
 }
 
 function duration(minutes: number, language: string): string {

@@ -3,7 +3,7 @@
 import { css, html, nothing, type TemplateResult } from "lit";
 import { styleMap } from "lit/directives/style-map.js";
 import { coloursOf, css as cssColour, discBackground, inkOn } from "./colour";
-import type { Filament, Status } from "./model";
+import type { Filament, Slot, Status } from "./model";
 
 /** unknown: not reported yet; unwatched: no sensor detects whether a spool is present. */
 export type Look = Status | "unknown" | "unwatched";
@@ -18,17 +18,35 @@ export function spool(look: Look, filament: Filament): TemplateResult {
     "--ink": colours.length > 0 ? cssColour(inkOn(colours)) : undefined,
     "--left": left === undefined ? undefined : `${left}%`,
   };
-  return html`<div class="spool ${look} ${colours.length > 0 ? "" : "plain"}" style=${styleMap(style)} aria-hidden="true">
+  const state = [colours.length > 0 ? "" : "plain", left === 0 ? "used-up" : ""].join(" ");
+  return html`<div class="spool ${look} ${state}" style=${styleMap(style)} aria-hidden="true">
     ${left === undefined ? nothing : html`<div class="ring ${left < 15 ? "low" : ""}"></div>`}
     <div class="disc"></div>
-    <div class="hub">${look === "unidentified" ? "?" : nothing}</div>
+    <div class="hub">${look === "unidentified" && !isDescribed(filament) ? "?" : nothing}</div>
   </div>`;
+}
+
+/** Whether anything is known of a filament that a person could recognize it by. */
+export function isDescribed(filament: Filament): boolean {
+  return Boolean(filament.name || filament.material) || coloursOf(filament).length > 0;
 }
 
 /** The remaining filament in percent; undefined when it is not known. */
 export function percentLeft(filament: Filament): number | undefined {
   const left = filament.remaining_percent;
   return typeof left === "number" && left >= 0 && left <= 100 ? left : undefined;
+}
+
+/** The look of a slot; one without a sensor shows what was set on the printer. */
+export function lookOf(slot: Slot): Look {
+  if (slot.status) return slot.status;
+  return Object.keys(slot.filament).length > 0 ? "unwatched" : "unknown";
+}
+
+export function percentText(percent: number, language: string): string {
+  return new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(
+    percent / 100,
+  );
 }
 
 export const spoolStyles = css`
@@ -96,6 +114,10 @@ export const spoolStyles = css`
   .unwatched .disc {
     border-style: dashed;
   }
+  /* Nothing left: the bare spool, with a rim of its colour. */
+  .used-up .disc {
+    mask: radial-gradient(closest-side, transparent 78%, #000 80%);
+  }
   .hub {
     inset: 36%;
     display: grid;
@@ -103,7 +125,7 @@ export const spoolStyles = css`
     background: var(--paper);
     border: 1.5px solid var(--edge);
   }
-  .unidentified .hub {
+  .unidentified .hub:not(:empty) {
     inset: 27%;
     font-weight: 700;
     font-size: calc(var(--spool-size, 64px) * 0.34);

@@ -4,17 +4,21 @@ import { css, html, nothing, type PropertyValues, type TemplateResult } from "li
 import { repeat } from "lit/directives/repeat.js";
 import { FeedCard, shared } from "./base";
 import { byDay, dayName } from "./days";
+import { eventIcon, eventLook, eventText, KINDS, spoolId, spoolName } from "./events";
 import type { Change } from "./feed";
 import { type CardConfig, deviceName, type Hass, stateText, text, timeZone } from "./ha";
-import { eventsFilter, layoutOf, matches, type Printer, type SlotEvent, withEvent } from "./model";
+import {
+  eventsFilter,
+  layoutOf,
+  matches,
+  type Printer,
+  type Row,
+  rowsOf,
+  type SlotEvent,
+  withEvent,
+} from "./model";
 import { spool, spoolStyles } from "./spool";
 
-const KINDS = ["spool_inserted", "spool_removed", "unknown_spool_detected"];
-const ICONS: Record<string, string> = {
-  spool_inserted: "mdi:tray-arrow-down",
-  spool_removed: "mdi:tray-arrow-up",
-  unknown_spool_detected: "mdi:help-circle-outline",
-};
 const PAGE = 50;
 
 export class TimelineCard extends FeedCard {
@@ -74,7 +78,7 @@ export class TimelineCard extends FeedCard {
         this.chosen
           ? html`<div class="chosen"><button class="chip" @click=${() => this.choose(undefined)}>
             <ha-icon .icon=${"mdi:filter-remove-outline"}></ha-icon>
-            ${text(hass, "timeline.only_spool", { name: filamentName(hass, this.chosen) })}</button></div>`
+            ${text(hass, "timeline.only_spool", { name: spoolName(hass, this.chosen) })}</button></div>`
           : nothing
       }
       ${this.list(hass, printers)}`;
@@ -89,38 +93,47 @@ export class TimelineCard extends FeedCard {
     const { language } = hass.locale;
     return html`<div class="list" tabindex="0" role="region" aria-label=${this.heading || text(hass, "timeline.title")}>
       ${repeat(
-        byDay(this.events, zone),
+        byDay(rowsOf(this.events), ({ event }) => event.event_at, zone),
         ({ day }) => day,
-        ({ day, events }) => html`
+        ({ day, entries }) => html`
         <h3 class="day">${dayName(day, new Date(), zone, language)}</h3>
         <ul>${repeat(
-          events,
-          (event) => event.event_id,
-          (event) => this.row(hass, printers, event),
+          entries,
+          ({ event }) => event.event_id,
+          (row) => this.row(hass, printers, row),
         )}</ul>`,
       )}
       ${this.cursor === null ? nothing : html`<div class="end"></div>`}
     </div>`;
   }
 
-  private row(hass: Hass, printers: readonly Printer[], event: SlotEvent): TemplateResult {
+  private row(
+    hass: Hass,
+    printers: readonly Printer[],
+    { event, unidentified }: Row,
+  ): TemplateResult {
     const meta = event.meta ?? {};
     const printer = printers.find(
       (one) => one.entry_id === event.entry_id || one.printer_id === event.printer_id,
     );
     const where = [
       meta.slot_label ?? String(event.slot.slot_no),
+      eventText(hass, event),
       !printer
         ? text(hass, "timeline.removed_printer")
         : printers.length > 1
           ? deviceName(hass, printer.device_id, printer.name)
           : "",
-    ];
+    ]
+      .filter(Boolean)
+      .join(" · ");
     const time = new Intl.DateTimeFormat(hass.locale.language, {
       timeStyle: "short",
       timeZone: timeZone(hass),
     });
+    const folded = unidentified && event.event_type === "spool_inserted";
     const chips = [
+      folded ? stateText(hass, "sensor.status", "unidentified") : "",
       meta.reason === "runout"
         ? hass.localize(
             "component.filament_slots.entity.event.spool.state_attributes.reason.state.runout",
@@ -130,22 +143,18 @@ export class TimelineCard extends FeedCard {
       meta.replay ? text(hass, "timeline.replayed") : "",
       meta.persisted === false ? text(hass, "timeline.not_stored") : "",
     ];
-    const look =
-      event.identifiers && Object.values(event.identifiers).some(Boolean)
-        ? "identified"
-        : "unidentified";
     return html`<li>
       <time class="secondary" datetime=${event.event_at}>${time.format(new Date(event.event_at))}</time>
-      <ha-icon class=${event.event_type} .icon=${ICONS[event.event_type]}></ha-icon>
-      ${spool(look, { ...meta.filament, remaining_percent: undefined })}
+      <ha-icon class=${event.event_type} .icon=${eventIcon(event)}></ha-icon>
+      ${spool(eventLook(event), { ...meta.filament, remaining_percent: undefined })}
       <div class="what">
-        <div>${filamentName(hass, event)} ${chips.filter(Boolean).map((chip) => html`<span class="chip">${chip}</span> `)}</div>
-        <div class="secondary">${[kindText(hass, event), ...where].filter(Boolean).join(" · ")}</div>
+        <div dir="auto">${spoolName(hass, event)} ${chips.filter(Boolean).map((chip) => html`<span class="chip">${chip}</span> `)}</div>
+        <div class="secondary where" dir="auto" title=${where}>${where}</div>
       </div>
       ${
-        event.identifiers?.external_id && !this.chosen
-          ? html`<button class="icon" aria-label=${text(hass, "timeline.follow_spool", { name: filamentName(hass, event) })}
-            title=${text(hass, "timeline.follow_spool", { name: filamentName(hass, event) })}
+        spoolId(event) && !this.chosen
+          ? html`<button class="icon" aria-label=${text(hass, "timeline.follow_spool", { name: spoolName(hass, event) })}
+            title=${text(hass, "timeline.follow_spool", { name: spoolName(hass, event) })}
             @click=${() => this.choose(event)}><ha-icon .icon=${"mdi:map-marker-path"}></ha-icon></button>`
           : nothing
       }
@@ -185,7 +194,7 @@ export class TimelineCard extends FeedCard {
   }
 
   private get spool(): string | undefined {
-    return this.chosen?.identifiers?.external_id ?? undefined;
+    return this.chosen && spoolId(this.chosen);
   }
 
   /** Undefined when the device is unknown or was removed. */
@@ -199,6 +208,7 @@ export class TimelineCard extends FeedCard {
   private async reload(): Promise<void> {
     this.cursor = undefined;
     await this.load();
+    this.renderRoot.querySelector(".list")?.scrollTo(0, 0);
   }
 
   private async more(): Promise<void> {
@@ -247,6 +257,7 @@ export class TimelineCard extends FeedCard {
       select {
         font: inherit;
         max-width: 100%;
+        min-height: 44px;
         padding: 4px 8px;
         color: var(--primary-text-color);
         background: var(--paper);
@@ -284,6 +295,19 @@ export class TimelineCard extends FeedCard {
         --spool-size: 28px;
         --ink: transparent;
       }
+      .list {
+        container-type: inline-size;
+      }
+      @container (max-width: 280px) {
+        li {
+          flex-wrap: wrap;
+          gap: 2px 8px;
+        }
+        .what {
+          flex-basis: 100%;
+          order: 1;
+        }
+      }
       time {
         flex: none;
         min-width: 3.6em;
@@ -292,11 +316,17 @@ export class TimelineCard extends FeedCard {
       .what {
         flex: 1;
         min-width: 0;
-        overflow-wrap: anywhere;
+        overflow-wrap: break-word;
         line-height: 1.35;
       }
+      .where {
+        overflow: hidden;
+        text-overflow: ellipsis;
+        white-space: nowrap;
+      }
       .icon {
-        padding: 6px;
+        min-width: 44px;
+        min-height: 44px;
         border-radius: 50%;
         color: var(--secondary-text-color);
       }
@@ -308,17 +338,4 @@ export class TimelineCard extends FeedCard {
       }
     `,
   ];
-}
-
-function filamentName(hass: Hass, event: SlotEvent): string {
-  const filament = event.meta?.filament;
-  return filament?.name || filament?.material || text(hass, "timeline.unknown_spool");
-}
-
-function kindText(hass: Hass, event: SlotEvent): string {
-  return (
-    hass.localize(
-      `component.filament_slots.entity.event.spool.state_attributes.event_type.state.${event.event_type}`,
-    ) || stateText(hass, "event.spool", event.event_type)
-  );
 }

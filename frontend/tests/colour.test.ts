@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import {
   BLACK,
+  type Colour,
+  colourName,
   coloursOf,
   contrast,
   discBackground,
@@ -71,5 +73,28 @@ describe("ink", () => {
   it("has the contrasts of WCAG 2", () => {
     expect(contrast(BLACK, WHITE)).toBeCloseTo(21, 5);
     expect(contrast(WHITE, WHITE)).toBe(1);
+  });
+});
+
+describe("the name of a colour", () => {
+  it.each([
+    ["#000000", "black"],
+    ["#161616", "black"],
+    ["#FFFFFF", "white"],
+    ["#F5F5F0", "white"],
+    ["#808080", "grey"],
+    ["#C12E1F", "red"],
+    ["#FF6A13", "orange"],
+    ["#6F5034", "brown"],
+    ["#FEC600", "yellow"],
+    ["#00AE42", "green"],
+    ["#0ACCCC", "cyan"],
+    ["#0A2989", "blue"],
+    ["#5E43B7", "purple"],
+    ["#F55A74", "pink"],
+    ["#FF00FF", "pink"],
+    ["#FFFFFF10", "clear"],
+  ])("of %s is %s", (hex, name) => {
+    expect(colourName(parseColour(hex) as Colour)).toBe(name);
   });
 });

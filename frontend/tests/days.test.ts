@@ -1,22 +1,22 @@
 import { describe, expect, it } from "vitest";
 import { ago, byDay, dayName, dayOf } from "../src/days";
 
-const at = (event_at: string) => ({ event_at });
+const itself = (at: string) => at;
 const now = new Date("2026-11-20T10:00:00Z");
 
 describe("days", () => {
   it("start at midnight in the user's time zone, and keep their order", () => {
-    const events = [
-      at("2026-11-20T00:30:00Z"),
-      at("2026-11-19T23:30:00Z"),
-      at("2026-11-19T12:00:00Z"),
-    ];
-    expect(byDay(events, "Europe/Prague").map(({ day, events }) => [day, events.length])).toEqual([
+    const events = ["2026-11-20T00:30:00Z", "2026-11-19T23:30:00Z", "2026-11-19T12:00:00Z"];
+    const days = byDay(events, itself, "Europe/Prague");
+    expect(days.map(({ day, entries }) => [day, entries.length])).toEqual([
       ["2026-11-20", 2],
       ["2026-11-19", 1],
     ]);
-    expect(byDay(events, "UTC").map(({ day }) => day)).toEqual(["2026-11-20", "2026-11-19"]);
-    expect(byDay([], "UTC")).toEqual([]);
+    expect(byDay(events, itself, "UTC").map(({ day }) => day)).toEqual([
+      "2026-11-20",
+      "2026-11-19",
+    ]);
+    expect(byDay([], itself, "UTC")).toEqual([]);
   });
 
   it("are right across a daylight saving change", () => {

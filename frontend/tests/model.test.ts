@@ -6,6 +6,7 @@ import {
   layoutOf,
   matches,
   type Printer,
+  rowsOf,
   type Slot,
   type SlotEvent,
   type Unit,
@@ -23,8 +24,10 @@ const slot = (unit: string | null, slot_no: number): Slot => ({
   status: "identified",
   active: null,
   identifiers: { rfid_uid: null, external_id: "bambulab:1", vendor_tag: null },
+  assigned_external_id: null,
   assigned_label: null,
   filament: {},
+  inserted_at: null,
 });
 
 const unit = (key: string, ams_unit_no: number, slots_total = 4) =>
@@ -134,6 +137,16 @@ describe("history of a device", () => {
     expect(matches(event(1, 1), printer, {}, "bambulab:1")).toBe(true);
     expect(matches(event(1, 1), printer, {}, "bambulab:2")).toBe(false);
   });
+
+  it("can be that of a spool that was assigned", () => {
+    const assigned = {
+      ...event(1, 1),
+      identifiers: null,
+      meta: { assigned: { external_id: "spoolman:12", label: null } },
+    } as SlotEvent;
+    expect(matches(assigned, printer, {}, "spoolman:12")).toBe(true);
+    expect(matches(assigned, printer, {}, "spoolman:13")).toBe(false);
+  });
 });
 
 describe("a history that is updated", () => {
@@ -152,5 +165,38 @@ describe("a history that is updated", () => {
   it("marks a re-fired event in its place, and ignores one that is not loaded", () => {
     expect(withEvent(history, event("a", true))).toEqual([event("b"), event("a", true)]);
     expect(withEvent(history, event("old", true))).toEqual(history);
+  });
+});
+
+describe("rows of a history", () => {
+  const event = (event_type: string, slot_no = 1) =>
+    ({
+      event_type,
+      printer_id: 1,
+      slot: { is_ams_slot: true, ams_unit_no: 1, slot_no },
+    }) as SlotEvent;
+  const [unknown, inserted, removed] = [
+    "unknown_spool_detected",
+    "spool_inserted",
+    "spool_removed",
+  ].map((kind) => event(kind)) as [SlotEvent, SlotEvent, SlotEvent];
+  const shown = (...events: SlotEvent[]) =>
+    rowsOf(events).map(({ event, unidentified }) => [event.event_type, unidentified]);
+
+  it("fold an unidentified spool into its insertion", () => {
+    expect(shown(unknown, event("spool_inserted", 2), inserted, removed)).toEqual([
+      ["spool_inserted", false],
+      ["spool_inserted", true],
+      ["spool_removed", false],
+    ]);
+  });
+
+  it("keep one whose insertion is not loaded or belongs to another spool", () => {
+    expect(shown(unknown)).toEqual([["unknown_spool_detected", true]]);
+    expect(shown(unknown, removed, inserted)).toEqual([
+      ["unknown_spool_detected", true],
+      ["spool_removed", false],
+      ["spool_inserted", false],
+    ]);
   });
 });

@@ -7,11 +7,13 @@ those found twice.
 
 import argparse
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 import multiprocessing
 from multiprocessing.connection import Connection
+import os
 from pathlib import Path
 import random
 import shutil
@@ -20,7 +22,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from typing import Any
+from typing import Any, Final
 from unittest.mock import patch
 
 from custom_components.filament_slots.core.engine import database_file, writer
@@ -162,13 +164,8 @@ async def _through(
     name: str,
     fall: Callable[[Store, Path], Awaitable[object]],
     mend: Callable[[Store, Path, Any], Awaitable[object]],
-    *,
-    history_gone: bool = False,
 ) -> Tally:
-    """Store events before, through and after a fault; what was published must be there.
-
-    history_gone: what was stored before cannot be there.
-    """
+    """Store events before, through and after a fault; what was published must be there."""
     tally = Tally(name)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "filament_slots" / "store.db"
@@ -178,8 +175,6 @@ async def _through(
         for number in range(500):
             handler.put(_event(number))
         await handler.drain()
-        if history_gone:
-            published.clear()
         outage = await fall(store, path)
         for number in range(500, 1500):
             handler.put(_event(number))
@@ -188,13 +183,86 @@ async def _through(
         for number in range(1500, 2000):
             handler.put(_event(number))
         await handler.drain()
-        async with asyncio.timeout(60):
-            while store.writer.buffered or store.writer.state.problem:
-                await asyncio.sleep(0.05)
-        await handler.close()
-        await store.close()
+        await _end(store, handler)
         tally.add(published, path)
     return tally
+
+
+async def _end(store: Store, handler: EventHandler) -> None:
+    """Close the store once it has written what waits."""
+    async with asyncio.timeout(60):
+        while store.writer.buffered or store.writer.state.problem:
+            await asyncio.sleep(0.05)
+    await handler.close()
+    await store.close()
+
+
+async def damaged(name: str, tries: int, seed: int = 1) -> Tally:
+    """Damage the open file at random moments; nothing reports an error.
+
+    Of what was published as stored before, that which the file had not proven to hold
+    is counted: the rest may be in what was set aside.
+    """
+    chance = random.Random(seed)
+    tally = Tally(f"{name} under us")
+    for _ in range(tries):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "store.db"
+            store, handler = await _open(path)
+            published: list[str] = []
+
+            def note(
+                event: dict[str, Any], _: object, published: list[str] = published
+            ) -> None:
+                if event["meta"].get("persisted", True):
+                    published.append(event["event_id"])
+
+            handler.subscribe(1, note)
+            before = chance.randrange(1, 2000)
+            for number in range(before + 240):
+                if number == before:
+                    await handler.drain()
+                    proven = len(published) - store.writer.unproven
+                    del published[:proven]
+                    await asyncio.to_thread(DAMAGES[name], path)
+                handler.put(_event(number))
+                if chance.random() < 0.02:
+                    await handler.drain()
+            await handler.drain()
+            await _end(store, handler)
+            tally.add(set(published), path)
+    return tally
+
+
+def _overwrite(path: Path, start: int = 0) -> None:
+    with path.open("r+b") as file:
+        size = file.seek(0, 2)
+        file.seek(start)
+        file.write(random.Random(size).randbytes(max(0, size - start)))
+
+
+def _replace(path: Path, content: bytes) -> None:
+    other = path.with_suffix(".other")
+    other.write_bytes(content)
+    other.replace(path)
+
+
+def _journal(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+# What is done to the open file, which SQLite does not notice.
+DAMAGES: Final[Mapping[str, Callable[[Path], object]]] = {
+    "file cut to half": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "file cut to nothing": lambda path: os.truncate(path, 0),
+    "file overwritten": _overwrite,
+    "file overwritten behind its header": partial(_overwrite, start=4096),
+    "file replaced by garbage": lambda path: _replace(path, b"garbage" * 9999),
+    "file replaced by an empty one": lambda path: _replace(path, b""),
+    "journal deleted": lambda path: _journal(path).unlink(),
+    "journal cut to nothing": lambda path: os.truncate(_journal(path), 0),
+    "journal overwritten": lambda path: _overwrite(_journal(path)),
+}
 
 
 async def locked(seconds: float) -> Tally:
@@ -256,7 +324,7 @@ async def gone() -> Tally:
     async def mend(*_: object) -> None:
         pass
 
-    return await _through("folder deleted under us", fall, mend, history_gone=True)
+    return await _through("folder deleted under us", fall, mend)
 
 
 async def burst(events: int, printers: int) -> Tally:
@@ -312,10 +380,11 @@ async def clock() -> Tally:
     return tally
 
 
-async def others(lock_seconds: float, events: int) -> list[Tally]:
+async def others(lock_seconds: float, events: int, damages: int) -> list[Tally]:
     """Return all faults but the kills."""
     with patch.object(writer, "_LOOK_AGAIN", (0.2, 0.5)):
         return [
+            *[await damaged(name, damages) for name in DAMAGES],
             await locked(lock_seconds),
             await full(),
             await gone(),
@@ -330,13 +399,14 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100, metavar="ROUNDS")
     parser.add_argument("--lock", type=float, default=30, metavar="SECONDS")
     parser.add_argument("--burst", type=int, default=100_000, metavar="EVENTS")
+    parser.add_argument("--damages", type=int, default=25, metavar="TRIES")
     how = parser.parse_args()
     print(
         "| fault | tries | published as stored | found | twice |\n|---|---|---|---|---|"
     )
     tallies = [kills(how.kills)]
     print(tallies[0].row, flush=True)
-    for tally in asyncio.run(others(how.lock, how.burst)):
+    for tally in asyncio.run(others(how.lock, how.burst, how.damages)):
         print(tally.row, flush=True)
         tallies.append(tally)
     return sum(not tally.good for tally in tallies)

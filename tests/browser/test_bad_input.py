@@ -74,7 +74,9 @@ def _printer(name: str, filaments: list[dict[str, Any]]) -> dict[str, Any]:
             "status": "unidentified" if number % 3 == 0 else "identified",
             "active": number == 1,
             "identifiers": {"rfid_uid": None, "external_id": None, "vendor_tag": None},
+            "assigned_external_id": None,
             "assigned_label": None,
+            "inserted_at": None,
             "filament": filament,
         }
         for number, filament in enumerate(filaments, start=1)
@@ -121,6 +123,14 @@ async def _show(page: Page, config: dict[str, Any], printers: list[Any]) -> None
     )
     await page.wait(f"document.querySelector('#odd {SLOTS}')?.hasUpdated")
     await page.run(f"document.querySelector('#odd {SLOTS}').updateComplete")
+
+
+async def _ask_details(page: Page, label: str) -> None:
+    """Open the details of a slot's entity, from its sheet."""
+    sheet = "deep('filament-slots-sheet').renderRoot"
+    await page.click(f".bay[data-label={label}]")
+    await page.wait(f"{sheet}.querySelector('dialog').open")
+    await page.run(f"{sheet}.querySelector('.actions button:last-child').click()")
 
 
 ODD = "document.querySelector('#odd')"
@@ -209,15 +219,15 @@ async def test_cards_survive_reloads_and_the_removal_of_the_integration(
         )
         await page.wait(f"!!deep('{SLOTS}').hass.entities['sensor.renamed']")
         await note_more_info(page)
-        await page.click(".bay[data-label=A1]")
+        await _ask_details(page, "A1")
         await page.wait("asked.length")
         assert await page.run("asked") == ["sensor.renamed"]
         # Without its filament entity, another entity of the slot opens the details.
-        await page.click(".bay[data-label=A2]")
+        await _ask_details(page, "A2")
         await page.wait("asked[1]?.includes('a2')")
         await client.call("config/entity_registry/remove", entity_id=third)
         await page.wait(f"!deep('{SLOTS}').hass.entities['{third}']")
-        await page.click(".bay[data-label=A3]")
+        await _ask_details(page, "A3")
         await page.wait("asked[2]?.includes('a3')")
         await shows(page, real_looks(printer.hardware))
 

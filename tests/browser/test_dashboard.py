@@ -42,6 +42,19 @@ A_CARD = {"type": "custom:filament-slots-card"}
 A_TIMELINE = {"type": "custom:filament-slots-timeline-card"}
 ROWS = f"(deep('{TIMELINE}')?.renderRoot.querySelectorAll('li').length ?? 0)"
 HASS = "document.querySelector('home-assistant').hass"
+SHEET = "deep('filament-slots-sheet').renderRoot"
+# Fills the form of a sheet, and submits it.
+FILL = f"""((id, label) => {{
+  {SHEET}.querySelector('[name=external_id]').value = id;
+  {SHEET}.querySelector('[name=label]').value = label;
+  {SHEET}.querySelector('.main').click();
+}})"""
+
+
+def _button(label: str) -> str:
+    """Return the button of a sheet with this label, as an expression."""
+    return f"""[...{SHEET}.querySelectorAll('.actions button')].find((one) =>
+      one.textContent.trim() === '{label}')"""
 
 
 def _hosts(page: Page) -> set[str]:
@@ -70,9 +83,10 @@ async def test_the_card_is_there_at_once_and_follows_what_happens(
         await printer.play(hardware.insert(1, 3, WHITE))
         await shows(page, {"A3": "identified"})
         assert clock() - events_at[-1] < 1
-        assert await page.text(".bay[data-label=A3]") == (
-            "A3 PLA PLA Basic 100% left #FFFFFF"
-        )
+        assert await page.text(".bay[data-label=A3]") == "A3 PLA PLA Basic 100% left"
+        assert await page.run(
+            "deep('.bay[data-label=A3]').getAttribute('aria-label')"
+        ) == ("Slot A3: PLA, PLA Basic, white, 100% left")
 
         await printer.play(hardware.remove(1, 3))
         await shows(page, {"A3": "empty"})
@@ -88,20 +102,22 @@ async def test_the_card_is_there_at_once_and_follows_what_happens(
         hardware.add_unit(Kind.AMS, 2, BLACK)
         printer.publish(hardware.report_full())
         await shows(page, real_looks(hardware), 30)
-        assert await page.text(".bay[data-label=C1]") == "C1 ABS 12% left #000000"
+        assert await page.text(".bay[data-label=C1]") == "C1 ABS 12% left"
 
-        # A click, or Enter, opens the details of the slot.
+        # A click, or Enter, opens the sheet of the slot, and that the entity's details.
         await note_more_info(page)
-        await page.click(".bay[data-label=A1]")
+        await page.click(".bay[data-label=A3]")
+        await page.wait(f"{SHEET}.querySelector('li')")
+        assert "PLA Basic Spool inserted" in await page.text("filament-slots-sheet")
+        await page.run(f"{_button('More details')}.click()")
         await page.wait("asked.length === 1")
         await page.run("deep('.bay[data-label=B1]').focus()")
         await page.key("Enter")
-        await page.wait("asked.length === 2")
+        await page.wait(f"{SHEET}.querySelector('dialog').open")
+        await page.key("Escape")
+        await page.wait(f"!{SHEET}.querySelector('dialog').open")
         opened = await page.run("asked")
-        assert [entity.partition("_slot_")[2] for entity in opened] == [
-            "a1_filament",
-            "b1_filament",
-        ]
+        assert [entity.partition("_slot_")[2] for entity in opened] == ["a3_filament"]
 
         # While nothing changes, nothing is sent.
         del page.frames[:]
@@ -174,7 +190,7 @@ async def test_one_click_makes_a_dashboard_of_everything(
         await shows(page, real_looks(hardware), 30)
         await page.wait(f"{ROWS} === 2")
         await page.wait(f"textOf(deep('{HEALTH}')).includes('Running')")
-        assert "Spool removed · A2" in await page.text(TIMELINE)
+        assert "A2 · Spool removed" in await page.text(TIMELINE)
         await printer.play(hardware.insert(1, 2, PLAIN_SPOOL))
         await page.wait(f"{ROWS} >= 3")
         await shows(page, {"A2": "unidentified"})
@@ -407,36 +423,76 @@ async def test_the_editor_changes_the_card(
         assert page.errors == []
 
 
-async def test_the_user_assigns_a_spool_to_an_unidentified_slot(
+async def test_the_user_names_changes_and_forgets_a_spool_and_finds_it_again(
     home_assistant: HomeAssistant, browser: Chromium
 ) -> None:
     client = home_assistant.client
-    async with BambuPrinter(x1c()) as printer:
+    async with BambuPrinter(x1c(), chatter=1.0) as printer:
+        await add_printer(client, printer)
+        await make_dashboard(client, cards(A_CARD, A_TIMELINE))
+        page = await browser.page()
+        await sign_in(page, home_assistant)
+        await page.open(f"{home_assistant.url}/a-dashboard")
+        await shows(page, {"A4": "unidentified"}, 30)
+        # Its material and colour are known, so that it is no riddle.
+        assert "No tag" in await page.text(".bay[data-label=A4]")
+        assert not await page.run("deep('button.assign')")
+
+        await page.run("deep('.bay[data-label=A4]').focus()")
+        await page.key("Enter")
+        await page.wait(f"{SHEET}.querySelector('dialog').open")
+        await page.run(f"{_button('Assign')}.click()")
+        await page.wait(f"{SHEET}.querySelector('form')")
+        assert "Which spool is in A4?" in await page.text("filament-slots-sheet")
+        assert await violations(page, "filament-slots-sheet") == []
+        await page.run(f"{FILL}('nonsense', 'Galaxy black')")
+        await page.wait(
+            f"{SHEET}.querySelector('[role=alert]')?.textContent.includes('number of the spool')"
+        )
+        await page.run(f"{FILL}('12', 'Galaxy black')")
+        await shows(page, {"A4": "identified"})
+        assert "Galaxy black" in await page.text(".bay[data-label=A4]")
+        await page.wait(f"textOf({SHEET}).includes('#12')")
+        assert await violations(page, "filament-slots-sheet") == []
+
+        await page.run(f"{_button('Forget this assignment')}.click()")
+        await shows(page, {"A4": "unidentified"})
+        await page.run(f"{_button('Assign')}.click()")
+        await page.run(f"{FILL}('Spoolman:13', 'Silver')")
+        await shows(page, {"A4": "identified"})
+        await page.run(f"{_button('Change')}.click()")
+        await page.run(f"{FILL}('14', 'Gold')")
+        await page.wait(f"textOf({SHEET}).includes('#14')")
+        await page.key("Escape")
+
+        await printer.play(printer.hardware.remove(1, 4))
+        row = f"deep('{TIMELINE}').renderRoot.querySelector('li')"
+        await page.wait(f"textOf({row} ?? document.body).includes('Gold')")
+        await page.wait(f"{row}.querySelector('.spool.identified')")
+        await page.run(f"{row}.querySelector('.icon').click()")
+        await page.wait(f"textOf(deep('{TIMELINE}')).includes('Only this spool: Gold')")
+        assert page.errors == []
+
+
+async def test_the_next_spool_is_announced_in_the_sheet_of_a_slot(
+    home_assistant: HomeAssistant, browser: Chromium
+) -> None:
+    client = home_assistant.client
+    async with BambuPrinter(x1c(), chatter=1.0) as printer:
         await add_printer(client, printer)
         await make_dashboard(client, cards(A_CARD))
         page = await browser.page()
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"A4": "unidentified"}, 30)
-        dialog = "deep('filament-slots-assign-dialog').renderRoot"
+        await shows(page, {"A3": "empty"}, 30)
 
-        await page.click("button.assign")
-        await page.wait(f"{dialog}.querySelector('dialog').open")
-        assert "Which spool is in A4?" in await page.text(
-            "filament-slots-assign-dialog"
-        )
-        assert await violations(page, "filament-slots-assign-dialog") == []
-        fill = f"""((id) => {{
-          {dialog}.querySelector('[name=external_id]').value = id;
-          {dialog}.querySelector('[name=label]').value = 'Galaxy black';
-          {dialog}.querySelector('.main').click();
-        }})"""
-        await page.run(f"{fill}('nonsense')")
-        await page.wait(
-            f"{dialog}.querySelector('[role=alert]')?.textContent.length > 5"
-        )
-        await page.run(f"{fill}('spoolman:12')")
-        await page.wait(f"!{dialog}.querySelector('dialog').open")
-        await shows(page, {"A4": "identified"})
-        assert "Galaxy black" in await page.text(".bay[data-label=A4]")
+        await page.click(".bay[data-label=A3]")
+        await page.wait(f"{SHEET}.querySelector('dialog').open")
+        await page.run(f"{_button('Next spool…')}.click()")
+        await page.run(f"{FILL}('12', 'Galaxy black')")
+        await page.wait(f"!{SHEET}.querySelector('form')")
+        await printer.play(printer.hardware.insert(1, 3, PLAIN_SPOOL))
+
+        await shows(page, {"A3": "identified"})
+        assert "Galaxy black" in await page.text(".bay[data-label=A3]")
         assert page.errors == []

@@ -58,6 +58,8 @@ class Full(Outage):
 
     def begin(self) -> None:
         self.db.execute("PRAGMA incremental_vacuum").fetchall()
+        # The writer did not do this, and would look for damage.
+        self.store.writer._proof.opened()
         self.db.execute("PRAGMA max_page_count = 1").fetchall()
 
     def end(self) -> None:

@@ -4,16 +4,18 @@ from pathlib import Path
 import subprocess
 import sys
 
+from scripts.tools.faults import DAMAGES
+
 ROOT = Path(__file__).parents[2]
 
 
 def test_published_events_survive_every_fault() -> None:
-    """Killed at any moment, locked, full, deleted, in a burst: all is there, once."""
+    """Killed, locked, full, deleted, damaged, in a burst: all is there, once."""
     run = subprocess.run(
         [
             sys.executable,
             *("-m", "scripts.tools.faults"),
-            *("--kills", "6", "--lock", "1.5", "--burst", "10000"),
+            *("--kills", "6", "--lock", "1.5", "--burst", "10000", "--damages", "2"),
         ],
         cwd=ROOT,
         check=False,
@@ -23,4 +25,4 @@ def test_published_events_survive_every_fault() -> None:
     )
 
     assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.count("\n") == 8
+    assert run.stdout.count("\n") == 8 + len(DAMAGES)

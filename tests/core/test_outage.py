@@ -15,10 +15,10 @@ from unittest.mock import patch
 import pytest
 
 from custom_components.filament_slots.core import event_jobs
-from custom_components.filament_slots.core.engine import writer
-from custom_components.filament_slots.core.engine.database_file import check_present
+from custom_components.filament_slots.core.engine import outage as engine_outage, writer
 from custom_components.filament_slots.core.engine.errors import StoreError, StoreState
 from custom_components.filament_slots.core.engine.job_queue import JobQueue
+from custom_components.filament_slots.core.engine.proof import Proof
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.event_jobs import Outcome
 from custom_components.filament_slots.core.expectations import Assigned, Expectation
@@ -163,9 +163,7 @@ async def test_events_outlive_an_outage_of_the_database(
     await asyncio.to_thread(away.end)
     await until_well(store)
 
-    # The deleted file contained the first.
-    before = [] if name == "missing" else ["BEFORE"]
-    assert await stored(store) == [*before, "E0", "E1", "E2", "E3", "E4"]
+    assert await stored(store) == ["BEFORE", "E0", "E1", "E2", "E3", "E4"]
     assert published.ids == ["BEFORE", "E0", "E1", "E2", "E3", "E4"]
     assert states[-1] == StoreState()
     assert (
@@ -216,7 +214,7 @@ async def test_of_too_many_buffered_events_the_oldest_ams_state_is_dropped_and_s
     """The state in the file is the published one, whatever was dropped."""
     outage = Locked(store, path)
     outage.begin()
-    with patch.object(writer, "BUFFER_LIMIT", 3):
+    with patch.object(engine_outage, "BUFFER_LIMIT", 3):
         for number, event in enumerate(
             [
                 inserted(1, 1, tag="A"),
@@ -319,13 +317,14 @@ async def test_a_commit_that_worked_but_was_reported_as_failed_is_published_once
 def misreported(error: Exception | None = None) -> Iterator[None]:
     """Let the next commit be reported as failed, although it worked."""
     broken = [error or OSError(errno.EIO, "stale handle")]
+    committed = Proof.committed
 
-    def lie(*args: Any) -> int:
+    def lie(self: Proof, db: sqlite3.Connection) -> int:
         if broken:
             raise broken.pop()
-        return check_present(*args)
+        return committed(self, db)
 
-    with patch.object(writer, "check_present", lie):
+    with patch.object(Proof, "committed", lie):
         yield
 
 
@@ -376,9 +375,9 @@ async def test_an_event_whose_commit_was_misreported_is_published_as_it_was_writ
         )
         raise OSError(errno.EIO, "stale handle")
 
-    healthy = patch.object(writer, "check_present", check_present)
+    healthy = patch.object(Proof, "committed", Proof.committed)
     for event in (inserted(1, 2), inserted(1, 3, tag="A")):
-        with patch.object(writer, "check_present", lie):
+        with patch.object(Proof, "committed", lie):
             await handler.handle_printer_event(event)
             healthy.stop()
     page = await read_events(store, EventFilter(), limit=2)
@@ -393,7 +392,7 @@ async def test_a_refused_assignment_whose_commit_worked_is_taken_back(
     """The result that the user got counts: the file matches it after the next event."""
     await handler.handle_printer_event(inserted(1, 1, event_id="E"))
     with (
-        patch.object(writer, "check_present", side_effect=OSError(errno.EIO, "gone")),
+        patch.object(Proof, "committed", side_effect=OSError(errno.EIO, "gone")),
         pytest.raises(StoreError, match="gone"),
     ):
         await handler.assign(1, ("u1", 1), Assigned(external_id="spoolman:12"))
@@ -410,7 +409,7 @@ async def test_a_deleted_file_is_noticed_and_created_again(
 ) -> None:
     """SQLite itself would go on writing into nothing; ids and slots stay the same."""
     other = await register(handler, "OTHER")
-    await handler.handle_printer_event(inserted(1, 1, tag="A", event_id="LOST"))
+    await handler.handle_printer_event(inserted(1, 1, tag="A", event_id="BEFORE"))
     published = Published(handler)
     await asyncio.to_thread(path.unlink)
     assert (
@@ -418,7 +417,7 @@ async def test_a_deleted_file_is_noticed_and_created_again(
         is Outcome.FAILED
     )
     await until_well(store)
-    assert await stored(store) == ["E"]
+    assert await stored(store) == ["BEFORE", "E"]
     assert published.unsaved == ["E"]
     again = fresh_handler(store)
     assert await register(again) == 1

@@ -83,9 +83,9 @@ class BambuPrinter:
 
     # What can happen to it.
 
-    async def power_on(self, port: int = 0) -> None:
+    async def power_on(self, port: int = 0, host: str = HOST) -> None:
         """Listen: at this port, or the one it had before, or any."""
-        self.port = await self._server.start(port or self.port)
+        self.port = await self._server.start(port or self.port, host)
         if self._chatter is not None:
             self._chattering = asyncio.create_task(self._talk(self._chatter))
 

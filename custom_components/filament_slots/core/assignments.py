@@ -24,6 +24,7 @@ from .slot_state import EventRow, PrinterSlots, SlotKey
 from .tables.codec import standard_event
 from .tables.printers import put_progress, whole_state
 from .tables.row_writer import is_known
+from .tables.stored_event import StoredEvent
 
 
 class Refused(StrEnum):
@@ -72,11 +73,12 @@ class Assignment(Job):
         self.slots = PrinterSlots()
         self.event: dict[str, Any] | None = None
         self.error: Exception | None = None
+        self._history: EventRow | None = None
 
     @override
     def run(self, db: sqlite3.Connection) -> None:
         """Write it, if the slot as it is now has a spool that can take it."""
-        self.event = self.error = None
+        self.event = self.error = self._history = None
         known = self._printers.states[self._printer_id]
         slot = known.slots.slots.get(self._slot)
         if slot is None:
@@ -96,7 +98,7 @@ class Assignment(Job):
         )
         event = self._event_about(after)
         spool = self._assigned.identifiers if self._assigned else NO_IDENTIFIERS
-        history = EventRow(event, {self._slot: spool})
+        self._history = history = EventRow(event, {self._slot: spool})
         # A commit that was reported as failed may have worked nevertheless.
         if not is_known(db, self._id):
             # All slots, as the file may be behind; users do not do this often.
@@ -114,6 +116,13 @@ class Assignment(Job):
         # A commit that was reported as failed may have worked nevertheless.
         known = self._printers.states[self._printer_id]
         self._printers.update(self._printer_id, replace(known, stale=True))
+
+    @override
+    def again(self) -> StoredEvent | None:
+        if self.event is None or self._history is None:
+            return None
+        rows, sequence = self._printers.rows, self.slots.sequence
+        return StoredEvent(rows, self.event, self._history, sequence)
 
     @override
     def finish(self) -> None:

@@ -26,6 +26,7 @@ from .tables.codec import standard_event
 from .tables.failed_events import keep_failed_event, put_failed_event
 from .tables.printers import whole_state
 from .tables.row_writer import is_known, remember
+from .tables.stored_event import StoredEvent
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -56,7 +57,9 @@ class EventJob(Job):
     __slots__ = (
         "_event",
         "_finished",
+        "_history",
         "_parsed",
+        "_plain",
         "_printers",
         "_published",
         "_reason",
@@ -85,6 +88,8 @@ class EventJob(Job):
         self._finished = finished
         self._parsed: StandardEvent | None = None
         self._written: StandardEvent | None = None
+        self._history: EventRow | None = None
+        self._plain: dict[str, Any] | None = None
         # Why it is rejected or refused.
         self._reason: str | None = None
 
@@ -92,11 +97,12 @@ class EventJob(Job):
     def published(self) -> dict[str, Any] | None:
         """The event as subscribers get it; None for one that is not published."""
         if self._reason is None and self.outcome in (Outcome.STORED, Outcome.FAILED):
-            return standard_event(self._published)
+            return self._plain or standard_event(self._published)
         return None
 
     @override
     def run(self, db: sqlite3.Connection) -> None:
+        self._history = None
         if self._reason is None and self._parsed is None:
             self._parse()
         if self._parsed is None:
@@ -122,6 +128,7 @@ class EventJob(Job):
             if "assigned" in (event.meta or {}):
                 printers.take(event)
         self.slots, rows = apply(state.slots, event)
+        self._history = _history_in(rows)
         self._published = _published(event, rows)
         self.outcome = Outcome.STORED if rows else Outcome.UNCHANGED
         printers.note(event_id)
@@ -133,7 +140,7 @@ class EventJob(Job):
             rows_now = _whole(self.slots, rows) if state.stale else rows
             printers.rows.record(db, event.printer_id, self.slots, rows_now)
         silent = state.silent
-        if _history_in(rows) is None:
+        if self._history is None:
             silent = (*silent, event_id)
         if silent and (rows or len(silent) > MAX_SILENT):
             remember(db, silent)
@@ -188,6 +195,16 @@ class EventJob(Job):
             return BufferedEvent(printers, event, self.slots, rows)
         keep_failed_event(db, event, rows, self.slots.sequence, failure)
         return None
+
+    @override
+    def again(self) -> StoredEvent | None:
+        if self._history is None:
+            return None
+        plain = standard_event(self._history.event)
+        if self._history.event is self._published:
+            self._plain = plain
+        rows, sequence = self._printers.rows, self.slots.sequence
+        return StoredEvent(rows, plain, self._history, sequence)
 
     @override
     def refuse(self) -> None:
@@ -292,6 +309,13 @@ class BufferedEvent(BufferedJob):
         record(db, event.printer_id, self._slots, rows)
         if history is None:
             remember(db, [event.event_id])
+
+    @override
+    def again(self) -> StoredEvent | None:
+        if (row := _history_in(self._rows)) is None:
+            return None
+        rows, event = self._printers.rows, standard_event(row.event)
+        return StoredEvent(rows, event, row, self._slots.sequence)
 
     @override
     def give_up(self, db: sqlite3.Connection | None, failure: Failure) -> None:

@@ -77,6 +77,8 @@ class Maintenance:
             retried = await self._store.write(
                 lambda db: _retry_failed(db, self._printers, batch_size)
             )
+            # They are in no other place any more.
+            self._store.writer.prove()
         self._failures_changed()
         return retried
 

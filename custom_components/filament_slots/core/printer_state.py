@@ -98,14 +98,19 @@ class Printers:
             self._taken.append(expectation)
         return expectation
 
-    def fill(self, db: sqlite3.Connection) -> None:
-        """Write all printers into a new file."""
+    def reopened(self) -> None:
+        """Forget the rows of the file: another one may be open now."""
         self.rows.roll_back()
+
+    def fill(self, db: sqlite3.Connection) -> bool:
+        """Write all printers into a file that does not have them; return whether any."""
+        row_writer = RowWriter()
         for printer_id, state in self.states.items():
             restore_printer(db, printer_id, state.registration)
             rows = whole_state(state.slots)
-            self.rows.record(db, printer_id, state.slots, rows)
-        self.rows.flush(db)
+            row_writer.record(db, printer_id, state.slots, rows)
+        row_writer.flush(db)
+        return bool(self.states)
 
     def begin(self) -> None:
         """Begin a transaction, or a savepoint in one."""

@@ -58,6 +58,7 @@ class ErrorCode(StrEnum):
     SILENT_PRINTER = "silent_printer"
     STREAM_STALLED = "stream_stalled"
     WRONG_SERVICE = "not_moonraker"
+    REDIRECTED = "redirected"
     KLIPPY_DISCONNECTED = "klippy_disconnected"
     KLIPPY_NOT_READY = "klippy_not_ready"
     KLIPPY_ERROR = "klippy_error"
@@ -101,13 +102,27 @@ class Counters:
 
 
 class DriverError(Exception):
-    """A failure with a code; `detail` is for the log and holds no secret."""
+    """A failure with a code; `detail` is for the log and holds no secret.
 
-    def __init__(self, code: ErrorCode, detail: str = "") -> None:
+    placeholders: of the text of its code, where that has any: `old` and `new`
+    fingerprint of NEW_CERTIFICATE, `target` of REDIRECTED.
+    suggested: values of the driver's `Config` that solve it if the user agrees.
+    """
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        detail: str = "",
+        *,
+        placeholders: Mapping[str, str] | None = None,
+        suggested: Mapping[str, Any] | None = None,
+    ) -> None:
         """Create it with a code."""
         super().__init__(f"{code}: {detail}" if detail else str(code))
         self.code = code
         self.detail = detail
+        self.placeholders = placeholders or {}
+        self.suggested = suggested or {}
 
 
 class TimerHandle(Protocol):
@@ -283,3 +298,16 @@ class Driver(ABC):
 
         Raises DriverError with the cause of a failure.
         """
+
+    @classmethod
+    async def recognise(
+        cls, config: Mapping[str, Any], services: DriverServices
+    ) -> bool:
+        """Look for a known printer at an address that only an announcement named.
+
+        config: its own, with that address. No secret may be sent there.
+        Returns whether the printer there has proved that it is the same one; False
+        where nothing can prove it, so that the user has to decide.
+        Raises DriverError if it is not there.
+        """
+        return False

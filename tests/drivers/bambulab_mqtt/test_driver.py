@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+import hashlib
 import json
 import logging
 import socket
+import ssl
 import threading
 import time
 from typing import Any
@@ -587,6 +589,41 @@ async def test_the_probe_raises_the_code_of_the_failure(rig: Rig) -> None:
     assert await probe_code(rig) is ErrorCode.CONNECTION_REFUSED
 
     assert rig.printer.logins == 2
+
+
+async def test_a_new_certificate_is_described_by_both_fingerprints(rig: Rig) -> None:
+    config = rig.printer.config
+    rig.printer.change_certificate()
+
+    with pytest.raises(DriverError) as refused:
+        await Driver.probe(config, rig.fake_host.services)
+
+    old, new = map(fingerprint, (config["certificate"], rig.printer.certificate))
+    assert refused.value.placeholders == {"old": old, "new": new}
+    assert refused.value.suggested == {"certificate": rig.printer.certificate}
+    assert rig.printer.logins == 0
+
+
+def fingerprint(pem: str) -> str:
+    """Return it as `openssl x509 -fingerprint -sha256` prints it."""
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest().upper()
+    return ":".join(digest[i : i + 2] for i in range(0, 64, 2))
+
+
+async def test_a_printer_is_recognised_by_its_certificate_without_a_login(
+    rig: Rig,
+) -> None:
+    assert await Driver.recognise(rig.printer.config, rig.fake_host.services) is True
+
+    config = rig.printer.config
+    rig.printer.change_certificate()
+    with pytest.raises(DriverError) as refused:
+        await Driver.recognise(config, rig.fake_host.services)
+    assert refused.value.code is ErrorCode.WRONG_PRINTER
+
+    unknown = config | {"certificate": None}
+    assert await Driver.recognise(unknown, rig.fake_host.services) is False
+    assert rig.printer.logins == 0
 
 
 async def probe_code(rig: Rig, **changes: Any) -> ErrorCode:

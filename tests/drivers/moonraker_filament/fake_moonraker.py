@@ -19,6 +19,8 @@ class FakeMoonraker:
 
     status: Klippy's objects. errors: the errors of calls, by method. silent: methods
     that are never answered. answers: the results of calls, instead of the usual ones.
+    key: the API key it requires, None for one that trusts every client.
+    headers: those of each connection.
     """
 
     def __init__(self, status: Status | None = None) -> None:
@@ -35,6 +37,8 @@ class FakeMoonraker:
         self.components: list[str] = ["database"]
         self.requests: list[dict[str, Any]] = []
         self.peers: list[Peer] = []
+        self.key: str | None = None
+        self.headers: list[dict[str, str]] = []
 
     @property
     def config(self) -> dict[str, Any]:
@@ -79,15 +83,20 @@ class FakeMoonraker:
     async def talk(self, peer: Peer) -> None:
         """Serve one connection."""
         self.peers.append(peer)
+        self.headers.append(dict(peer.headers))
+        authorised = self.key is None
         try:
             while True:
                 request = await peer.receive()
                 self.requests.append(request)
                 method = request["method"]
+                if method == "server.connection.identify":
+                    shown = request["params"].get("api_key")
+                    authorised = shown == self.key or (authorised and shown is None)
                 if self._fallen_silent or method in self.silent:
                     continue
                 head = {"jsonrpc": "2.0", "id": request["id"]}
-                if error := self._error(method):
+                if error := self._error(method) if authorised else UNAUTHORIZED:
                     await peer.send(head | {"error": error})
                 else:
                     await peer.send(head | {"result": self._result(request)})

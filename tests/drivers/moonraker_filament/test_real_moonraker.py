@@ -1,6 +1,8 @@
 """The driver with a real Moonraker and a fake Klippy behind it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 import tempfile
 from typing import Any
@@ -12,7 +14,7 @@ from custom_components.filament_slots.drivers.base import DriverError, ErrorCode
 from custom_components.filament_slots.drivers.moonraker_filament.driver import Driver
 from tests.drivers.fake_host import FakeHost
 from tests.printers.klippy import Klippy
-from tests.printers.moonraker import PYTHON, Moonraker
+from tests.printers.moonraker import HOST, PYTHON, Moonraker
 from tests.printers.moonraker_scenarios import (
     SYSTEMS,
     Afc,
@@ -255,18 +257,77 @@ async def test_a_moonraker_that_is_stopped_and_started_is_read_again(
     await driver.expect_events(("spool_inserted", 1, None, True))
 
 
-async def test_a_wrong_key_is_refused_even_where_the_address_is_trusted(
+async def test_a_key_is_not_sent_where_the_address_is_trusted(
     moonraker: Moonraker, driver: FastDriver
 ) -> None:
-    """docs/protocols/moonraker.md 1.2."""
+    """docs/protocols/moonraker.md 1.2: a wrong key would take that trust away."""
     config = moonraker.config | {"api_key": "0" * 32}
 
-    with pytest.raises(DriverError) as refused:
-        await Driver.probe(config, driver.fake_host.services)
-    assert refused.value.code is ErrorCode.INVALID_AUTH
+    found = await Driver.probe(config, driver.fake_host.services)
 
-    # Other connections from the address keep their trust.
-    await Driver.probe(moonraker.config, driver.fake_host.services)
+    assert found.identity == moonraker.instance_id
+
+
+class Raw:
+    """A WebSocket to Moonraker, without the driver."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
+        self._socket = socket
+
+    async def call(self, method: str, **params: Any) -> Any:
+        """Return the error of a call as (code, message), None if it has a result."""
+        await self._socket.send_json(
+            {"jsonrpc": "2.0", "method": method, "params": params, "id": 1}
+        )
+        while (answer := await self._socket.receive_json()).get("id") != 1:
+            pass  # Notifications.
+        error = answer.get("error")
+        return error and (error["code"], error["message"].split(":")[0])
+
+    async def introduce(self, **more: str) -> Any:
+        """Call identify, with a key if one is given."""
+        about = {"client_name": "Test", "version": "1", "type": "other", "url": "-"}
+        return await self.call("server.connection.identify", **about, **more)
+
+
+@asynccontextmanager
+async def raw(moonraker: Moonraker, **headers: str) -> AsyncIterator[Raw]:
+    """Connect to Moonraker."""
+    url = f"ws://{HOST}:{moonraker.port}/websocket"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(url, headers=headers) as socket,
+    ):
+        yield Raw(socket)
+
+
+async def test_a_wrong_key_revokes_the_trust_of_its_own_connection(
+    moonraker: Moonraker,
+) -> None:
+    """docs/protocols/moonraker.md 1.2."""
+    unauthorised = (-32602, "Unauthorized")
+    async with raw(moonraker) as other, raw(moonraker) as wrong:
+        assert await wrong.call("server.info") is None
+
+        assert await wrong.introduce(api_key="0" * 32) == (-32602, "Invalid API Key")
+
+        assert await wrong.call("server.info") == unauthorised
+        assert await other.call("server.info") is None
+    async with raw(moonraker, **{"X-Api-Key": "0" * 32}) as wrong:
+        assert await wrong.call("server.info") == unauthorised
+    async with raw(moonraker) as other:
+        assert await other.call("server.info") is None
+
+
+async def test_a_connection_is_introduced_once(moonraker: Moonraker) -> None:
+    """docs/protocols/moonraker.md 1.3."""
+    async with raw(moonraker) as client:
+        assert await client.introduce() is None
+
+        assert await client.introduce(api_key=moonraker.api_key) == (
+            400,
+            "Connection already identified",
+        )
 
 
 async def test_a_probe_identifies_the_printer(

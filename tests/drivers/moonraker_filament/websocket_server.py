@@ -37,7 +37,9 @@ class Peer:
 
 
 @asynccontextmanager
-async def serve(talk: Talk, port: int | None = None) -> AsyncIterator[str]:
+async def serve(
+    talk: Talk, port: int | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[str]:
     """Serve one conversation per connection; yield the server's URL.
 
     port: None for any. Errors of conversations are raised at the end.
@@ -59,7 +61,7 @@ async def serve(talk: Talk, port: int | None = None) -> AsyncIterator[str]:
 
     application = web.Application()
     application.router.add_get("/websocket", handle)
-    server = TestServer(application, port=port)
+    server = TestServer(application, host=host, port=port)
     # Do not wait for clients that stay connected.
     await server.start_server(shutdown_timeout=0.05)
     try:

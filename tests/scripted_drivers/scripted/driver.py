@@ -141,3 +141,11 @@ class Driver(BaseDriver):
             model="X1C",
             config={"certificate": f"certificate of {known.serial}"},
         )
+
+    @classmethod
+    @override
+    async def recognise(
+        cls, config: Mapping[str, Any], services: DriverServices
+    ) -> bool:
+        Config.model_validate(config)
+        return True

@@ -1,10 +1,12 @@
 """The file on disk: opened, checked, and set aside where it is damaged."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 import logging
+import os
 from pathlib import Path
 import sqlite3
 from typing import Final
@@ -25,24 +27,23 @@ class Tables:
 
     version: `user_version` of a file with the newest tables.
     migrate: brings the tables of an older version to the newest.
-    take_over: copies into a new file what has to outlive the damaged one at the path.
+    take_over: copies into a new file what has to outlive the damaged one, from that
+        and from the copy that `write_copy` made.
     """
 
     version: int
     migrate: Callable[[sqlite3.Connection, Path], None]
-    take_over: Callable[[Path, sqlite3.Connection], None]
+    take_over: Callable[[Path, Path, sqlite3.Connection], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A connection for writing.
 
-    inode: of the file, by which a deleted or replaced file is recognised.
     fresh: whether the file was just created.
     """
 
     db: sqlite3.Connection
-    inode: int
     fresh: bool
 
 
@@ -54,6 +55,7 @@ def open_database(path: Path, tables: Tables) -> Opened:
     """
     _refuse_newer(path, tables)
     try:
+        _refuse_emptied(path)
         return _open(path, tables)
     except DATABASE_ERRORS as err:
         if problem_of(err) is not Problem.DAMAGED:
@@ -63,8 +65,34 @@ def open_database(path: Path, tables: Tables) -> Opened:
             "The database is damaged (%s) and was set aside as %s", err, old.name
         )
     opened = _open(path, tables)
-    tables.take_over(old, opened.db)
+    tables.take_over(old, _copy_of(path), opened.db)
     return opened
+
+
+def write_copy(
+    path: Path, tables: Tables, fill: Callable[[sqlite3.Connection], bool]
+) -> None:
+    """Write a small file beside the database, for the case that it is damaged.
+
+    fill: writes what is to outlive it, and returns whether there is any. The copy also
+    is the sign that there was a database. Raises database errors.
+    """
+    unfinished = _copy_of(path).with_suffix(".unfinished")
+    unfinished.unlink(missing_ok=True)
+    private_file(unfinished)
+    with closing(connect(unfinished)) as db:
+        # Written to the disk at the end, in one go.
+        db.execute("PRAGMA synchronous = OFF")
+        tables.migrate(db, unfinished)
+        with db:
+            db.execute("BEGIN")
+            known = fill(db)
+    if known:
+        with unfinished.open("rb") as file:
+            os.fsync(file.fileno())
+        unfinished.replace(_copy_of(path))
+    else:
+        unfinished.unlink()
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -85,21 +113,6 @@ def private_file(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.chmod(0o600)
-
-
-def check_present(path: Path, inode: int) -> int:
-    """Return the size of the file in bytes.
-
-    Raises StoreError (missing) where another file, or none, is at the path: SQLite
-    keeps writing into a deleted file without noticing.
-    """
-    try:
-        found = path.stat()
-    except FileNotFoundError, NotADirectoryError:
-        raise StoreError(Problem.MISSING, str(path)) from None
-    if found.st_ino != inode:
-        raise StoreError(Problem.MISSING, str(path))
-    return found.st_size
 
 
 def rename(path: Path, target: Path) -> None:
@@ -129,7 +142,9 @@ def _open(path: Path, tables: Tables) -> Opened:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
-        return Opened(db, path.stat().st_ino, fresh=version == 0)
+        # From the first query on there is a journal.
+        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        return Opened(db, fresh=version == 0)
     except BaseException:
         db.close()
         raise
@@ -149,6 +164,23 @@ def _refuse_newer(path: Path, tables: Tables) -> None:
         return
     if header.startswith(b"SQLite format 3\0"):
         _refuse_version(int.from_bytes(header[_VERSION_BYTES]), tables)
+
+
+def _refuse_emptied(path: Path) -> None:
+    """Raise StoreError (damaged) where the file lost all it had.
+
+    SQLite takes an empty file for a new one, and deletes its journal.
+    """
+    if (
+        path.exists()
+        and path.stat().st_size == 0
+        and any(file.exists() for file in (_copy_of(path), *_journals(path)))
+    ):
+        raise StoreError(Problem.DAMAGED, "the file is empty")
+
+
+def _copy_of(path: Path) -> Path:
+    return path.with_suffix(f".slots{path.suffix}")
 
 
 def _refuse_version(version: int, tables: Tables) -> None:

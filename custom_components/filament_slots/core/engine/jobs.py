@@ -67,6 +67,10 @@ class Job(ABC):
     def refuse(self) -> None:
         """Become a job that reports the refusal: too many of its key are waiting."""
 
+    def again(self) -> CommittedJob | None:
+        """Return what writes the same into a new file, once it is committed."""
+        return None
+
     @property
     def exhausted(self) -> bool:
         """Whether there is no further try."""
@@ -106,6 +110,25 @@ class BufferedJob(Job):
     @override
     def finish(self) -> None:
         """Report nothing: that was done when the outage began."""
+
+
+class CommittedJob(BufferedJob):
+    """Writes again what a damaged file has lost, unless it is there.
+
+    size: about how many bytes it takes in memory.
+    """
+
+    __slots__ = ("size",)
+
+    size: int
+
+    @abstractmethod
+    def is_in(self, db: sqlite3.Connection) -> bool:
+        """Return whether the database holds it; raises database errors."""
+
+    @override
+    def again(self) -> CommittedJob:
+        return self
 
 
 class Call[T](Job):

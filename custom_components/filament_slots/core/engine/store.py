@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import sqlite3
 
-from .database_file import Tables, connect, rename
+from .database_file import Tables, rename
 from .errors import Problem, StoreError, StoreState, raising_store_errors
 from .jobs import Call, Job
+from .reader import Reader
 from .transactions import Memory
 from .writer import Writer
 
@@ -32,9 +33,9 @@ class Store:
         self._memory = memory
         self._changed = changed
         self._writer: Writer | None = None
+        self._closed = False
+        self._reader = Reader(path)
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="filament_slots_read")
-        self._read_db: sqlite3.Connection | None = None
-        self._read_generation = 0
 
     @property
     def writer(self) -> Writer:
@@ -49,7 +50,9 @@ class Store:
         A damaged file is set aside and replaced by a new one. Raises StoreError where it
         cannot be opened; a file of a newer version (newer) is left untouched.
         """
-        self._writer = Writer(self.path, self._tables, self._memory, self._changed)
+        self._writer = Writer(
+            self.path, self._tables, self._memory, self._reader, self._changed
+        )
         try:
             with raising_store_errors():
                 await self._writer.opened
@@ -62,11 +65,12 @@ class Store:
         if self._writer is None:
             return
         await self._writer.close()
-        if self._read_db is not None:
+        if not self._closed:
+            self._closed = True
+            # A query that had to wait may have opened it again.
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._readers, self._read_db.close)
-            self._read_db = None
-        self._readers.shutdown()
+            await loop.run_in_executor(self._readers, self._reader.close)
+            self._readers.shutdown()
 
     def submit(self, job: Job) -> None:
         """Queue a job; raises StoreError (closed) once the store is closing."""
@@ -92,7 +96,7 @@ class Store:
         try:
             with raising_store_errors():
                 return await asyncio.get_running_loop().run_in_executor(
-                    self._readers, lambda: work(self._reader(writer.generation))
+                    self._readers, self._reader.read, work
                 )
         except StoreError as err:
             if err.code is Problem.DAMAGED:
@@ -105,13 +109,3 @@ class Store:
         target = file.with_name(name)
         with raising_store_errors():
             await loop.run_in_executor(self._readers, rename, file, target)
-
-    def _reader(self, generation: int) -> sqlite3.Connection:
-        if self._read_db is not None and self._read_generation != generation:
-            self._read_db.close()
-            self._read_db = None
-        if self._read_db is None:
-            self._read_db = connect(self.path)
-            self._read_db.execute("PRAGMA query_only = ON")
-            self._read_generation = generation
-        return self._read_db

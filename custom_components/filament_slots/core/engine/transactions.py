@@ -18,8 +18,11 @@ BEGIN: Final = "BEGIN IMMEDIATE"
 class Memory(Protocol):
     """What jobs keep in memory beside the tables; it follows the transactions."""
 
-    def fill(self, db: sqlite3.Connection) -> None:
-        """Write what is known into a new file that replaces a lost one."""
+    def reopened(self) -> None:
+        """Forget the rows of the file: another one may be open now."""
+
+    def fill(self, db: sqlite3.Connection) -> bool:
+        """Write what is known into a file that does not have it; return whether any is."""
 
     def begin(self) -> None:
         """Begin a transaction, or a savepoint in one."""

@@ -1,17 +1,20 @@
 """Export of history for other programs: CSV or JSON Lines."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 import csv
 from enum import StrEnum
 import io
 from pathlib import Path
-from typing import Any, Final
+from secrets import token_hex
+from typing import Any, Final, TextIO
 
 from ..engine.store import Store
 from .codec import pack_json
 from .history import EventFilter, read_events
 
 _PAGE: Final = 500
+# Text that begins like this is a formula for a spreadsheet.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS: Final = (
     "event_id",
     "event_type",
@@ -49,22 +52,28 @@ async def export_events(
 ) -> int:
     """Write the events to a file, in place of one that is there; return how many.
 
+    path: in a folder that is no link. Other programs may write there, too: until it is
+    complete, the file has a name that cannot be predicted, and it is created by this call.
     run: calls a function with its arguments in another thread. Nothing is there before
     all is. Raises StoreError where the history cannot be read,
     OSError where the file cannot be written.
     """
-    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished = path.with_name(f"{path.name}.{token_hex(8)}.unfinished")
     written, cursor = 0, None
+    file: TextIO = await run(_create, unfinished)
     try:
-        await run(unfinished.write_text, _head(form))
-        while True:
-            page = await read_events(
-                store, wanted, limit=_PAGE, cursor=cursor, newest_first=False
-            )
-            await run(_append, unfinished, _lines(page.events, form))
-            written += len(page.events)
-            if (cursor := page.cursor) is None:
-                break
+        try:
+            await run(file.write, _head(form))
+            while True:
+                page = await read_events(
+                    store, wanted, limit=_PAGE, cursor=cursor, newest_first=False
+                )
+                await run(file.write, _lines(page.events, form))
+                written += len(page.events)
+                if (cursor := page.cursor) is None:
+                    break
+        finally:
+            await run(file.close)
         await run(unfinished.replace, path)
     except BaseException:
         await run(unfinished.unlink, True)
@@ -72,21 +81,42 @@ async def export_events(
     return written
 
 
-def _append(path: Path, text: str) -> None:
-    with path.open("a", encoding="utf-8", newline="") as file:
-        file.write(text)
+def _create(path: Path) -> TextIO:
+    """Open a new file; raises FileExistsError where anything is, be it a dangling link."""
+    return path.open("x", encoding="utf-8", newline="")
 
 
 def _head(form: Format) -> str:
-    return ",".join(_COLUMNS) + "\r\n" if form is Format.CSV else ""
+    return (
+        _rows([dict(zip(_COLUMNS, _COLUMNS, strict=True))])
+        if form is Format.CSV
+        else ""
+    )
 
 
 def _lines(events: Sequence[dict[str, Any]], form: Format) -> str:
     if form is Format.JSON_LINES:
         return "".join(f"{pack_json(event)}\n" for event in events)
+    return _rows(_columns(event) for event in events)
+
+
+def _rows(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return the rows as CSV, safe to open as a spreadsheet.
+
+    As OWASP recommends against CSV injection: each cell is quoted, and text that would
+    be read as a formula begins with an apostrophe.
+    """
     text = io.StringIO()
-    csv.DictWriter(text, _COLUMNS).writerows(_columns(event) for event in events)
+    csv.DictWriter(text, _COLUMNS, quoting=csv.QUOTE_ALL).writerows(
+        {name: _cell(value) for name, value in row.items()} for row in rows
+    )
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value
 
 
 def _columns(event: dict[str, Any]) -> dict[str, Any]:

@@ -97,11 +97,12 @@ def keep_failed_event(
         last_at=failure.last_at,
         payload=pack_json(standard_event(history.event if history else event)),
         sequence=sequence if rows else None,
-        about=_pack_about(history.spools if history else {}) if rows else None,
+        about=pack_about(history.spools if history else {}) if rows else None,
     )
 
 
-def _pack_about(spools: Mapping[SlotKey, Identifiers]) -> str:
+def pack_about(spools: Mapping[SlotKey, Identifiers]) -> str:
+    """Return which slots and spools an event is about, as text."""
     return pack_json(
         [[*key, identifiers.model_dump()] for key, identifiers in spools.items()]
     )

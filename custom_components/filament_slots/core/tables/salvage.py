@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 import logging
 from pathlib import Path
 import sqlite3
@@ -11,7 +11,8 @@ from typing import Any, Final
 from ...model import Identifiers, parse_event
 from ..engine.errors import DATABASE_ERRORS, raising_store_errors
 from .codec import decode_event, rows, unpack_id
-from .row_writer import find_or_make_spool
+from .printers import Registration, load_slots, restore_printer, whole_state
+from .row_writer import RowWriter, find_or_make_spool
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -93,11 +94,38 @@ class Salvaged:
     cursor: int | None = None
 
 
-def save_identities(old: Path, db: sqlite3.Connection) -> None:
+def take_over(old: Path, copy: Path, db: sqlite3.Connection) -> None:
+    """Copy the printers and what was last known of their slots into a new file.
+
+    old: the damaged file. copy: that of the last known slots. Never raises.
+    """
+    _save_identities(old, db)
+    with suppress(*DATABASE_ERRORS), closing(_open_damaged(copy)) as known:
+        for printer in rows(known, "SELECT * FROM printers", {}):
+            with suppress(*DATABASE_ERRORS):
+                _restore_slots(known, printer, db)
+
+
+def _restore_slots(
+    known: sqlite3.Connection, printer: sqlite3.Row, db: sqlite3.Connection
+) -> None:
+    printer_id = printer["id"]
+    names = (field.name for field in fields(Registration))
+    registration = Registration(**{name: printer[name] for name in names})
+    restore_printer(db, printer_id, registration)
+    slots = load_slots(known, printer_id)
+    # The copy is older than the damaged file.
+    sequence = max(slots.sequence, load_slots(db, printer_id).sequence)
+    slots = replace(slots, sequence=sequence)
+    row_writer = RowWriter()
+    row_writer.record(db, printer_id, slots, whole_state(slots))
+    row_writer.flush(db)
+
+
+def _save_identities(old: Path, db: sqlite3.Connection) -> None:
     """Copy the identities of printers and units, as far as they can be read.
 
-    Entities, devices and history refer to their ids and keys. The content of slots is
-    not copied: the printers report it again. Never raises.
+    Entities, devices and history refer to their ids and keys.
     """
     with suppress(*DATABASE_ERRORS), closing(_open_damaged(old)) as damaged:
         db.execute(

@@ -9,7 +9,7 @@ from pathlib import Path
 import sqlite3
 
 from ..engine.database_file import Tables, private_file
-from .salvage import save_identities
+from .salvage import take_over
 
 _VERSION_1 = """
 CREATE TABLE printers (
@@ -246,4 +246,4 @@ def _keep_copy(db: sqlite3.Connection, copy: Path) -> None:
     db.execute("VACUUM INTO :path", {"path": str(copy)})
 
 
-TABLES = Tables(version=len(MIGRATIONS), migrate=migrate, take_over=save_identities)
+TABLES = Tables(version=len(MIGRATIONS), migrate=migrate, take_over=take_over)

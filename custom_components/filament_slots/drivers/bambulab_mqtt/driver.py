@@ -6,6 +6,7 @@ from contextlib import suppress
 import json
 import logging
 import math
+import ssl
 from typing import Any, ClassVar, override
 
 from ..base import DriverError, DriverServices, ErrorCode, EventEmitter, ProbeResult
@@ -20,8 +21,8 @@ from .discovery import UDP
 from .explanation import wire_state
 from .report import ReportDecoder
 from .requests import GET_VERSION, PUSHALL, Requests
-from .session import Session, open_session
-from .tls import fetch_certificate
+from .session import Session, open_pinned, open_session
+from .tls import fetch_certificate, new_certificate
 from .versions import model_by_serial
 
 # Seconds that a probe waits for the model once the printer has sent its first report.
@@ -78,7 +79,7 @@ class Driver(ConnectedDriver[Config]):
         known = Config.model_validate(config)
         shown = await fetch_certificate(known.host, known.port, known.serial, services)
         if known.certificate not in (None, shown):
-            raise DriverError(ErrorCode.NEW_CERTIFICATE, "it shows another certificate")
+            raise new_certificate(known.certificate, shown)
         decoder = ReportDecoder(services.log)
         received = asyncio.Event()
 
@@ -99,6 +100,23 @@ class Driver(ConnectedDriver[Config]):
             model=model,
             config={"certificate": shown},
         )
+
+    @classmethod
+    @override
+    async def recognise(
+        cls, config: Mapping[str, Any], services: DriverServices
+    ) -> bool:
+        known = Config.model_validate(config)
+        if known.certificate is None:
+            return False
+        try:
+            connection = await open_pinned(known, known.certificate, services)
+        except ssl.SSLCertVerificationError as err:
+            raise DriverError(
+                ErrorCode.WRONG_PRINTER, "it shows another certificate"
+            ) from err
+        connection.close()
+        return True
 
     @override
     async def run_session(self) -> None:

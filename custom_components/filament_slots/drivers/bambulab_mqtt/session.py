@@ -6,7 +6,7 @@ no thread, no task. The TLS connection is opened by `tls.py`.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 import socket
 import ssl
 from typing import Any, Self, override
@@ -18,7 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from ..base import Clock, DriverError, DriverServices, ErrorCode, TimerHandle
 from .config import Config
-from .tls import fetch_certificate, open_tls, pinned_context
+from .tls import fetch_certificate, new_certificate, open_tls, pinned_context
 
 _USER = "bblp"
 _KEEPALIVE = 30
@@ -245,27 +245,31 @@ def _answered[T](future: asyncio.Future[T], answer: T) -> None:
         future.set_result(answer)
 
 
+async def open_pinned(
+    config: Config, certificate: str, services: DriverServices
+) -> ssl.SSLSocket:
+    """Open a TLS connection to a printer that presents this certificate (PEM).
+
+    Raises ssl.SSLCertVerificationError if it presents another one, or DriverError.
+    """
+    try:
+        context = await services.ssl_context(lambda: pinned_context(certificate))
+    except ssl.SSLError as err:
+        raise DriverError(
+            ErrorCode.TLS_FAILED, "the stored certificate is broken"
+        ) from err
+    return await open_tls(config.host, config.port, context)
+
+
 async def _open_trusted(config: Config, services: DriverServices) -> ssl.SSLSocket:
     """Open a TLS connection to the known certificate.
 
     Raises DriverError, with the certificate that is shown instead looked at.
     """
     if config.certificate is not None:
-        context = await _context(config.certificate, services)
-        try:
-            return await open_tls(config.host, config.port, context)
-        except ssl.SSLCertVerificationError:
-            pass
+        with suppress(ssl.SSLCertVerificationError):
+            return await open_pinned(config, config.certificate, services)
     shown = await fetch_certificate(config.host, config.port, config.serial, services)
     if shown == config.certificate:
         raise DriverError(ErrorCode.TLS_FAILED, "its known certificate does not verify")
-    raise DriverError(ErrorCode.NEW_CERTIFICATE, "it shows another certificate")
-
-
-async def _context(certificate: str, services: DriverServices) -> ssl.SSLContext:
-    try:
-        return await services.ssl_context(lambda: pinned_context(certificate))
-    except ssl.SSLError as err:
-        raise DriverError(
-            ErrorCode.TLS_FAILED, "the stored certificate is broken"
-        ) from err
+    raise new_certificate(config.certificate, shown)

@@ -11,6 +11,7 @@ import socket
 import ssl
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
 from ..base import DriverError, DriverServices, ErrorCode
@@ -40,6 +41,22 @@ async def fetch_certificate(
             ErrorCode.WRONG_PRINTER, "its certificate names another serial"
         )
     return ssl.DER_cert_to_PEM_cert(der or b"")
+
+
+def new_certificate(known: str | None, shown: str) -> DriverError:
+    """Return the error for a printer that shows another certificate than the known one.
+
+    known, shown: in PEM. The error names the fingerprints of both.
+    """
+    return DriverError(
+        ErrorCode.NEW_CERTIFICATE,
+        "it shows another certificate",
+        placeholders={
+            "old": _fingerprint(known) if known else "–",
+            "new": _fingerprint(shown),
+        },
+        suggested={"certificate": shown},
+    )
 
 
 def pinned_context(certificate: str) -> ssl.SSLContext:
@@ -102,6 +119,12 @@ def _unverified_context() -> ssl.SSLContext:
     context = _bambu_context()
     context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _fingerprint(pem: str) -> str:
+    """Return the SHA-256 fingerprint as browsers and OpenSSL show it."""
+    certificate = x509.load_pem_x509_certificate(pem.encode())
+    return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
 
 
 def _common_name(der: bytes) -> str:

@@ -5,8 +5,16 @@ import logging
 from typing import Any, ClassVar, override
 
 import aiohttp
+from pydantic import SecretStr
 
-from ..base import Counters, DriverServices, EventEmitter, ProbeResult
+from ..base import (
+    Counters,
+    DriverError,
+    DriverServices,
+    ErrorCode,
+    EventEmitter,
+    ProbeResult,
+)
 from ..connected_driver import ConnectedDriver
 from ..connection import race
 from ..discovery import Discovery
@@ -79,21 +87,25 @@ class Driver(ConnectedDriver[Config]):
     async def probe(
         cls, config: Mapping[str, Any], services: DriverServices
     ) -> ProbeResult:
-        candidate = Config.model_validate(config)
-        found: list[ProbeResult] = []
+        return await _identify(Config.model_validate(config), services)
 
-        async def ask(rpc: JsonRpc) -> None:
-            found.append(await identify(rpc, candidate))
-
-        async with open_rpc(
-            candidate,
-            _http(services),
-            lambda frame: None,
-            lambda data: None,
-            Counters(),
-        ) as rpc:
-            await race(ask(rpc), rpc.listen())
-        return found[0]
+    @classmethod
+    @override
+    async def recognise(
+        cls, config: Mapping[str, Any], services: DriverServices
+    ) -> bool:
+        known = Config.model_validate(config)
+        keyless = known.model_copy(update={"api_key": SecretStr("")})
+        try:
+            found = await _identify(keyless, services)
+        except DriverError as err:
+            if err.code is ErrorCode.INVALID_AUTH and known.api_key:
+                return False
+            raise
+        if found.identity != known.instance_id:
+            raise DriverError(ErrorCode.WRONG_PRINTER, "another Moonraker is there")
+        # Any device can answer with the id. Without a key nothing is lost by that.
+        return not known.api_key
 
     @override
     async def run_session(self) -> None:
@@ -115,9 +127,23 @@ class Driver(ConnectedDriver[Config]):
             with self.connected():
                 self._session = session
                 try:
-                    await race(rpc.listen(), session.run(rpc, self.config.instance_id))
+                    await race(rpc.listen(), session.run(rpc, self.config))
                 finally:
                     self._session = None
+
+
+async def _identify(config: Config, services: DriverServices) -> ProbeResult:
+    """Connect once and identify the Moonraker."""
+    found: list[ProbeResult] = []
+
+    async def ask(rpc: JsonRpc) -> None:
+        found.append(await identify(rpc, config))
+
+    async with open_rpc(
+        config, _http(services), lambda frame: None, lambda data: None, Counters()
+    ) as rpc:
+        await race(ask(rpc), rpc.listen())
+    return found[0]
 
 
 def _http(services: DriverServices) -> aiohttp.ClientSession:

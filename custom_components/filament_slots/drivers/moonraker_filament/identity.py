@@ -8,6 +8,12 @@ from ..base import DriverError, ErrorCode, ProbeResult
 from .config import Config
 from .jsonrpc import JsonRpc, Refusal, RpcError
 
+_CLIENT: Final = {
+    "client_name": "Filament Slots",
+    "version": "1",
+    "type": "other",
+    "url": "https://www.home-assistant.io",
+}
 _ID: Final = re.compile(r"[0-9A-Za-z_-]{8,64}")
 _MAC: Final = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 _NO_MAC: Final = "00:00:00:00:00:00"
@@ -35,9 +41,27 @@ async def server_info(
     return info
 
 
+async def authorise(rpc: JsonRpc, config: Config) -> Mapping[str, Any]:
+    """Introduce this client, with the API key only if Moonraker refuses it otherwise.
+
+    A connection can be introduced once. Return `server.info`; raises DriverError as
+    `server_info` does.
+    """
+    key = config.api_key.get_secret_value()
+    try:
+        info = await server_info(rpc)
+    except DriverError as err:
+        if err.code is not ErrorCode.INVALID_AUTH or not key:
+            raise
+        await _ask(rpc, "server.connection.identify", {**_CLIENT, "api_key": key})
+        return await server_info(rpc)
+    await _ask(rpc, "server.connection.identify", _CLIENT)
+    return info
+
+
 async def identify(rpc: JsonRpc, config: Config) -> ProbeResult:
     """Return the identity and the name of a Moonraker."""
-    await server_info(rpc)
+    await authorise(rpc, config)
     instance_id = await read_instance_id(rpc)
     url = config.url
     return ProbeResult(

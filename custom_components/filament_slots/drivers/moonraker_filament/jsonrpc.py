@@ -13,6 +13,7 @@ import orjson
 
 from ..base import Counters, DriverError, ErrorCode
 from .config import Config
+from .url import redirect_target
 
 type Frame = dict[str, Any]
 
@@ -23,6 +24,8 @@ _CONNECT_TIMEOUT: Final = 10.0
 # requested answer is a tenth of that.
 _BYTES_RECEIVED_MAX: Final = 32 * 1024 * 1024
 _BYTES_PARSED_MAX: Final = 2 * 1024 * 1024
+# The statuses whose `Location` a client would follow.
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 # Stopping must not wait for a printer that is gone.
 _CLOSE_TIMEOUT: Final = 0.1
 
@@ -152,27 +155,57 @@ async def open_rpc(
     received: Callable[[bytes], None],
     counters: Counters,
 ) -> AsyncIterator[JsonRpc]:
-    """Connect to a Moonraker.
+    """Connect to a Moonraker, without its API key (see `identity.authorise`).
 
-    Raises DriverError with the cause of a failure. A wrong API key shows only with the
-    first call, as Moonraker accepts every connection.
+    Raises DriverError with the cause of a failure.
     """
-    key = config.api_key.get_secret_value()
-    socket = await _connect(config, session, {"X-Api-Key": key} if key else {})
-    try:
-        yield JsonRpc(socket, take, received, counters)
-    finally:
-        await socket.close()
+    # A middleware is the only way to keep a WebSocket from following redirects.
+    async with aiohttp.ClientSession(
+        connector=session.connector,
+        connector_owner=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers=session.headers,
+        middlewares=(_refuse_redirect,),
+    ) as own:
+        socket = await _connect(config, own)
+        try:
+            yield JsonRpc(socket, take, received, counters)
+        finally:
+            await socket.close()
+
+
+async def _refuse_redirect(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Raise DriverError REDIRECTED instead of following a redirect.
+
+    The address of a Moonraker is the user's choice, never that of whatever answers.
+    """
+    response = await handler(request)
+    if response.status not in _REDIRECTS:
+        return response
+    response.close()
+    location = response.headers.get(aiohttp.hdrs.LOCATION, "")
+    target = redirect_target(request.url, location)
+    suggested = {}
+    if target and target.scheme == "https" and target.host == request.url.host:
+        suggested["host"] = str(target)
+    shown = str(target or "?")
+    raise DriverError(
+        ErrorCode.REDIRECTED,
+        shown,
+        placeholders={"target": shown},
+        suggested=suggested,
+    )
 
 
 async def _connect(
-    config: Config, session: aiohttp.ClientSession, headers: Mapping[str, str]
+    config: Config, session: aiohttp.ClientSession
 ) -> aiohttp.ClientWebSocketResponse[bool]:
     try:
         async with asyncio.timeout(_CONNECT_TIMEOUT):
             return await session.ws_connect(
                 config.url,
-                headers=headers,
                 ssl=config.verify_ssl,
                 max_msg_size=_BYTES_RECEIVED_MAX,
                 decode_text=False,

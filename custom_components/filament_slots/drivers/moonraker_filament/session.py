@@ -1,22 +1,17 @@
 """A session with Moonraker: sends the requests that the decoder needs."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from ..base import Clock, DriverError, ErrorCode
 from ..connection import Connection
 from ..snapshot import Snapshot
-from .identity import read_instance_id, server_info
+from .config import Config
+from .identity import authorise, read_instance_id, server_info
 from .jsonrpc import Frame, JsonRpc, Refusal, RpcError
 from .state import Ask, MoonrakerDecoder
 
-_CLIENT: Final = {
-    "client_name": "Filament Slots",
-    "version": "1",
-    "type": "other",
-    "url": "https://www.home-assistant.io",
-}
 # Moonraker itself gives Klippy 20 s for a subscription.
 _ANSWER_TIMEOUT: Final = 25.0
 # Between two identical requests. Klippy in error does not report its recovery.
@@ -71,12 +66,9 @@ class Session:
         self._refresh = True
         self._wake.set()
 
-    async def run(self, rpc: JsonRpc, instance_id: str | None) -> None:
-        """Send requests until cancelled; raise DriverError with the cause of an end.
-
-        instance_id: the expected id of Moonraker, None if it is not known.
-        """
-        await self._identify(rpc, instance_id)
+    async def run(self, rpc: JsonRpc, config: Config) -> None:
+        """Send requests until cancelled; raise DriverError with the cause of an end."""
+        await self._identify(rpc, config)
         while True:
             self._wake.clear()
             self._update_connection()
@@ -89,24 +81,19 @@ class Session:
                 if ask == self._decoder.ask:
                     await self._wake_within(_PAUSE)
             elif not await self._wake_within(_KEEPALIVE if self._live else _PAUSE):
-                await self._read_server_info(rpc, otherwise=ErrorCode.STREAM_STALLED)
+                self._read_version(await server_info(rpc, ErrorCode.STREAM_STALLED))
 
-    async def _identify(self, rpc: JsonRpc, instance_id: str | None) -> None:
-        try:
-            await rpc.call("server.connection.identify", _CLIENT)
-        except RpcError as err:
-            # Optional; an old Moonraker may not know this method.
-            if err.refusal is Refusal.UNAUTHORIZED:
-                raise DriverError(ErrorCode.INVALID_AUTH, str(err)) from err
-        await self._read_server_info(rpc, otherwise=ErrorCode.WRONG_SERVICE)
-        found = await read_instance_id(rpc) if instance_id else None
-        if found != instance_id and found is not None:
+    async def _identify(self, rpc: JsonRpc, config: Config) -> None:
+        self._read_version(await authorise(rpc, config))
+        expected = config.instance_id
+        found = await read_instance_id(rpc) if expected else None
+        if found != expected and found is not None:
             raise DriverError(
                 ErrorCode.WRONG_PRINTER, "another Moonraker is at its address"
             )
 
-    async def _read_server_info(self, rpc: JsonRpc, otherwise: ErrorCode) -> None:
-        match await server_info(rpc, otherwise):
+    def _read_version(self, info: Mapping[str, Any]) -> None:
+        match info:
             case {"moonraker_version": str(version)}:
                 self._versions["firmware"] = f"Moonraker {version[:32]}"
 
@@ -120,7 +107,7 @@ class Session:
                 self._decoder.refused(ask)
             if ask.method.startswith("printer."):
                 # Klippy may be gone without a notification.
-                await self._read_server_info(rpc, otherwise=ErrorCode.STREAM_STALLED)
+                self._read_version(await server_info(rpc, ErrorCode.STREAM_STALLED))
 
     async def _wake_within(self, seconds: float) -> bool:
         """Wait until there may be something else to request; return whether in time."""

@@ -1,0 +1,387 @@
+/** The dialog of a slot: what is in it, its latest events, and naming its spool. */
+
+import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import { shared } from "./base";
+import { eventIcon, eventText, KINDS, shortId, spoolName } from "./events";
+import {
+  deviceName,
+  entityOf,
+  type Hass,
+  navigate,
+  showMoreInfo,
+  stateText,
+  text,
+  timeZone,
+} from "./ha";
+import { eventsFilter, type Printer, type Slot, type SlotEvent } from "./model";
+import { lookOf, percentText, spool, spoolStyles } from "./spool";
+
+/** details: what is in the slot. assign: which spool is in it. expect: which one is next. */
+export type View = "details" | "assign" | "expect";
+
+const RECENT = 5;
+
+export class SlotSheet extends LitElement {
+  static override properties = { hass: { attribute: false }, printers: { attribute: false } };
+
+  declare hass?: Hass;
+  declare printers: readonly Printer[];
+  private device = "";
+  private view: View = "details";
+  /** The view in which the dialog was opened, and which an answered form returns to. */
+  private first: View = "details";
+  private error = "";
+  private copied = false;
+  private events: SlotEvent[] | undefined;
+
+  constructor() {
+    super();
+    this.printers = [];
+  }
+
+  async open(device: string, view: View): Promise<void> {
+    this.device = device;
+    this.first = view;
+    this.show(view);
+    this.events = undefined;
+    await this.updateComplete;
+    this.dialog?.showModal();
+    await this.load();
+  }
+
+  protected override render(): TemplateResult | typeof nothing {
+    const { hass } = this;
+    const printer = this.printers.find(({ slots }) =>
+      slots.some((slot) => slot.device_id === this.device),
+    );
+    const slot = printer?.slots.find(({ device_id }) => device_id === this.device);
+    if (!hass || !printer || !slot) return nothing;
+    const label = slot.label ?? String(slot.slot_no);
+    const title =
+      this.view === "details"
+        ? `${deviceName(hass, printer.device_id, printer.name)} · ${label}`
+        : text(hass, this.view === "assign" ? "assign.title" : "expect.title", { label });
+    return html`<dialog aria-labelledby="title" @close=${() => this.show("details")}>
+      <header>
+        ${this.view === "details" ? spool(lookOf(slot), slot.filament) : nothing}
+        <h2 id="title" dir="auto">${title}</h2>
+        <button class="icon" aria-label=${text(hass, "sheet.close")} @click=${() => this.dialog?.close()}>
+          <ha-icon .icon=${"mdi:close"}></ha-icon></button>
+      </header>
+      ${this.view === "details" ? this.details(hass, printer, slot) : this.form(hass, printer, slot)}
+    </dialog>`;
+  }
+
+  private details(hass: Hass, printer: Printer, slot: Slot): TemplateResult {
+    const assigned = slot.assigned_external_id !== null && !hasTag(slot);
+    return html`<dl>${facts(hass, slot).map(
+      ([name, value]) => html`<div><dt>${name}</dt><dd dir="auto">${value}</dd></div>`,
+    )}${this.idFact(hass, slot)}</dl>
+      ${this.recent(hass)}
+      <div class="actions">
+        ${canAssign(hass, slot) ? this.button(hass, assigned ? "assign.change" : "assign.assign", () => this.show("assign")) : nothing}
+        ${assigned ? this.button(hass, "assign.forget", () => this.send(hass, "assign_spool", { device_id: slot.device_id })) : nothing}
+        ${hass.services.filament_slots?.expect_spool && printer.device_id ? this.button(hass, "expect.open", () => this.show("expect")) : nothing}
+        ${this.button(hass, "sheet.more", () => this.more(hass, slot))}
+      </div>
+      ${this.alert()}`;
+  }
+
+  private idFact(hass: Hass, slot: Slot): TemplateResult | typeof nothing {
+    const id = slot.identifiers.external_id ?? (hasTag(slot) ? null : slot.assigned_external_id);
+    if (!id) return nothing;
+    return html`<div><dt>${text(hass, "sheet.spool_id")}</dt><dd dir="ltr" class="id">${shortId(id) || id}
+      <button class="icon" aria-label=${text(hass, "sheet.copy")} title=${text(hass, "sheet.copy")}
+        @click=${() => this.copy(id)}><ha-icon .icon=${this.copied ? "mdi:check" : "mdi:content-copy"}></ha-icon></button>
+      <span class="hidden" role="status">${this.copied ? text(hass, "sheet.copied") : ""}</span></dd></div>`;
+  }
+
+  private recent(hass: Hass): TemplateResult | typeof nothing {
+    if (!this.events?.length) return nothing;
+    const time = new Intl.DateTimeFormat(hass.locale.language, {
+      dateStyle: "medium",
+      timeStyle: "short",
+      timeZone: timeZone(hass),
+    });
+    return html`<h3>${text(hass, "sheet.recent")}</h3>
+      <ul>${this.events.map(
+        (event) => html`<li><ha-icon .icon=${eventIcon(event)}></ha-icon>
+          <span class="what" dir="auto">${spoolName(hass, event)}
+            <span class="secondary">${eventText(hass, event)} · <time datetime=${event.event_at}>${time.format(new Date(event.event_at))}</time></span>
+          </span></li>`,
+      )}</ul>`;
+  }
+
+  private form(hass: Hass, printer: Printer, slot: Slot): TemplateResult {
+    const [action, device_id] =
+      this.view === "assign"
+        ? ["assign_spool", slot.device_id]
+        : ["expect_spool", printer.device_id];
+    const submit = (event: Event) => {
+      event.preventDefault();
+      const filled = [...new FormData(event.target as HTMLFormElement)].filter(
+        ([, value]) => String(value).trim() !== "",
+      );
+      void this.send(hass, action as string, { device_id, ...Object.fromEntries(filled) });
+    };
+    return html`<form @submit=${submit}>
+      ${this.view === "expect" ? html`<p class="secondary">${text(hass, "expect.help")}</p>` : nothing}
+      <label>${text(hass, "assign.spool")}
+        <input name="external_id" required maxlength="128" placeholder="12" autocomplete="off"
+          autocapitalize="none" autocorrect="off" spellcheck="false"
+          aria-invalid=${this.error ? "true" : "false"} aria-describedby="error" /></label>
+      ${this.alert()}
+      <label>${text(hass, "assign.name")}
+        <input name="label" maxlength="64" autocomplete="off" dir="auto" /></label>
+      <div class="actions">
+        ${this.button(hass, "assign.cancel", () => (this.first === "details" ? this.show("details") : this.dialog?.close()))}
+        <button class="chip main">${text(hass, this.view === "assign" ? "assign.assign" : "expect.submit")}</button>
+      </div>
+    </form>`;
+  }
+
+  private alert(): TemplateResult | typeof nothing {
+    return this.error ? html`<p id="error" class="error" role="alert">${this.error}</p>` : nothing;
+  }
+
+  private button(hass: Hass, key: string, press: () => unknown): TemplateResult {
+    return html`<button type="button" class="chip" @click=${press}>${text(hass, key)}</button>`;
+  }
+
+  private show(view: View): void {
+    this.view = view;
+    this.error = "";
+    this.copied = false;
+    this.requestUpdate();
+  }
+
+  private async send(hass: Hass, action: string, data: Record<string, unknown>): Promise<void> {
+    try {
+      // The dialog shows the error itself, not a notification beside the page.
+      await hass.callService("filament_slots", action, data, undefined, false);
+    } catch (error) {
+      this.error = (error as { message?: string }).message ?? String(error);
+      this.requestUpdate();
+      return;
+    }
+    if (this.first === "details") this.show("details");
+    else this.dialog?.close();
+  }
+
+  private more(hass: Hass, slot: Slot): void {
+    this.dialog?.close();
+    const entityId = entityOf(hass, slot.device_id);
+    if (entityId) showMoreInfo(this, entityId);
+    else navigate(`/config/devices/device/${slot.device_id}`);
+  }
+
+  private async copy(id: string): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(id);
+      this.copied = true;
+    } catch {
+      // Without https a browser refuses; the id can still be selected.
+    }
+    this.requestUpdate();
+  }
+
+  private async load(): Promise<void> {
+    const filter = eventsFilter(this.printers, this.device);
+    if (!this.hass || !filter) return;
+    const { device } = this;
+    try {
+      const { events } = await this.hass.connection.sendMessagePromise<{ events: SlotEvent[] }>({
+        type: "filament_slots/events",
+        event_types: KINDS,
+        limit: RECENT,
+        ...filter,
+      });
+      if (device !== this.device) return;
+      this.events = events;
+    } catch {
+      // The dialog shows what is in the slot without its history.
+    }
+    this.requestUpdate();
+  }
+
+  private get dialog(): HTMLDialogElement | null {
+    return this.renderRoot.querySelector("dialog");
+  }
+
+  static override styles = [
+    shared,
+    spoolStyles,
+    css`
+      :host {
+        height: auto;
+      }
+      dialog {
+        width: min(420px, calc(100vw - 32px));
+        max-height: calc(100dvh - 48px);
+        overflow-y: auto;
+        box-sizing: border-box;
+        padding: 20px 24px 24px;
+        border: 0;
+        border-radius: var(--ha-border-radius-2xl, 24px);
+        color: var(--primary-text-color);
+        background: var(--paper);
+        --spool-size: 48px;
+      }
+      dialog::backdrop {
+        background: rgb(0 0 0 / 0.5);
+      }
+      header {
+        display: flex;
+        align-items: center;
+        gap: 12px;
+        margin-block-end: 12px;
+      }
+      header h2 {
+        flex: 1;
+        min-width: 0;
+        overflow-wrap: anywhere;
+      }
+      .icon {
+        min-width: 44px;
+        min-height: 44px;
+        border-radius: 50%;
+      }
+      .icon:hover {
+        background: var(--tint);
+      }
+      dl {
+        margin: 0;
+      }
+      dl > div {
+        display: flex;
+        justify-content: space-between;
+        align-items: center;
+        gap: 16px;
+        min-height: 32px;
+      }
+      dt {
+        color: var(--secondary-text-color);
+      }
+      dd {
+        margin: 0;
+        text-align: end;
+        overflow-wrap: anywhere;
+      }
+      h3 {
+        margin-block: 12px 4px;
+        font-size: var(--ha-font-size-m, 14px);
+      }
+      ul {
+        list-style: none;
+        margin: 0;
+        padding: 0;
+      }
+      li {
+        display: flex;
+        align-items: flex-start;
+        gap: 8px;
+        padding: 4px 0;
+      }
+      .what {
+        min-width: 0;
+        overflow-wrap: anywhere;
+      }
+      .what .secondary {
+        display: block;
+      }
+      form {
+        display: flex;
+        flex-direction: column;
+        gap: 16px;
+      }
+      label {
+        display: flex;
+        flex-direction: column;
+        gap: 4px;
+        font-size: var(--ha-font-size-s, 12px);
+      }
+      input {
+        font: inherit;
+        /* Smaller text makes phones zoom in. */
+        font-size: 16px;
+        min-height: 44px;
+        box-sizing: border-box;
+        padding: 8px 10px;
+        color: inherit;
+        background: var(--tint);
+        border: 1px solid var(--edge);
+        border-radius: var(--ha-border-radius-md, 8px);
+      }
+      .error {
+        color: var(--error-color);
+      }
+      .actions {
+        display: flex;
+        flex-wrap: wrap;
+        justify-content: flex-end;
+        gap: 8px;
+        margin-block-start: 16px;
+      }
+      .actions button {
+        min-height: 44px;
+        padding: 8px 16px;
+        font-size: var(--ha-font-size-m, 14px);
+      }
+      .main {
+        font-weight: var(--ha-font-weight-bold, 700);
+      }
+      .hidden {
+        position: absolute;
+        width: 1px;
+        height: 1px;
+        overflow: hidden;
+        clip-path: inset(50%);
+        white-space: nowrap;
+      }
+    `,
+  ];
+}
+
+/** Whether a user may say which spool is in a slot: none is reported, and it is not empty. */
+export function canAssign(hass: Hass, slot: Slot): boolean {
+  return (
+    Boolean(hass.services.filament_slots?.assign_spool) && slot.present !== false && !hasTag(slot)
+  );
+}
+
+function hasTag(slot: Slot): boolean {
+  return Object.values(slot.identifiers).some(Boolean);
+}
+
+/** What is known of a slot, as names and values. */
+function facts(hass: Hass, slot: Slot): [string, string][] {
+  const { filament } = slot;
+  const { language } = hass.locale;
+  const number = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
+  const left = [
+    typeof filament.remaining_percent === "number"
+      ? percentText(filament.remaining_percent, language)
+      : "",
+    typeof filament.remaining_g === "number" ? `${number.format(filament.remaining_g)} g` : "",
+  ];
+  const nozzle = [filament.nozzle_min_c, filament.nozzle_max_c].filter(
+    (celsius) => celsius !== undefined,
+  );
+  const since = new Intl.DateTimeFormat(language, {
+    dateStyle: "medium",
+    timeStyle: "short",
+    timeZone: timeZone(hass),
+  });
+  const all: [string, string][] = [
+    ["status", slot.status ? stateText(hass, "sensor.status", slot.status) : ""],
+    ["name", slot.assigned_label || filament.name || ""],
+    ["material", filament.material ?? ""],
+    ["maker", filament.vendor ?? ""],
+    ["remaining", left.filter(Boolean).join(" · ")],
+    ["nozzle", nozzle.length ? `${nozzle.map((each) => number.format(each)).join("–")} °C` : ""],
+    ["since", slot.present && slot.inserted_at ? since.format(new Date(slot.inserted_at)) : ""],
+  ];
+  return all
+    .filter(([, value]) => value)
+    .map(([key, value]) => [text(hass, `sheet.${key}`), value]);
+}
