@@ -85,9 +85,11 @@ async def async_remove_entry(
 ) -> None:
     """Mark the printer as deleted; its history stays, also if it is added again."""
     async_forget_issues(hass, entry)
-    async with async_shared_core(hass).use() as handler:
+    core = async_shared_core(hass)
+    async with core.use() as handler:
         printer_id = await _async_register(entry, handler)
         await handler.mark_deleted(printer_id)
+        core.async_take_held(printer_id)
 
 
 async def async_remove_config_entry_device(

@@ -19,6 +19,7 @@ from homeassistant.util.signal_type import SignalType
 
 from .const import CONF_MODEL, DOMAIN, SPOOL_EVENTS
 from .core.slot_state import PrinterSlots, SlotKey
+from .core.tables.held_events import HeldEvent
 from .devices import PrinterDevices, UnitKey
 from .driver_host import DriverLog, driver_config, driver_services, driver_timings
 from .drivers.base import Driver, DriverStatus, EventEmitter
@@ -48,7 +49,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
 
     State and events are two channels: `data` is the present state, the events are what
     automations act on. Events wait until Home Assistant has started, as automations
-    are not active before.
+    are not active before: in the core, as the entry may be reloaded meanwhile.
     """
 
     config_entry: FilamentSlotsConfigEntry
@@ -78,7 +79,8 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         self._restarting = asyncio.Lock()
         self.printer_id = printer_id
         self._event_listeners: list[SpoolEventListener] = []
-        self._held: list[tuple[SlotKey, dict[str, Any]]] | None = []
+        self._started = False
+        self._forgetting: asyncio.Task[None] | None = None
         self._unsubscribe: list[CALLBACK_TYPE] = []
         self._announced: CALLBACK_TYPE | None = None
         self._new_host: str | None = None
@@ -160,6 +162,8 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
             async with self._restarting:
                 await self.driver.stop()
             await self._core.handler.drain(self.printer_id)
+            if self._forgetting is not None:
+                await self._forgetting
             self.health = self.driver.health()
             if (last_seen := self.last_seen) is not None:
                 await self._core.handler.note_last_seen(self.printer_id, last_seen)
@@ -227,17 +231,20 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         if event["event_type"] not in SPOOL_EVENTS:
             return
         key = slots.key_of(event["slot"])
-        if self._held is None:
+        if self._started:
             self._async_publish(key, event)
         else:
-            self._held.append((key, event))
+            self._core.async_hold(self.printer_id, HeldEvent(key, event))
 
     @callback
     def _async_release_held(self, _: HomeAssistant) -> None:
         """Publish the events that waited for Home Assistant to start, in order."""
-        held, self._held = self._held or [], None
-        for key, event in held:
-            self._async_publish(key, event)
+        self._started = True
+        for held in self._core.async_take_held(self.printer_id):
+            self._async_publish(held.slot, held.event)
+        self._forgetting = self.hass.async_create_task(
+            self._core.handler.forget_held(self.printer_id)
+        )
 
     @callback
     def _async_publish(self, key: SlotKey, event: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_time_change
+from homeassistant.helpers.start import async_at_started
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
@@ -21,6 +22,7 @@ from .core.handler import EventHandler
 from .core.maintenance import Maintenance
 from .core.printer_state import Printers
 from .core.tables.audit import AuditEntry, write_audit
+from .core.tables.held_events import HeldEvent, read_held
 from .core.tables.retention import Purged
 from .core.tables.schema import TABLES
 from .options import history_kept, max_store_bytes
@@ -70,9 +72,12 @@ class SharedCore:
         self._state = StoreState()
         self._failed = 0
         self._stop_nightly: CALLBACK_TYPE | None = None
+        self._stop_waiting: CALLBACK_TYPE | None = None
         # Another entry may be set up or unloaded while the store opens or closes.
         self._lock = asyncio.Lock()
         self._users = 0
+        # By printer; None until those of an earlier run are read.
+        self._held: dict[int, list[HeldEvent]] | None = None
         self._count_scheduled = False
 
     @property
@@ -96,6 +101,21 @@ class SharedCore:
             self._users -= 1
             if self._users == 0:
                 await self._close()
+
+    @callback
+    def async_hold(self, printer_id: int, held: HeldEvent) -> None:
+        """Keep an event until Home Assistant has started, whatever its entry does."""
+        assert self._held is not None
+        self._held.setdefault(printer_id, []).append(held)
+
+    @callback
+    def async_take_held(self, printer_id: int) -> list[HeldEvent]:
+        """Return the events of a printer that waited, those of an earlier run first.
+
+        Once they are published, `EventHandler.forget_held` has to be called.
+        """
+        assert self._held is not None
+        return self._held.pop(printer_id, [])
 
     async def async_audit(
         self, user_id: str | None, action: str, details: Any, result: Any
@@ -157,7 +177,10 @@ class SharedCore:
         self.store = Store(self.path, TABLES, printers, self._state_changed)
         try:
             await self.store.open()
+            if self._held is None:
+                self._held = await self.store.read(read_held)
         except StoreError as err:
+            await self.store.close()
             self._state_changed(StoreState(problem=err.code))
             raise
         self._state_changed(self.store.writer.state)
@@ -166,11 +189,15 @@ class SharedCore:
             self.store, printers, self.handler, self._failures_changed
         )
         self._failures_changed()
+        self.handler.hold(True)
+        self._stop_waiting = async_at_started(self._hass, self._async_started)
         self._stop_nightly = async_track_time_change(
             self._hass, self._async_nightly, hour=4, minute=27, second=0
         )
 
     async def _close(self) -> None:
+        if self._stop_waiting is not None:
+            self._stop_waiting()
         if self._stop_nightly is not None:
             self._stop_nightly()
         try:
@@ -179,6 +206,10 @@ class SharedCore:
             await self.store.close()
             self._failed = 0
             self._state_changed(StoreState())
+
+    @callback
+    def _async_started(self, _: HomeAssistant) -> None:
+        self.handler.hold(False)
 
     async def _async_nightly(self, _: datetime) -> None:
         """Purge all history once a night."""

@@ -139,6 +139,8 @@ class EventJob(Job):
             self._written = event
             rows_now = _whole(self.slots, rows) if state.stale else rows
             printers.rows.record(db, event.printer_id, self.slots, rows_now)
+        if self._history is not None:
+            printers.hold(db, self._history)
         silent = state.silent
         if self._history is None:
             silent = (*silent, event_id)
@@ -300,6 +302,8 @@ class BufferedEvent(BufferedJob):
         rows: Sequence[Row] = self._rows
         if is_known(db, event.event_id):
             rows = [row for row in rows if row is not history]
+        elif history is not None:
+            self._printers.hold(db, history)
         state = self._printers.states[event.printer_id]
         if state.stale:
             # Rows of events between are missing: the slots are written as they are now,

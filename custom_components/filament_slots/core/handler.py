@@ -16,6 +16,7 @@ from .event_jobs import EventJob, Outcome
 from .expectations import Assigned, Expectation
 from .printer_state import Printers
 from .slot_state import PrinterSlots, SlotKey
+from .tables.held_events import forget_held
 from .tables.printers import Registration, deactivate, mark_deleted
 from .tables.row_writer import remember
 
@@ -112,6 +113,18 @@ class EventHandler:
         """
         now = datetime.now(UTC)
         await self._store.write(lambda db: mark_deleted(db, printer_id, now))
+
+    def hold(self, held: bool) -> None:
+        """Note whether spool events are to be published later than they are stored.
+
+        Until `forget_held` those that were stored since are in `held_events`.
+        """
+        self._state.holding = held
+
+    async def forget_held(self, printer_id: int) -> None:
+        """Write that all events of a printer are published; a failure is only logged."""
+        # After the events of the printer that are being stored.
+        await self._note(lambda db: forget_held(db, printer_id), printer_id)
 
     async def note_last_seen(self, printer_id: int, at: datetime) -> None:
         """Write when a printer was seen last; a failure is only logged.
@@ -274,9 +287,11 @@ class EventHandler:
         while self._inbox:
             self.handle_printer_event(self._inbox.popleft())
 
-    async def _note(self, work: Callable[[sqlite3.Connection], None]) -> None:
+    async def _note(
+        self, work: Callable[[sqlite3.Connection], None], key: int | None = None
+    ) -> None:
         try:
-            await self._store.write(work)
+            await self._store.write(work, key)
         except StoreError as err:
             _LOGGER.debug("A note could not be written: %s", err)
 

@@ -7,7 +7,8 @@ import sqlite3
 from typing import Any, Final
 
 from .expectations import Expectation, Expectations
-from .slot_state import PrinterSlots
+from .slot_state import EventRow, PrinterSlots
+from .tables.held_events import hold_event
 from .tables.printers import (
     Registration,
     put_last_seen,
@@ -51,6 +52,7 @@ class Printers:
     states: by the printer's id.
     rows: writes what changed.
     expectations: identities for the next unidentified spools.
+    holding: whether spool events are not published yet. Set on the event loop.
     """
 
     def __init__(self) -> None:
@@ -58,6 +60,7 @@ class Printers:
         self.states: dict[int, PrinterState] = {}
         self.rows = RowWriter()
         self.expectations = Expectations()
+        self.holding = False
         # Ids of the latest events, the newest last.
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._taken: list[Expectation] = []
@@ -83,6 +86,11 @@ class Printers:
         put_last_seen(db, printer_id, at)
         state = self.states[printer_id]
         self.update(printer_id, replace(state, slots=state.slots.seen(at)))
+
+    def hold(self, db: sqlite3.Connection, row: EventRow) -> None:
+        """Write that an event has to be published, if that has to wait."""
+        if self.holding:
+            hold_event(db, row)
 
     def is_recent(self, event_id: str) -> bool:
         """Return whether an event of this id is among the latest."""

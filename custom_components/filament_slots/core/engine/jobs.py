@@ -135,10 +135,13 @@ class Call[T](Job):
     """A job that is one function; its caller awaits the result."""
 
     def __init__(
-        self, work: Callable[[sqlite3.Connection], T], future: asyncio.Future[T]
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        future: asyncio.Future[T],
+        key: Hashable = None,
     ) -> None:
-        """Create it with a key of its own."""
-        super().__init__(future)
+        """Create it, without a key with one of its own."""
+        super().__init__(future if key is None else key)
         self._future = future
         self._work = work
         self._result: T

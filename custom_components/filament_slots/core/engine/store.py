@@ -1,7 +1,7 @@
 """One SQLite file: one writer, one reader, neither on the event loop."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import sqlite3
@@ -76,13 +76,15 @@ class Store:
         """Queue a job; raises StoreError (closed) once the store is closing."""
         self.writer.queue.put(job)
 
-    async def write[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def write[T](
+        self, work: Callable[[sqlite3.Connection], T], key: Hashable = None
+    ) -> T:
         """Run work in a transaction; return its result once it is committed.
 
-        Raises what the work raised at its last try, database errors as StoreError.
+        key: of the jobs that it has to follow. Raises what the work raised at its last try, database errors as StoreError.
         """
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self.submit(Call(work, result))
+        self.submit(Call(work, result, key))
         return await result
 
     async def read[T](self, work: Callable[[sqlite3.Connection], T]) -> T:

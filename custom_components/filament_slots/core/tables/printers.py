@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from ...model import Filament, Identifiers, StoredSlot, StoredUnit
 from ..slot_state import PrinterSlots, Row, SlotKey, SlotRow, UnitRow
 from .codec import pack_time, rows, unpack_bool, unpack_time
+from .held_events import forget_held
 
 UNIT_FIELDS: Final = tuple(field.name for field in fields(StoredUnit))
 _PUT_UNIT: Final = """
@@ -163,7 +164,8 @@ def deactivate(db: sqlite3.Connection, printer_id: int) -> None:
 
 
 def mark_deleted(db: sqlite3.Connection, printer_id: int, at: datetime) -> None:
-    """Write that a printer's entry is removed."""
+    """Write that a printer's entry is removed, and that its events need not wait."""
+    forget_held(db, printer_id)
     db.execute(
         "UPDATE printers SET is_active = 0, deleted_at = :at WHERE id = :id",
         {"id": printer_id, "at": pack_time(at)},

@@ -214,8 +214,20 @@ DROP INDEX slot_events_by_time;
 DROP INDEX slot_events_by_printer_time;
 """
 
+_VERSION_4 = """
+-- Spool events that are published when Home Assistant has started.
+CREATE TABLE held_events (
+    id INTEGER PRIMARY KEY,
+    printer_id INTEGER NOT NULL REFERENCES printers,
+    unit_key TEXT,
+    slot_no INTEGER NOT NULL,
+    payload TEXT NOT NULL
+) STRICT;
+CREATE INDEX held_events_by_printer ON held_events (printer_id);
+"""
+
 # Never changed once released; the next version is one more.
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 
 
 def migrate(
