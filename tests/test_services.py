@@ -563,7 +563,7 @@ async def test_the_next_unidentified_spool_is_the_expected_one(
     )
 
     tagged, expected = insertions
-    assert "assigned" not in tagged.data["meta"]
+    assert tagged.data["meta"]["assigned"] == {}
     assert expected.data["meta"]["assigned"] == SPOOL
     assert expected.data["identifiers"] == NO_TAG
     assert seen[1] == "identified"

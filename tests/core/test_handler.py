@@ -1,6 +1,7 @@
 """The one door: every outcome, and commit before publish."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 import json
 from pathlib import Path
@@ -48,6 +49,13 @@ TABLES = (
     "event_slots",
     "spools",
 )
+# The objects of the meta of a spool event about which nothing is known.
+NOTHING_KNOWN: dict[str, Any] = {
+    "filament": {},
+    "unit": {},
+    "assigned": {},
+    "previous_slot": {},
+}
 
 
 class Listener:
@@ -89,6 +97,7 @@ async def test_an_event_is_stored_and_then_published(
     assert published == event | {
         "event_id": published["event_id"],
         "event_at": "2026-01-01T00:00:00+00:00",
+        "meta": {"source": "live", **NOTHING_KNOWN},
     }
     assert json.loads(json.dumps(published)) == published
     assert slots is handler.slots(1)
@@ -364,10 +373,10 @@ async def test_a_spool_seen_before_carries_its_previous_slot(
         "slot_no": 3,
         "slot_label": None,
     }
-    assert [e["meta"].get("previous_slot") for e in await history(store)] == [
-        None,
+    assert [e["meta"]["previous_slot"] for e in await history(store)] == [
+        {},
         first,
-        None,
+        {},
         second,
     ]
 
@@ -377,7 +386,51 @@ async def test_what_only_the_core_may_say_is_taken_out(handler: EventHandler) ->
     listener = Listener(handler)
     meta = {"persisted": False, "replay": True, "previous_slot": 5, "reason": "runout"}
     await handler.handle_printer_event(removed(1, 1, meta=meta))
-    assert listener.received[0][0]["meta"] == {"reason": "runout"}
+    assert listener.received[0][0]["meta"] == {"reason": "runout", **NOTHING_KNOWN}
+
+
+@pytest.mark.parametrize("meta", [None, {}, {"filament": None}, {"unit": "AMS"}])
+@pytest.mark.parametrize("make", [inserted, removed, unknown])
+async def test_a_spool_event_has_every_object_of_its_meta(
+    handler: EventHandler,
+    store: Store,
+    make: Callable[..., dict[str, Any]],
+    meta: dict[str, Any] | None,
+) -> None:
+    """Empty where nothing is known: as published, and as stored by any version."""
+    listener = Listener(handler)
+
+    await handler.handle_printer_event(make(1, 1, meta=meta))
+
+    assert listener.received[0][0]["meta"] == NOTHING_KNOWN
+    (stored,) = await history(store)
+    assert stored["meta"] == NOTHING_KNOWN
+
+
+async def test_what_is_known_is_not_replaced_by_an_empty_object(
+    handler: EventHandler,
+) -> None:
+    listener = Listener(handler)
+
+    await handler.handle_printer_event(
+        inserted(1, 1, meta={"filament": {"material": "PLA"}, "unit": {"label": "A"}})
+    )
+
+    meta = listener.received[0][0]["meta"]
+    assert meta["filament"] == {"material": "PLA"}
+    assert meta["unit"] == {"label": "A"}
+
+
+async def test_an_empty_object_takes_no_room_in_the_file(
+    handler: EventHandler, store: Store
+) -> None:
+    await handler.handle_printer_event(inserted(1, 1, meta={"source": "live"}))
+
+    fragments = await store.read(
+        lambda db: [text for (text,) in db.execute("SELECT json FROM fragments")]
+    )
+    assert fragments
+    assert not any(f'"{name}"' in text for text in fragments for name in NOTHING_KNOWN)
 
 
 async def test_everything_in_meta_comes_back_from_the_store(
@@ -496,7 +549,7 @@ async def test_an_event_that_cannot_be_stored_is_published_unstored_and_never_st
         assert await bad is Outcome.FAILED
         assert await next_one is Outcome.STORED
     assert listener.ids == ["X", "Y"]
-    assert listener.received[0][0]["meta"] == {"persisted": False}
+    assert listener.received[0][0]["meta"] == {"persisted": False, **NOTHING_KNOWN}
     slots = handler.slots(1)
     assert slots.slots["u1", 1].present is slots.slots["u1", 2].present is True
     [failed] = await read_failed_events(store)

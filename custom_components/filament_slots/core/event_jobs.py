@@ -22,7 +22,7 @@ from ..model import (
 from .engine.jobs import BufferedJob, Failure, Job
 from .printer_state import Printers, PrinterState
 from .slot_state import EventRow, PrinterSlots, Row, apply
-from .tables.codec import standard_event
+from .tables.codec import completed, standard_event
 from .tables.failed_events import keep_failed_event, put_failed_event
 from .tables.printers import whole_state
 from .tables.row_writer import is_known, remember
@@ -97,7 +97,7 @@ class EventJob(Job):
     def published(self) -> dict[str, Any] | None:
         """The event as subscribers get it; None for one that is not published."""
         if self._reason is None and self.outcome in (Outcome.STORED, Outcome.FAILED):
-            return self._plain or standard_event(self._published)
+            return completed(self._plain or standard_event(self._published))
         return None
 
     @override

@@ -37,6 +37,8 @@ CONTEXT_META: Final = (
     "slot_label",
     "previous_slot",
 )
+# Objects in the meta of a spool event that users find there even if nothing is known.
+_META_OBJECTS: Final = ("filament", "unit", "assigned", "previous_slot")
 STATE_KEYS: Final = ("ams_units", "direct_slots", "meta")
 HISTORIC_UNIT_KEYS: Final = {
     "ams_unit_no",
@@ -122,6 +124,21 @@ def standard_event(event: StandardEvent) -> dict[str, Any]:
             lists_of = event.model_dump(mode="json", exclude_unset=True)
             lists = {key: lists_of.get(key, []) for key in STATE_KEYS[:2]}
             return {**head, **lists, **meta}
+
+
+def completed(event: dict[str, Any]) -> dict[str, Any]:
+    """Return an event as users get it: a spool event has all objects of its meta.
+
+    Those of which nothing is known are empty, so that a template on one never fails;
+    they are neither stored nor required of a driver.
+    """
+    if event["event_type"] == EventType.AMS_STATE:
+        return event
+    meta = event["meta"]
+    missing: dict[str, Any] = {
+        name: {} for name in _META_OBJECTS if not isinstance(meta.get(name), dict)
+    }
+    return {**event, "meta": meta | missing}
 
 
 def decode_event(row: sqlite3.Row) -> dict[str, Any]:

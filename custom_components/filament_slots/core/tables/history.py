@@ -18,6 +18,7 @@ from ..slot_state import SlotKey
 from .codec import (
     DAY,
     TYPE_NUMBERS,
+    completed,
     decode_event,
     pack_id,
     pack_time,
@@ -222,7 +223,7 @@ def _range(
 def _readable(found: Iterable[sqlite3.Row]) -> Iterator[dict[str, Any]]:
     for row in found:
         try:
-            yield decode_event(row)
+            yield completed(decode_event(row))
         except ValueError, TypeError, KeyError:
             _LOGGER.debug("Event %d of history cannot be read", row["id"])
 
