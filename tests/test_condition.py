@@ -121,6 +121,17 @@ async def test_a_condition_holds_for_any_or_for_all_slots(
     assert await _holds(hass, what, target, behavior="all") is all_of_them
 
 
+async def test_an_area_of_a_sensor_itself_selects_its_slot(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    kitchen = ar.async_get(hass).async_create("Kitchen").id
+    assert await _holds(hass, LOADED, {"area_id": kitchen}) is False
+
+    er.async_get(hass).async_update_entity(KNOWN, area_id=kitchen)
+
+    assert await _holds(hass, LOADED, {"area_id": kitchen}) is True
+
+
 @pytest.mark.parametrize(
     ("material", "expected"),
     [("pla", True), (["ABS", "PLA"], True), (["ABS", "ASA"], False)],

@@ -14,6 +14,10 @@ from homeassistant.helpers import (
     label_registry as lr,
 )
 from homeassistant.helpers.dispatcher import DATA_DISPATCHER, async_dispatcher_send
+from homeassistant.helpers.target import (
+    TargetSelection,
+    async_extract_referenced_entity_ids,
+)
 from homeassistant.helpers.trigger import (
     NotTriggeredInfo,
     async_get_all_descriptions,
@@ -345,6 +349,99 @@ async def test_the_area_of_the_nearest_device_that_has_one_counts(
 
     assert _where(in_workshop) == [(1, 3), (1, 4), (None, 1)]
     assert _where(in_attic) == [(5, 1)]
+
+
+@pytest.mark.parametrize("by", ["area_id", "floor_id", "label_id"])
+async def test_an_area_of_the_event_entity_itself_outranks_that_of_its_device(
+    hass: HomeAssistant, entry: MockConfigEntry, attach: Attach, by: str
+) -> None:
+    """As Home Assistant resolves targets for its own triggers."""
+    floors, areas = fr.async_get(hass), ar.async_get(hass)
+    labels = lr.async_get(hass)
+    made = {
+        name: areas.async_create(
+            name,
+            floor_id=floors.async_create(name).floor_id,
+            labels={labels.async_create(name).label_id},
+        )
+        for name in ("Workshop", "Attic")
+    }
+    dr.async_get(hass).async_update_device(
+        _device(hass, entry, UNIT_SERIAL), area_id=made["Workshop"].id
+    )
+    er.async_get(hass).async_update_entity(
+        "event.x1c_ams_a_slot_a3_spool", area_id=made["Attic"].id
+    )
+    picked = {
+        name: {
+            "area_id": area.id,
+            "floor_id": area.floor_id,
+            "label_id": next(iter(area.labels)),
+        }[by]
+        for name, area in made.items()
+    }
+    in_workshop, _ = await attach(target={by: picked["Workshop"]})
+    in_attic, _ = await attach(target={by: picked["Attic"]})
+
+    await async_deliver(hass, entry, _inserted(3), _inserted(4))
+
+    assert _where(in_workshop) == [(1, 4)]
+    assert _where(in_attic) == [(1, 3)]
+    assert in_attic[0]["area_id"] == made["Attic"].id
+
+
+async def test_targets_resolve_to_the_event_entities_that_home_assistant_finds(
+    hass: HomeAssistant, entry: MockConfigEntry, attach: Attach
+) -> None:
+    """Areas and labels, in every way in which a slot, its unit or an entity has one."""
+    areas, devices, entities = (
+        ar.async_get(hass),
+        dr.async_get(hass),
+        er.async_get(hass),
+    )
+    names = ("On unit", "On slot", "On entity", "On sensor")
+    made = {name: areas.async_create(name).id for name in names}
+    labels = {name: lr.async_get(hass).async_create(name).label_id for name in names}
+    unit, slot = (_device(hass, entry, UNIT_SERIAL, *path) for path in ((), (2,)))
+    event, sensor = (
+        "event.x1c_ams_a_slot_a3_spool",
+        "sensor.x1c_ams_a_slot_a4_filament",
+    )
+    hidden = "event.x1c_ams_ht_a_slot_a1_spool"
+    devices.async_update_device(
+        unit, area_id=made["On unit"], labels={labels["On unit"]}
+    )
+    devices.async_update_child_device(
+        slot, area_id=made["On slot"], labels={labels["On slot"]}
+    )
+    entities.async_update_entity(
+        event, area_id=made["On entity"], labels={labels["On entity"]}
+    )
+    entities.async_update_entity(
+        hidden,
+        area_id=made["On entity"],
+        labels={labels["On entity"]},
+        hidden_by=er.RegistryEntryHider.USER,
+    )
+    entities.async_update_entity(sensor, area_id=made["On sensor"])
+    ran = {}
+    for kind, ids in (("area_id", made), ("label_id", labels)):
+        for name, picked in ids.items():
+            ran[kind, name], _ = await attach(target={kind: picked})
+
+    await async_deliver(
+        hass, entry, *(_inserted(slot_no) for slot_no in (2, 3, 4)), _inserted(1, 5)
+    )
+
+    for (kind, name), runs in ran.items():
+        picked = (made if kind == "area_id" else labels)[name]
+        found = async_extract_referenced_entity_ids(
+            hass, TargetSelection({kind: [picked]})
+        ).indirectly_referenced
+        events = {
+            each for each in found if each.startswith("event.") and "a1" not in each
+        }
+        assert {run["entity_id"] for run in runs} == events, (kind, name)
 
 
 @pytest.mark.parametrize(

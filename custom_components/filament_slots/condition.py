@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar, Unpack, override
 
+from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.condition import (
     ATTR_BEHAVIOR,
@@ -23,6 +24,8 @@ from .coordinator import loaded_entries
 from .model import SlotStatus, StoredSlot
 from .targets import CONF_MATERIAL, TEXTS, SlotPlace, SlotTarget, matches_any, validate
 
+# Of the entities that show what is in a slot.
+_PLATFORMS = (Platform.BINARY_SENSOR, Platform.SENSOR)
 _BEHAVIOR = {
     probatio.Required(ATTR_BEHAVIOR, default=BEHAVIOR_ANY): probatio.In(
         [BEHAVIOR_ANY, BEHAVIOR_ALL]
@@ -71,7 +74,9 @@ class SlotCondition(Condition):
         for entry in loaded_entries(self._hass):
             coordinator = entry.runtime_data
             for key, slot in coordinator.slots.items():
-                place = SlotPlace.of(self._hass, coordinator.devices.slots[key])
+                place = SlotPlace.of(
+                    self._hass, coordinator.devices.slots[key], *_PLATFORMS
+                )
                 if place is not None and self._target.includes(place):
                     yield slot
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, Self, cast
 
-from homeassistant.const import CONF_OPTIONS, CONF_TARGET
+from homeassistant.const import CONF_OPTIONS, CONF_TARGET, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import (
     area_registry as ar,
@@ -45,28 +45,34 @@ def matches_any(material: str | None, wanted: Collection[str]) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotPlace:
-    """The devices, area, floor, entities and labels that a slot belongs to.
+    """The devices, areas, floors, entities and labels that a slot belongs to.
 
     devices: the slot, its unit if it has one, and the printer.
-    area_id, floor_id: of the first of these devices that has an area.
+    area_ids: as Home Assistant resolves them: an entity's own area outranks that of its
+    device. Without an entity, and where that has no area, it is the area of the first
+    of the devices that has one.
+    floor_ids: of the areas.
     entity_ids: of all these devices, disabled ones included.
-    label_ids: of the devices, their entities and the area.
+    label_ids: of the devices, their entities that are not hidden, and the areas.
     """
 
     devices: tuple[AnyDeviceEntry, ...]
-    area_id: str | None
-    floor_id: str | None
+    area_ids: tuple[str, ...]
+    floor_ids: frozenset[str | None]
     entity_ids: frozenset[str]
     label_ids: frozenset[str]
 
     @classmethod
     @callback
-    def of(cls, hass: HomeAssistant, device_id: str | None) -> Self | None:
-        """Return the place of the slot with this device; None if the device is none."""
+    def of(
+        cls, hass: HomeAssistant, device_id: str | None, *platforms: Platform
+    ) -> Self | None:
+        """Return the place of the slot with this device; None if the device is none.
+
+        platforms: of those entities of the slot whose own areas count.
+        """
         if not (devices := _devices(dr.async_get(hass), device_id)):
             return None
-        area_id = next((each.area_id for each in devices if each.area_id), None)
-        area = ar.async_get(hass).async_get_area(area_id) if area_id else None
         registry = er.async_get(hass)
         entities = [
             entity
@@ -75,14 +81,24 @@ class SlotPlace:
                 registry, device.id, include_disabled_entities=True
             )
         ]
+        shown = [entity for entity in entities if entity.hidden_by is None]
+        device_area = next((each.area_id for each in devices if each.area_id), None)
+        area_ids = {
+            entity.area_id or device_area
+            for entity in shown
+            if entity.device_id == device_id
+            and entity.domain in platforms
+            and entity.entity_category is None
+        } or {device_area}
+        find = ar.async_get(hass).async_get_area
+        areas = [area for each in area_ids if each and (area := find(each))]
         return cls(
             devices=devices,
-            area_id=area_id,
-            floor_id=area.floor_id if area else None,
+            area_ids=tuple(area.id for area in areas),
+            floor_ids=frozenset(area.floor_id for area in areas),
             entity_ids=frozenset(entity.entity_id for entity in entities),
             label_ids=frozenset().union(
-                *(each.labels for each in (*devices, *entities)),
-                area.labels if area else (),
+                *(each.labels for each in (*devices, *shown, *areas))
             ),
         )
 
@@ -133,6 +149,6 @@ def _touches(selection: TargetSelection, place: SlotPlace) -> bool:
         not selection.device_ids.isdisjoint(each.id for each in place.devices)
         or selection.entity_ids & place.entity_ids
         or selection.label_ids & place.label_ids
-        or place.area_id in selection.area_ids
-        or place.floor_id in selection.floor_ids
+        or not selection.area_ids.isdisjoint(place.area_ids)
+        or selection.floor_ids & place.floor_ids
     )

@@ -83,7 +83,7 @@ class SpoolTrigger(Trigger):
             if event["event_type"] != self.event_type:
                 return
             device_id = coordinator.devices.slots.get(key)
-            place = SlotPlace.of(self._hass, device_id)
+            place = SlotPlace.of(self._hass, device_id, Platform.EVENT)
             if place is None or not self._target.includes(place):
                 return
             where = _where(self._hass, coordinator, key, place)
@@ -184,5 +184,5 @@ def _where(
         ATTR_ENTITY_ID: er.async_get(hass).async_get_entity_id(
             Platform.EVENT, DOMAIN, f"{coordinator.devices.unique_id(key)}_{SPOOL.key}"
         ),
-        ATTR_AREA_ID: place.area_id,
+        ATTR_AREA_ID: next(iter(place.area_ids), None),
     }
