@@ -1,10 +1,12 @@
 // Bundles the cards into the integration's folder. Every page loads `entry.js`, which
 // loads the rest, named by content hash, when a card is shown.
 
-import { readFileSync, rmSync, statSync } from "node:fs";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { licencesOf } from "./licences.mjs";
 
 const integration = new URL("../custom_components/filament_slots/", import.meta.url);
 const folder = new URL("frontend/", integration);
@@ -26,12 +28,20 @@ const { metafile } = await build({
   format: "esm",
   target: "es2022",
   minify: true,
+  // The notice file holds the whole licences, which the comments only name.
   legalComments: "none",
+  banner: { js: "/*! Filament Slots (MIT) and others, see licences.txt */" },
   charset: "utf8",
   chunkNames: "[name]-[hash]",
   metafile: true,
   define: { PICKER: JSON.stringify(picker) },
 });
+
+const licences = licencesOf(
+  Object.keys(metafile.inputs),
+  fileURLToPath(new URL(".", import.meta.url)),
+);
+writeFileSync(new URL("licences.txt", folder), licences.join(`\n${"-".repeat(80)}\n\n`));
 
 let total = 0;
 for (const file of Object.keys(metafile.outputs).sort()) {

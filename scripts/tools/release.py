@@ -1,5 +1,7 @@
 """Build the download of a release: a zip of the contents of the integration's folder.
 
+It holds the licence of the project, and with the dashboard those of what is bundled.
+
     python3 scripts/tools/release.py 1.2.3 filament_slots.zip
 
 Requires only Python. The given version is written into the zipped manifest.
@@ -11,8 +13,12 @@ import re
 import sys
 import zipfile
 
-FOLDER = Path(__file__).parents[2] / "custom_components" / "filament_slots"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "custom_components" / "filament_slots"
+LICENCE = ROOT / "LICENSE"
 BUNDLE = Path("frontend")
+# Of the packages in the dashboard, written by `frontend/build.mjs`.
+BUNDLED_LICENCES = BUNDLE / "licences.txt"
 
 
 class ReleaseError(Exception):
@@ -22,7 +28,8 @@ class ReleaseError(Exception):
 def make_release(version: str, target: Path, folder: Path = FOLDER) -> list[str]:
     """Write the zip; return the names in it.
 
-    Raises ReleaseError for an invalid version, or when the dashboard has not been built.
+    Raises ReleaseError for an invalid version, or when the dashboard or the licences of
+    what is in it have not been built.
     """
     if not re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?", version):
         raise ReleaseError(f"{version!r} is no version like 1.2.3 or 1.2.3b1")
@@ -35,6 +42,8 @@ def make_release(version: str, target: Path, folder: Path = FOLDER) -> list[str]
         raise ReleaseError(
             "the dashboard has not been built: run scripts/setup frontend"
         )
+    if BUNDLED_LICENCES not in files:
+        raise ReleaseError(f"{BUNDLED_LICENCES} is missing: run scripts/setup frontend")
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in files:
             content = (folder / path).read_bytes()
@@ -42,7 +51,8 @@ def make_release(version: str, target: Path, folder: Path = FOLDER) -> list[str]
                 manifest = json.loads(content) | {"version": version}
                 content = json.dumps(manifest, indent=2).encode() + b"\n"
             archive.writestr(str(path), content)
-    return [str(path) for path in files]
+        archive.write(LICENCE, LICENCE.name)
+        return archive.namelist()
 
 
 def main() -> int:
