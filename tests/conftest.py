@@ -5,8 +5,10 @@ import os
 from pathlib import Path
 from unittest.mock import Mock, PropertyMock, patch
 
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity import Entity
 import pytest
+from pytest_homeassistant_custom_component.common import get_test_config_dir
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from syrupy.assertion import SnapshotAssertion
 
@@ -19,6 +21,9 @@ def our_integration(request: pytest.FixtureRequest) -> None:
     """Let Home Assistant find custom integrations, if the test uses it."""
     if "hass" in request.fixturenames:
         request.getfixturevalue("enable_custom_integrations")
+        hass: HomeAssistant = request.getfixturevalue("hass")
+        # The plugin's media folder is in its own configuration folder.
+        hass.config.media_dirs = {"local": hass.config.path("media")}
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +39,27 @@ def nothing_announced(
 
 
 @pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Give each test a folder of its own: the store is a real file in it."""
-    return hass_tmp_config_dir
+def hass_config_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give each test an empty folder of its own: the store is a real file in it.
+
+    The plugin's own folder would be shared by all tests, and a copy of it would hold what
+    another run has left there.
+    """
+    return str(tmp_path_factory.mktemp("config"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plugin_folder_unchanged() -> Iterator[None]:
+    """Fail a run that has written into the folder of the test plugin."""
+    before = _files_of_the_plugin()
+    yield
+    assert _files_of_the_plugin() == before
+
+
+def _files_of_the_plugin() -> set[str]:
+    """Return the files in its configuration folder, without compiled modules."""
+    folder = Path(get_test_config_dir())  # type: ignore[no-untyped-call]
+    return {str(path) for path in folder.rglob("*") if "__pycache__" not in path.parts}
 
 
 @pytest.fixture
