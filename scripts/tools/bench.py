@@ -8,6 +8,7 @@ import logging
 from . import (
     bench_dashboard,
     bench_decode,
+    bench_flood,
     bench_house,
     bench_moonraker,
     bench_running,
@@ -99,6 +100,19 @@ def _moonraker() -> Iterator[str]:
     )
 
 
+def _flood() -> Iterator[str]:
+    for kind, what in (
+        ("bambu", "Bambu reports that change a slot, 10,000/s for 30 s"),
+        ("moonraker", "Klipper updates that change a slot, 10,000/s for 30 s"),
+        ("pings", "Pings of a Moonraker, 10,000/s for 30 s"),
+    ):
+        flood = asyncio.run(bench_flood.flood(kind))
+        yield Bar(f"{what}: processed", "/s").row(flood["per_s"])
+        yield Bar("… longest uninterrupted work on the event loop", "ms", "≤", 50).row(
+            flood["busy_ms"]
+        )
+
+
 def _running() -> Iterator[str]:
     for reports, what, bar in (("delta", "small", 0.15), ("full", "full", 0.3)):
         yield Bar(f"A {what} Bambu report, only received, CPU at 10/s", "ms").row(
@@ -162,6 +176,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "decode": _decode,
     "moonraker": _moonraker,
     "house": _house,
+    "flood": _flood,
     "running": _running,
     "store": _store,
     "history": _history,

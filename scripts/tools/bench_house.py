@@ -51,7 +51,7 @@ async def house(reports: str) -> dict[str, float]:
             worked, took = process_time() - worked, perf_counter() - began
             taken = messages(drivers) - before
             # Measured apart: the frequent checks cost more than all the printers.
-            async with _watched() as pauses:
+            async with watched() as pauses:
                 await asyncio.sleep(_SECONDS)
             assert len(fake_host.events) == emitted, "a slot changed"
             threads = _threads() - threads
@@ -71,7 +71,9 @@ async def silent() -> float:
     """Return the time in ms to stop drivers that wait for an answer."""
     fake_host = FakeHost()
     with socket.create_server((HOST, 0), backlog=_PRINTERS) as server:
-        config = BambuPrinter(_hardware(0)).config | {"port": server.getsockname()[1]}
+        config = BambuPrinter(printer_with_two_units()).config | {
+            "port": server.getsockname()[1]
+        }
         drivers: list[Driver] = [
             BambuDriver(number, config, fake_host.emitter, fake_host.services)
             for number in range(_PRINTERS)
@@ -97,7 +99,7 @@ async def _stop(drivers: list[Driver]) -> float:
 
 
 @asynccontextmanager
-async def _watched() -> AsyncIterator[list[tuple[float, float]]]:
+async def watched() -> AsyncIterator[list[tuple[float, float]]]:
     """Record the delays of the event loop, and how long it worked meanwhile."""
     pauses: list[tuple[float, float]] = []
 
@@ -114,7 +116,7 @@ async def _watched() -> AsyncIterator[list[tuple[float, float]]]:
         watching.cancel()
 
 
-def _hardware(number: int) -> VirtualBambu:
+def printer_with_two_units(number: int = 0) -> VirtualBambu:
     """Return an X1C with two full units."""
     printer = VirtualBambu(X1C, f"00M09A{number:09d}")
     for unit in range(2):
@@ -127,7 +129,9 @@ def _hardware(number: int) -> VirtualBambu:
 async def _talk(reports: str) -> None:
     """Run a hundred virtual printers that start sending on request."""
     async with AsyncExitStack() as stack:
-        printers = [BambuPrinter(_hardware(number)) for number in range(_PRINTERS)]
+        printers = [
+            BambuPrinter(printer_with_two_units(number)) for number in range(_PRINTERS)
+        ]
         for printer in printers:
             await stack.enter_async_context(printer)
         announce([printer.config for printer in printers])

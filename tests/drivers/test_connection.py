@@ -370,6 +370,7 @@ async def test_health_is_complete_and_json(rig: Rig) -> None:
             "reconnects": 0,
         },
         "versions": {"model": "X"},
+        "units": [],
         "transitions": [
             {"at": "2026-01-01T00:00:00+00:00", "status": "starting", "error": None},
             {

@@ -53,6 +53,7 @@ class Recorder:
         self._recent: deque[_Frame] = deque()
         self._recent_bytes = 0
         self._older: list[_Frame] = []
+        self._older_bytes = 0
         self._next_kind = _Kind.INSIGNIFICANT
         self._truncated = False
 
@@ -119,14 +120,15 @@ class Recorder:
         older = self._older
         if frame.kind is _Kind.FIRST:
             older.clear()
+            self._older_bytes = 0
             self._truncated = False
         older.append(frame)
-        size = sum(len(kept.data) for kept in older)
-        while size > self._most_bytes:
+        self._older_bytes += len(frame.data)
+        while self._older_bytes > self._most_bytes:
             # The oldest change; if there is only the full state, its last message.
             dropped = next(
                 (kept for kept in older if kept.kind is _Kind.CHANGE), older[-1]
             )
             older.remove(dropped)
-            size -= len(dropped.data)
+            self._older_bytes -= len(dropped.data)
             self._truncated = True

@@ -13,6 +13,7 @@ from .connection import Connection
 from .explanation import Explanation, WireState
 from .health import Health
 from .last_report import LastReport
+from .pace import Pace
 from .snapshot import Snapshot
 from .tracking.tracker import SlotTracker
 
@@ -49,6 +50,7 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
         )
         self._emitter = emitter
         self._last_report = LastReport()
+        self._pace = Pace(services.clock, self._observe)
         self._tracker = SlotTracker(
             printer_id,
             emitter,
@@ -84,6 +86,7 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
         try:
             yield
         finally:
+            self._pace.discard()
             self._tracker.disconnected()
 
     def observe(self, snapshot: Snapshot) -> None:
@@ -95,6 +98,9 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
         if snapshot is not self._last_report.snapshot:
             self._last_report.observe(snapshot, self.services.clock.now())
             self.connection.recorder.mark_significant()
+        self._pace.take(snapshot)
+
+    def _observe(self, snapshot: Snapshot) -> None:
         self._tracker.observe(snapshot)
         if snapshot.complete and not snapshot.frozen:
             self.connection.ready()

@@ -103,6 +103,50 @@ def ignore(report: bytes) -> None:
     """Take a report that no test looks at."""
 
 
+async def test_a_flood_in_one_tls_record_leaves_the_event_loop_its_turns(
+    printer: BambuPrinter, clock: FakeClock
+) -> None:
+    """A record may hold thousands of packets; few are read in one go."""
+    read = 0
+    at_once: list[int] = []
+
+    def take(report: bytes) -> None:
+        nonlocal read
+        read += 1
+
+    async with session_with(printer, clock, take) as session:
+        await session.subscribe()
+        (client,) = printer.clients
+        client.send_raw(b"".join([report_packet(printer, b"x")] * 300))
+
+        async with asyncio.timeout(5):
+            while sum(at_once) < 300:
+                at_once.append(read)
+                read = 0
+                await asyncio.sleep(0)
+
+    assert max(at_once) <= 20
+
+
+async def test_a_session_that_is_closed_in_a_flood_reads_nothing_more(
+    printer: BambuPrinter, clock: FakeClock
+) -> None:
+    taken: list[bytes] = []
+    async with session_with(printer, clock, taken.append) as session:
+        await session.subscribe()
+        (client,) = printer.clients
+        client.send_raw(b"".join([report_packet(printer, b"x")] * 300))
+        async with asyncio.timeout(5):
+            while not taken:
+                await asyncio.sleep(0)
+    before = len(taken)
+
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert len(taken) == before < 300
+
+
 async def test_reports_of_one_tls_record_are_all_read(
     printer: BambuPrinter, clock: FakeClock
 ) -> None:

@@ -78,11 +78,30 @@ def test_units_are_named_by_their_kind_and_id() -> None:
         ]
     )
     assert answer.units == {
-        0: Module("AMS", "00600A071815F", enumerated=True),
-        16: Module("AMS Lite", None, enumerated=True),
-        1: Module("AMS 2 Pro", None, enumerated=False),
-        128: Module("AMS HT", None, enumerated=True),
+        0: Module("AMS", "00600A071815F", enumerated=True, firmware="01.02.03.04"),
+        16: Module("AMS Lite", None, enumerated=True, firmware="01.02.03.04"),
+        1: Module("AMS 2 Pro", None, enumerated=False, firmware="01.02.03.04"),
+        128: Module("AMS HT", None, enumerated=True, firmware="01.02.03.04"),
     }
+
+
+def test_the_hardware_is_the_main_board_and_that_of_a_unit_is_its_own() -> None:
+    listener = decoder()
+    feed(
+        listener,
+        versions(
+            module("ota", "094AB1234567890", hw_ver="OTA"),
+            module("mc", "x", hw_ver="MC07"),
+            module("esp32", "x", hw_ver="AP04"),
+            module("ams/0", "00600A071815F", hw_ver="AMS08", sw_ver="00.00.06.49"),
+            module("ams/1", None, hw_ver="AMS08"),
+        ),
+    )
+
+    assert listener.versions["hardware"] == "AP04"
+    assert listener.unit_versions == [
+        {"serial": "00600A071815F", "firmware": "00.00.06.49", "hardware": "AMS08"}
+    ]
 
 
 def test_what_is_no_module_is_passed_over() -> None:

@@ -30,6 +30,19 @@ def test_a_host_a_host_and_port_and_a_whole_url_all_name_the_websocket(
     assert str(Config(host=typed).url) == means
 
 
+@pytest.mark.parametrize(
+    ("typed", "page"),
+    [
+        ("voron.local", "http://voron.local:7125/"),
+        ("https://voron.local", "https://voron.local/"),
+        ("http://voron.local:7130/two/", "http://voron.local:7130/two/"),
+        ("fd00::2", "http://[fd00::2]:7125/"),
+    ],
+)
+def test_the_page_is_that_of_moonraker(typed: str, page: str) -> None:
+    assert Config(host=typed).page == page
+
+
 def test_the_port_is_that_of_a_host_that_names_none() -> None:
     assert Config(host="voron", port=8000).url.port == 8000
     assert Config(host="voron:8001", port=8000).url.port == 8001

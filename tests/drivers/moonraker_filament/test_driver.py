@@ -6,6 +6,7 @@ from contextlib import suppress
 import json
 import logging
 from typing import Any
+from unittest.mock import AsyncMock, patch
 
 import aiohttp
 from pydantic import ValidationError
@@ -743,3 +744,63 @@ async def test_a_probe_leaves_no_connection(rig: Rig) -> None:
         await probe(rig)
 
     await rig.until(lambda: not rig.moonraker.peers)
+
+
+# Floods.
+
+
+@pytest.mark.parametrize("kind", ["updates", "pings"])
+async def test_a_flood_leaves_the_event_loop_its_turns(rig: Rig, kind: str) -> None:
+    """However many messages have arrived already, few are read in one go."""
+    await rig.start()
+    await rig.running()
+    (peer,) = rig.moonraker.peers
+    at_once: list[int] = []
+
+    def read() -> int:
+        return pong.await_count + rig.health["counters"]["messages"]
+
+    async def watch() -> None:
+        before = read()
+        while True:
+            await asyncio.sleep(0)
+            at_once.append(read() - before)
+            before += at_once[-1]
+
+    with patch.object(aiohttp.ClientWebSocketResponse, "pong", AsyncMock()) as pong:
+        watching = asyncio.create_task(watch())
+        for number in range(3000):
+            if kind == "pings":
+                await peer.socket.ping()
+            else:
+                await rig.moonraker.update(SENSOR, filament_detected=number % 2 == 0)
+        await rig.until(lambda: sum(at_once) >= 3000)
+        watching.cancel()
+
+    assert max(at_once) <= 20
+    assert rig.health["status"] == "running"
+
+
+async def test_of_a_flood_the_last_state_counts(rig: Rig) -> None:
+    await rig.start()
+    await rig.running()
+    for number in range(1001):
+        await rig.moonraker.update(SENSOR, filament_detected=number % 2 == 0)
+    assert rig.driver is not None
+    await rig.until(lambda: rig.health["counters"]["messages"] > 1001)
+
+    await rig.let(10)
+
+    assert rig.happened == ["spool_inserted"]
+
+
+async def test_health_names_what_is_left_out_of_a_huge_moonraker(rig: Rig) -> None:
+    rig.moonraker.status |= {
+        f"filament_switch_sensor s{number}": sensor(detected=False)
+        for number in range(10_000)
+    }
+
+    await rig.start()
+    await rig.running()
+
+    assert rig.health["versions"]["left_out"] == "9001 objects, 744 sensors"

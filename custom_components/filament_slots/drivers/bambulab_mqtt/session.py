@@ -26,6 +26,8 @@ _KEEPALIVE = 30
 _KEEPALIVE_CHECK = 5.0
 # The small boards take up to 5 s to answer a CONNECT (docs/protocols/bambu.md 1.3).
 ANSWER_TIMEOUT = 10.0
+# Packets that are read before the rest of Home Assistant has its turn.
+_PACKETS_AT_ONCE = 10
 _LOOPBACK = "127.0.0.1"
 _REFUSED_CODES = {134, 135}  # CONNACK 4 and 5 as paho numbers them: user, password
 
@@ -82,6 +84,7 @@ class Session:
         )
         self._end: asyncio.Future[Exception] = self._loop.create_future()
         self._keepalive_timer: TimerHandle | None = None
+        self._next_read: asyncio.Handle | None = None
         self._client = self._make_client(context)
 
     async def log_in(self, access_code: str) -> None:
@@ -178,6 +181,8 @@ class Session:
 
     def _on_socket_close(self, client: Client, userdata: Any, sock: Any) -> None:
         self._loop.remove_reader(self._connection)
+        if self._next_read is not None:
+            self._next_read.cancel()
         if self._keepalive_timer is not None:
             self._keepalive_timer.cancel()
         lost = DriverError(ErrorCode.CONNECTION_LOST, "closed by the printer")
@@ -194,16 +199,19 @@ class Session:
         self._loop.remove_writer(self._connection)
 
     def _read(self) -> None:
-        """Read all that has arrived; `take` may raise."""
+        """Read what has arrived, a few packets at a time; `take` may raise."""
         try:
-            self._client.loop_read()
-            # The event loop does not see what TLS has decrypted already: a record may
-            # hold several packets, and paho reads one at a time.
-            while self._connection.pending():
+            for _ in range(_PACKETS_AT_ONCE):
                 self._client.loop_read()
+                if not self._connection.pending():
+                    return
         except Exception as err:  # noqa: BLE001
             self._loop.remove_reader(self._connection)
             _answered(self._end, err)
+            return
+        # The event loop does not see what TLS has decrypted already: a record may hold
+        # thousands of packets, and paho reads one at a time.
+        self._next_read = self._loop.call_soon(self._read)
 
     def _check_keepalive(self) -> None:
         """Send a ping when it is due; paho closes when the last was not answered."""

@@ -23,7 +23,10 @@ _CONNECT_TIMEOUT: Final = 10.0
 # ends the connection, so they must fit. Parsing them would block the event loop, and no
 # requested answer is a tenth of that.
 _BYTES_RECEIVED_MAX: Final = 32 * 1024 * 1024
-_BYTES_PARSED_MAX: Final = 2 * 1024 * 1024
+_BYTES_PARSED_MAX: Final = 1024 * 1024
+# Messages that are processed before the rest of Home Assistant has its turn: those that
+# have arrived already are read without waiting.
+_MESSAGES_AT_ONCE: Final = 10
 # The statuses whose `Location` a client would follow.
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 # Stopping must not wait for a printer that is gone.
@@ -104,13 +107,21 @@ class JsonRpc:
 
     async def listen(self) -> None:
         """Process messages until the connection ends, then raise DriverError."""
+        at_once = 0
         async for message in self._socket:
             if message.type is aiohttp.WSMsgType.ERROR:
                 break
-            self._received(message.data)
-            frame = self._parse(message.data)
-            if frame is not None:
-                self._sort(frame)
+            if message.type is aiohttp.WSMsgType.PING:
+                await self._socket.pong(message.data)
+            elif message.type is not aiohttp.WSMsgType.PONG:
+                self._received(message.data)
+                frame = self._parse(message.data)
+                if frame is not None:
+                    self._sort(frame)
+            at_once += 1
+            if at_once >= _MESSAGES_AT_ONCE:
+                at_once = 0
+                await asyncio.sleep(0)
         raise DriverError(
             ErrorCode.CONNECTION_LOST,
             f"closed with code {self._socket.close_code or 'none'}",
@@ -209,6 +220,8 @@ async def _connect(
                 ssl=config.verify_ssl,
                 max_msg_size=_BYTES_RECEIVED_MAX,
                 decode_text=False,
+                # In listen(): a flood of pings would be answered in one go.
+                autoping=False,
                 timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT),
             )
     except aiohttp.WSServerHandshakeError as err:

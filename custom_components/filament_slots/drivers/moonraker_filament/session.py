@@ -10,6 +10,7 @@ from ..snapshot import Snapshot
 from .config import Config
 from .identity import authorise, read_instance_id, server_info
 from .jsonrpc import Frame, JsonRpc, Refusal, RpcError
+from .limits import as_text
 from .state import Ask, MoonrakerDecoder
 
 # Moonraker itself gives Klippy 20 s for a subscription.
@@ -135,6 +136,8 @@ class Session:
             }
             if unread := self._decoder.not_understood:
                 self._connection.versions |= {"not_understood": ", ".join(unread)}
+            if left_out := self._decoder.limits.left_out:
+                self._connection.versions |= {"left_out": as_text(left_out)}
             return
         if self._unready_since is None:
             self._unready_since = self._clock.monotonic()

@@ -14,6 +14,7 @@ from ..base import Counters
 from ..snapshot import Snapshot
 from ..timings import Timings
 from .klippy import DISCONNECTED, READY, Klippy
+from .limits import Limits
 from .systems import Context, Found, System, choose
 from .systems.system import TEXT, Fields, Status, Wanted
 
@@ -67,7 +68,7 @@ class MoonrakerDecoder:
     """Merges the messages of one connection; each connection has its own decoder.
 
     Read-only attributes:
-    counters: counts what is ignored.
+    counters: counts what is ignored. limits: what is left out.
     snapshot: the latest one, None before the first complete one.
     not_understood: objects of a changer in it that cannot be read.
     """
@@ -77,6 +78,7 @@ class MoonrakerDecoder:
         log: logging.Logger | logging.LoggerAdapter[logging.Logger],
         numbers: dict[str, int] | None = None,
         counters: Counters | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """Create it empty; `log` gets one debug line for each kind of bad input.
 
@@ -84,6 +86,7 @@ class MoonrakerDecoder:
         stored direct slots). New ones are added, so that they keep their numbers.
         """
         self.counters = counters or Counters()
+        self.limits = limits or Limits()
         self.snapshot: Snapshot | None = None
         self.not_understood: tuple[str, ...] = ()
         self._log = log
@@ -206,7 +209,7 @@ class MoonrakerDecoder:
     # Objects.
 
     def _take_objects(self, objects: list[Any]) -> Snapshot | None:
-        listed = [name for name in objects if isinstance(name, str)]
+        listed = self.limits.objects(objects)
         if listed == self._read.objects:
             return None
         self._read = _Read(objects=listed)
@@ -228,6 +231,7 @@ class MoonrakerDecoder:
             and "save_variables" in found.objects
         ):
             return
+        self.limits.note("sensors", system.left_out)
         read.system = system
         read.wanted = {**found.only(_COMMON), **found.only(system.wanted)}
         # Klipper reports null for fields that it does not have or no longer has.
@@ -250,7 +254,7 @@ class MoonrakerDecoder:
         )
         if read.system is None:
             if read.objects is None:
-                read.objects = list(status)
+                read.objects = self.limits.objects(status)
             match status.get("save_variables"):
                 case {"variables": dict(variables)}:
                     self._choose(variables)
@@ -356,11 +360,12 @@ class MoonrakerDecoder:
             ),
         )
         self.not_understood = reading.not_understood
+        units, direct_slots = self.limits.slots(reading.units, reading.direct_slots)
         return Snapshot(
             complete=True,
             printing=printing,
-            units=reading.units,
-            direct_slots=reading.direct_slots,
+            units=units,
+            direct_slots=direct_slots,
         )
 
     def _ignore(self, why: str) -> None:

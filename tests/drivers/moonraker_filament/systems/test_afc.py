@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from custom_components.filament_slots.drivers.moonraker_filament.limits import SLOTS_MAX
+
 from .klipper import Klipper
 from .statuses import Objects, afc, lane
 
@@ -273,6 +275,21 @@ def test_a_tool_keeps_its_number_when_another_is_listed_before_it() -> None:
         "e2": 2,
         "e0": 3,
     }
+
+
+def test_a_tool_for_which_no_number_is_left_is_no_slot() -> None:
+    status = afc()
+    status["AFC"]["units"] += ["Toolchanger Tools"]
+    status["AFC"]["lanes"] += ["e1", "e2"]
+    status["AFC_Toolchanger Tools"] = {"lanes": ["e1", "e2"]}
+    status |= {f"AFC_lane {name}": lane(0) for name in ("e1", "e2")}
+    taken = {f"old{number}": number for number in range(1, SLOTS_MAX)}
+
+    klipper = Klipper(status, numbers=taken)
+
+    assert [(slot.slot_no, slot.label) for slot in klipper.snapshot.direct_slots] == [
+        (SLOTS_MAX, "e1")
+    ]
 
 
 def test_without_spoolman_a_lane_can_hold_nothing_unknown() -> None:

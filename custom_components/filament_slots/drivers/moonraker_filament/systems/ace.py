@@ -51,7 +51,7 @@ def find_instances(found: Found) -> System | None:
     instances = sorted(
         (name for name in found.objects if name.startswith("ace_instance_")),
         key=natural,
-    )
+    )[:_UNITS_MAX]
     if "ace" not in found.objects and not instances:
         return None
     return System(
@@ -97,7 +97,7 @@ def _hub(status: Status, context: Context) -> Reading:
     hub = status.get("filament_hub", {})
     active = text(hub.get("current_filament"))
     units = []
-    for unit in map(fields, items(hub.get("filament_hubs"))):
+    for unit in map(fields, items(hub.get("filament_hubs"))[:_UNITS_MAX]):
         unit_id = whole(unit.get("id"), 0, _UNITS_MAX)
         if unit_id is None:
             context.ignore("an ACE without a valid number")

@@ -168,6 +168,7 @@ def _decode(
                 loaded=loaded,
             )
             for slot_no, name in _number(place, lanes, context)
+            if not tools or name in numbers
         )
         if tools:
             direct.extend(slots)

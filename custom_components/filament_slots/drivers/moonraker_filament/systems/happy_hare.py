@@ -166,7 +166,13 @@ def _layout(status: Status, context: Context) -> list[_Layout]:
         gates = whole(unit.get("num_gates"), 1, _GATES_MAX)
         after = layout[-1].first_gate + layout[-1].gates if layout else 0
         first = whole(unit.get("first_gate", after), 0, _GATES_MAX)
-        if gates is None or first is None:
+        # Gates are numbered across all units, in their order.
+        if (
+            gates is None
+            or first is None
+            or first < after
+            or first + gates > _GATES_MAX
+        ):
             if unit:
                 context.ignore("a unit without gates")
             continue

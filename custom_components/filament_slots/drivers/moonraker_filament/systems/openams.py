@@ -24,6 +24,7 @@ from .values import describe, fields, identify, item, items, label, natural, tex
 
 _UNITS_MAX: Final = 64
 _BAYS_MAX: Final = 16
+_READERS_MAX: Final = 64
 _BAYS_A_READER: Final = 2
 _MANAGER: Final[dict[str, Types]] = {"ready": FLAG, "units": LIST}
 _BOARD: Final[dict[str, Types]] = {
@@ -42,6 +43,7 @@ def find(found: Found) -> System | None:
     if "oams_manager" not in found.objects:
         return None
     readers = [name for name in found.objects if name.partition(" ")[0] == "mfrc522"]
+    readers = readers[:_READERS_MAX]
     boards = sorted(found.named("oams"), key=natural)
     others = sensors.find(found)
     return System(

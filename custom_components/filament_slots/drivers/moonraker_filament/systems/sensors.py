@@ -44,8 +44,10 @@ def find(found: Found) -> System:
     }
     if _WIDTH in found.objects:
         sources[_WIDTH] = _WIDTH
-    tools = _tools(sources)
     keep_numbers(sorted(sources, key=natural), found.numbers)
+    listed = len(sources)
+    sources = {name: sources[name] for name in sources if name in found.numbers}
+    tools = _tools(sources)
     sensors = sorted(
         (
             _Sensor(found.numbers[name], name, source, tools.get(name))
@@ -56,6 +58,7 @@ def find(found: Found) -> System:
     return System(
         name="sensors",
         last_resort=True,
+        left_out=listed - len(sources),
         wanted=found.only(
             {
                 **dict.fromkeys(sources.values(), _FIELDS),

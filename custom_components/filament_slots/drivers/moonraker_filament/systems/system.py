@@ -46,7 +46,8 @@ class Found:
 
     def only(self, wanted: Mapping[str, Mapping[str, Types]]) -> Wanted:
         """Return the wanted objects that Klipper has."""
-        return {name: kinds for name, kinds in wanted.items() if name in self.objects}
+        objects = set(self.objects)
+        return {name: kinds for name, kinds in wanted.items() if name in objects}
 
 
 type Wanted = Mapping[str, Mapping[str, Types]]
@@ -100,6 +101,7 @@ class System:
 
     name: for health and diagnostics.
     last_resort: read only if no other system is found.
+    left_out: how many sensors have no slot, as there are too many.
     wanted: the objects and fields it reads, with their types. Fields are listed one
     by one: a subscription to a whole object covers only the fields it had at the time.
     ready: whether it has finished starting, after Klippy has (docs/protocols/moonraker.md 0.2).
@@ -111,6 +113,7 @@ class System:
     wanted: Wanted
     decode: Decode
     last_resort: bool = False
+    left_out: int = 0
     ready: Callable[[Status], bool] = lambda status: True
     asked: str = ""
     asks_again: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ....model import NO_IDENTIFIERS, Filament, Identifiers, clean_tag
 from ...numbers import whole
+from ..limits import SLOTS_MAX
 
 _NOTHING_WORDS: Final = frozenset(
     {"", "-1", "?", "n/a", "na", "none", "null", "unknown", "undefined"}
@@ -16,6 +17,7 @@ _NOTHING_WORDS: Final = frozenset(
 _HEX_COLOUR: Final = re.compile(r"#?0?([0-9A-Fa-f]{6})([0-9A-Fa-f]{2})?")
 _UID: Final = re.compile(r"(?:[0-9A-F]{2}){2,32}")
 _SPOOLS_MAX: Final = 2**53
+_ITEMS_MAX: Final = 256
 
 
 def text(value: object, longest: int = 64) -> str | None:
@@ -38,8 +40,8 @@ def fields(value: object) -> Mapping[str, Any]:
 
 
 def items(value: object) -> Sequence[Any]:
-    """Return the items of a list; no items for any other value."""
-    return value if isinstance(value, list) else ()
+    """Return the items of a list, as many as a printer has; none for any other value."""
+    return value[:_ITEMS_MAX] if isinstance(value, list) else ()
 
 
 def item(value: object, index: int) -> Any:
@@ -128,11 +130,14 @@ def natural(name: str) -> list[tuple[int, int, str]]:
     ]
 
 
-def keep_numbers(names: Iterable[str], numbers: dict[str, int]) -> None:
-    """Give each name that has no number yet the next free one, in the order given."""
+def keep_numbers(
+    names: Iterable[str], numbers: dict[str, int], most: int = SLOTS_MAX
+) -> None:
+    """Give each name that has no number yet the next free one, in the order given.
+
+    Names for which none of the `most` numbers is left get none.
+    """
+    free = iter(sorted(set(range(1, most + 1)).difference(numbers.values())))
     for name in names:
-        if name not in numbers:
-            taken = set(numbers.values())
-            numbers[name] = next(
-                number for number in range(1, len(taken) + 2) if number not in taken
-            )
+        if name not in numbers and (number := next(free, None)) is not None:
+            numbers[name] = number
