@@ -21,6 +21,7 @@ from pytest_homeassistant_custom_component.common import (
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.coordinator import is_loaded
 from custom_components.filament_slots.drivers.base import (
     DriverError,
     DriverStatus,
@@ -472,7 +473,12 @@ async def test_the_device_shows_the_reported_model_and_firmware(
         hass,
         entry,
         DriverStatus.RUNNING,
-        versions={"model": "P1S", "firmware": "01.08.00.00"},
+        versions={
+            "model": "P1S",
+            "firmware": "01.08.00.00",
+            "hardware": "AP04",
+            "mac": "B827EB012345",
+        },
     )
 
     printer = dr.async_get(hass).async_get_device_by_identifier(
@@ -481,6 +487,106 @@ async def test_the_device_shows_the_reported_model_and_firmware(
     assert printer is not None
     assert printer.model == "P1S"
     assert printer.sw_version == "01.08.00.00"
+    assert printer.hw_version == "AP04"
+    assert printer.connections == {("mac", "b8:27:eb:01:23:45")}
+
+
+async def test_a_unit_shows_the_versions_that_the_printer_reports_for_its_serial(
+    hass: HomeAssistant,
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state())
+    assert _unit_device(hass, entry).sw_version is None
+
+    await async_show(
+        hass,
+        entry,
+        DriverStatus.RUNNING,
+        units=[
+            {"serial": "OTHER", "firmware": "9", "hardware": "9"},
+            {"serial": UNIT_SERIAL, "firmware": "00.00.06.49", "hardware": "AMS08"},
+        ],
+    )
+
+    unit = _unit_device(hass, entry)
+    assert unit.sw_version == "00.00.06.49"
+    assert unit.hw_version == "AMS08"
+
+
+async def test_printer_and_units_have_the_manufacturer_and_the_page_of_the_driver(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = type(await async_set_up(hass, make_entry(OTHER_SERIAL)))
+    monkeypatch.setattr(kind, "manufacturer", "Maker")
+    monkeypatch.setattr(kind, "page", "http://printer.local:7125/")
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state())
+
+    unit = _unit_device(hass, entry)
+    printer = dr.async_get(hass).async_get_device_by_identifier(
+        (DOMAIN, SERIAL), entry.entry_id
+    )
+    assert printer is not None
+    assert printer.manufacturer == unit.manufacturer == "Maker"
+    assert printer.configuration_url == "http://printer.local:7125/"
+    assert unit.configuration_url is None
+
+
+@pytest.mark.parametrize(
+    ("serials", "names"),
+    [
+        (
+            ("00600A000000001", "00600A000000002"),
+            {"X1C AMS A (0001)", "X1C AMS A (0002)"},
+        ),
+        (("00600A110001", "00600A220001"), {"X1C AMS A (1)", "X1C AMS A (2)"}),
+        ((None, None), {"X1C AMS A (1)", "X1C AMS A (2)"}),
+    ],
+    ids=["serials", "serials that end alike", "no serials"],
+)
+async def test_units_of_one_name_have_different_names(
+    hass: HomeAssistant, serials: tuple[str | None, str | None], names: set[str]
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    first, second = serials
+
+    await async_deliver(
+        hass, entry, state(unit_state(1, serial=first), unit_state(2, serial=second))
+    )
+
+    assert set(_tree(hass, entry)) == {"X1C"} | names
+
+
+async def test_the_old_unit_is_named_as_disconnected_after_a_swap(
+    hass: HomeAssistant,
+) -> None:
+    """Both keep their devices; unplugged alone, a unit keeps its name."""
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state())
+    old = _unit_device(hass, entry)
+    await async_deliver(hass, entry, state(unit_state(online=False)))
+    assert _unit_device(hass, entry).name == "X1C AMS A"
+
+    await async_deliver(
+        hass,
+        entry,
+        state(unit_state(online=False), unit_state(serial="00600A000000002")),
+    )
+
+    names = set(_tree(hass, entry)) - {"X1C"}
+    assert names == {"X1C AMS A (0001), disconnected", "X1C AMS A (0002)"}
+    assert _unit_device(hass, entry).id == old.id
+
+    await async_deliver(
+        hass,
+        entry,
+        state(unit_state(), unit_state(3, serial="00600A000000002", label="C")),
+    )
+    assert set(_tree(hass, entry)) - {"X1C"} == {"X1C AMS A", "X1C AMS C"}
 
 
 async def test_new_units_and_slots_appear_without_a_reload(
@@ -522,17 +628,23 @@ async def test_a_unit_that_moves_keeps_its_devices_and_entities(
     }
 
 
-async def _remove_device(
+async def _answer_to_removal(
     hass: HomeAssistant, hass_ws_client: WebSocketGenerator, device_id: str
-) -> bool:
+) -> dict[str, Any]:
     assert await async_setup_component(hass, "config", {})
     client = await hass_ws_client(hass)
     await client.send_json_auto_id(
         {"type": "config/device_registry/remove", "device_id": device_id}
     )
-    result = await client.receive_json()
+    result: dict[str, Any] = await client.receive_json()
     await hass.async_block_till_done()
-    return bool(result["success"])
+    return result
+
+
+async def _remove_device(
+    hass: HomeAssistant, hass_ws_client: WebSocketGenerator, device_id: str
+) -> bool:
+    return bool((await _answer_to_removal(hass, hass_ws_client, device_id))["success"])
 
 
 async def test_only_a_disconnected_unit_can_be_removed(
@@ -553,6 +665,34 @@ async def test_only_a_disconnected_unit_can_be_removed(
     assert await _remove_device(hass, hass_ws_client, unit.id)
     assert _tree(hass, entry) == {"X1C": []}
     assert hass.states.get(SLOT_1) is None
+
+
+@pytest.mark.parametrize("why", ["disabled", "failed"])
+async def test_a_device_of_an_entry_that_is_not_loaded_is_kept_with_the_reason(
+    hass: HomeAssistant, hass_ws_client: WebSocketGenerator, why: str
+) -> None:
+    """Which units are connected is not known then."""
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state(), state(unit_state(online=False)))
+    unit = _unit_device(hass, entry)
+    if why == "disabled":
+        await hass.config_entries.async_set_disabled_by(
+            entry.entry_id, ConfigEntryDisabler.USER
+        )
+    else:
+        hass.config_entries.async_update_entry(
+            entry, data={**entry.data, "driver_key": "no_such_driver"}
+        )
+        await hass.config_entries.async_reload(entry.entry_id)
+    assert not is_loaded(entry)
+
+    answer = await _answer_to_removal(hass, hass_ws_client, unit.id)
+
+    assert answer["error"]["code"] == "home_assistant_error"
+    assert answer["error"]["translation_key"] == "device_of_unloaded"
+    assert answer["error"]["message"].startswith("X1C is not loaded")
+    assert _unit_device(hass, entry).id == unit.id
 
 
 async def test_an_unknown_device_can_be_removed(

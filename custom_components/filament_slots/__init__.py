@@ -2,13 +2,17 @@
 
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant
-from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
+from homeassistant.exceptions import (
+    ConfigEntryError,
+    ConfigEntryNotReady,
+    HomeAssistantError,
+)
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 from pydantic import ValidationError
 
 from .const import CONF_DRIVER_KEY, DOMAIN, ENTRY_VERSION, PLATFORMS
-from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
+from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator, is_loaded
 from .core.engine.errors import Problem, StoreError
 from .core.handler import EventHandler
 from .discovery import async_listen
@@ -95,7 +99,17 @@ async def async_remove_entry(
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry, device: dr.AnyDeviceEntry
 ) -> bool:
-    """Allow removing a disconnected unit; it reappears when the printer reports it."""
+    """Allow removing a disconnected unit; it reappears when the printer reports it.
+
+    Raises HomeAssistantError while the entry is not loaded: which units are connected
+    is not known then.
+    """
+    if not is_loaded(entry):
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="device_of_unloaded",
+            translation_placeholders={"printer": entry.title},
+        )
     coordinator = entry.runtime_data
     return coordinator.devices.async_forget(device, coordinator.data)
 

@@ -85,6 +85,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         self._announced: CALLBACK_TYPE | None = None
         self._new_host: str | None = None
         self._requested_at = -_REQUEST_INTERVAL
+        self._health_due = False
         self.log = DriverLog(entry.title)
         self.driver = driver_class(
             printer_id,
@@ -101,7 +102,12 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         )
         self.health = self.driver.health()
         self.devices = PrinterDevices(
-            hass, entry.entry_id, entry.unique_id, entry.title, entry.data[CONF_MODEL]
+            hass,
+            entry.entry_id,
+            entry.unique_id,
+            entry.title,
+            entry.data[CONF_MODEL],
+            self.driver,
         )
         self.devices.async_sync(self.data)
 
@@ -279,16 +285,22 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         )
 
     def _health_changed(self) -> None:
-        """Schedule an update on the event loop: drivers may call from any thread."""
-        self.hass.loop.call_soon_threadsafe(self._async_read_health)
+        """Schedule an update on the event loop: drivers may call from any thread.
+
+        One update is enough for all changes until then.
+        """
+        if not self._health_due:
+            self._health_due = True
+            self.hass.loop.call_soon_threadsafe(self._async_read_health)
 
     @callback
     def _async_read_health(self) -> None:
         """Publish the driver's health; raise an issue or a reauthentication if needed."""
+        self._health_due = False
         if self._stopped:
             return
         self.health = self.driver.health()
-        self.devices.async_sync_printer(self.health["versions"])
+        self.devices.async_sync_versions(self.health, self.data)
         self._async_update_issue()
         if self.health["status"] == DriverStatus.AUTH_FAILED:
             self.config_entry.async_start_reauth(self.hass)
@@ -320,14 +332,13 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
 
 def _without_identifiers(event: dict[str, Any]) -> dict[str, Any]:
     """Return a spool event without what identifies the spool; the keys stay."""
-    meta = {key: value for key, value in event["meta"].items() if key != "assigned"}
     return event | {
         "identifiers": dict.fromkeys(event["identifiers"]),
-        "meta": meta,
+        "meta": event["meta"] | {"assigned": {}},
     }
 
 
-def is_loaded(entry: ConfigEntry) -> bool:
+def is_loaded(entry: FilamentSlotsConfigEntry) -> bool:
     """Return whether the entry has a coordinator."""
     return entry.state is ConfigEntryState.LOADED
 

@@ -1,7 +1,7 @@
 """Devices of a printer: the printer, its units, and a child device for each slot."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
@@ -9,12 +9,21 @@ from homeassistant.helpers.device_registry import ChildDeviceInfo, DeviceInfo
 
 from .const import DOMAIN
 from .core.slot_state import PrinterSlots, SlotKey
+from .drivers.base import Driver
+from .drivers.health import Health, UnitVersions
 from .model import StoredSlot, StoredUnit
 
 type UnitKey = str
 
 # The unit's part in the unique id of a direct slot, which has no unit.
 _NO_UNIT = "direct"
+
+# What a device shows of `versions` in the driver's health.
+_VERSION_DETAILS: Final = {
+    "model": "model",
+    "firmware": "sw_version",
+    "hardware": "hw_version",
+}
 
 
 class PrinterDevices:
@@ -31,6 +40,7 @@ class PrinterDevices:
         identity: str,
         name: str,
         model: str | None,
+        driver: Driver,
     ) -> None:
         """Register the printer itself."""
         self.identity = identity
@@ -39,13 +49,18 @@ class PrinterDevices:
         self._registry = dr.async_get(hass)
         self._entry_id = entry_id
         self._name = name
+        self._manufacturer = driver.manufacturer
         self._printer_id = self._registry.async_get_or_create(
             config_entry_id=entry_id,
             identifiers={(DOMAIN, self.unique_id())},
             name=name,
+            manufacturer=driver.manufacturer,
             model=model,
             serial_number=identity,
+            configuration_url=driver.page,
         ).id
+        # What the printer reports about its units, by their serials.
+        self._unit_versions: Mapping[str, UnitVersions] = {}
         # The details registered last: comparing is cheaper than registering again.
         self._registered: dict[str, dict[str, Any]] = {}
 
@@ -77,21 +92,28 @@ class PrinterDevices:
     @callback
     def async_sync(self, slots: PrinterSlots) -> None:
         """Register new units and slots, and update changed ones."""
-        for unit in slots.units.values():
-            if unit.key in self.units or self._is_listed(unit):
-                self._sync_unit(unit)
+        listed = [
+            unit
+            for unit in slots.units.values()
+            if unit.key in self.units or self._is_listed(unit)
+        ]
+        for unit in listed:
+            self._sync_unit(unit, _named_alike(unit, listed))
         for slot in slots.slots.values():
             if slot.unit is None or slot.unit.key in self.units:
                 self._sync_slot(slot)
 
     @callback
-    def async_sync_printer(self, versions: Mapping[str, Any]) -> None:
-        """Register model and firmware of the printer, as far as they are known."""
-        details = {
+    def async_sync_versions(self, health: Health, slots: PrinterSlots) -> None:
+        """Register what the printer reports about itself and its units."""
+        versions = health["versions"]
+        details: dict[str, Any] = {
             detail: versions[name]
-            for name, detail in (("model", "model"), ("firmware", "sw_version"))
+            for name, detail in _VERSION_DETAILS.items()
             if name in versions
         }
+        if mac := versions.get("mac"):
+            details["connections"] = {(dr.CONNECTION_NETWORK_MAC, mac)}
         if self._registered.get(self.identity) != details:
             self._registered[self.identity] = details
             self._registry.async_get_or_create(
@@ -99,6 +121,10 @@ class PrinterDevices:
                 identifiers={(DOMAIN, self.unique_id())},
                 **details,
             )
+        units = {unit["serial"]: unit for unit in health.get("units", ())}
+        if units != self._unit_versions:
+            self._unit_versions = units
+            self.async_sync(slots)
 
     @callback
     def async_forget(self, device: dr.AnyDeviceEntry, slots: PrinterSlots) -> bool:
@@ -131,18 +157,22 @@ class PrinterDevices:
         unit, _ = slot
         return self._printer_id if unit is None else self.units[unit]
 
-    def _sync_unit(self, unit: StoredUnit) -> None:
+    def _sync_unit(self, unit: StoredUnit, alike: list[StoredUnit]) -> None:
         unique_id = self.unique_id(unit.key)
         details: dict[str, Any] = {
+            "manufacturer": self._manufacturer,
             "model": unit.model,
             # A unit without a serial number is known by its name.
             "serial_number": unit.serial if unit.serial != unit.label else None,
-            "translation_key": _unit_name(unit),
+            "translation_key": _unit_name(unit, alike),
             "translation_placeholders": {
                 "printer": self._name,
-                "label": unit.label or str(unit.ams_unit_no),
+                "label": _unit_label(unit, alike),
             },
         }
+        if versions := self._unit_versions.get(unit.serial or ""):
+            details["sw_version"] = versions["firmware"]
+            details["hw_version"] = versions["hardware"]
         if self._registered.get(unique_id) != details:
             self._registered[unique_id] = details
             self.units[unit.key] = self._registry.async_get_or_create(
@@ -168,7 +198,49 @@ class PrinterDevices:
             ).id
 
 
-def _unit_name(unit: StoredUnit) -> str:
-    """Return the translation key of a unit's name, which differs for AMS and others."""
+def _named_alike(unit: StoredUnit, units: Iterable[StoredUnit]) -> list[StoredUnit]:
+    """Return the other units that have the same name: before and after a swap, say."""
+    return [
+        other
+        for other in units
+        if other is not unit
+        and (_kind(other), _label(other)) == (_kind(unit), _label(unit))
+    ]
+
+
+def _unit_name(unit: StoredUnit, alike: list[StoredUnit]) -> str:
+    """Return the translation key of a unit's name, which differs for AMS and others.
+
+    A disconnected unit is named so where another one has its name: it was swapped for that.
+    """
+    replaced = unit.online is False and any(
+        other.online is not False for other in alike
+    )
+    return f"{_kind(unit)}_disconnected" if replaced else _kind(unit)
+
+
+def _unit_label(unit: StoredUnit, alike: list[StoredUnit]) -> str:
+    """Return its label, with the end of its serial if another unit has the same.
+
+    Without a serial in which they differ it is the unit's number.
+    """
+    if not alike:
+        return _label(unit)
+    ends = [_serial_end(each) for each in (unit, *alike)]
+    if ends[0] is not None and ends.count(ends[0]) == 1:
+        return f"{_label(unit)} ({ends[0]})"
+    return f"{_label(unit)} ({unit.ams_unit_no})"
+
+
+def _kind(unit: StoredUnit) -> str:
     is_ams = unit.model is None or unit.model.startswith("AMS")
     return "unit" if is_ams or unit.label is None else "changer"
+
+
+def _label(unit: StoredUnit) -> str:
+    return unit.label or str(unit.ams_unit_no)
+
+
+def _serial_end(unit: StoredUnit) -> str | None:
+    """Return the last digits of the serial; None for a unit known by its name."""
+    return unit.serial[-4:] if unit.serial and unit.serial != unit.label else None

@@ -19,6 +19,7 @@ _ID_KEYS: Final = frozenset(
         "card_uid",
         "external_id",
         "gate_spool_rfid",
+        "mac",
         "rfid_uid",
         "serial",
         "sn",

@@ -233,12 +233,14 @@ class Driver(ABC):
     Config: what a user enters to reach a printer.
     timings: how long a change must last on its hardware before it is confirmed.
     discovery: how printers of this kind are found on the network, if they are.
+    manufacturer: of the printers and their units, as their devices show it.
     """
 
     driver_key: ClassVar[str]
     Config: ClassVar[type[BaseModel]]
     timings: ClassVar[Timings] = Timings()
     discovery: ClassVar[tuple[Discovery, ...]] = ()
+    manufacturer: ClassVar[str | None] = None
 
     @abstractmethod
     def __init__(
@@ -264,6 +266,11 @@ class Driver(ABC):
     @abstractmethod
     def health(self) -> Health:
         """Return the driver's health; never raises or blocks."""
+
+    @property
+    def page(self) -> str | None:
+        """The URL of the printer's own page, if it has one."""
+        return None
 
     async def sync_state(self) -> None:
         """Request the full state from the printer again, if that is possible."""

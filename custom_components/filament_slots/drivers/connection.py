@@ -2,14 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 import logging
 from typing import Any, Final, Literal
 
 from .base import Counters, DriverError, DriverServices, DriverStatus, ErrorCode
 from .capture import Recorder
-from .health import Health, LastError, Transition
+from .health import Health, LastError, Transition, UnitVersions
 
 # Which statuses may follow each one. A driver that could not even be created has
 # `config_error`, and never a connection.
@@ -76,6 +76,7 @@ class Connection:
         """Create it stopped; nothing is opened yet."""
         self.counters = Counters(now=services.clock.now)
         self.versions: Mapping[str, str | None] = {}
+        self.units: Sequence[UnitVersions] = ()
         self._driver_key = driver_key
         self._session = session
         self._services = services
@@ -195,6 +196,7 @@ class Connection:
                 "reconnects": counters.reconnects,
             },
             "versions": dict(self.versions),
+            "units": list(self.units),
             "transitions": list(self._transitions),
         }
 

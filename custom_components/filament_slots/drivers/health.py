@@ -1,6 +1,6 @@
 """The health of a driver: the JSON-able dictionary that `Driver.health()` returns."""
 
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 
 class LastError(TypedDict):
@@ -30,6 +30,14 @@ class Transition(TypedDict):
     error: str | None
 
 
+class UnitVersions(TypedDict):
+    """What a unit reports about itself; None for what it does not."""
+
+    serial: str
+    firmware: str | None
+    hardware: str | None
+
+
 class Health(TypedDict):
     """How a driver and its connection are doing. It holds no secrets.
 
@@ -38,8 +46,11 @@ class Health(TypedDict):
     circuit: "closed" up to the fourth failed attempt in a row; after that "open" while
     waiting for the next attempt and "half_open" during it.
     last_error: kept after recovery; it is over once `status` is `running`.
-    versions: what the printer reports about itself: model, firmware, system, and the
-    objects of its changer that were found but are not understood.
+    versions: what the printer reports about itself: model, firmware, hardware, mac (its
+    network address, twelve hex digits), system, and the
+    objects of its changer that were found but are not understood, or left out because
+    there are more than any printer has.
+    units: what its units report about themselves, where the driver reads it.
     transitions: the last 50, oldest first.
     """
 
@@ -54,4 +65,5 @@ class Health(TypedDict):
     last_error: LastError | None
     counters: CounterValues
     versions: dict[str, str | None]
+    units: NotRequired[list[UnitVersions]]
     transitions: list[Transition]

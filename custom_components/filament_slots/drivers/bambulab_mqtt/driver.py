@@ -35,6 +35,7 @@ class Driver(ConnectedDriver[Config]):
     driver_key: ClassVar[str] = "bambulab_mqtt"
     Config: ClassVar[type[Config]] = Config
     discovery: ClassVar[tuple[Discovery, ...]] = (UDP,)
+    manufacturer: ClassVar[str | None] = "Bambu Lab"
     capture_about: ClassVar[str] = ABOUT
     capture_frame = staticmethod(as_frame)
 
@@ -143,6 +144,7 @@ class Driver(ConnectedDriver[Config]):
         before = decoder.snapshot
         snapshot = decoder.feed(report)
         self.connection.versions = decoder.versions
+        self.connection.units = decoder.unit_versions
         self._version = decoder.version
         if decoder.snapshot is not before or decoder.contradiction:
             self._ask.set()

@@ -1,12 +1,13 @@
 """Decodes the messages that a printer publishes into snapshots of its slots."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import logging
 from typing import Any, Final
 
 import orjson
 
 from ..base import Counters
+from ..health import UnitVersions
 from ..numbers import whole
 from ..snapshot import Snapshot
 from .merge import KEYS, merge
@@ -27,6 +28,7 @@ class ReportDecoder:
     merged: the state of the printer that the snapshot is made of.
     snapshot: the newest one, None before the first.
     needs_versions: whether there is a unit whose serial only get_version can confirm.
+    unit_versions: of the units in the newest answer to get_version.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class ReportDecoder:
         self._last: dict[str, Any] = {}
         self._last_listed_all_units = False
         self._versions: Versions | None = None
+        self.unit_versions: Sequence[UnitVersions] = ()
         self._answered: Mapping[int, str | None] = {}
 
     @property
@@ -149,6 +152,7 @@ class ReportDecoder:
 
     def _take_versions(self, modules: list[Any]) -> Snapshot | None:
         self._versions = read_versions(modules)
+        self.unit_versions = self._versions.of_units()
         answered = {
             unit_id: module.serial
             for unit_id, module in self._versions.units.items()

@@ -1,10 +1,11 @@
 """Reads the answer to get_version: models and serials (docs/protocols/bambu.md 6)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from ..health import UnitVersions
 from ..numbers import whole
 from .wire import serial_number, text
 
@@ -23,6 +24,8 @@ _BOARDS = {
     ("AP05", ""): "X1 Carbon",
     ("AP02", ""): "X1E",
 }
+# The modules that are the main board, by model.
+_MAIN = ("ap", "rv1126", "esp32", "mc")
 _SERIAL_PREFIXES = {
     "00M": "X1 Carbon",
     "00W": "X1",
@@ -66,6 +69,7 @@ class Module:
     """A unit in the answer to get_version.
 
     serial: None where the unit has none.
+    firmware, hardware: its versions, where they are reported.
     enumerated: False while the printer has not asked the unit for it yet
     (docs/protocols/bambu.md P12).
     """
@@ -73,6 +77,8 @@ class Module:
     model: str
     serial: str | None
     enumerated: bool
+    firmware: str | None = None
+    hardware: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +87,31 @@ class Versions:
 
     model: str | None = None
     firmware: str | None = None
+    hardware: str | None = None
     serial: str | None = None
     units: Mapping[int, Module] = field(default_factory=lambda: MappingProxyType({}))
 
     def as_dict(self) -> dict[str, str]:
         """Return what is known of the printer, for health."""
-        known = {"model": self.model, "firmware": self.firmware, "serial": self.serial}
+        known = {
+            "model": self.model,
+            "firmware": self.firmware,
+            "hardware": self.hardware,
+            "serial": self.serial,
+        }
         return {key: value for key, value in known.items() if value is not None}
+
+    def of_units(self) -> Sequence[UnitVersions]:
+        """Return the versions of the units that have a serial, for health."""
+        return [
+            {
+                "serial": module.serial,
+                "firmware": module.firmware,
+                "hardware": module.hardware,
+            }
+            for module in self.units.values()
+            if module.serial is not None
+        ]
 
 
 def read_versions(modules: list[Any]) -> Versions:
@@ -99,7 +123,8 @@ def read_versions(modules: list[Any]) -> Versions:
     serial = serial_number(printer.get("sn"))
     return Versions(
         model=_product(printer) or _board(listed) or model_by_serial(serial),
-        firmware=text(printer.get("sw_ver"), 32),
+        firmware=_version(printer.get("sw_ver")),
+        hardware=_hardware(listed),
         serial=serial,
         units=MappingProxyType(dict(filter(None, map(_unit, listed)))),
     )
@@ -126,6 +151,17 @@ def _product(printer: Mapping[str, Any]) -> str | None:
     return product.removeprefix("Bambu Lab ") if product else None
 
 
+def _version(value: object) -> str | None:
+    version = text(value, 32)
+    return None if version == "N/A" else version
+
+
+def _hardware(modules: list[dict[str, Any]]) -> str | None:
+    """Return the version of the main board; that of the firmware is a placeholder."""
+    boards = {module.get("name"): module.get("hw_ver") for module in modules}
+    return next(filter(None, (_version(boards.get(name)) for name in _MAIN)), None)
+
+
 def _board(modules: list[dict[str, Any]]) -> str | None:
     for module in modules:
         board, project = module.get("hw_ver"), module.get("project_name")
@@ -146,4 +182,10 @@ def _unit(module: dict[str, Any]) -> tuple[int, Module] | None:
     if model is None or unit_id is None:
         return None
     serial = module.get("sn")
-    return unit_id, Module(model, serial_number(serial), enumerated=serial != "")
+    return unit_id, Module(
+        model,
+        serial_number(serial),
+        enumerated=serial != "",
+        firmware=_version(module.get("sw_ver")),
+        hardware=_version(module.get("hw_ver")),
+    )

@@ -54,3 +54,12 @@ class Config(BaseModel):
     def url(self) -> URL:
         """The URL of the WebSocket."""
         return websocket_url(self.host, self.port)
+
+    @property
+    def page(self) -> str:
+        """The URL of Moonraker's own page."""
+        url = self.url
+        scheme = "https" if url.scheme == "wss" else "http"
+        return str(
+            url.with_scheme(scheme).with_path(url.path.removesuffix("websocket"))
+        )

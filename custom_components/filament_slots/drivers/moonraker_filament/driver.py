@@ -27,6 +27,7 @@ from .discovery import ZEROCONF
 from .explanation import wire_state
 from .identity import identify
 from .jsonrpc import JsonRpc, open_rpc
+from .limits import Limits
 from .session import Session
 from .state import TIMINGS, MoonrakerDecoder
 
@@ -38,6 +39,7 @@ class Driver(ConnectedDriver[Config]):
     Config: ClassVar[type[Config]] = Config
     timings: ClassVar[Timings] = TIMINGS
     discovery: ClassVar[tuple[Discovery, ...]] = (ZEROCONF,)
+    manufacturer: ClassVar[str | None] = "Klipper"
     capture_about: ClassVar[str] = ABOUT
     capture_frame = staticmethod(as_frame)
 
@@ -56,9 +58,19 @@ class Driver(ConnectedDriver[Config]):
             for slot in services.stored
             if slot.unit is None and slot.label is not None
         }
+        self._limits = Limits(
+            slot.unit.serial
+            for slot in services.stored
+            if slot.unit is not None and slot.unit.serial is not None
+        )
         self._session: Session | None = None
         # The one that made the last snapshot.
         self._decoder: MoonrakerDecoder | None = None
+
+    @property
+    @override
+    def page(self) -> str:
+        return self.config.page
 
     @override
     def request_state(self) -> None:
@@ -110,7 +122,9 @@ class Driver(ConnectedDriver[Config]):
     @override
     async def run_session(self) -> None:
         counters = self.connection.counters
-        decoder = MoonrakerDecoder(self.services.log, self._numbers, counters)
+        decoder = MoonrakerDecoder(
+            self.services.log, self._numbers, counters, self._limits
+        )
 
         def observe(snapshot: Snapshot) -> None:
             self._decoder = decoder
