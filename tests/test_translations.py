@@ -165,6 +165,7 @@ def test_every_step_of_the_flow_has_a_text() -> None:
 
     assert set(config["step"]) == {
         "user",
+        "pick",
         "bambulab_mqtt",
         "moonraker_filament",
         "reauth_confirm",

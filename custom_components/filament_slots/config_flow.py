@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, override
 
 from homeassistant.config_entries import (
-    ConfigEntry,
     ConfigFlow,
     ConfigFlowResult,
     OptionsFlow,
@@ -13,7 +12,12 @@ from homeassistant.config_entries import (
 from homeassistant.const import CONF_HOST
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import section
-from homeassistant.helpers.selector import SelectSelector, SelectSelectorConfig
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+)
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from homeassistant.helpers.typing import DiscoveryInfoType
 import probatio
@@ -28,6 +32,7 @@ from .const import (
     DOMAIN,
     ENTRY_VERSION,
 )
+from .coordinator import FilamentSlotsConfigEntry
 from .discovery import async_heal_address_soon, async_read_zeroconf
 from .driver_host import async_probe, driver_config, driver_timings
 from .drivers.base import Driver, DriverError, ErrorCode, ProbeResult
@@ -44,7 +49,10 @@ from .forms import (
     without_secrets,
 )
 from .options import HISTORY_OPTIONS, history_option
+from .search import Search
 
+_PRINTER = "printer"
+_ANOTHER = "another"
 _HISTORY = "history"
 _PRIVACY = "privacy"
 _ADVANCED = "advanced"
@@ -55,14 +63,16 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
 
     VERSION = ENTRY_VERSION
 
+    _driver_key: str
     _driver: type[Driver]
     _config: dict[str, Any]
-    _changed_entry: ConfigEntry
+    _changed_entry: FilamentSlotsConfigEntry
     _fingerprints: Mapping[str, str]
 
     def __init__(self) -> None:
         """Start a flow without discovered data, before any probe."""
         self._discovered: Mapping[str, Any] = {}
+        self._search: Search | None = None
         # Of the last probe that failed: values to offer, placeholders of its text.
         self._suggested: Mapping[str, Any] = {}
         self._about_error: Mapping[str, str] = {}
@@ -70,7 +80,7 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
     @staticmethod
     @callback
     @override
-    def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
+    def async_get_options_flow(config_entry: FilamentSlotsConfigEntry) -> OptionsFlow:
         """Return the options flow."""
         return FilamentSlotsOptionsFlow()
 
@@ -80,10 +90,13 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Choose a driver; skipped if there is only one."""
         drivers = list(await available_drivers())
-        if user_input is not None:
-            return await self._async_start_form(user_input[CONF_DRIVER_KEY])
-        if len(drivers) == 1:
-            return await self._async_start_form(drivers[0])
+        if self._search is None:
+            # The time in which the user chooses counts already.
+            self._search = Search()
+            await self._search.async_start(self.hass)
+        if user_input is not None or len(drivers) == 1:
+            self._driver_key = (user_input or {}).get(CONF_DRIVER_KEY, drivers[0])
+            return await self.async_step_search()
         select = SelectSelector(
             SelectSelectorConfig(options=drivers, translation_key=CONF_DRIVER_KEY)
         )
@@ -91,6 +104,72 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
             step_id="user",
             data_schema=probatio.Schema({probatio.Required(CONF_DRIVER_KEY): select}),
         )
+
+    async def async_step_search(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Wait for announcements, if the driver's printers send any."""
+        assert self._search is not None
+        task = self._search.task
+        if task is None or task.done() or self._driver_key not in self._search.found:
+            return await self.async_step_pick()
+        return self.async_show_progress(
+            step_id="found", progress_action="search", progress_task=task
+        )
+
+    async def async_step_found(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """End the wait for announcements."""
+        return self.async_show_progress_done(next_step_id="pick")
+
+    async def async_step_pick(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Let the user pick one of the printers found, or enter another one."""
+        assert self._search is not None
+        known = self._async_current_ids()
+        printers = {
+            identity: printer
+            for identity, printer in self._search.found.get(
+                self._driver_key, {}
+            ).items()
+            if identity not in known
+        }
+        if not printers:
+            return await self._async_start_form(self._driver_key)
+        if user_input is not None:
+            if printer := printers.get(user_input[_PRINTER]):
+                self._discovered = {CONF_HOST: printer.host, **printer.config}
+            return await self._async_start_form(self._driver_key)
+        select = SelectSelector(
+            SelectSelectorConfig(
+                options=[
+                    *(
+                        SelectOptionDict(
+                            value=identity, label=f"{printer.name} ({printer.host})"
+                        )
+                        for identity, printer in printers.items()
+                    ),
+                    SelectOptionDict(value=_ANOTHER, label=_ANOTHER),
+                ],
+                mode=SelectSelectorMode.LIST,
+                translation_key=_PRINTER,
+            )
+        )
+        return self.async_show_form(
+            step_id="pick",
+            data_schema=probatio.Schema(
+                {probatio.Required(_PRINTER, default=next(iter(printers))): select}
+            ),
+        )
+
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """Stop searching when the dialog is closed."""
+        if self._search is not None:
+            self._search.cancel()
 
     @override
     async def async_step_integration_discovery(
