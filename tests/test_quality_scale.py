@@ -13,7 +13,9 @@ import tomllib
 from types import FrameType
 from typing import Any
 
+import homeassistant
 from homeassistant.core import HomeAssistant
+from homeassistant.loader import async_get_integration
 from homeassistant.util.yaml import load_yaml
 import pytest
 
@@ -110,6 +112,19 @@ def test_only_documentation_may_be_to_do_and_an_exemption_has_a_reason() -> None
         assert status != "exempt" or len(comment) > 20, f"{rule} needs a reason"
 
 
+@pytest.mark.parametrize(
+    "rule", ["appropriate-polling", "entity-unavailable", "test-before-setup"]
+)
+def test_a_rule_that_is_not_followed_on_purpose_is_not_marked_as_done(
+    rule: str,
+) -> None:
+    """Nothing is polled, slots stay available, and entries load with the printer off."""
+    status, comment = _rules()[rule]
+
+    assert status in {"exempt", "todo"}
+    assert comment
+
+
 def test_every_rule_of_documentation_has_a_section_with_text() -> None:
     rules = _rules()
     assert set(DOCS) == {rule for rule in rules if rule.startswith("docs-")}
@@ -131,6 +146,25 @@ def test_the_manifest_is_sorted_as_home_assistant_wants_it() -> None:
     keys = list(_manifest())
 
     assert keys == ["domain", "name", *sorted(set(keys) - {"domain", "name"})]
+
+
+async def test_the_manifest_names_category_and_connectivity_in_home_assistants_words(
+    hass: HomeAssistant,
+) -> None:
+    """Home Assistant 2026.11 has lists of both; earlier versions ignore the keys."""
+    integration = await async_get_integration(hass, const.DOMAIN)
+    manifest: dict[str, Any] = dict(integration.manifest)
+
+    assert manifest["categories"] == ["computers_network.printers"]
+    assert manifest["connectivity"] == ["network"]
+    lists = Path(homeassistant.__file__).parent / "generated"
+    if (known := lists / "integration_categories.json").exists():
+        slugs = {
+            f"{group['slug']}.{each['slug']}"
+            for group in json.loads(known.read_text())
+            for each in group.get("subcategories", ())
+        }
+        assert set(manifest["categories"]) <= slugs
 
 
 def test_the_manifest_requires_what_is_imported_and_home_assistant_does_not_bring() -> (
@@ -233,6 +267,37 @@ def test_every_function_that_home_assistant_calls_with_an_entry_types_it() -> No
                 assert annotation == "FilamentSlotsConfigEntry", (name, node.name)
 
     assert found == wanted
+
+
+# Who is given entries of other integrations as well.
+ANY_ENTRY = {
+    ("websocket_subscription", "_includes"),
+    ("websocket_subscription", "_entry_changed"),
+}
+
+
+def test_an_entry_has_the_type_of_this_integration_everywhere() -> None:
+    untyped = {
+        (name, function.name)
+        for name, module in MODULES.items()
+        for function in ast.walk(module)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for annotation in (
+            *(
+                arg.annotation
+                for arg in ast.walk(function.args)
+                if isinstance(arg, ast.arg)
+            ),
+            function.returns,
+        )
+        if annotation is not None
+        and any(
+            isinstance(node, ast.Name) and node.id == "ConfigEntry"
+            for node in ast.walk(annotation)
+        )
+    }
+
+    assert untyped == ANY_ENTRY
 
 
 # What is kept in hass.data, and why it belongs to no entry.

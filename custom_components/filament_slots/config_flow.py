@@ -12,12 +12,7 @@ from homeassistant.config_entries import (
 from homeassistant.const import CONF_HOST
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import section
-from homeassistant.helpers.selector import (
-    SelectOptionDict,
-    SelectSelector,
-    SelectSelectorConfig,
-    SelectSelectorMode,
-)
+from homeassistant.helpers.selector import SelectSelector, SelectSelectorConfig
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from homeassistant.helpers.typing import DiscoveryInfoType
 import probatio
@@ -38,10 +33,12 @@ from .driver_host import async_probe, driver_config, driver_timings
 from .drivers.base import Driver, DriverError, ErrorCode, ProbeResult
 from .drivers.registry import available_drivers, load_driver
 from .forms import (
+    CONF_PRINTER,
     address_fields,
     asked_fields,
     filled_in,
     form,
+    found_form,
     history_form,
     privacy_form,
     secret_fields,
@@ -51,8 +48,6 @@ from .forms import (
 from .options import HISTORY_OPTIONS, history_option
 from .search import Search
 
-_PRINTER = "printer"
-_ANOTHER = "another"
 _HISTORY = "history"
 _PRIVACY = "privacy"
 _ADVANCED = "advanced"
@@ -139,30 +134,10 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
         if not printers:
             return await self._async_start_form(self._driver_key)
         if user_input is not None:
-            if printer := printers.get(user_input[_PRINTER]):
+            if printer := printers.get(user_input[CONF_PRINTER]):
                 self._discovered = {CONF_HOST: printer.host, **printer.config}
             return await self._async_start_form(self._driver_key)
-        select = SelectSelector(
-            SelectSelectorConfig(
-                options=[
-                    *(
-                        SelectOptionDict(
-                            value=identity, label=f"{printer.name} ({printer.host})"
-                        )
-                        for identity, printer in printers.items()
-                    ),
-                    SelectOptionDict(value=_ANOTHER, label=_ANOTHER),
-                ],
-                mode=SelectSelectorMode.LIST,
-                translation_key=_PRINTER,
-            )
-        )
-        return self.async_show_form(
-            step_id="pick",
-            data_schema=probatio.Schema(
-                {probatio.Required(_PRINTER, default=next(iter(printers))): select}
-            ),
-        )
+        return self.async_show_form(step_id="pick", data_schema=found_form(printers))
 
     @callback
     @override

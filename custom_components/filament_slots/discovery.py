@@ -12,11 +12,7 @@ import socket
 from time import monotonic
 from typing import override
 
-from homeassistant.config_entries import (
-    SOURCE_INTEGRATION_DISCOVERY,
-    ConfigEntry,
-    ConfigEntryState,
-)
+from homeassistant.config_entries import SOURCE_INTEGRATION_DISCOVERY, ConfigEntryState
 from homeassistant.const import CONF_HOST, EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import discovery_flow
@@ -186,7 +182,7 @@ _KEY: HassKey[Announcements] = HassKey(f"{DOMAIN}_announcements")
 _TRY_AT: HassKey[dict[str, float]] = HassKey(f"{DOMAIN}_try_at")
 
 
-async def async_listen(hass: HomeAssistant, entry: ConfigEntry) -> None:
+async def async_listen(hass: HomeAssistant, entry: FilamentSlotsConfigEntry) -> None:
     """Listen for announcements for as long as the entry is loaded."""
     if _KEY not in hass.data:
         hass.data[_KEY] = Announcements(hass)

@@ -6,9 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 import logging
 import ssl
-from typing import Any, override
+from typing import TYPE_CHECKING, Any, override
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from pydantic import SecretStr
@@ -24,6 +23,10 @@ from .drivers.base import (
 )
 from .drivers.timings import Timings
 from .model import StoredSlot
+
+if TYPE_CHECKING:
+    # The coordinator imports this module.
+    from .coordinator import FilamentSlotsConfigEntry
 
 _LOGGER = logging.getLogger(__package__)
 
@@ -63,13 +66,13 @@ async def async_probe(
     }
 
 
-def driver_config(entry: ConfigEntry) -> dict[str, Any]:
+def driver_config(entry: FilamentSlotsConfigEntry) -> dict[str, Any]:
     """Return the driver's config of an entry."""
     ours = {CONF_DRIVER_KEY, CONF_MODEL}
     return {key: value for key, value in entry.data.items() if key not in ours}
 
 
-def driver_timings(entry: ConfigEntry, driver: type[Driver]) -> Timings:
+def driver_timings(entry: FilamentSlotsConfigEntry, driver: type[Driver]) -> Timings:
     """Return the driver's timings, with the options that the user has set."""
     return replace(
         driver.timings,

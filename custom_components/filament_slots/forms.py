@@ -1,14 +1,17 @@
 """Forms of config, options and fix flows; a driver's from its config model."""
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import UnitOfInformation, UnitOfTime
 from homeassistant.helpers.selector import (
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
     TextSelector,
     TextSelectorConfig,
     TextSelectorType,
@@ -19,6 +22,7 @@ from pydantic.fields import FieldInfo
 
 from .driver_host import SETTLE_TIMES
 from .drivers.base import Driver
+from .drivers.discovery import DiscoveredPrinter
 from .drivers.timings import Timings
 from .options import (
     CONF_BUS_IDENTIFIERS,
@@ -27,6 +31,32 @@ from .options import (
     bus_identifiers,
     history_option,
 )
+
+if TYPE_CHECKING:
+    # The coordinator imports this module.
+    from .coordinator import FilamentSlotsConfigEntry
+
+CONF_PRINTER: Final = "printer"
+_ANOTHER: Final = "another"
+
+
+def found_form(printers: Mapping[str, DiscoveredPrinter]) -> probatio.Schema:
+    """Return the form to pick one of the printers found, by their identity, or another."""
+    options = [
+        SelectOptionDict(value=identity, label=f"{printer.name} ({printer.host})")
+        for identity, printer in printers.items()
+    ]
+    another = SelectOptionDict(value=_ANOTHER, label=_ANOTHER)
+    select = SelectSelector(
+        SelectSelectorConfig(
+            options=[*options, another],
+            mode=SelectSelectorMode.LIST,
+            translation_key=CONF_PRINTER,
+        )
+    )
+    return probatio.Schema(
+        {probatio.Required(CONF_PRINTER, default=options[0]["value"]): select}
+    )
 
 
 def asked_fields(driver: type[Driver]) -> dict[str, FieldInfo]:
@@ -48,7 +78,9 @@ def secret_fields(driver: type[Driver]) -> dict[str, FieldInfo]:
     }
 
 
-def address_fields(driver: type[Driver], entry: ConfigEntry) -> dict[str, FieldInfo]:
+def address_fields(
+    driver: type[Driver], entry: FilamentSlotsConfigEntry
+) -> dict[str, FieldInfo]:
     """Return the connection settings: all fields but the one that identifies the printer."""
     return {
         name: field

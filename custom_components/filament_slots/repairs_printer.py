@@ -2,10 +2,9 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, override
+from typing import TYPE_CHECKING, Any, override
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
@@ -19,6 +18,10 @@ from .drivers.health import Health
 from .drivers.registry import load_driver
 from .forms import address_fields, filled_in, form, secret_fields, without_secrets
 from .repairs_store import async_clear_issue
+
+if TYPE_CHECKING:
+    # The coordinator imports this module.
+    from .coordinator import FilamentSlotsConfigEntry
 
 
 class _ReconnectFlow(RepairsFlow):
@@ -74,12 +77,15 @@ class _ReconnectFlow(RepairsFlow):
         """Return the errors to show after a probe that failed."""
         return {"base": err.code}
 
-    def _texts(self, entry: ConfigEntry) -> dict[str, str]:
+    def _texts(self, entry: FilamentSlotsConfigEntry) -> dict[str, str]:
         """Return the placeholders of the texts of all steps."""
         return {**_placeholders(entry), **self._about_error}
 
     async def _async_probe(
-        self, entry: ConfigEntry, driver: type[Driver], config: dict[str, Any]
+        self,
+        entry: FilamentSlotsConfigEntry,
+        driver: type[Driver],
+        config: dict[str, Any],
     ) -> dict[str, Any]:
         """Return the config to save, once the entry's own printer answered to it.
 
@@ -91,11 +97,15 @@ class _ReconnectFlow(RepairsFlow):
         return config
 
     @abstractmethod
-    def _form(self, entry: ConfigEntry, driver: type[Driver]) -> probatio.Schema:
+    def _form(
+        self, entry: FilamentSlotsConfigEntry, driver: type[Driver]
+    ) -> probatio.Schema:
         """Return the form for the settings that may change."""
 
     @abstractmethod
-    def _base_config(self, entry: ConfigEntry, driver: type[Driver]) -> dict[str, Any]:
+    def _base_config(
+        self, entry: FilamentSlotsConfigEntry, driver: type[Driver]
+    ) -> dict[str, Any]:
         """Return the part of the present config that stays as it is."""
 
 
@@ -128,17 +138,21 @@ class NewCertificateFlow(_ReconnectFlow):
         return {} if first else super()._errors(err)
 
     @override
-    def _texts(self, entry: ConfigEntry) -> dict[str, str]:
+    def _texts(self, entry: FilamentSlotsConfigEntry) -> dict[str, str]:
         shown = self._shown.placeholders if self._shown else {}
         return {"old": "–", "new": "–", **super()._texts(entry), **shown}
 
     @override
-    def _form(self, entry: ConfigEntry, driver: type[Driver]) -> probatio.Schema:
+    def _form(
+        self, entry: FilamentSlotsConfigEntry, driver: type[Driver]
+    ) -> probatio.Schema:
         # What replaced the certificate may have changed the access code, too.
         return form(secret_fields(driver), keep_secrets=True)
 
     @override
-    def _base_config(self, entry: ConfigEntry, driver: type[Driver]) -> dict[str, Any]:
+    def _base_config(
+        self, entry: FilamentSlotsConfigEntry, driver: type[Driver]
+    ) -> dict[str, Any]:
         shown = self._shown.suggested if self._shown else {}
         return {**driver_config(entry), **shown}
 
@@ -166,14 +180,18 @@ class NewAddressFlow(_ReconnectFlow):
         return self.async_abort(reason="waiting")
 
     @override
-    def _form(self, entry: ConfigEntry, driver: type[Driver]) -> probatio.Schema:
+    def _form(
+        self, entry: FilamentSlotsConfigEntry, driver: type[Driver]
+    ) -> probatio.Schema:
         return self.add_suggested_values_to_schema(
             form(address_fields(driver, entry), keep_secrets=True),
             without_secrets(driver, entry.data),
         )
 
     @override
-    def _base_config(self, entry: ConfigEntry, driver: type[Driver]) -> dict[str, Any]:
+    def _base_config(
+        self, entry: FilamentSlotsConfigEntry, driver: type[Driver]
+    ) -> dict[str, Any]:
         return driver_config(entry)
 
 
@@ -193,15 +211,19 @@ class AnnouncedAddressFlow(_ReconnectFlow):
         return await self._async_connect("confirm", user_input)
 
     @override
-    def _form(self, entry: ConfigEntry, driver: type[Driver]) -> probatio.Schema:
+    def _form(
+        self, entry: FilamentSlotsConfigEntry, driver: type[Driver]
+    ) -> probatio.Schema:
         return probatio.Schema({})
 
     @override
-    def _base_config(self, entry: ConfigEntry, driver: type[Driver]) -> dict[str, Any]:
+    def _base_config(
+        self, entry: FilamentSlotsConfigEntry, driver: type[Driver]
+    ) -> dict[str, Any]:
         return driver_config(entry) | {CONF_HOST: self._new_host}
 
     @override
-    def _texts(self, entry: ConfigEntry) -> dict[str, str]:
+    def _texts(self, entry: FilamentSlotsConfigEntry) -> dict[str, str]:
         return {**super()._texts(entry), _NEW_HOST: self._new_host}
 
     @property
@@ -288,7 +310,10 @@ def current_issue(
 
 @callback
 def async_show_issue(
-    hass: HomeAssistant, entry: ConfigEntry, issue: str | None, **about: str
+    hass: HomeAssistant,
+    entry: FilamentSlotsConfigEntry,
+    issue: str | None,
+    **about: str,
 ) -> None:
     """Raise one issue of the printer, and clear all others.
 
@@ -314,13 +339,13 @@ def async_show_issue(
 
 
 @callback
-def async_forget_issues(hass: HomeAssistant, entry: ConfigEntry) -> None:
+def async_forget_issues(hass: HomeAssistant, entry: FilamentSlotsConfigEntry) -> None:
     """Delete the issues of a removed entry, ignored ones included."""
     for issue_id in _issue_ids(hass, entry):
         ir.async_delete_issue(hass, DOMAIN, issue_id)
 
 
-def _placeholders(entry: ConfigEntry) -> dict[str, str]:
+def _placeholders(entry: FilamentSlotsConfigEntry) -> dict[str, str]:
     """Return the placeholders of all texts about a printer."""
     return {
         "name": entry.title,
@@ -329,7 +354,7 @@ def _placeholders(entry: ConfigEntry) -> dict[str, str]:
     }
 
 
-def _issue_ids(hass: HomeAssistant, entry: ConfigEntry) -> list[str]:
+def _issue_ids(hass: HomeAssistant, entry: FilamentSlotsConfigEntry) -> list[str]:
     """Return the ids of all issues of the printer."""
     return [
         issue_id

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, TypedDict
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
@@ -162,7 +161,9 @@ def history_data(hass: HomeAssistant, events: Iterable[Json]) -> list[Json]:
     ]
 
 
-def printer_device_id(hass: HomeAssistant, entry: ConfigEntry) -> str | None:
+def printer_device_id(
+    hass: HomeAssistant, entry: FilamentSlotsConfigEntry
+) -> str | None:
     """Return the id of the printer's own device."""
     device = dr.async_get(hass).async_get_device_by_identifier(
         (DOMAIN, str(entry.unique_id)), entry.entry_id

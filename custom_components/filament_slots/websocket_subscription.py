@@ -150,7 +150,7 @@ class Subscription:
         if not self._event_types or event["event_type"] in self._event_types:
             self._send({"printer": printer, "event": event})
 
-    def _send_state(self, entry: ConfigEntry) -> None:
+    def _send_state(self, entry: FilamentSlotsConfigEntry) -> None:
         printer = printer_data(self._hass, entry)
         if printer == self._sent.get(entry.entry_id):
             return
