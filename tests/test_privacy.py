@@ -72,7 +72,7 @@ async def test_identifiers_are_left_out_of_bus_events_and_nothing_else_is(
     assert len(on_the_bus) == 4  # Two, each fired twice.
     for event in on_the_bus:
         assert event.data["identifiers"] == NO_TAG
-        assert "assigned" not in event.data["meta"]
+        assert event.data["meta"]["assigned"] == {}
     assert on_the_bus[0].data["meta"]["filament"]["name"] == "Basic"
     assert on_the_bus[0].data["slot"]["slot_no"] == 3
 

@@ -30,6 +30,16 @@ def test_an_id_has_the_same_pseudonym_everywhere() -> None:
     }
 
 
+def test_a_network_address_is_replaced() -> None:
+    pseudonyms = Pseudonyms(ids=(), secrets=())
+
+    masked = pseudonyms.mask(
+        {"versions": {"mac": "b827eb012345"}, "log": ["at B827EB012345"]}
+    )
+
+    assert "b827eb012345" not in str(masked).lower()
+
+
 def test_a_value_that_is_no_id_is_kept() -> None:
     values = {
         "tag_uid": "0000000000000000",

@@ -804,3 +804,22 @@ async def test_health_names_what_is_left_out_of_a_huge_moonraker(rig: Rig) -> No
     await rig.running()
 
     assert rig.health["versions"]["left_out"] == "9001 objects, 744 sensors"
+
+
+async def test_health_names_the_machine_that_moonraker_runs_on(rig: Rig) -> None:
+    rig.moonraker.answers["machine.system_info"] = {
+        "system_info": {
+            "network": {"wlan0": {"mac_address": "B8:27:EB:01:23:45"}},
+            "cpu_info": {"model": "Raspberry Pi 4 Model B Rev 1.1"},
+        }
+    }
+
+    await rig.start()
+    await rig.running()
+
+    assert rig.health["versions"] == {
+        "firmware": "Moonraker 0.11.0",
+        "hardware": "Raspberry Pi 4 Model B Rev 1.1",
+        "mac": "b827eb012345",
+        "system": "sensors",
+    }

@@ -7,6 +7,7 @@ from typing import Any, Final
 from ..base import DriverError, ErrorCode, ProbeResult
 from .config import Config
 from .jsonrpc import JsonRpc, Refusal, RpcError
+from .systems.values import fields, text
 
 _CLIENT: Final = {
     "client_name": "Filament Slots",
@@ -64,8 +65,9 @@ async def identify(rpc: JsonRpc, config: Config) -> ProbeResult:
     await authorise(rpc, config)
     instance_id = await read_instance_id(rpc)
     url = config.url
+    mac = None if instance_id else (await read_machine(rpc)).get("mac")
     return ProbeResult(
-        identity=instance_id or await _mac(rpc) or f"{url.host}:{url.port}",
+        identity=instance_id or mac or f"{url.host}:{url.port}",
         name=await _hostname(rpc) or url.host or "Klipper",
         config={"instance_id": instance_id},
     )
@@ -83,18 +85,30 @@ async def read_instance_id(rpc: JsonRpc) -> str | None:
     return None
 
 
-async def _mac(rpc: JsonRpc) -> str | None:
-    """Return a hardware address of its machine, the same each time."""
+async def read_machine(rpc: JsonRpc) -> dict[str, str]:
+    """Return what is known of the machine of a Moonraker, as health shows it.
+
+    mac: a hardware address, the same each time. hardware: the model of the computer.
+    """
+    known = {}
     match await _ask(rpc, "machine.system_info"):
-        case {"system_info": {"network": dict(network)}}:
-            for name, interface in sorted(network.items()):
-                match interface:
-                    case {"mac_address": str(mac)} if (
-                        not name.startswith(_VIRTUAL)
-                        and _MAC.fullmatch(mac.lower())
-                        and mac != _NO_MAC
-                    ):
-                        return mac.lower().replace(":", "")
+        case {"system_info": dict(system)}:
+            if mac := _mac(fields(system.get("network"))):
+                known["mac"] = mac
+            if model := text(fields(system.get("cpu_info")).get("model")):
+                known["hardware"] = model
+    return known
+
+
+def _mac(network: Mapping[str, Any]) -> str | None:
+    for name, interface in sorted(network.items()):
+        match interface:
+            case {"mac_address": str(mac)} if (
+                not name.startswith(_VIRTUAL)
+                and _MAC.fullmatch(mac.lower())
+                and mac != _NO_MAC
+            ):
+                return mac.lower().replace(":", "")
     return None
 
 

@@ -8,7 +8,7 @@ from ..base import Clock, DriverError, ErrorCode
 from ..connection import Connection
 from ..snapshot import Snapshot
 from .config import Config
-from .identity import authorise, read_instance_id, server_info
+from .identity import authorise, read_instance_id, read_machine, server_info
 from .jsonrpc import Frame, JsonRpc, Refusal, RpcError
 from .limits import as_text
 from .state import Ask, MoonrakerDecoder
@@ -92,6 +92,7 @@ class Session:
             raise DriverError(
                 ErrorCode.WRONG_PRINTER, "another Moonraker is at its address"
             )
+        self._versions |= await read_machine(rpc)
 
     def _read_version(self, info: Mapping[str, Any]) -> None:
         match info:
