@@ -96,11 +96,12 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
         nothing changed: a change is confirmed by a report, never by silence.
         """
         if snapshot is not self._last_report.snapshot:
-            self._last_report.observe(snapshot, self.services.clock.now())
             self.connection.recorder.mark_significant()
         self._pace.take(snapshot)
 
     def _observe(self, snapshot: Snapshot) -> None:
+        if snapshot is not self._last_report.snapshot:
+            self._last_report.observe(snapshot, self.services.clock.now())
         self._tracker.observe(snapshot)
         if snapshot.complete and not snapshot.frozen:
             self.connection.ready()
