@@ -154,3 +154,15 @@ def test_a_printer_was_seen_last_at_the_latest_of_all_times() -> None:
         before.holders,
         before.sequence,
     )
+
+
+def test_a_spool_event_that_reports_the_serial_later_finds_its_unit_by_its_label() -> (
+    None
+):
+    names = {"serial": "T1", "label": "Turtle"}
+    slots = play(
+        state(unit(1, slot(1, True), label="Turtle")),
+        inserted(2, 2, meta={"unit": names}),
+    )
+    assert set(slots.slots) == {("u1", 1), ("u1", 2)}
+    assert (slots.units["u1"].serial, slots.units["u1"].ams_unit_no) == ("T1", 2)
