@@ -24,6 +24,9 @@ class BambuFirmware(BambuWire):
         state.stays[tray] += 1
         state.reels[tray] = reel
         state.shown[tray] = UNREAD
+        state.hidden.discard(tray)
+        if reel is not None and state.pulled:
+            state.hidden.add(tray)
         self._shows = None
 
     def _place(self, pick: int, *, filled: bool) -> tuple[UnitState, int] | None:

@@ -99,6 +99,8 @@ class UnitState:
     keeps_names: bool = False
     dried_from: float = 0.0
     cleared: tuple[float, int] | None = None
+    # Slots that were filled while the filament of the unit was pulled back.
+    hidden: set[int] = field(default_factory=set)
 
 
 def wire_of(reel: Reel | None) -> Any:

@@ -204,6 +204,8 @@ class BambuSpools(BambuFirmware):
         if bay.spool is None or bay.at_feeder or state.pulled:
             return
         bay.at_feeder = True
+        state.hidden.discard(tray)
+        self._shows = None
         if self.powered and state.plugged:
             self.changed()
             if self._reads_after_drying or state.shown[tray] != READ:

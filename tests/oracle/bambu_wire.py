@@ -35,7 +35,6 @@ class BambuWire(World):
     """The printer's reports, on their way to the driver."""
 
     driver = driver.Driver
-    facts = Facts()
 
     def __init__(self, setup: Setup, rng: Random, record: Record) -> None:
         """Set it up, with spools in most of the slots."""
@@ -49,8 +48,15 @@ class BambuWire(World):
         self._remembers = rng.random() < 0.5
         self._pulls_back = setup.pulls_back
         self._latency = rng.choice((0.05, 0.2))
-        self._tick = 2.0 if model.sparse else 1.0
+        # What is still pending is confirmed by the next report.
         self._chatter = rng.choice((4.0, 9.0, 17.0))
+        longest = 1.5 * self._chatter
+        self.facts = Facts(
+            absent_must=10.0 + longest,
+            present_must=5.0 + longest,
+            removed_by=12.0 + longest,
+        )
+        self._tick = 2.0 if model.sparse else 1.0
         self._full_every = rng.choice((0.0, 300.0))
         self._splits = model.sparse and rng.random() < 0.4
         self._reads_after_drying = rng.random() < 0.7
@@ -245,10 +251,8 @@ class BambuWire(World):
                     knowledge = READ if state.shown[tray] == READ else UNREAD
                     if bay.reading:
                         knowledge = READING
-                    shows[(state.unit.serial, tray + 1)] = (
-                        state.stays[tray],
-                        knowledge,
-                    )
+                    stay = state.stays[tray] - (tray in state.hidden)
+                    shows[(state.unit.serial, tray + 1)] = (stay, knowledge)
             self._shows = shows
         return self._shows
 
@@ -269,7 +273,8 @@ class BambuWire(World):
             0.6 if self.printer.model.states else 0.3
         )
         for tray, reel in enumerate(reels):
-            self.record.begin((unit.serial, tray + 1), reel)
+            dries = kind in (Kind.PRO, Kind.HT)
+            self.record.begin((unit.serial, tray + 1), reel, dries=dries)
             state.stays.append(0)
             state.reels.append(reel)
             state.shown.append(READ)

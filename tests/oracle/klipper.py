@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any, ClassVar
 
-from .facts import Facts
-from .klipper_systems import Changer
+from .klipper_changer import Changer
 from .klipper_wire import KlipperWire
 from .record import READ, UNREAD, Record, Reel, Shows
 
@@ -37,7 +36,7 @@ class KlipperWorld(KlipperWire):
     def __init__(self, changer: type[Changer], rng: Random, record: Record) -> None:
         """Set it up, with spools in most of the slots."""
         super().__init__(rng, record)
-        self.facts: Facts = changer.facts  # type: ignore[misc]
+        self.facts = changer.facts
         if not changer.facts.unknown:
             self.components = ()
         self._changer = changer(self.klippy, rng)
@@ -62,6 +61,7 @@ class KlipperWorld(KlipperWire):
         """Return what the status of now shows."""
         if self._booting or not self._changer.linked:
             return {}
+        self.record.unsure = set(map(self._changer.place, self._changer.unsure))
         return {
             self._changer.place(slot): (
                 self._stays[slot],
@@ -121,6 +121,7 @@ class KlipperWorld(KlipperWire):
     async def _insert(self, slot: int) -> None:
         self._moving[slot] = True
         reel = self._reel(slot)
+        await self._changer.announce(slot)
         self._change(slot, reel)
         await self._changer.fill(slot, reel, printing=self._printing)
         self._moving[slot] = False

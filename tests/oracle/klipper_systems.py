@@ -1,80 +1,15 @@
-"""The filament systems of Klipper printers, as histories act on them.
+"""The filament systems of Klipper printers, as histories act on them."""
 
-Slots count from 0 here. `fill` and `empty` do what the hardware does; `names` is true
-once the wire shows the identity of what is in the slot.
-"""
-
-from abc import ABC, abstractmethod
 import asyncio
 from random import Random
-from typing import Any, ClassVar
+from typing import Any
 
 from tests.printers.moonraker_scenarios import AceHub, Afc, HappyHare, SwitchSensors
 
 from .facts import Facts
+from .klipper_changer import Changer
 from .klipper_wire import OracleKlippy
-from .product import Place
 from .record import Reel
-
-
-class Changer(ABC):
-    """A filament system with its slots.
-
-    unit: its label, by which events name it; None for direct slots.
-    linked: False while the changer's own link is down.
-    """
-
-    slots: ClassVar[int] = 4
-    unit: ClassVar[str | None] = None
-    facts: ClassVar[Facts]
-    has_link: ClassVar[bool] = False
-
-    def __init__(self, klippy: OracleKlippy, rng: Random) -> None:
-        """Be part of this printer."""
-        self.klippy = klippy
-        self.rng = rng
-        self.named = [True] * self.slots
-        self.linked = True
-        self.booting = False
-
-    def place(self, slot: int) -> Place:
-        """Return the slot as events name it."""
-        return (self.unit or "direct", slot + 1)
-
-    def identity(self, number: int, slot: int) -> str | None:
-        """Return what the wire will show of a spool that is put into a slot."""
-        return None
-
-    def colour(self, number: int) -> str | None:
-        """Return the colour that is reported with an identity; None for none."""
-        return None
-
-    @abstractmethod
-    async def fill(self, slot: int, reel: Reel, *, printing: bool) -> None:
-        """Take in a spool."""
-
-    async def pull(self, slot: int) -> None:
-        """Begin to lose it, as far as that shows."""
-
-    @abstractmethod
-    async def empty(self, slot: int, *, printing: bool) -> None:
-        """Lose it."""
-
-    @abstractmethod
-    async def flicker(self, slot: int, seconds: float) -> None:
-        """Let a switch read wrong for a moment."""
-
-    async def feed(self, slot: int | None) -> None:
-        """Feed from a slot, or from none."""
-
-    def boot(self) -> None:
-        """Show what is shown right after a start of Klipper."""
-
-    async def booted(self) -> None:
-        """Show what is there."""
-
-    def link(self, *, up: bool) -> None:
-        """Lose the link to the changer, or have it again."""
 
 
 class Sensors(Changer):
@@ -132,6 +67,23 @@ class Sensors(Changer):
         self._system.press(slot + 1, pressed=pressed)
 
 
+class _HappyHare(HappyHare):
+    """Happy Hare, with insertions in two steps."""
+
+    async def announce(self, spool_id: int) -> None:
+        """Have an id for the next gate that is filled."""
+        self.klippy.set("mmu", pending_spool_id=spool_id)
+        await self.klippy.pause(1)
+
+    async def insert(self, slot: int, spool_id: int | None = None) -> None:
+        """Preload a gate; the id changes in place, so that no change of it is sent."""
+        await self.push(slot)
+        await self.klippy.pause(1.2)
+        if spool_id is not None:
+            self.klippy.objects["mmu"]["gate_spool_id"][slot - 1] = spool_id
+        self._gate(slot - 1, 1, action="Idle")
+
+
 class HappyHareChanger(Changer):
     """Happy Hare with pre-gate switches: identity is the gate map's."""
 
@@ -139,7 +91,8 @@ class HappyHareChanger(Changer):
     facts = Facts(
         # An empty gate proves nothing while the changer is at work on another one.
         absent_must=60.0,
-        dated_by=20.0,
+        removed_by=60.0,
+        dated_by=50.0,
         present_may=0.9,
         present_must=14.0,
         names_by=4.0,
@@ -150,7 +103,7 @@ class HappyHareChanger(Changer):
     def __init__(self, klippy: OracleKlippy, rng: Random) -> None:
         """Have four gates."""
         super().__init__(klippy, rng)
-        self._system = HappyHare(klippy)
+        self._system = _HappyHare(klippy)
         self._closed = [False] * self.slots
         self._ids: list[int | None] = [None] * self.slots
 
@@ -162,6 +115,12 @@ class HappyHareChanger(Changer):
         known = self._ids[slot]
         return f"spoolman:{known}" if known else None
 
+    async def announce(self, slot: int) -> None:
+        """Have the new id pending."""
+        new = self._ids[slot]
+        if new is not None and not self.named[slot]:
+            await self._system.announce(new)
+
     async def fill(self, slot: int, reel: Reel, *, printing: bool) -> None:
         """Preload; during a print that may fail, and the gate is called empty."""
         self._closed[slot] = True
@@ -172,7 +131,9 @@ class HappyHareChanger(Changer):
             await self._system.push(slot + 1)
             await asyncio.sleep(1.2)
             self._status(slot, 0 if self.rng.random() < 0.5 else -1, action="Idle")
+            self.unsure.add(slot)
             return
+        self.unsure.discard(slot)
         new = None if self.named[slot] else self._ids[slot]
         await self._system.insert(slot + 1, new)
         self.named[slot] = True
@@ -187,6 +148,7 @@ class HappyHareChanger(Changer):
         if self._closed[slot]:
             self._switch(slot, closed=False)
             self._status(slot, 0)
+            self.unsure.add(slot)
             await asyncio.sleep(seconds)
             self._switch(slot, closed=self._closed[slot])
 
@@ -209,6 +171,7 @@ class HappyHareChanger(Changer):
         for slot, closed in enumerate(self._closed):
             self._switch(slot, closed=closed)
         status = [1 if closed else 0 for closed in self._closed]
+        self.unsure.clear()
         self.klippy.set("mmu", print_state="initialized", gate_status=status)
 
     def _status(self, slot: int, status: int, **fields: Any) -> None:

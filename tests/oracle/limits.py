@@ -37,6 +37,11 @@ class Limit(Enum):
         "While a unit dries, a slot that is emptied together with others, or is the only"
         " one filled, is reported as removed only after drying has ended."
     )
+    PULLED_BACK_UNSEEN = (
+        "A unit with a dryer may have pulled its filament back while Home Assistant or"
+        " the printer was off. A spool that is missing there afterwards is reported as"
+        " removed once the unit has been still for ten minutes."
+    )
     RUNOUT = (
         "A spool pulled out of the slot that feeds a print looks like one that ran out."
     )
@@ -61,5 +66,7 @@ OTHERS: Final = (
     "A Creality K2 without a CFS",
     "An AD5X with a zmod that reports nothing of its ports",
     "Happy Hare without pre-gate sensors",
+    "A Moonraker before version 0.8",
+    "Nothing but the network protects the address",
     "Klipper reports two changes within a quarter of a second",
 )

@@ -21,6 +21,9 @@ from .world import World
 
 HARDWARE: Final[tuple[str, ...]] = (*SETUPS, *SYSTEMS)
 
+# Seconds: what was done last is confirmed by then.
+_PENDING = 30.0
+
 type Action = tuple[float, str, int, int]
 type Episode = tuple[Action, ...]
 
@@ -153,9 +156,7 @@ class Player:
                         if log is not None:
                             log.append(f"{world.now:.1f} {name} {pick} {how}")
                         getattr(world, f"do_{name}")(pick, how)
-                    world.lively = False
                     found = await self._settle(world, product)
-                    world.lively = True
                     await product.drain()
                     found = found or judge.check(product.shown(), world.now)
                     if log is not None:
@@ -181,7 +182,10 @@ class Player:
         else:
             state = f"driver {product.status}, {'busy' if world.busy() else 'at rest'}"
             return Disagreement("never at rest", ("", 0), state)
-        await asyncio.sleep(world.rest())
+        await asyncio.sleep(_PENDING)
+        world.lively = False
+        await asyncio.sleep(world.rest() - _PENDING)
+        world.lively = True
         return None
 
 

@@ -124,8 +124,10 @@ class Run:
             return False
         if (stay.held or self._row[k - 1].held) and Limit.DRYING.allows():
             return False
+        if stay.reel is None and stay.dries and stay.late is not False:
+            return not Limit.PULLED_BACK_UNSEEN.allows()
         if stay.reel is None:
-            need = self._facts.absent_must
+            need = self._facts.absent_must + (60.0 if stay.slow else 0.0)
         else:
             need = self._facts.present_must
             if not (self._must(k - 1) and self._must(k + 1)):

@@ -39,6 +39,7 @@ class Stay:
     unread_by_choice: the printer does not read the tag.
     read_late: the report that showed the result first came after a gap.
     slow: it takes a minute to be sure of it.
+    dries: its unit has a dryer.
     """
 
     reel: Reel | None
@@ -54,6 +55,7 @@ class Stay:
     held: bool = False
     unread_by_choice: bool = False
     slow: bool = False
+    dries: bool = False
     read_late: bool = False
 
     def unbroken(self, since: float, until: float) -> bool:
@@ -79,15 +81,17 @@ class Record:
         self.holders: dict[Place, str | None] = {}
         # Until then the product may hold what it sees for late.
         self.doubt_until = 0.0
+        # Slots that are in sight, but whose presence is not known.
+        self.unsure: set[Place] = set()
         # When the slots were out of sight last.
         self.blind_at = 0.0
         self._shown: Shows = {}
         self._blind: set[Place] = set()
         self._last: Shows | None = None
 
-    def begin(self, place: Place, reel: Reel | None) -> None:
-        """Note what is in a slot at the beginning."""
-        self.stays[place] = [Stay(reel, 0.0)]
+    def begin(self, place: Place, reel: Reel | None, *, dries: bool = False) -> None:
+        """Note what is in a slot at the beginning; `dries`: its unit has a dryer."""
+        self.stays[place] = [Stay(reel, 0.0, dries=dries)]
         self._own(reel)
         self.events[place] = []
         self._blind.add(place)
@@ -111,7 +115,7 @@ class Record:
         before.held = held
         opened = before.opened
         edge = opened if opened is not None and at < opened + _FLICKER else at
-        stay = Stay(reel, at, edge)
+        stay = Stay(reel, at, edge, dries=before.dries)
         self._own(reel)
         self.stays[place].append(stay)
         self.changes += 1
@@ -165,7 +169,8 @@ class Record:
                 stays[before[0]].ended = at
             if stay.seen is None:
                 stay.seen = at
-                stay.late = late if at >= self.doubt_until else None
+                unsure = at < self.doubt_until or place in self.unsure
+                stay.late = None if unsure else late
         if knowledge == READ and stay.read is None:
             stay.read = at
             stay.read_late = late

@@ -21,7 +21,7 @@ class World(ABC):
 
     ACTIONS: ClassVar[Mapping[str, float]]
     driver: ClassVar[Any]
-    facts: ClassVar[Facts]
+    facts: Facts
 
     def __init__(self, rng: Random, record: Record) -> None:
         """Begin; `rng` decides what is left to chance."""
