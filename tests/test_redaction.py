@@ -40,6 +40,12 @@ def test_a_network_address_is_replaced() -> None:
     assert "b827eb012345" not in str(masked).lower()
 
 
+def test_the_serial_of_a_unit_that_is_explained_is_replaced() -> None:
+    masked = Pseudonyms(ids=(), secrets=()).mask({"unit_serial": SERIAL})
+
+    assert masked == {"unit_serial": "00M000000000001"}
+
+
 def test_a_value_that_is_no_id_is_kept() -> None:
     values = {
         "tag_uid": "0000000000000000",

@@ -66,6 +66,7 @@ def test_a_report_that_is_not_believed_is_named_with_its_time_and_number() -> No
     start = clock.now()
 
     feed(listener, GONE)
+    feed(listener, report(1, gcode_state="FINISH"))
     clock.tick(60)
     feed(listener, full(unit(0, *four()), exist="f"))
     feed(listener, GONE)

@@ -109,6 +109,30 @@ def test_an_unidentified_spool_waits_for_a_tag_or_the_end_of_the_print(
     assert pending(rig) == ("unknown", "print")
 
 
+def test_a_spool_that_left_unidentified_waits_for_nothing(rig: Rig) -> None:
+    with rig.one_report():
+        rig.report(printing=True)
+        rig.unit(feeding=True)
+        rig.put_unread()
+    rig.wait(60)
+    assert pending(rig) == ("unknown", "print")
+
+    rig.take()
+    rig.wait(60)
+    assert pending(rig) is None
+
+
+def test_nothing_is_decided_while_the_connection_is_lost(rig: Rig) -> None:
+    rig.put_unread()
+    rig.wait(TIMINGS.identity_wait)
+    assert times(rig)[1] is not None
+
+    rig.outage(1)
+
+    assert pending(rig) == ("unknown", "report")
+    assert times(rig)[1] is None
+
+
 def test_another_tag_is_a_swap_that_waits_for_its_time(rig: Rig) -> None:
     rig.put(RED)
     rig.wait(60)

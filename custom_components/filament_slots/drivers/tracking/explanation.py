@@ -64,7 +64,8 @@ def _pending(
     if removal is not None:
         dried = removal.gap is not None and removal.gap.drying
         yield change("removal", removal.time.at, "drying" if dried else "time")
-    elif gap is not None and gap.drying and presence.confirmed:
+    elif gap is not None and presence.confirmed:
+        # It is compared once the unit no longer dries.
         if reported is not None and reported.present is False:
             yield change("removal", gap.since, "drying")
     if insertion is not None:
