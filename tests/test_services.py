@@ -647,6 +647,7 @@ async def test_the_audit_contains_every_change_with_user_and_result(
         ("expect_spool", {"label": "Black"}),
         ("expect_spool", {**SPOOL, "timeout": 0}),
         ("expect_spool", {**SPOOL, "timeout": {"days": 2}}),
+        ("expect_spool", {**SPOOL, "timeout": {"days": 10**12}}),
     ],
 )
 async def test_invalid_data_is_refused(

@@ -391,6 +391,8 @@ async def test_history_of_a_removed_printer_is_kept_without_an_entry_id(
         ({"event_types": ["nonsense"]}, "invalid_format"),
         ({"since": "2026-11-02T00:00:00"}, "invalid_format"),
         ({"since": "yesterday"}, "invalid_format"),
+        ({"since": "0001-01-01T00:00:00+14:00"}, "invalid_format"),
+        ({"until": "9999-12-31T23:59:59-12:00"}, "invalid_format"),
         ({"limit": 0}, "invalid_format"),
         ({"limit": 501}, "invalid_format"),
         ({"cursor": 2**63}, "invalid_format"),

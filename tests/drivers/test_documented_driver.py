@@ -14,6 +14,7 @@ import pytest
 from custom_components.filament_slots import drivers
 
 from .conformance import DriverConformance, ScriptedPrinter
+from .fake_host import FakeHost
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "drivers.md"
 
@@ -119,3 +120,10 @@ class TestSpoolBox(DriverConformance):
         await printer.power_on()
         yield printer
         await printer.power_off()
+
+
+async def test_a_driver_without_proof_leaves_an_announced_address_to_the_user() -> None:
+    driver = _documented().Driver
+    config = {"host": "192.0.2.7", "code": "s3cr3t"}
+
+    assert await driver.recognise(config, FakeHost().services) is False
