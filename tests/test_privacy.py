@@ -9,7 +9,10 @@ from homeassistant.helpers.recorder import session_scope
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_capture_events,
+)
 from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
@@ -78,8 +81,7 @@ async def test_identifiers_are_left_out_of_bus_events_and_nothing_else_is(
 
 
 async def test_native_triggers_keep_the_identifiers(hass: HomeAssistant) -> None:
-    fired: list[Any] = []
-    hass.bus.async_listen("fired", lambda event: fired.append(event.data))
+    fired = async_capture_events(hass, "fired")
     automation = {
         "triggers": {"trigger": "filament_slots.spool_inserted"},
         "actions": {
@@ -96,7 +98,7 @@ async def test_native_triggers_keep_the_identifiers(hass: HomeAssistant) -> None
     await _printer(hass, bus_identifiers=False)
     await hass.async_block_till_done()
 
-    assert fired == [
+    assert [event.data for event in fired] == [
         {"tag": TAG["rfid_uid"], "assigned": None},
         {"tag": None, "assigned": "spoolman:12"},
     ]
