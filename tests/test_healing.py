@@ -137,21 +137,18 @@ async def test_a_printer_whose_address_was_reused_is_found_by_its_announcement(
     hass: HomeAssistant, printer: BambuPrinter, ether: Ether
 ) -> None:
     other = BambuPrinter(p1s())
-
-    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.close()
-
-    server = await asyncio.start_server(
-        hang_up, ELSEWHERE, printer.port, ssl=other.server_context
-    )
-    async with server:
+    await other.power_on(printer.port, ELSEWHERE)
+    try:
         entry = entry_of(printer, host=ELSEWHERE)
         await set_up(hass, entry)
         await until(lambda: issues(hass) == ["wrong_printer"])
 
         await ether.announce(hass, HOST, printer.hardware.serial)
         await running(entry)
+    finally:
+        await other.power_off()
 
+    assert other.logins == 0
     assert issues(hass) == []
 
 
