@@ -69,11 +69,20 @@ async def _bambu() -> None:
     async with BambuPrinter(printer_with_two_units()) as printer:
         announce(printer.config)
         await start_requested()
-        report = printer.hardware.report_full()
-        reports = []
-        for bits in ("ff", "fe"):
-            report["print"]["ams"]["tray_exist_bits"] = bits
-            reports.append(orjson.dumps(report))
+        ams = printer.hardware.report_full()["print"]["ams"]
+        bits = {name: value for name, value in ams.items() if name.endswith("_bits")}
+        reports = [
+            orjson.dumps(
+                {
+                    "print": {
+                        "command": "push_status",
+                        "msg": 1,
+                        "ams": bits | {"tray_exist_bits": exist},
+                    }
+                }
+            )
+            for exist in ("ff", "fe")
+        ]
         async for number in paced(10**9, _PER_SECOND):
             printer.publish_raw(reports[number % 2])
             if number % _AT_ONCE == 0:

@@ -50,6 +50,7 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
         )
         self._emitter = emitter
         self._last_report = LastReport()
+        self._newest = self._last_report.snapshot
         self._pace = Pace(services.clock, self._observe)
         self._tracker = SlotTracker(
             printer_id,
@@ -97,9 +98,11 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
         """
         if snapshot is not self._last_report.snapshot:
             self.connection.recorder.mark_significant()
-        self._pace.take(snapshot)
+        self._newest = snapshot
+        self._pace.request()
 
-    def _observe(self, snapshot: Snapshot) -> None:
+    def _observe(self) -> None:
+        snapshot = self._newest
         if snapshot is not self._last_report.snapshot:
             self._last_report.observe(snapshot, self.services.clock.now())
         self._tracker.observe(snapshot)

@@ -1,10 +1,9 @@
-"""Pace of the snapshots that a tracker observes: those of a flood are coalesced."""
+"""Pace of work that every message of a printer asks for: that of a flood is coalesced."""
 
 from collections.abc import Callable
 from typing import Final
 
 from .base import Clock, TimerHandle
-from .snapshot import Snapshot
 
 # A printer sends some messages a second, and some tens of them when it starts.
 BURST: Final = 100
@@ -12,24 +11,22 @@ PER_SECOND: Final = 50.0
 
 
 class Pace:
-    """Passes snapshots on: each one at once, up to a burst, and then the newest only.
+    """Runs on each request at once, up to a burst, and then fifty times a second.
 
-    So a printer that sends thousands of changes a second costs what fifty cost.
+    So a printer that sends thousands of messages a second costs what fifty cost.
     """
 
-    def __init__(self, clock: Clock, deliver: Callable[[Snapshot], None]) -> None:
-        """Pass each snapshot on to `deliver`."""
+    def __init__(self, clock: Clock, run: Callable[[], None]) -> None:
+        """`run` does the work that was requested since it ran last."""
         self._clock = clock
-        self._deliver = deliver
+        self._run = run
         self._free = float(BURST)
         self._counted_at = clock.monotonic()
-        self._newest: Snapshot | None = None
         self._timer: TimerHandle | None = None
 
-    def take(self, snapshot: Snapshot) -> None:
-        """Pass a snapshot on, now or in a moment unless a newer one comes first."""
+    def request(self) -> None:
+        """Run, now or in a moment."""
         if self._timer is not None:
-            self._newest = snapshot
             return
         now = self._clock.monotonic()
         since = now - self._counted_at
@@ -37,21 +34,17 @@ class Pace:
         self._free = min(BURST, self._free + since * PER_SECOND)
         if self._free >= 1:
             self._free -= 1
-            self._deliver(snapshot)
-            return
-        self._newest = snapshot
-        self._timer = self._clock.call_at(now + 1 / PER_SECOND, self._on_timer)
+            self._run()
+        else:
+            self._timer = self._clock.call_at(now + 1 / PER_SECOND, self._on_timer)
 
     def discard(self) -> None:
-        """Forget the snapshot that is not passed on yet."""
-        self._newest = None
+        """Forget what was requested and did not run yet."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _on_timer(self) -> None:
         self._timer = None
-        newest, self._newest = self._newest, None
-        assert newest is not None
         self._free, self._counted_at = 0.0, self._clock.monotonic()
-        self._deliver(newest)
+        self._run()

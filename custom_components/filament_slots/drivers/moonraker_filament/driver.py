@@ -144,6 +144,7 @@ class Driver(ConnectedDriver[Config]):
                     await race(rpc.listen(), session.run(rpc, self.config))
                 finally:
                     self._session = None
+                    session.close()
 
 
 async def _identify(config: Config, services: DriverServices) -> ProbeResult:

@@ -24,9 +24,6 @@ _CONNECT_TIMEOUT: Final = 10.0
 # requested answer is a tenth of that.
 _BYTES_RECEIVED_MAX: Final = 32 * 1024 * 1024
 _BYTES_PARSED_MAX: Final = 1024 * 1024
-# Messages that are processed before the rest of Home Assistant has its turn: those that
-# have arrived already are read without waiting.
-_MESSAGES_AT_ONCE: Final = 10
 # The statuses whose `Location` a client would follow.
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 # Stopping must not wait for a printer that is gone.
@@ -107,7 +104,6 @@ class JsonRpc:
 
     async def listen(self) -> None:
         """Process messages until the connection ends, then raise DriverError."""
-        at_once = 0
         async for message in self._socket:
             if message.type is aiohttp.WSMsgType.ERROR:
                 break
@@ -118,10 +114,9 @@ class JsonRpc:
                 frame = self._parse(message.data)
                 if frame is not None:
                     self._sort(frame)
-            at_once += 1
-            if at_once >= _MESSAGES_AT_ONCE:
-                at_once = 0
-                await asyncio.sleep(0)
+            # A message that has arrived already is read without waiting, so that a flood
+            # would leave the rest of Home Assistant no turn.
+            await asyncio.sleep(0)
         raise DriverError(
             ErrorCode.CONNECTION_LOST,
             f"closed with code {self._socket.close_code or 'none'}",

@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from ..base import Clock, DriverError, ErrorCode
 from ..connection import Connection
+from ..pace import Pace
 from ..snapshot import Snapshot
 from .config import Config
 from .identity import authorise, read_instance_id, read_machine, server_info
 from .jsonrpc import Frame, JsonRpc, Refusal, RpcError
 from .limits import as_text
-from .state import Ask, MoonrakerDecoder
+from .state import STATUS_UPDATE, Ask, MoonrakerDecoder
 
 # Moonraker itself gives Klippy 20 s for a subscription.
 _ANSWER_TIMEOUT: Final = 25.0
@@ -44,6 +45,9 @@ class Session:
         self._connection = connection
         self._observe = observe
         self._clock = clock
+        self._pace = Pace(clock, self._process_update)
+        # A status update that is processed in a moment, as there are too many.
+        self._update: Frame | None = None
         self._wake = asyncio.Event()
         self._asked: Ask | None = None
         self._refresh = False
@@ -52,7 +56,25 @@ class Session:
         self._versions: dict[str, str] = {}
 
     def take(self, message: Frame) -> None:
-        """Process a notification or an answer."""
+        """Process a notification or an answer; the updates of a flood at a pace."""
+        held, self._update = self._update, None
+        if message.get("method") == STATUS_UPDATE:
+            if held is not None:
+                self._decoder.feed(held, hold=True)
+            self._update = message
+            self._pace.request()
+            return
+        if held is not None:
+            self._pace.discard()
+            self._process(held)
+        self._process(message)
+
+    def _process_update(self) -> None:
+        update, self._update = self._update, None
+        assert update is not None
+        self._process(update)
+
+    def _process(self, message: Frame) -> None:
         before = self._decoder.snapshot
         snapshot = self._decoder.feed(message)
         if self._decoder.snapshot is not before:
@@ -61,6 +83,10 @@ class Session:
             self._observe(snapshot)
         if self._decoder.ask != self._asked:
             self._wake.set()
+
+    def close(self) -> None:
+        """Discard the update that is not processed yet."""
+        self._pace.discard()
 
     def refresh(self) -> None:
         """Request the full state again as soon as possible."""
