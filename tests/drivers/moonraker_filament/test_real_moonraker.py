@@ -343,6 +343,22 @@ async def test_a_probe_identifies_the_printer(
     assert found.config == {"instance_id": moonraker.instance_id}
 
 
+async def nothing_but_access_info_before_the_key(moonraker: Moonraker) -> None:
+    """Check docs/protocols/moonraker.md 1.2: what could prove its identity is refused."""
+    unauthorised = (-32602, "Unauthorized")
+    instance_id = {"namespace": "moonraker", "key": "instance_id"}
+    async with raw(moonraker) as client:
+        assert await client.call("access.info") is None
+        assert await client.call("server.info") == unauthorised
+        assert (
+            await client.call("server.database.get_item", **instance_id) == unauthorised
+        )
+        assert await client.introduce() == unauthorised
+
+        assert await client.introduce(api_key=moonraker.api_key) is None
+        assert await client.call("server.database.get_item", **instance_id) is None
+
+
 async def test_a_moonraker_without_trusted_clients_requires_its_key() -> None:
     with tempfile.TemporaryDirectory(prefix="mr") as folder:
         async with (
@@ -352,6 +368,7 @@ async def test_a_moonraker_without_trusted_clients_requires_its_key() -> None:
             klippy = Klippy(moonraker.klippy_socket, speed=SPEED)
             SwitchSensors(klippy)
             fake_host = FakeHost(session=session)
+            await nothing_but_access_info_before_the_key(moonraker)
             for wrong in ({}, {"api_key": "0" * 32}):
                 with pytest.raises(DriverError) as refused:
                     await Driver.probe(moonraker.config | wrong, fake_host.services)
