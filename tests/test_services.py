@@ -587,7 +587,7 @@ async def test_a_spool_expected_without_a_printer_may_be_inserted_in_any(
     await async_deliver(hass, other, spool_event("spool_inserted", 2))
 
     late, expected = insertions
-    assert "assigned" not in late.data["meta"]
+    assert late.data["meta"]["assigned"] == {}
     assert expected.data["meta"]["assigned"] == {
         "external_id": "spoolman:12",
         "label": None,
