@@ -15,7 +15,7 @@ from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.drivers.bambulab_mqtt import driver as bambu
 from custom_components.filament_slots.drivers.base import ProbeResult
 
-from .common import SERIAL, make_entry
+from .common import SERIAL, async_set_up, make_entry
 from .drivers.bambulab_mqtt.test_discovery import packet
 from .test_discovery import Ether
 
@@ -213,6 +213,22 @@ async def test_without_a_socket_the_form_is_shown_at_once(hass: HomeAssistant) -
     )
 
     assert result["step_id"] == BAMBU
+
+
+@pytest.mark.usefixtures("scripted_driver")
+async def test_nothing_is_searched_where_a_printer_runs_that_listens_already(
+    hass: HomeAssistant, ether: Ether
+) -> None:
+    await async_set_up(hass, make_entry())
+    listening = list(ether.sockets)
+
+    flow = await _open(hass)
+
+    result = await hass.config_entries.flow.async_configure(
+        flow["flow_id"], {"driver_key": BAMBU}
+    )
+    assert result["step_id"] == BAMBU
+    assert ether.sockets == listening
 
 
 @pytest.mark.parametrize("chosen", [False, True], ids=["at once", "while searching"])

@@ -27,7 +27,7 @@ from .const import (
     DOMAIN,
     ENTRY_VERSION,
 )
-from .coordinator import FilamentSlotsConfigEntry
+from .coordinator import FilamentSlotsConfigEntry, loaded_entries
 from .discovery import async_heal_address_soon, async_read_zeroconf
 from .driver_host import async_probe, driver_config, driver_timings
 from .drivers.base import Driver, DriverError, ErrorCode, ProbeResult
@@ -86,9 +86,11 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
         """Choose a driver; skipped if there is only one."""
         drivers = list(await available_drivers())
         if self._search is None:
-            # The time in which the user chooses counts already.
             self._search = Search()
-            await self._search.async_start(self.hass)
+            # A printer that runs listens already, and the others are offered by
+            # themselves. The time in which the user chooses counts.
+            if not loaded_entries(self.hass):
+                await self._search.async_start(self.hass)
         if user_input is not None or len(drivers) == 1:
             self._driver_key = (user_input or {}).get(CONF_DRIVER_KEY, drivers[0])
             return await self.async_step_search()

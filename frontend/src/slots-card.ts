@@ -177,12 +177,12 @@ export class SlotsCard extends FeedCard {
     // Anything but a material or a spool is shown less prominently.
     const muted = first !== slot.filament.material && look !== "identified";
     const left = look === "empty" ? undefined : percentLeft(slot.filament);
+    const [colour] = look === "empty" ? [] : coloursOf(slot.filament);
     const active = here && slot.active === true;
     const feeding = stateText(hass, "binary_sensor.active", "on");
     return html`<button
       class="bay ${active ? "active" : ""}"
       data-label=${label}
-      aria-label=${spoken(hass, slot, label, look, left, active ? feeding : "")}
       @click=${() => this.sheet?.open(slot.device_id, "details")}
     >
       <span class="label">${label}${
@@ -194,6 +194,7 @@ export class SlotsCard extends FeedCard {
       ${spool(look, slot.filament)}
       <span class="first ${muted ? "nothing" : ""}" dir="auto" title=${first}>${first}</span>
       ${second ? html`<span class="second secondary" dir="auto" title=${second}>${second}</span>` : nothing}
+      ${colour ? html`<span class="hidden">${text(hass, `colour.${colourName(colour)}`)}</span>` : nothing}
       ${
         left === undefined
           ? nothing
@@ -389,27 +390,6 @@ function words(hass: Hass, slot: Slot, look: Look): [string, string] {
   if (look === "unidentified" && isDescribed(slot.filament))
     return [first, [known || vendor, text(hass, "card.no_tag")].filter(Boolean).join(" · ")];
   return [first, known === first ? "" : known];
-}
-
-/** What a screen reader reads for a slot: "Slot A1: PLA, PLA Basic, blue, 80 % left". */
-function spoken(
-  hass: Hass,
-  slot: Slot,
-  label: string,
-  look: Look,
-  left: number | undefined,
-  active: string,
-): string {
-  const [colour] = look === "empty" ? [] : coloursOf(slot.filament);
-  const parts = [
-    ...words(hass, slot, look),
-    colour ? text(hass, `colour.${colourName(colour)}`) : "",
-    left === undefined
-      ? ""
-      : text(hass, "card.left", { percent: percentText(left, hass.locale.language) }),
-    active,
-  ];
-  return text(hass, "card.slot", { label, content: parts.filter(Boolean).join(", ") });
 }
 
 function duration(minutes: number, language: string): string {

@@ -43,6 +43,11 @@ async def add_entry(client: Client, driver_key: str, fields: dict[str, Any]) -> 
     dialog = f"config/config_entries/flow/{step['flow_id']}"
     if step.get("step_id") == "user":
         step = await client.post(dialog, {"driver_key": driver_key})
+    while step["type"] in ("progress", "progress_done"):
+        await asyncio.sleep(0.2)
+        step = await client.get(dialog)
+    if step["step_id"] == "pick":
+        await client.post(dialog, {"printer": "another"})
     answer = await client.post(dialog, fields)
     if answer["type"] != "create_entry":
         raise HomeAssistantError(
