@@ -794,6 +794,39 @@ async def test_of_a_flood_the_last_state_counts(rig: Rig) -> None:
     assert rig.happened == ["spool_inserted"]
 
 
+async def test_the_updates_of_a_flood_count_before_the_message_that_follows(
+    rig: Rig,
+) -> None:
+    """A Klippy that shuts down freezes the state: what came before it is not lost."""
+    await rig.start()
+    await rig.running()
+    for number in range(201):
+        await rig.moonraker.update(SENSOR, filament_detected=number % 2 == 0)
+
+    await rig.moonraker.enter("shutdown")
+    await rig.waiting(ErrorCode.KLIPPY_SHUTDOWN)
+
+    assert rig.driver is not None
+    (slot,) = rig.driver.explain()["slots"]
+    assert slot["reported"] is not None
+    assert slot["reported"]["decoded"]["present"] is True
+
+
+async def test_a_pong_that_was_not_asked_for_is_ignored(rig: Rig) -> None:
+    await rig.start()
+    await rig.running()
+    (peer,) = rig.moonraker.peers
+    before = rig.health["counters"]
+
+    await peer.socket.pong()
+    await rig.moonraker.update(SENSOR, filament_detected=True)
+    await rig.until(lambda: rig.health["counters"]["messages"] > before["messages"])
+
+    assert rig.health["counters"] == {**before, "messages": before["messages"] + 1} | {
+        "bytes": rig.health["counters"]["bytes"]
+    }
+
+
 async def test_health_names_what_is_left_out_of_a_huge_moonraker(rig: Rig) -> None:
     rig.moonraker.status |= {
         f"filament_switch_sensor s{number}": sensor(detected=False)
