@@ -90,12 +90,13 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         self.driver = driver_class(
             printer_id,
             driver_config(entry),
-            EventEmitter(core.handler.put),
+            EventEmitter(self._deliver),
             driver_services(
                 hass,
                 self.log,
                 stored=tuple(self.data.slots.values()),
                 last_seen=self._stored_last_seen,
+                memory=self.data.memory,
                 timings=driver_timings(entry, driver_class),
                 health_changed=self._health_changed,
             ),
@@ -172,7 +173,9 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
                 await self._forgetting
             self.health = self.driver.health()
             if (last_seen := self.last_seen) is not None:
-                await self._core.handler.note_last_seen(self.printer_id, last_seen)
+                await self._core.handler.note_last_seen(
+                    self.printer_id, last_seen, self.driver.memory()
+                )
         finally:
             for unsubscribe in self._unsubscribe:
                 unsubscribe()
@@ -225,6 +228,10 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         """Ask the printer for a full report, which arrives as events."""
         await self.driver.sync_state()
         return self.data
+
+    def _deliver(self, event: dict[str, Any]) -> None:
+        """Hand an event of the driver to the core, from any thread."""
+        self._core.handler.put(event, self.driver.memory())
 
     @callback
     def _async_event(self, event: dict[str, Any], slots: PrinterSlots) -> None:

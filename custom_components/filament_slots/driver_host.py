@@ -21,6 +21,7 @@ from .drivers.base import (
     LoopClock,
     ProbeResult,
 )
+from .drivers.snapshot import NO_MEMORY
 from .drivers.timings import Timings
 from .model import StoredSlot
 
@@ -90,6 +91,7 @@ def driver_services(
     *,
     stored: tuple[StoredSlot, ...] = (),
     last_seen: datetime | None = None,
+    memory: Mapping[str, Any] = NO_MEMORY,
     timings: Timings | None = None,
     health_changed: Callable[[], None] = lambda: None,
 ) -> DriverServices:
@@ -101,6 +103,7 @@ def driver_services(
     return DriverServices(
         stored=stored,
         last_seen=last_seen,
+        memory=memory,
         timings=timings,
         session=async_get_clientsession(hass),
         clock=LoopClock(),

@@ -350,6 +350,7 @@ class StoredSlot:
     updated_at: when the slot's contents last changed.
     identifiable: whether the slot can have an identity; one that cannot is never
     counted as unidentified.
+    departed: the identity of the last spool that left; printers may keep reporting it.
     """
 
     unit: StoredUnit | None
@@ -365,11 +366,17 @@ class StoredSlot:
     inserted_at: datetime | None = None
     updated_at: datetime | None = None
     identifiable: bool = True
+    departed: Identifiers = NO_IDENTIFIERS
 
     @property
     def key(self) -> tuple[str | None, int]:
         """The permanent key: that of the unit (None for a direct slot) and the slot number."""
         return (self.unit.key if self.unit else None, self.slot_no)
+
+    @property
+    def latest_identity(self) -> Identifiers:
+        """The identity that the printer reported last for this slot."""
+        return self.identifiers if self.identifiers.known else self.departed
 
     @property
     def status(self) -> SlotStatus | None:

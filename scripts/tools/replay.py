@@ -8,7 +8,7 @@ leave out reports that changed nothing. Home Assistant is not needed.
 
 import argparse
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 import json
 from pathlib import Path
@@ -24,6 +24,7 @@ PRINTER_ID = 1
 
 base = load("drivers.base")
 registry = load("drivers.registry")
+snapshot = load("drivers.snapshot")
 tracker = load("drivers.tracking.tracker")
 model = load("model")
 slot_state = load("core.slot_state")
@@ -38,11 +39,14 @@ class Replay:
     """The result of a replay: its standard events, and the slots at the end.
 
     explained: what is confirmed and pending in each slot after the last frame.
+    kept: what the store keeps beside them: the memory of the driver, and the identities
+    of the spools that left.
     """
 
     events: list[dict[str, Any]]
     slots: list[dict[str, Any]]
     explained: list[dict[str, Any]]
+    kept: dict[str, Any]
 
 
 def read_capture(path: Path) -> dict[str, Any]:
@@ -62,15 +66,18 @@ def read_capture(path: Path) -> dict[str, Any]:
 
 
 def replay(
-    capture: Mapping[str, Any], state: Iterable[Mapping[str, Any]] = ()
+    capture: Mapping[str, Any],
+    state: Iterable[Mapping[str, Any]] = (),
+    kept: Mapping[str, Any] = snapshot.NO_MEMORY,
 ) -> Replay:
-    """Run a capture from an empty store, or from the slots of an earlier replay.
+    """Run a capture from an empty store, or from what an earlier replay left.
 
     Raises CaptureError for a driver that is missing or cannot replay.
     """
     try:
         driver = registry.load_driver_now(str(capture["driver_key"]))
-        decode = driver.frame_decoder()
+        memory = kept.get("memory", {})
+        decode = driver.frame_decoder(memory)
     except (KeyError, base.DriverError) as err:
         raise CaptureError(f"no driver for this capture: {err}") from err
     clock = FakeClock()
@@ -79,7 +86,7 @@ def replay(
     def repeat() -> None:
         slot_tracker.observe(reported)
 
-    slots = _restored(state)
+    slots = _restored(state, kept.get("departed", ()))
     emitted: list[dict[str, Any]] = []
     slot_tracker = tracker.SlotTracker(
         PRINTER_ID,
@@ -91,10 +98,10 @@ def replay(
     )
     for frame in capture["frames"]:
         clock.tick(max(0.0, frame["t"] - clock.monotonic()))
-        snapshot = decode(frame)
-        if snapshot is not None:
-            reported = snapshot
-            slot_tracker.observe(snapshot)
+        decoded = decode(frame)
+        if decoded is not None:
+            reported, memory = decoded, decoded.memory
+            slot_tracker.observe(decoded)
     explained = slot_tracker.explain()
     clock.tick(AFTER_THE_LAST_FRAME)
     slot_tracker.stop()
@@ -104,10 +111,20 @@ def replay(
         emitted,
         [_row(slot) for slot in sorted(slots.slots.values(), key=_order)],
         explained,
+        {
+            "memory": dict(memory),
+            "departed": [
+                [*_place(slot), slot.departed.model_dump()]
+                for slot in slots.slots.values()
+                if slot.departed.known
+            ],
+        },
     )
 
 
-def _restored(state: Iterable[Mapping[str, Any]]) -> Any:
+def _restored(
+    state: Iterable[Mapping[str, Any]], departed: Iterable[tuple[Any, Any, Any]]
+) -> Any:
     """Return the slots of an earlier replay, as the store would restore them."""
     rows = sorted(state, key=lambda row: row["ams_unit_no"] or 0)
     if not rows:
@@ -136,7 +153,22 @@ def _restored(state: Iterable[Mapping[str, Any]]) -> Any:
     slots, _ = slot_state.apply(
         slot_state.PrinterSlots(), model.parse_event(state_event)
     )
-    return slots
+    # No event reports which spool left a slot before.
+    gone = {
+        (unit_no, slot_no): model.Identifiers(**identifiers)
+        for unit_no, slot_no, identifiers in departed
+    }
+    return replace(
+        slots,
+        slots={
+            key: replace(slot, departed=gone.get(_place(slot), slot.departed))
+            for key, slot in slots.slots.items()
+        },
+    )
+
+
+def _place(slot: Any) -> tuple[int | None, int]:
+    return (slot.unit.ams_unit_no if slot.unit else None, slot.slot_no)
 
 
 def _slot_state(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,7 +192,7 @@ def _row(slot: Any) -> dict[str, Any]:
     named = unit is not None and unit.label is not None and unit.label == unit.serial
     return {
         "is_ams_slot": slot.unit is not None,
-        "ams_unit_no": slot.unit.ams_unit_no if slot.unit else None,
+        "ams_unit_no": _place(slot)[0],
         "slot_no": slot.slot_no,
         "present": slot.present,
         "status": str(slot.status) if slot.status else None,
@@ -200,8 +232,9 @@ def main(arguments: list[str] | None = None) -> int:
     failed = False
     for path in options.files:
         try:
-            state = _read_state(options.state) if options.state else ()
-            result = replay(read_capture(path), state)
+            state = _read_state(options.state) if options.state else {}
+            slots, kept = state.get("slots", ()), state.get("kept", {})
+            result = replay(read_capture(path), slots, kept)
         except CaptureError as err:
             print(f"replay: {err}", file=sys.stderr)
             failed = True
@@ -217,12 +250,12 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def _read_state(path: Path) -> list[dict[str, Any]]:
+def _read_state(path: Path) -> dict[str, Any]:
     try:
-        slots = json.loads(path.read_text(encoding="utf-8"))["slots"]
-    except (OSError, ValueError, LookupError, TypeError) as err:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        return {"slots": list(state["slots"]), "kept": dict(state.get("kept", {}))}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as err:
         raise CaptureError(f"{path}: not the output of --json: {err!r}") from err
-    return list(slots)
 
 
 if __name__ == "__main__":

@@ -499,6 +499,22 @@ class DriverConformance:
             if snapshot
         )
 
+    async def test_what_it_remembers_is_a_little_json_and_brings_no_change(
+        self, stage: Stage
+    ) -> None:
+        """The store keeps it, and a restart hands it back."""
+        await stage.run()
+        await stage.driver.stop()
+
+        kept = json.dumps(dict(stage.driver.memory()))
+        assert len(kept) < 2000
+        fake_host = FakeHost(stage.clock, memory=json.loads(kept))
+        again = self.driver(
+            1, stage.printer.config, fake_host.emitter, fake_host.services
+        )
+        assert again.memory() == json.loads(kept)
+        self.driver.frame_decoder(json.loads(kept))
+
     async def test_a_capture_decodes_to_what_was_reported(self, stage: Stage) -> None:
         """The capture of a fault becomes a test."""
         await stage.run()

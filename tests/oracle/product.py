@@ -1,8 +1,8 @@
 """The product under test: real drivers, `apply` and store, without Home Assistant."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import count
 import logging
 from pathlib import Path
@@ -87,6 +87,11 @@ class MemoryStore:
         self._recorder.flush(self._db)
         self._db.execute("COMMIT")
 
+    def remember(self, printer_id: int, memory: Any) -> None:
+        """Write the memory of a driver that was stopped."""
+        at = datetime.fromtimestamp(0, UTC)
+        printers.put_last_seen(self._db, printer_id, at, memory)
+
 
 class Product:
     """One configured printer: its driver, and its slots in memory and in the store."""
@@ -125,6 +130,7 @@ class Product:
             base.DriverServices(
                 stored=tuple(self._slots.slots.values()),
                 last_seen=self._slots.last_seen,
+                memory=self._slots.memory,
                 clock=self._clock,
                 random=lambda: 0.0,
                 session=object(),
@@ -140,14 +146,15 @@ class Product:
         driver, self._driver = self._driver, None
         if driver is not None:
             await driver.stop()
-            await self._close()
+            await self._close(driver.memory())
 
     async def _open(self) -> tuple[int, Any]:
         """Return the id of the printer and its stored slots."""
         return self._store.open_printer(self._identity, self._make.driver_key)
 
-    async def _close(self) -> None:
-        """Close what was opened."""
+    async def _close(self, memory: Any) -> None:
+        """Write the memory of the driver, and close what was opened."""
+        self._store.remember(self._printer_id, memory)
 
     async def drain(self) -> None:
         """Wait until all events are written."""
@@ -198,7 +205,8 @@ class Product:
 
     def _write(self, event: dict[str, Any]) -> None:
         parsed = model.parse_event(event)
-        self._slots, rows = slot_state.apply(self._slots, parsed)
+        slots = replace(self._slots, memory=self._driver.memory())
+        self._slots, rows = slot_state.apply(slots, parsed)
         if rows:
             self._store.write(self._printer_id, self._slots, rows)
 

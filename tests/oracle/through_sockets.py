@@ -8,6 +8,7 @@ message is on its way and nothing waits for a thread.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 import selectors
@@ -201,7 +202,7 @@ class FileProduct(Product):
 
     @override
     def _write(self, event: dict[str, Any]) -> None:
-        self._handler.put(event)
+        self._handler.put(event, self._driver.memory())
 
     @override
     async def drain(self) -> None:
@@ -210,9 +211,11 @@ class FileProduct(Product):
         self._slots = self._handler.slots(self._printer_id)
 
     @override
-    async def _close(self) -> None:
+    async def _close(self, memory: Any) -> None:
         await self.drain()
+        at = datetime.fromtimestamp(0, UTC)
         with _no_time():
+            await self._handler.note_last_seen(self._printer_id, at, memory)
             await self._handler.close()
             await self._file.close()
 

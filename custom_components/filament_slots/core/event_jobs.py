@@ -58,6 +58,7 @@ class EventJob(Job):
         "_event",
         "_finished",
         "_history",
+        "_memory",
         "_parsed",
         "_plain",
         "_printers",
@@ -78,14 +79,19 @@ class EventJob(Job):
         event: Mapping[str, Any],
         printer_id: int | None,
         finished: Callable[[EventJob], None],
+        memory: Mapping[str, Any] | None,
     ) -> None:
-        """Create the job; `finished` is called with it on the event loop."""
+        """Create the job; `finished` is called with it on the event loop.
+
+        memory: of the driver; None where the event comes from none.
+        """
         super().__init__(printer_id, dispensable=_is_snapshot(event))
         self.printer_id = printer_id
         self.outcome = Outcome.UNCHANGED
         self._printers = printers
         self._event = event
         self._finished = finished
+        self._memory = memory
         self._parsed: StandardEvent | None = None
         self._written: StandardEvent | None = None
         self._history: EventRow | None = None
@@ -127,7 +133,7 @@ class EventJob(Job):
             event = again
             if "assigned" in (event.meta or {}):
                 printers.take(event)
-        self.slots, rows = apply(state.slots, event)
+        self.slots, rows = apply(self._before(state), event)
         self._history = _history_in(rows)
         self._published = _published(event, rows)
         self.outcome = Outcome.STORED if rows else Outcome.UNCHANGED
@@ -178,7 +184,7 @@ class EventJob(Job):
         rows: Sequence[Row] = ()
         self.outcome = Outcome.FAILED
         try:
-            self.slots, rows = apply(state.slots, event)
+            self.slots, rows = apply(self._before(state), event)
         except Exception:
             _LOGGER.exception("An event could not be applied")
         else:
@@ -247,6 +253,12 @@ class EventJob(Job):
             last_at=self.first_at,
             payload=_payload(self._event),
         )
+
+    def _before(self, state: PrinterState) -> PrinterSlots:
+        """Return the slots before the event, with the present memory of the driver."""
+        if self._memory is None:
+            return state.slots
+        return replace(state.slots, memory=self._memory)
 
     def _with_expected_identity(self) -> StandardEvent:
         """Return the event with the identity that was expected, if it takes one."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 import logging
 import sqlite3
@@ -81,7 +82,7 @@ class EventHandler:
         self._state = printers
         self._failures_changed = failures_changed
         self._loop = asyncio.get_running_loop()
-        self._inbox: deque[Mapping[str, Any]] = deque()
+        self._inbox: deque[tuple[Mapping[str, Any], Mapping[str, Any] | None]] = deque()
         self._called = False
         self._counts = dict.fromkeys(Outcome, 0)
         self._printers: dict[int, _Printer] = {}
@@ -126,14 +127,18 @@ class EventHandler:
         # After the events of the printer that are being stored.
         await self._note(lambda db: forget_held(db, printer_id), printer_id)
 
-    async def note_last_seen(self, printer_id: int, at: datetime) -> None:
-        """Write when a printer was seen last; a failure is only logged.
+    async def note_last_seen(
+        self, printer_id: int, at: datetime, memory: Mapping[str, Any]
+    ) -> None:
+        """Write when a printer was seen last, and the memory of its driver.
 
-        KeyError for an unknown printer.
+        A failure is only logged. KeyError for an unknown printer.
         """
         printer = self._printers[printer_id]
-        await self._note(lambda db: self._state.note_last_seen(db, printer_id, at))
-        printer.slots = printer.slots.seen(at)
+        await self._note(
+            lambda db: self._state.note_last_seen(db, printer_id, at, memory)
+        )
+        printer.slots = replace(printer.slots.seen(at), memory=memory)
 
     def slots(self, printer_id: int) -> PrinterSlots:
         """Return the slots as last published; KeyError for an unknown printer."""
@@ -153,8 +158,12 @@ class EventHandler:
 
         return unsubscribe
 
-    def handle_printer_event(self, event: Mapping[str, Any]) -> asyncio.Future[Outcome]:
+    def handle_printer_event(
+        self, event: Mapping[str, Any], memory: Mapping[str, Any] | None = None
+    ) -> asyncio.Future[Outcome]:
         """Take one event, on the event loop; return what becomes of it, once final.
+
+        memory: of the driver, written with the event if that changes anything.
 
         Never raises for an event. Rejected and failed ones are in `failed_events`.
         """
@@ -173,15 +182,17 @@ class EventHandler:
             self._settle(printer, outcome, job.outcome)
 
         try:
-            self._store.submit(EventJob(self._state, event, number, finished))
+            self._store.submit(EventJob(self._state, event, number, finished, memory))
         except StoreError:
             _LOGGER.debug("An event came after the store was closed and is dropped")
             self._loop.call_soon(self._settle, printer, outcome, Outcome.FAILED)
         return outcome
 
-    def put(self, event: Mapping[str, Any]) -> None:
+    def put(
+        self, event: Mapping[str, Any], memory: Mapping[str, Any] | None = None
+    ) -> None:
         """Hand an event to `handle_printer_event`, from any thread; never raises."""
-        self._inbox.append(event)
+        self._inbox.append((event, memory))
         # One call for all that come until it runs: waking the loop is what costs.
         if self._called:
             return
@@ -285,7 +296,7 @@ class EventHandler:
         # First, as another thread may put something in at any moment.
         self._called = False
         while self._inbox:
-            self.handle_printer_event(self._inbox.popleft())
+            self.handle_printer_event(*self._inbox.popleft())
 
     async def _note(
         self, work: Callable[[sqlite3.Connection], None], key: int | None = None

@@ -1,6 +1,7 @@
 """The state of every printer as the writer thread knows it, ahead of what is published."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 import sqlite3
@@ -80,12 +81,17 @@ class Printers:
         self.states[printer_id] = state
 
     def note_last_seen(
-        self, db: sqlite3.Connection, printer_id: int, at: datetime
+        self,
+        db: sqlite3.Connection,
+        printer_id: int,
+        at: datetime,
+        memory: Mapping[str, Any],
     ) -> None:
-        """Write when a printer was seen last."""
-        put_last_seen(db, printer_id, at)
+        """Write when a printer was seen last, and what its driver remembers."""
+        put_last_seen(db, printer_id, at, memory)
         state = self.states[printer_id]
-        self.update(printer_id, replace(state, slots=state.slots.seen(at)))
+        slots = replace(state.slots.seen(at), memory=memory)
+        self.update(printer_id, replace(state, slots=slots))
 
     def hold(self, db: sqlite3.Connection, row: EventRow) -> None:
         """Write that an event has to be published, if that has to wait."""

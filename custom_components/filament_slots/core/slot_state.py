@@ -34,7 +34,7 @@ class PrinterSlots:
     holders: the unit at each number now; an unplugged unit keeps its last number
     without holding it.
     sequence: how many events have changed something. last_seen: when the latest of
-    them happened.
+    them happened. memory: what the driver needs again after a restart.
     """
 
     units: Mapping[str, StoredUnit] = field(default_factory=dict)
@@ -42,6 +42,7 @@ class PrinterSlots:
     holders: Mapping[int, str] = field(default_factory=dict)
     sequence: int = 0
     last_seen: datetime | None = None
+    memory: Mapping[str, Any] = field(default_factory=dict)
 
     def key_of(self, slot: Mapping[str, Any]) -> SlotKey:
         """Return the key of an event's slot, just after it; KeyError: unknown unit."""
@@ -165,11 +166,9 @@ class _Draft:
         direct_slots = self._take_slots(None, event.direct_slots, spools)
         if not spools:
             return None
-        changed = {
-            "ams_units": tuple(unit for unit in units if unit.slots),
-            "direct_slots": direct_slots,
-        }
-        return EventRow(event.model_copy(update=changed), spools)
+        changed = tuple(unit for unit in units if unit.slots)
+        update = {"ams_units": changed, "direct_slots": direct_slots}
+        return EventRow(event.model_copy(update=update), spools)
 
     def _take_slots(
         self,
@@ -198,12 +197,12 @@ class _Draft:
             rows.append(history)
         if not rows:
             return self._before, ()
-        return PrinterSlots(
+        return replace(
+            self._before.seen(self._at),
             units=self._units,
             slots=self._slots,
             holders=self._holders,
             sequence=self._before.sequence + 1,
-            last_seen=max(self._before.last_seen or self._at, self._at),
         ), tuple(rows)
 
     def _slot(self, unit: StoredUnit | None, slot_no: int) -> StoredSlot:
@@ -310,6 +309,7 @@ def spool_in(slot: StoredSlot) -> Identifiers:
 def _emptied(slot: StoredSlot, **values: Any) -> StoredSlot:
     """Return the slot without its spool, with these values."""
     kept = ("unit", "slot_no", "label", "active", "updated_at", "identifiable")
+    values = {"departed": slot.latest_identity} | values
     return StoredSlot(**{name: getattr(slot, name) for name in kept} | values)
 
 

@@ -20,7 +20,7 @@ from ..model import StoredSlot, iso_utc
 from .discovery import Discovery
 from .explanation import Explanation, Refused
 from .health import Health
-from .snapshot import Snapshot
+from .snapshot import NO_MEMORY, Snapshot
 from .timings import Timings
 
 if TYPE_CHECKING:
@@ -195,6 +195,7 @@ class DriverServices:
 
     stored: the slots with their last confirmed state.
     last_seen: when the printer last sent a message, if ever.
+    memory: what `Driver.memory` returned last; nothing at the first start.
     timings: set by the user; None for the driver's own.
     random: returns a number from 0 to 1; spreads the retries of many printers.
     ssl_context: creates a client context in a thread, as loading certificates blocks.
@@ -203,6 +204,7 @@ class DriverServices:
 
     stored: tuple[StoredSlot, ...] = ()
     last_seen: datetime | None = None
+    memory: Mapping[str, Any] = NO_MEMORY
     timings: Timings | None = None
     session: aiohttp.ClientSession | None = None
     clock: Clock
@@ -279,6 +281,14 @@ class Driver(ABC):
         """Return why the slots read as they do, if that is known; never raises."""
         return None
 
+    def memory(self) -> Mapping[str, Any]:
+        """Return what the driver needs again after a restart: a few values of JSON.
+
+        It is stored with the events that change something and when the driver stops,
+        and may be older than the last message; `services.memory` brings it back.
+        """
+        return NO_MEMORY
+
     def capture(self) -> dict[str, Any] | None:
         """Return the last minutes of the connection as a capture, if recorded.
 
@@ -288,12 +298,16 @@ class Driver(ABC):
 
     @classmethod
     @abstractmethod
-    def frame_decoder(cls) -> Callable[[Mapping[str, Any]], Snapshot | None]:
+    def frame_decoder(
+        cls, memory: Mapping[str, Any] = NO_MEMORY
+    ) -> Callable[[Mapping[str, Any]], Snapshot | None]:
         """Return a new decoder for the frames of one capture, in their order.
 
         It is the decoder of live connections. For each report of the printer's state it
         returns the snapshot, the same object where nothing changed, and None for other
         frames. It never raises.
+
+        memory: as in `DriverServices`.
         """
 
     @classmethod

@@ -52,6 +52,7 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
         self._last_report = LastReport()
         self._newest = self._last_report.snapshot
         self._pace = Pace(services.clock, self._observe)
+        self._memory = services.memory
         self._tracker = SlotTracker(
             printer_id,
             emitter,
@@ -99,6 +100,7 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
         if snapshot is not self._last_report.snapshot:
             self.connection.recorder.mark_significant()
         self._newest = snapshot
+        self._memory = snapshot.memory
         self._pace.request()
 
     def _observe(self) -> None:
@@ -145,6 +147,10 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
     def wire_state(self) -> WireState:
         """Return the values that the decoder read last, for an explanation."""
         return WireState()
+
+    @override
+    def memory(self) -> Mapping[str, Any]:
+        return self._memory
 
     @override
     def capture(self) -> dict[str, Any]:

@@ -5,9 +5,14 @@ concludes what happened. Slots and units are numbered from 1
 (docs/architecture.md "Numbers and identity").
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
 
 from ..model import NO_IDENTIFIERS, Filament, Identifiers
+
+NO_MEMORY: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +30,8 @@ class Slot:
     its changes do not indicate another spool.
     reading: its tag is being read.
     read_done: the read is finished; None if the printer does not report it.
+    read_stands: `read_done` may stand since before the spool was there, as after a
+        restart of a printer that reads nothing then; it proves no read.
     unreadable: the printer reports that the tag cannot be read; it may keep reporting it
         after that spool has left.
     ran_out: the printer reports that the filament ran out, and may keep reporting it.
@@ -41,6 +48,7 @@ class Slot:
     external_assigned: bool = False
     reading: bool = False
     read_done: bool | None = None
+    read_stands: bool = False
     unreadable: bool = False
     ran_out: bool = False
     active: bool = False
@@ -87,6 +95,8 @@ class Snapshot:
     printing: a print is running.
     reading_enabled: the printer reads tags on insertion; a setting of the printer.
     units: the connected ones; a unit that is missing here was disconnected.
+    memory: what the decoder needs again after a restart of Home Assistant; see
+    `Driver.memory`.
     """
 
     complete: bool
@@ -95,3 +105,4 @@ class Snapshot:
     reading_enabled: bool = True
     units: tuple[Unit, ...] = ()
     direct_slots: tuple[Slot, ...] = ()
+    memory: Mapping[str, Any] = NO_MEMORY

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 import pytest
 
+from custom_components.filament_slots.core.slot_state import PrinterSlots, apply
 from custom_components.filament_slots.drivers.bambulab_mqtt import (
     driver as driver_module,
     session as session_module,
@@ -25,6 +26,7 @@ from custom_components.filament_slots.drivers.base import DriverError, ErrorCode
 from custom_components.filament_slots.drivers.health import Health
 from custom_components.filament_slots.drivers.snapshot import Snapshot
 from custom_components.filament_slots.drivers.tracking.tracker import SlotTracker
+from custom_components.filament_slots.model import parse_event
 from tests.clock import FakeClock
 from tests.drivers.fake_host import FakeHost
 from tests.printers.bambu import BambuPrinter
@@ -190,6 +192,39 @@ async def test_spools_not_read_since_a_restart_keep_their_identity(rig: Rig) -> 
     await rig.until(lambda: rig.clock.monotonic() > start + 30, pace=1)
 
     assert set(rig.happened) == {"ams_state"}
+
+
+async def test_spools_not_read_since_a_restart_keep_their_identity_over_one_of_ours(
+    rig: Rig,
+) -> None:
+    hardware = rig.printer.hardware
+    hardware.power_on_flag, hardware.version = False, 40
+    bays = [bay for unit in hardware.units.values() for bay in unit.bays if bay.spool]
+    await rig.start()
+    await rig.running()
+    await rig.until(lambda: bool(rig.happened))
+    await rig.stop()
+    assert rig.driver is not None
+    memory, slots = rig.driver.memory(), PrinterSlots()
+    for event in rig.fake_host.events:
+        slots, _ = apply(slots, parse_event(event))
+
+    hardware.version = 0
+    for bay in bays:
+        bay.known, bay.read_done = None, True
+    rig.fake_host = FakeHost(
+        rig.clock, memory=memory, stored=tuple(slots.slots.values())
+    )
+    await rig.start()
+    await rig.running()
+    start = rig.clock.monotonic()
+    await rig.until(lambda: rig.clock.monotonic() > start + 30, pace=1)
+
+    assert set(rig.happened) <= {"ams_state"}
+    for event in rig.fake_host.events:
+        slots, _ = apply(slots, parse_event(event))
+    kept = [slot.identifiers.external_id for slot in slots.slots.values()]
+    assert {bay.spool.external_id for bay in bays if bay.spool} <= {*kept, None}
 
 
 async def test_a_connection_that_was_lost_leads_to_no_event(rig: Rig) -> None:

@@ -27,7 +27,7 @@ def test_a_slot_is_explained_by_its_bits_and_its_last_tray() -> None:
         "exist": True,
         "reading": False,
         "read_done": True,
-        "read_done_stands": False,
+        "read_done_stands": True,
         "drying": False,
         "info": "1001",
         "dry_time": 0,

@@ -58,7 +58,6 @@ def test_a_change_of_unread_values_changes_nothing() -> None:
     listener = decoder()
     feed(listener, x1c())
     changed = x1c()
-    changed["print"]["ams"]["version"] = 5
     changed["print"]["ams"]["ams"][0]["tray"][0]["k"] = 0.02
     changed["print"]["device"]["extruder"]["info"][0]["temp"] = 27
     assert feed(listener, changed) is None
@@ -226,13 +225,15 @@ def test_a_printer_that_sends_no_units_is_complete_with_its_holder(
     assert see(report(**holder)).complete
 
 
-def _reads_not_known(snapshot: Snapshot) -> Snapshot:
+def _reads_prove_nothing(snapshot: Snapshot) -> Snapshot:
+    """Return the snapshot with reads that may stand since before."""
     return replace(
         snapshot,
+        memory={},
         units=tuple(
             replace(
                 each,
-                slots=tuple(replace(slot, read_done=None) for slot in each.slots),
+                slots=tuple(replace(slot, read_stands=True) for slot in each.slots),
             )
             for each in snapshot.units
         ),
@@ -241,7 +242,8 @@ def _reads_not_known(snapshot: Snapshot) -> Snapshot:
 
 def test_the_shutdown_frame_changes_only_reads_but_ends_all_conclusions() -> None:
     listener = decoder()
-    start = full(unit(0, *four(1)), unit(1, *four(2)), exist="ff")
+    reads = {"power_on_flag": True}
+    start = full(unit(0, *four(1)), unit(1, *four(2)), exist="ff", ams=reads)
     before = feed(listener, start)
     shutdown = report(
         ams={
@@ -254,10 +256,14 @@ def test_the_shutdown_frame_changes_only_reads_but_ends_all_conclusions() -> Non
         }
     )
     assert before is not None
-    unread = _reads_not_known(before)
-    assert feed(listener, shutdown) == replace(unread, frozen=True)
+    unread = _reads_prove_nothing(before)
+    frozen = feed(listener, shutdown)
+    assert frozen is not None
+    assert replace(frozen, memory={}) == replace(unread, frozen=True)
     assert contradicts(listener)
-    assert feed(listener, start) == unread
+    after = feed(listener, start)
+    assert after is not None
+    assert replace(after, memory={}) == unread
     assert not contradicts(listener)
 
 
@@ -279,11 +285,11 @@ def test_what_a_shutdown_frame_changes_is_not_known_until_it_is_reported_again()
     assert active(back) == []
     again = feed(listener, delta(tray_read_done_bits="e", tray_now="1"))
     assert again is not None
-    assert [slot.read_done for slot in unit_of(again, 1).slots] == [False] + [None] * 3
+    assert _reads(listener) == [False, "stands", "stands", "stands"]
     assert active(again) == ["A2"]
     read = feed(listener, delta(tray_read_done_bits="f"))
     assert read is not None
-    assert [slot.read_done for slot in unit_of(read, 1).slots] == [True] + [None] * 3
+    assert _reads(listener) == [True, "stands", "stands", "stands"]
 
 
 def test_trays_and_values_that_a_shutdown_frame_changes_are_not_known() -> None:
@@ -311,48 +317,103 @@ def test_a_setting_that_a_shutdown_frame_changes_is_the_usual_one() -> None:
     assert listener.snapshot.reading_enabled
 
 
-def _restarted(**ams: object) -> ReportDecoder:
-    """Return a decoder for the connection after one on which the version was 9."""
-    listener = ReportDecoder(logging.getLogger(__name__), version=9)
+MEMORY = {"version": 9, "phases": {"0": 1}, "standing_bits": 0}
+
+
+def _resumed(memory: dict[str, Any] = MEMORY, **ams: object) -> ReportDecoder:
+    """Return a decoder for the connection after one that left this memory."""
+    listener = ReportDecoder(logging.getLogger(__name__), memory=memory)
     ids = [{"id": str(tray)} for tray in range(4)]
     feed(listener, full(unit(0, *ids), exist="f", ams={"version": 2} | ams))
     return listener
 
 
-def _reads_done(listener: ReportDecoder) -> list[bool | None]:
+def _reads(listener: ReportDecoder) -> list[bool | str | None]:
+    """Return what is known of the reads of the four slots."""
     assert listener.snapshot is not None
-    return [slot.read_done for slot in unit_of(listener.snapshot, 1).slots]
+    return [
+        "stands" if slot.read_done and slot.read_stands else slot.read_done
+        for slot in unit_of(listener.snapshot, 1).slots
+    ]
 
 
-def test_a_finished_read_that_stands_since_a_restart_without_reading_is_not_known() -> (
+def test_a_finished_read_that_stands_since_a_restart_without_reading_proves_nothing() -> (
     None
 ):
-    listener = _restarted()
-    assert _reads_done(listener) == [None] * 4
+    listener = _resumed()
+    assert _reads(listener) == ["stands"] * 4
     feed(listener, delta(tray_reading_bits="1", tray_read_done_bits="d"))
     feed(listener, delta(tray_reading_bits="0"))
-    assert _reads_done(listener) == [True, False, None, None]
+    assert _reads(listener) == [True, False, "stands", "stands"]
     feed(listener, delta(tray_read_done_bits="f", version=3))
-    assert _reads_done(listener) == [True, True, None, None]
+    assert _reads(listener) == [True, True, "stands", "stands"]
 
 
 @pytest.mark.parametrize(
     "ams",
-    [{"power_on_flag": True}, {"version": 9}, {"version": 12}],
-    ids=["reads on start", "nothing changed", "counted on"],
+    [{"power_on_flag": True}, {"version": 12}],
+    ids=["reads on start", "counted on"],
 )
 def test_a_finished_read_counts_where_the_printer_did_not_restart_or_read_then(
-    ams: dict[str, object],
+    ams: dict[str, Any],
 ) -> None:
-    assert _reads_done(_restarted(**ams)) == [True] * 4
+    assert _reads(_resumed(**ams)) == [True] * 4
+
+
+def test_a_restart_is_known_from_the_phase_of_a_unit_too() -> None:
+    listener = ReportDecoder(logging.getLogger(__name__), memory=MEMORY)
+    restarted = unit(0, *four(1), info="20001001")
+    feed(listener, full(restarted, exist="f", ams={"version": 12}))
+    assert _reads(listener) == ["stands"] * 4
+
+
+@pytest.mark.parametrize(
+    "memory",
+    [
+        {},
+        MEMORY | {"version": 2},  # the same again
+        MEMORY | {"version": None},
+        MEMORY | {"phases": 5},
+        {"standing_bits": 0},
+    ],
+)
+def test_finished_reads_prove_nothing_where_a_restart_cannot_be_excluded(
+    memory: dict[str, Any],
+) -> None:
+    assert _reads(_resumed(memory)) == ["stands"] * 4
+    assert _reads(_resumed(memory, power_on_flag=True)) == [True] * 4
+
+
+def test_a_version_that_comes_before_the_units_excludes_no_restart() -> None:
+    listener = decoder()
+    feed(listener, delta(version=20, tray_now="255"))
+    feed(listener, full(unit(0, *four(1)), exist="f", ams={"version": 20}))
+    assert _reads(listener) == ["stands"] * 4
+
+
+def test_a_read_that_proved_nothing_proves_nothing_on_the_next_connection() -> None:
+    listener = _resumed()
+    feed(listener, delta(tray_reading_bits="1"))
+    feed(listener, delta(tray_reading_bits="0", version=3))
+    assert listener.snapshot is not None
+    again = _resumed(dict(listener.snapshot.memory), version=4)
+    assert _reads(again) == [True, "stands", "stands", "stands"]
+
+
+def test_memory_names_only_the_units_that_can_be() -> None:
+    phases = {"phases": {"0": 1, "A": 1}}
+    listener = _resumed(MEMORY | phases, version=9, power_on_flag=True)
+    assert listener.snapshot is not None
+    assert listener.snapshot.memory == MEMORY | {"phases": {"0": 0}}
 
 
 def test_a_restart_is_known_from_the_version_before_the_shutdown_frame() -> None:
-    listener = _restarted(version=9)
+    listener = _resumed(version=12)
     feed(listener, delta(ams_exist_bits="0", version=0))
-    assert listener.version == 9
+    assert listener.snapshot is not None
+    assert listener.snapshot.memory["version"] == 12
     feed(listener, full(unit(0, *four(1)), exist="f", ams={"version": 1}))
-    assert _reads_done(listener) == [None] * 4
+    assert _reads(listener) == ["stands"] * 4
 
 
 def test_all_units_may_go_in_a_full_report_that_lists_none() -> None:

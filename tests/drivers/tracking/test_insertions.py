@@ -160,6 +160,7 @@ def test_a_spool_put_back_has_its_identity_once_its_tag_was_read_again(
     rig.slot(present=True)
     rig.wait(20)
     rig.slot(read_done=True)
+    rig.wait(2.5)  # the name may follow the bits, one report later
     assert rig.changes() == [("inserted", 1, "RED")]
 
 

@@ -15,7 +15,7 @@ from custom_components.filament_slots.drivers.base import (
 )
 from custom_components.filament_slots.drivers.explanation import Explanation
 from custom_components.filament_slots.drivers.health import Health
-from custom_components.filament_slots.drivers.snapshot import Snapshot
+from custom_components.filament_slots.drivers.snapshot import NO_MEMORY, Snapshot
 
 AT = "2026-01-01T00:00:00+00:00"
 
@@ -126,7 +126,9 @@ class Driver(BaseDriver):
 
     @classmethod
     @override
-    def frame_decoder(cls) -> Callable[[Mapping[str, Any]], Snapshot | None]:
+    def frame_decoder(
+        cls, memory: Mapping[str, Any] = NO_MEMORY
+    ) -> Callable[[Mapping[str, Any]], Snapshot | None]:
         return lambda frame: None
 
     @classmethod

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+import json
 import sqlite3
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from ...model import Filament, Identifiers, StoredSlot, StoredUnit
+from ...model import NO_IDENTIFIERS, Filament, Identifiers, StoredSlot, StoredUnit
 from ..slot_state import PrinterSlots, Row, SlotKey, SlotRow, UnitRow
-from .codec import pack_time, rows, unpack_bool, unpack_time
+from .codec import pack_json, pack_time, rows, unpack_bool, unpack_time
 from .held_events import forget_held
 
 UNIT_FIELDS: Final = tuple(field.name for field in fields(StoredUnit))
@@ -54,11 +55,11 @@ _PUT_ASSIGNMENT: Final = """
     INSERT INTO slot_assignments (
         slot_id, present, active, rfid_uid, external_id, vendor_tag,
         assigned_external_id, assigned_label, filament, unknown_reported, inserted_at,
-        updated_at, identifiable
+        updated_at, identifiable, departed
     ) VALUES (
         :slot_id, :present, :active, :rfid_uid, :external_id, :vendor_tag,
         :assigned_external_id, :assigned_label, :filament, :unknown_reported,
-        :inserted_at, :updated_at, :identifiable
+        :inserted_at, :updated_at, :identifiable, :departed
     )
     ON CONFLICT (slot_id) DO UPDATE SET
         present = excluded.present,
@@ -72,7 +73,8 @@ _PUT_ASSIGNMENT: Final = """
         unknown_reported = excluded.unknown_reported,
         inserted_at = excluded.inserted_at,
         updated_at = excluded.updated_at,
-        identifiable = excluded.identifiable
+        identifiable = excluded.identifiable,
+        departed = excluded.departed
 """
 FIND_SLOT: Final = """
     SELECT id FROM slots
@@ -88,7 +90,8 @@ _PROGRESS: Final = """
             printers.sequence >= ifnull(e.sequence, 0),
             last_seen_at,
             max(ifnull(last_seen_at, 0), event_at)
-        ) AS last_seen_at
+        ) AS last_seen_at,
+        memory
     FROM printers
     LEFT JOIN slot_events AS e ON e.id = (
         SELECT max(id) FROM slot_events WHERE printer_id = :printer_id
@@ -142,12 +145,14 @@ def restore_printer(
     )
 
 
-def put_last_seen(db: sqlite3.Connection, printer_id: int, at: datetime) -> None:
-    """Write when a printer was seen last; never an earlier time."""
+def put_last_seen(
+    db: sqlite3.Connection, printer_id: int, at: datetime, memory: Mapping[str, Any]
+) -> None:
+    """Write when a printer was seen last, never an earlier time, and its memory."""
     db.execute(
-        "UPDATE printers SET last_seen_at = max(ifnull(last_seen_at, 0), :at)"
-        " WHERE id = :id",
-        {"id": printer_id, "at": pack_time(at)},
+        "UPDATE printers SET last_seen_at = max(ifnull(last_seen_at, 0), :at),"
+        " memory = :memory WHERE id = :id",
+        {"id": printer_id, "at": pack_time(at), "memory": _pack_memory(memory)},
     )
 
 
@@ -215,6 +220,7 @@ def load_slots(db: sqlite3.Connection, printer_id: int) -> PrinterSlots:
             inserted_at=unpack_time(row["inserted_at"]),
             updated_at=unpack_time(row["updated_at"]),
             identifiable=bool(row["identifiable"]),
+            departed=_departed(row["departed"]),
         )
         slots[slot.key] = slot
     (progress,) = rows(db, _PROGRESS, parameters)
@@ -224,6 +230,7 @@ def load_slots(db: sqlite3.Connection, printer_id: int) -> PrinterSlots:
         holders=holders,
         sequence=progress["sequence"],
         last_seen=unpack_time(progress["last_seen_at"]),
+        memory=_memory(progress["memory"]),
     )
 
 
@@ -237,15 +244,40 @@ def _filament(text: str | None) -> Filament | None:
         return None
 
 
+def _departed(text: str | None) -> Identifiers:
+    if text is None:
+        return NO_IDENTIFIERS
+    try:
+        return Identifiers.model_validate_json(text)
+    except ValidationError:
+        return NO_IDENTIFIERS
+
+
+def _memory(text: str | None) -> dict[str, Any]:
+    try:
+        memory = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return memory if isinstance(memory, dict) else {}
+
+
+def _pack_memory(memory: Mapping[str, Any]) -> str | None:
+    return pack_json(dict(memory)) if memory else None
+
+
 def put_progress(db: sqlite3.Connection, printer_id: int, slots: PrinterSlots) -> None:
-    """Write the sequence and the time of a printer; a row of history implies them."""
+    """Write the sequence, the time and the memory of a printer.
+
+    A row of history implies the first two.
+    """
     db.execute(
-        "UPDATE printers SET sequence = :sequence, last_seen_at = :last_seen_at"
-        " WHERE id = :id",
+        "UPDATE printers SET sequence = :sequence, last_seen_at = :last_seen_at,"
+        " memory = :memory WHERE id = :id",
         {
             "id": printer_id,
             "sequence": slots.sequence,
             "last_seen_at": pack_time(slots.last_seen),
+            "memory": _pack_memory(slots.memory),
         },
     )
 
@@ -307,4 +339,9 @@ def _assignment(slot_id: int, slot: StoredSlot) -> dict[str, Any]:
         "inserted_at": pack_time(slot.inserted_at),
         "updated_at": pack_time(slot.updated_at),
         "identifiable": slot.identifiable,
+        "departed": (
+            slot.departed.model_dump_json(exclude_none=True)
+            if slot.departed.known
+            else None
+        ),
     }

@@ -1,6 +1,6 @@
 """Writes what an event changed: units, slots, spools, history, known event ids."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 import sqlite3
 from typing import Any, Final, TypedDict
 
@@ -103,6 +103,7 @@ class RowWriter:
         self._fragment_ids: dict[str, int] = {}
         self._spool_ids: dict[tuple[str | None, str | None], int] = {}
         self._unwritten: dict[int, StoredSlot] = {}
+        self._memories: dict[int, Mapping[str, Any]] = {}
 
     def forget(self) -> None:
         """Empty the cache: some of the rows may be deleted."""
@@ -115,6 +116,7 @@ class RowWriter:
         """Forget a transaction that was rolled back, with what it left to its end."""
         self.forget()
         self._unwritten.clear()
+        self._memories.clear()
 
     def flush(self, db: sqlite3.Connection) -> None:
         """Write the content of the slots that changed, at the end of a transaction.
@@ -146,8 +148,9 @@ class RowWriter:
                 case EventRow():
                     self.put_event(db, slots.sequence, row)
                     in_history = True
-        if not in_history:
+        if not in_history or self._memories.get(printer_id, {}) != slots.memory:
             put_progress(db, printer_id, slots)
+            self._memories[printer_id] = slots.memory
 
     def _put_slot(
         self, db: sqlite3.Connection, printer_id: int, slot: StoredSlot

@@ -226,8 +226,21 @@ CREATE TABLE held_events (
 CREATE INDEX held_events_by_printer ON held_events (printer_id);
 """
 
+_VERSION_5 = """
+-- What a driver needs again after a restart, as JSON, and the identity of the spool that
+-- left a slot last, which printers may keep reporting.
+ALTER TABLE printers ADD COLUMN memory TEXT;
+ALTER TABLE slot_assignments ADD COLUMN departed TEXT;
+"""
+
 # Never changed once released; the next version is one more.
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+MIGRATIONS: tuple[str, ...] = (
+    _VERSION_1,
+    _VERSION_2,
+    _VERSION_3,
+    _VERSION_4,
+    _VERSION_5,
+)
 
 
 def migrate(

@@ -14,7 +14,7 @@ from ..connected_driver import ConnectedDriver
 from ..connection import race
 from ..discovery import Discovery
 from ..explanation import WireState
-from ..snapshot import Snapshot
+from ..snapshot import NO_MEMORY, Snapshot
 from .capture import ABOUT, as_frame
 from .config import Config
 from .discovery import UDP
@@ -51,7 +51,6 @@ class Driver(ConnectedDriver[Config]):
         self._clock = services.clock
         self._requests: Requests | None = None
         self._ask = asyncio.Event()
-        self._version: int | None = None
         # The one that made the last snapshot.
         self._decoder: ReportDecoder | None = None
 
@@ -67,8 +66,10 @@ class Driver(ConnectedDriver[Config]):
 
     @classmethod
     @override
-    def frame_decoder(cls) -> Callable[[Mapping[str, Any]], Snapshot | None]:
-        decoder = ReportDecoder(logging.getLogger(__name__))
+    def frame_decoder(
+        cls, memory: Mapping[str, Any] = NO_MEMORY
+    ) -> Callable[[Mapping[str, Any]], Snapshot | None]:
+        decoder = ReportDecoder(logging.getLogger(__name__), memory=memory)
         # A capture that went through an editor may hold what orjson does not write.
         return lambda frame: decoder.feed(json.dumps(frame.get("payload")))
 
@@ -122,9 +123,7 @@ class Driver(ConnectedDriver[Config]):
     @override
     async def run_session(self) -> None:
         connection = self.connection
-        decoder = ReportDecoder(
-            self.services.log, connection.counters, version=self._version
-        )
+        decoder = ReportDecoder(self.services.log, connection.counters, self.memory())
         requests = Requests(decoder)
 
         def take(report: bytes) -> None:
@@ -145,7 +144,6 @@ class Driver(ConnectedDriver[Config]):
         snapshot = decoder.feed(report)
         self.connection.versions = decoder.versions
         self.connection.units = decoder.unit_versions
-        self._version = decoder.version
         if decoder.snapshot is not before or decoder.contradiction:
             self._ask.set()
         if snapshot is not None:

@@ -113,10 +113,11 @@ def _merge_ams(
             **(_unknown(merged, values) | {"version": merged.version}),
         )
     after = _with(merged, lists_units=True, **values)
-    after = _with(after, standing_bits=_standing_bits(merged, after))
     if listed is not None:
         units = _merge_units(after, listed, msg == 0, ignore)
-        after = _with(after, units=units, complete=True)
+        phases = _phases(merged.phases, units)
+        after = _with(after, units=units, phases=phases, complete=True)
+    after = _with(after, standing_bits=_standing_bits(merged, after))
     after = _with(after, units=_connected_units(after))
     if msg == 0 or (listed is not None and "exist_bits" in values):
         return _with(after, contradictory=False, shutting_down=False)
@@ -125,14 +126,45 @@ def _merge_ams(
     return after
 
 
+def _phases(
+    before: Mapping[int, int], units: Mapping[int, WireUnit]
+) -> Mapping[int, int]:
+    return {
+        **before,
+        **{
+            unit_id: unit.info >> 28 & 3
+            for unit_id, unit in units.items()
+            if unit.info is not None
+        },
+    }
+
+
 def _standing_bits(before: Merged, after: Merged) -> int:
-    """Return which read_done bits may stand since before; a read or a clear ends it."""
-    restarted = (after.version or 0) < (before.version or 0)
-    unread = restarted and not after.reads_on_start
-    standing = -1 if unread else before.standing_bits
+    """Return which read_done bits may stand since before; a read or a clear ends it.
+
+    They may after a restart of a printer that reads nothing then, and where it is not
+    known whether it restarted (docs/protocols/bambu.md 9).
+    """
+    standing = before.standing_bits
+    if _may_have_restarted(before, after):
+        standing = 0 if after.reads_on_start else -1
     if after.read_done_bits is not None:
         standing &= after.read_done_bits
     return standing & ~(after.reading_bits or 0)
+
+
+def _may_have_restarted(before: Merged, after: Merged) -> bool:
+    if any(
+        phase == 1 and after.phases.get(unit_id) == 2
+        for unit_id, phase in before.phases.items()
+    ):
+        return True
+    if after.version is None:
+        return not before.units
+    if before.units and before.version is not None:
+        return after.version < before.version
+    # The same number again: it restarted, or nothing changed in any slot.
+    return after.version_before is None or after.version <= after.version_before
 
 
 def _unknown(known: Merged | WireUnit, refused: Mapping[str, Any]) -> dict[str, Any]:

@@ -67,6 +67,8 @@ class Merged:
     lists_units: the printer reports units at all.
     reads_on_start: the printer reads all tags when it is switched on; a setting.
     version: its counter of changes, which only falls when the printer restarts.
+    version_before: the last one of the connection before, None where it is not known.
+    phases: bits 28-29 of each unit's `info`, which go from 1 to 2 when it restarts.
     standing_bits: the slots whose read_done bit may stand since before a restart, or
     since before a report that was not believed.
     snow: what each extruder holds, `unit id << 8 | tray` (docs/protocols/bambu.md 3.6).
@@ -87,6 +89,8 @@ class Merged:
     reads_on_insert: bool = True
     reads_on_start: bool = True
     version: int | None = None
+    version_before: int | None = None
+    phases: Mapping[int, int] = NOTHING
     standing_bits: int = 0
     units: Mapping[int, WireUnit] = NOTHING
     holder: Mapping[str, Any] | None = None
@@ -115,15 +119,34 @@ class Merged:
             there = None if state is None else bool(state & 1)
         return there
 
-    def read_done(self, unit_id: int, number: int) -> bool | None:
-        """Return whether the tag of a slot was read; None: not known.
+    @property
+    def memory(self) -> Mapping[str, Any]:
+        """What `remembered` takes: from which a restart of the printer is known."""
+        return {
+            "version": (self.version_before if self.version is None else self.version),
+            "phases": {str(unit_id): phase for unit_id, phase in self.phases.items()},
+            "standing_bits": self.standing_bits,
+        }
 
-        A bit that may stand since before proves no read (docs/protocols/bambu.md 9).
-        """
-        place = PLACES[unit_id]
-        if flag(self.standing_bits, place, number):
-            return None
-        return flag(self.read_done_bits, place, number)
+
+def remembered(memory: Mapping[str, Any]) -> Merged:
+    """Return the state before the first report, by the memory of the one before."""
+    match memory:
+        case {
+            "version": int(version),
+            "phases": dict(phases),
+            "standing_bits": int(standing),
+        }:
+            return Merged(
+                version_before=version,
+                phases={
+                    int(unit_id): phase
+                    for unit_id, phase in phases.items()
+                    if unit_id.isdecimal()
+                },
+                standing_bits=standing,
+            )
+    return Merged()
 
 
 def flag(field: int | None, place: Place, number: int) -> bool | None:

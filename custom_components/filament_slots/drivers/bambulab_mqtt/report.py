@@ -9,9 +9,9 @@ import orjson
 from ..base import Counters
 from ..health import UnitVersions
 from ..numbers import whole
-from ..snapshot import Snapshot
+from ..snapshot import NO_MEMORY, Snapshot
 from .merge import KEYS, merge
-from .merged import Merged
+from .merged import remembered
 from .units import make_snapshot
 from .versions import Versions, read_versions
 
@@ -35,14 +35,15 @@ class ReportDecoder:
         self,
         log: logging.Logger | logging.LoggerAdapter[logging.Logger],
         counters: Counters | None = None,
-        version: int | None = None,
+        memory: Mapping[str, Any] = NO_MEMORY,
     ) -> None:
         """Start without a state; `log` gets a debug line for each kind of invalid data.
 
-        version: the last one of the connection before, from which a restart is known.
+        memory: that of the last snapshot of the connection before, from which a restart
+        of the printer is known.
         """
         self.counters = counters or Counters()
-        self.merged = Merged(version=version)
+        self.merged = remembered(memory)
         self.snapshot: Snapshot | None = None
         self.needs_versions = False
         self._log = log
@@ -62,11 +63,6 @@ class ReportDecoder:
     def model(self) -> str | None:
         """The printer's model, None until get_version was answered."""
         return self._versions.model if self._versions else None
-
-    @property
-    def version(self) -> int | None:
-        """The printer's counter of changes, None until it was reported."""
-        return self.merged.version
 
     @property
     def contradiction(self) -> bool:

@@ -58,6 +58,7 @@ def make_snapshot(
         reading_enabled=merged.reads_on_insert,
         units=tuple(units),
         direct_slots=tuple(_external_slots(merged, held.active)),
+        memory=merged.memory,
     )
 
 
@@ -113,7 +114,8 @@ def _slot(
         present=merged.present(unit_id, tray),
         reads_tags=True,
         reading=bool(flag(merged.reading_bits, place, tray)),
-        read_done=merged.read_done(unit_id, tray),
+        read_done=flag(merged.read_done_bits, place, tray),
+        read_stands=bool(flag(merged.standing_bits, place, tray)),
         unreadable=not names.isdisjoint(merged.unreadable),
         ran_out=not names.isdisjoint(merged.ran_out),
         active=active,

@@ -19,7 +19,7 @@ from ..connected_driver import ConnectedDriver
 from ..connection import race
 from ..discovery import Discovery
 from ..explanation import WireState
-from ..snapshot import Snapshot
+from ..snapshot import NO_MEMORY, Snapshot
 from ..timings import Timings
 from .capture import ABOUT, as_frame
 from .config import Config
@@ -83,7 +83,9 @@ class Driver(ConnectedDriver[Config]):
 
     @classmethod
     @override
-    def frame_decoder(cls) -> Callable[[Mapping[str, Any]], Snapshot | None]:
+    def frame_decoder(
+        cls, memory: Mapping[str, Any] = NO_MEMORY
+    ) -> Callable[[Mapping[str, Any]], Snapshot | None]:
         decoder = MoonrakerDecoder(logging.getLogger(__name__))
 
         def decode(frame: Mapping[str, Any]) -> Snapshot | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from ...model import iso_utc
+from ...model import NO_IDENTIFIERS, iso_utc
 from ..explanation import Change, NotObserved, Pending, SlotExplanation, WaitsFor
 from ..timings import NEVER
 from .slot import TrackedSlot
@@ -23,14 +23,20 @@ def explain_slot(
     """
     slot = unit.slots[number]
     reported = slot.reported
-    masked = reported is not None and slot.spool.reads.names_departed(reported)
+    named = reported.identifiers if reported is not None else NO_IDENTIFIERS
+    masked = (
+        reported is not None
+        and named.known
+        and not named.same_spool(slot.spool.identifiers)
+        and not slot.spool.reads.names_present(reported, now)[0]
+    )
     return {
         "ams_unit_no": unit.number,
         "unit_serial": unit.serial,
         "slot_no": number,
         "present": slot.presence.confirmed,
         "identifiers": slot.spool.identifiers.model_dump(),
-        "departed": slot.spool.reads.departed.model_dump() if masked else None,
+        "departed": named.model_dump() if masked else None,
         "not_observed": _not_observed(slot.presence.gap),
         "pending": list(_pending(slot, activity, now)),
         "reported": None,

@@ -106,16 +106,17 @@ class Presence:
         if self.confirmed is None:
             self.confirmed = present
             if present:
-                self._spool.found(slot)
+                self._spool.found(slot, now)
             else:
                 self._spool.absent(slot)
         elif present and there:
             self._spool.present_after_gap(gap)
         elif present:
             self.insertion = PendingChange(time=now, gap=gap)
-        elif there:
+        else:
             self._spool.absent(slot)
-            self.removal = PendingChange(time=now, gap=gap)
+            if there:
+                self.removal = PendingChange(time=now, gap=gap)
 
     def _observe_present(self, now: Timestamp) -> None:
         removal, self.removal = self.removal, None

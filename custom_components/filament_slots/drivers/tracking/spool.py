@@ -35,6 +35,7 @@ class TrackedSpool:
         """Start from the state in the store."""
         self.identifiers = stored.identifiers
         self.filament = stored.filament
+        self.reads.departed = stored.departed
         self.pending_unknown = (
             bool(stored.present)
             and not stored.identifiers.known
@@ -52,7 +53,8 @@ class TrackedSpool:
         self, before: Slot | None, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> None:
         """Take in what the printer reports about the slot."""
-        self.reads.observe(before, slot, now)
+        identified = self.identifiers.known
+        self.reads.observe(before, slot, now, identified=identified)
         self._runout.observe(before, slot, unit)
 
     @property
@@ -66,22 +68,27 @@ class TrackedSpool:
 
     # What the presence of the slot means for it.
 
-    def found(self, slot: Slot) -> None:
+    def found(self, slot: Slot, now: Timestamp) -> None:
         """Accept the spool that is present in the first report of all."""
-        self.reads.departed = NO_IDENTIFIERS
-        self.identifiers = slot.identifiers
-        self.filament = slot.filament
+        if not slot.identifiers.known or self.reads.names_present(slot, now)[0]:
+            self.identifiers = slot.identifiers
+            self.filament = slot.filament
+        else:
+            self.reads.departed = slot.identifiers
 
     def present_after_gap(self, gap: Gap) -> None:
         """Note that it may have been exchanged in the gap."""
-        self.reads.departed = self.identifiers
         if self.identifiers.known:
+            self.reads.departed = self.identifiers
             self.possible_swap = PossibleSwap(gap=gap)
 
     def present_after_absence(self, absence: PendingChange, now: Timestamp) -> None:
         """Note that it may have been exchanged in an absence too short for a removal."""
-        if self.identifiers.known:
-            swap = self.possible_swap
+        swap, reads = self.possible_swap, self.reads
+        if swap is not None and reads.ended_before_absence is not None:
+            # Another one was there already, and this absence does not bring it back.
+            reads.ended = reads.ended or reads.ended_before_absence
+        elif self.identifiers.known:
             self.possible_swap = PossibleSwap(
                 gap=absence.gap or (swap.gap if swap else None),
                 removed_at=absence.time,
@@ -89,8 +96,11 @@ class TrackedSpool:
             )
 
     def absent(self, slot: Slot) -> None:
-        """Note which identity the printer reports although the slot is empty."""
-        self.reads.departed = slot.identifiers
+        """Note which identity the printer may go on reporting of the empty slot."""
+        for identifiers in (slot.identifiers, self.identifiers):
+            if identifiers.known:
+                self.reads.departed = identifiers
+                break
         self.pending_identity = None
 
     def remove(self, removal: PendingChange) -> SlotChange:
@@ -121,6 +131,8 @@ class TrackedSpool:
         self.last_insertion = insertion
         self._runout.reported = False
         self.pending_unknown = not identifiers.known
+        if identifiers.known:
+            self.reads.departed = NO_IDENTIFIERS
         return SlotChange(
             event_type=EventType.SPOOL_INSERTED,
             time=insertion.time,
@@ -133,14 +145,14 @@ class TrackedSpool:
         self, insertion: PendingChange, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> tuple[list[SlotChange], float]:
         """Report a settled insertion, once its identity is known or waited for."""
-        departed = self.reads.names_departed(slot)
-        identifiers = NO_IDENTIFIERS if departed else slot.identifiers
-        if not identifiers.known:
+        reported, filament = slot.identifiers, slot.filament
+        if reported.known and not self.reads.names_present(slot, now)[0]:
+            reported, filament = NO_IDENTIFIERS, None
+        if not reported.known:
             deadline = self.reads.deadline(insertion, slot, unit, now)
             if now.monotonic < deadline:
                 return [], deadline
-        filament = None if departed else slot.filament
-        changes = [self.insert(insertion, identifiers, filament)]
+        changes = [self.insert(insertion, reported, filament)]
         unknown, due = self._decide_unknown(slot, unit, now)
         return changes + unknown, due
 
@@ -150,8 +162,16 @@ class TrackedSpool:
         self, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> tuple[list[SlotChange], float]:
         """Confirm what has held long enough; returns also when to decide again."""
-        changes, due = self._decide_identity(slot, unit, now)
-        self._update_filament(slot)
+        named, ask_again = True, NEVER
+        if slot.identifiers.known:
+            named, ask_again = self.reads.names_present(slot, now)
+        if named:
+            changes, due = self._decide_identity(slot, unit, now)
+        else:
+            self.pending_identity = None
+            changes, due = [], ask_again
+        if named or same_tag(slot.identifiers, self.identifiers, slot):
+            self._update_filament(slot)
         unknown, unknown_due = self._decide_unknown(slot, unit, now)
         return changes + unknown, min(due, unknown_due)
 
@@ -159,8 +179,6 @@ class TrackedSpool:
         self, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> tuple[list[SlotChange], float]:
         """Accept the reported identity, keep the confirmed one, or confirm a swap."""
-        if self.reads.names_departed(slot):
-            return [], NEVER
         reported = slot.identifiers
         confirmed = self.identifiers = with_assigned_id(self.identifiers, slot)
         if not slot.reads_tags or not read_from_tag(confirmed, slot).known:
@@ -184,6 +202,7 @@ class TrackedSpool:
         self.possible_swap = None
         if reported.known:
             self.pending_unknown = False
+            self.reads.departed = NO_IDENTIFIERS
 
     def _decide_lost_identity(
         self, slot: Slot, unit: UnitActivity, now: Timestamp
@@ -227,6 +246,7 @@ class TrackedSpool:
             filament=self.filament,
         )
         self.pending_identity = None
+        self.reads.departed = self.identifiers
         insertion = PendingChange(time=swap.inserted_at or since, gap=swap.gap)
         return [removed, self.insert(insertion, identifiers, slot.filament)]
 

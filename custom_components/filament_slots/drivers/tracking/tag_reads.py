@@ -12,6 +12,8 @@ class TagReads:
     """Follows the tag reads of a slot in the printer's reports.
 
     ended: when the latest read of the present spool ended; None while none has.
+    ended_before_absence: the same of the spool that was there before the slot was empty,
+    where no tag was found.
     departed: the identity of a spool that has left; printers keep reporting it.
     """
 
@@ -19,6 +21,7 @@ class TagReads:
         """Begin without any read."""
         self._timings = timings
         self.ended: Timestamp | None = None
+        self.ended_before_absence: Timestamp | None = None
         self.departed: Identifiers = NO_IDENTIFIERS
         self._before_gap: Slot | None = None
         self._unreadable = False
@@ -32,19 +35,30 @@ class TagReads:
         undecided = possibly_swapped and self.ended is not None
         if reported is not None and not reported.identifiers.known and not undecided:
             self._before_gap = replace(reported, reading=False)
-        self.ended = None
+        self.ended = self.ended_before_absence = None
 
-    def observe(self, before: Slot | None, slot: Slot, now: Timestamp) -> None:
-        """Note the end of a read; the start of one discards the end of the last."""
+    def observe(
+        self, before: Slot | None, slot: Slot, now: Timestamp, *, identified: bool
+    ) -> None:
+        """Note the end of a read; the start of one discards the end of the last.
+
+        identified: the spool is known. A finished read without a tag that is reported
+        together with the presence is no new one, as reading takes longer than that.
+        """
         self._observe_unreadable(before, slot)
         before, self._before_gap = before or self._before_gap, None
         was_reading = before is not None and before.reading
-        was_done = before is not None and before.read_done
+        was_absent = before is not None and before.present is False
+        was_done = before is not None and before.read_done and not was_absent
+        if slot.present is False and before is not None and before.present:
+            named = before.identifiers.known
+            self.ended_before_absence = None if named else self.ended
         if slot.reading or slot.present is False:
             self.ended = None
-        elif was_reading or (slot.read_done and not was_done):
-            self.ended = now
-        elif was_done and not slot.read_done:
+        elif was_reading or (slot.read_done and not (was_done or slot.read_stands)):
+            is_back = was_absent and identified and not slot.identifiers.known
+            self.ended = None if is_back else now
+        elif slot.read_stands or (was_done and not slot.read_done):
             self.ended = None
 
     def _observe_unreadable(self, before: Slot | None, slot: Slot) -> None:
@@ -88,16 +102,21 @@ class TagReads:
             return began + timings.identity_wait_while_reading
         return began + timings.identity_wait
 
-    def names_departed(self, slot: Slot) -> bool:
-        """Whether the reported identity is that of a spool that has left.
+    def names_present(self, slot: Slot, now: Timestamp) -> tuple[bool, float]:
+        """Return whether the reported identity is the present spool's.
 
-        The same identity counts again only once the slot has been read
-        (docs/protocols/bambu.md P4).
+        Else with when to ask again. Until a slot has been read, it is reported with the
+        identity of the spool before (docs/protocols/bambu.md P4). That one counts again
+        only when it stays after the end of a read, as the two may be reported one after
+        the other (P19).
         """
-        return (
-            slot.reads_tags
-            and slot.identifiers.known
-            and slot.identifiers == self.departed
-            and slot.read_done is not None
-            and (slot.reading or not slot.read_done)
-        )
+        if not slot.reads_tags:
+            return True, NEVER
+        if slot.reading or slot.read_done is False:
+            return False, NEVER
+        if not slot.identifiers.same_spool(self.departed):
+            return True, NEVER
+        if self.ended is None:
+            return slot.read_done is None and not slot.read_stands, NEVER
+        due = self.ended.monotonic + self._timings.insert_settle
+        return now.monotonic >= due, due

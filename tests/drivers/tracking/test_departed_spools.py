@@ -1,0 +1,261 @@
+"""A printer names a slot as the spool before until the new one has been read."""
+
+import pytest
+
+from custom_components.filament_slots.drivers.snapshot import Slot
+from custom_components.filament_slots.drivers.timings import Timings
+from custom_components.filament_slots.drivers.tracking.tag_reads import TagReads
+from custom_components.filament_slots.model import (
+    NO_IDENTIFIERS,
+    Filament,
+    Identifiers,
+    StoredSlot,
+)
+
+from .tracker_rig import BLUE, RED, Rig, state_of, stored_slot, tag
+
+EMPTY = stored_slot(2, present=False)
+
+
+def restarted(slot: StoredSlot) -> Rig:
+    """Return a rig after a restart that found these slots in the store."""
+    return Rig(stored=(slot, EMPTY))
+
+
+def swap_for_an_untagged_spool(rig: Rig, shown: Identifiers = NO_IDENTIFIERS) -> None:
+    """Exchange RED within eight seconds; the read of the new spool ends now."""
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.take()
+    rig.wait(5)
+    rig.put_unread(reading=True, identifiers=shown)
+    rig.wait(10)
+    rig.slot(reading=False, read_done=True)
+
+
+def test_a_spool_inserted_after_a_restart_is_not_named_as_the_one_before() -> None:
+    rig = restarted(stored_slot(present=False))
+    rig.slot(identifiers=RED)  # empty, and named all the same
+    rig.wait(60)
+    rig.slot(present=True)
+    rig.wait(20)
+    assert rig.changes() == []
+    rig.slot(read_done=True, identifiers=BLUE)
+    assert rig.changes() == [("inserted", 1, "BLUE")]
+
+
+def test_an_insertion_found_after_a_restart_is_not_named_as_the_spool_before() -> None:
+    rig = restarted(stored_slot(present=False, departed=RED))
+    rig.put_unread(identifiers=RED, filament=Filament(material="PLA"))
+    rig.wait(31)
+    (inserted,) = rig.spool_events()
+    assert inserted["identifiers"] == NO_IDENTIFIERS.model_dump()
+    assert "filament" not in inserted["meta"]
+    rig.slot(reading=True)
+    rig.wait(5)
+    rig.slot(reading=False, read_done=True, identifiers=BLUE)
+    (state,) = rig.states()
+    assert state_of(state)["identifiers"]["external_id"] == "bambulab:BLUE"
+
+
+def test_a_spool_that_was_never_read_takes_no_name_from_a_restart() -> None:
+    rig = restarted(stored_slot(present=True, departed=RED))
+    rig.put_unread(identifiers=RED, filament=Filament(material="PLA"))
+    rig.wait(900)
+    for state in rig.states():
+        assert state_of(state)["identifiers"] == NO_IDENTIFIERS.model_dump()
+        assert state_of(state)["filament"] is None
+
+
+def test_a_spool_that_was_never_read_takes_no_name_while_the_unit_dries(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.slot(present=False, read_done=False)
+    rig.wait(10)
+    rig.events.clear()
+    rig.slot(present=True)
+    rig.wait(1)
+    rig.unit(drying=True)
+    rig.wait(60)
+    assert rig.changes()[0] == ("inserted", 1, None)
+    rig.unit(drying=False)
+    rig.wait(900)
+    rig.outage()
+    rig.report()
+    rig.wait(900)
+    assert not any(
+        state_of(state)["identifiers"]["external_id"] for state in rig.states()
+    )
+
+
+def test_a_name_that_was_not_read_is_not_accepted_at_the_first_start() -> None:
+    rig = Rig()
+    rig.put_unread(identifiers=RED)
+    rig.wait(60)
+    (state,) = rig.states()
+    assert state_of(state)["identifiers"] == NO_IDENTIFIERS.model_dump()
+    rig.slot(reading=True)
+    rig.wait(5)
+    rig.slot(reading=False, read_done=True)
+    rig.wait(2.5)
+    (state,) = rig.states()
+    assert state_of(state)["identifiers"]["external_id"] == "bambulab:RED"
+
+
+def test_another_name_counts_once_it_was_read(rig: Rig) -> None:
+    rig.put_unread(identifiers=BLUE)  # the tray is reported a moment before its bits
+    rig.wait(4)
+    assert rig.changes() == []
+    rig.slot(read_done=True)
+    assert rig.changes() == [("inserted", 1, "BLUE")]
+
+
+def test_the_name_before_is_not_believed_in_the_report_that_ends_the_read(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.slot(present=False, read_done=False)
+    rig.wait(10)
+    rig.events.clear()
+    rig.slot(present=True, reading=True)
+    rig.wait(10)
+    rig.slot(reading=False, read_done=True)  # the tray follows one report later
+    rig.wait(1)
+    rig.slot(identifiers=BLUE)
+    rig.wait(900)
+    assert rig.changes() == [("inserted", 1, "BLUE")]
+
+
+def test_after_a_restart_of_the_printer_without_reading_the_last_name_is_held() -> None:
+    for shown in (RED, NO_IDENTIFIERS):
+        rig = restarted(stored_slot(present=True, identifiers=RED))
+        rig.slot(present=True, read_done=True, read_stands=True, identifiers=shown)
+        rig.wait(900)
+        assert rig.changes() == []
+
+
+def test_after_a_restart_of_the_printer_without_reading_another_name_is_believed() -> (
+    None
+):
+    rig = restarted(stored_slot(present=True, identifiers=RED))
+    rig.slot(present=True, read_done=True, read_stands=True, identifiers=BLUE)
+    rig.wait(5)
+    events = rig.spool_events()
+    assert [event["identifiers"]["external_id"] for event in events] == [
+        "bambulab:RED",
+        "bambulab:BLUE",
+    ]
+    assert all(event["meta"]["detected_late"] for event in events)
+
+
+def test_a_slot_filled_while_the_printer_was_off_is_named_by_the_next_read() -> None:
+    rig = restarted(stored_slot(present=False, departed=RED))
+    rig.slot(present=True, read_done=True, read_stands=True, identifiers=RED)
+    rig.wait(31)
+    assert rig.changes() == [("inserted", 1, None)]
+    rig.slot(reading=True, read_done=False, read_stands=False)
+    rig.wait(5)
+    rig.slot(reading=False, read_done=True)
+    rig.wait(2.5)
+    (state,) = rig.states()
+    assert state_of(state)["identifiers"]["external_id"] == "bambulab:RED"
+
+
+def test_a_name_whose_read_is_not_known_is_the_one_before(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.slot(present=False, read_done=False)
+    rig.wait(10)
+    rig.events.clear()
+    rig.slot(present=True, read_done=None, read_stands=True)
+    rig.wait(31)
+    assert rig.changes() == [("inserted", 1, None)]
+
+
+@pytest.mark.parametrize("shown", [RED, tag("RED", "CHIP2")])
+def test_the_name_before_does_not_hide_a_swap_for_a_spool_without_a_tag(
+    rig: Rig, shown: Identifiers
+) -> None:
+    swap_for_an_untagged_spool(rig, shown)
+    rig.wait(1)
+    rig.slot(identifiers=NO_IDENTIFIERS)
+    rig.wait(5)
+    assert rig.changes() == [
+        ("removed", 1, "RED"),
+        ("inserted", 1, None),
+        ("unknown_spool_detected", 1, None),
+    ]
+
+
+def test_a_swap_for_a_spool_without_a_tag_is_not_forgotten_by_a_flicker(
+    rig: Rig,
+) -> None:
+    swap_for_an_untagged_spool(rig)
+    rig.wait(3)
+    rig.slot(present=False)
+    rig.wait(1)
+    rig.slot(present=True)
+    rig.wait(5)
+    assert rig.changes_at() == [
+        ("removed", 10.0),
+        ("inserted", 15.0),
+        ("unknown_spool_detected", 25.0),
+    ]
+
+
+def test_a_swap_for_a_spool_without_a_tag_is_not_forgotten_by_a_gap_after_a_flicker(
+    rig: Rig,
+) -> None:
+    swap_for_an_untagged_spool(rig)
+    rig.wait(3)
+    rig.slot(present=False)
+    rig.wait(1)
+    rig.slot(present=True)
+    rig.wait(0.5)
+    rig.outage(10)
+    rig.report()
+    rig.wait(5)
+    assert [change[0] for change in rig.changes()] == [
+        "removed",
+        "inserted",
+        "unknown_spool_detected",
+    ]
+
+
+def test_a_flicker_after_a_read_with_a_tag_is_no_swap(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.outage()
+    rig.put_unread(reading=True)
+    rig.wait(5)
+    rig.slot(reading=False, read_done=True)
+    rig.wait(1)
+    rig.events.clear()
+    rig.slot(present=False)
+    rig.wait(1)
+    rig.slot(present=True, identifiers=NO_IDENTIFIERS)
+    rig.wait(900)
+    assert rig.changes() == []
+
+
+def test_a_reader_that_reports_no_end_of_a_read_is_believed() -> None:
+    reads = TagReads(Timings())
+    rig = Rig()
+    reads.departed = RED
+    slot = Slot(slot_no=1, present=True, reads_tags=True, identifiers=RED)
+    assert reads.names_present(slot, rig.tracker._now())[0]
+
+
+def test_a_flicker_of_a_spool_that_was_not_read_since_a_restart_is_no_swap() -> None:
+    rig = restarted(stored_slot(present=True, identifiers=RED))
+    rig.slot(present=True, read_done=True, read_stands=True)
+    rig.wait(60)
+    rig.slot(present=False, read_done=False, read_stands=False)
+    rig.wait(2)
+    rig.slot(present=True, read_done=True)
+    rig.wait(900)
+    assert rig.changes() == []
