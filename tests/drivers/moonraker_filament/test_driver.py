@@ -517,6 +517,20 @@ async def test_a_refresh_requests_everything_again(rig: Rig) -> None:
     assert rig.moonraker.asked("printer.objects.subscribe") == 1
 
 
+async def test_a_state_that_is_not_answered_is_requested_again(rig: Rig) -> None:
+    await rig.start()
+    await rig.running()
+    rig.moonraker.silent.add("printer.objects.query")
+    await rig.moonraker.update(SENSOR, filament_detected=True)
+    await rig.until(lambda: rig.moonraker.asked("printer.objects.query") == 2, pace=0.5)
+    assert rig.happened == []
+
+    rig.moonraker.silent.clear()
+    await rig.until(lambda: "spool_inserted" in rig.happened, pace=0.5)
+
+    assert rig.moonraker.asked("printer.objects.query") == 3
+
+
 async def test_a_refresh_without_a_session_is_harmless(rig: Rig) -> None:
     await rig.start(host="127.0.0.1", port=9)
     assert rig.driver is not None

@@ -100,12 +100,16 @@ class Session:
             self._wake.clear()
             self._update_connection()
             ask = self._asked = self._decoder.ask
-            if self._refresh and ask is None:
+            refresh = self._refresh and ask is None
+            if refresh:
                 self._refresh = False
                 ask = self._decoder.state_query
             if ask is not None:
-                await self._call(rpc, ask)
-                if ask == self._decoder.ask:
+                answered = await self._call(rpc, ask)
+                # A pending change waits for this answer, perhaps for nothing else.
+                unanswered = refresh and not answered
+                self._refresh = self._refresh or unanswered
+                if unanswered or ask == self._decoder.ask:
                     await self._wake_within(_PAUSE)
             elif not await self._wake_within(_KEEPALIVE if self._live else _PAUSE):
                 self._read_version(await server_info(rpc, ErrorCode.STREAM_STALLED))
@@ -125,7 +129,8 @@ class Session:
             case {"moonraker_version": str(version)}:
                 self._versions["firmware"] = f"Moonraker {version[:32]}"
 
-    async def _call(self, rpc: JsonRpc, ask: Ask) -> None:
+    async def _call(self, rpc: JsonRpc, ask: Ask) -> bool:
+        """Send a call; return whether it was answered with a result."""
         try:
             await rpc.call(ask.method, ask.params, _ANSWER_TIMEOUT)
         except RpcError as err:
@@ -136,6 +141,8 @@ class Session:
             if ask.method.startswith("printer."):
                 # Klippy may be gone without a notification.
                 self._read_version(await server_info(rpc, ErrorCode.STREAM_STALLED))
+            return False
+        return True
 
     async def _wake_within(self, seconds: float) -> bool:
         """Wait until there may be something else to request; return whether in time."""

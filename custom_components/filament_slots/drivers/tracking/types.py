@@ -83,11 +83,15 @@ class SlotChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingChange:
-    """An insertion or a removal since `time` that is not confirmed yet."""
+    """An insertion or a removal since `time` that is not confirmed yet.
+
+    settled: a report has shown that an insertion lasted; its identity is awaited.
+    """
 
     time: Timestamp
     gap: Gap | None
     runout: bool = False
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
