@@ -159,11 +159,3 @@ def test_what_was_confirmed_is_reported_in_silence(rig: Rig) -> None:
         True,
         False,
     ]
-
-
-def test_a_presence_that_no_report_showed_at_its_end_is_no_insertion(rig: Rig) -> None:
-    rig.put(BLUE, 2)
-    rig.silence(30)
-    rig.take(2)
-    rig.wait(900)
-    assert rig.changes() == []

@@ -51,7 +51,7 @@ class Presence:
         """Take in what the printer reports about the slot."""
         present, since = self._reported(slot, now)
         if present is None:
-            self._await_presence()
+            self._await_presence(since)
         elif self.gap is not None:
             self._observe_after_gap(self.gap, slot, present, unit, since)
         elif present:
@@ -128,7 +128,7 @@ class Presence:
 
     def _observe_absent(self, slot: Slot, now: Timestamp) -> None:
         self._spool.absent(slot)
-        if self._discard_unsettled_insertion():
+        if self._discard_unsettled_insertion(now):
             return
         present = self.confirmed or self.insertion is not None
         if present and self.removal is None:
@@ -136,18 +136,19 @@ class Presence:
                 time=now, gap=None, runout=self._spool.absence_is_runout
             )
 
-    def _await_presence(self) -> None:
+    def _await_presence(self, now: Timestamp) -> None:
         """Discard what is pending; what was found after a gap is compared again."""
         removal, self.removal = self.removal, None
         insertion = self.insertion
-        if self._discard_unsettled_insertion() and insertion is not None:
+        if self._discard_unsettled_insertion(now) and insertion is not None:
             self.gap = self.gap or insertion.gap
         if removal is not None:
             self.gap = self.gap or removal.gap
 
-    def _discard_unsettled_insertion(self) -> bool:
+    def _discard_unsettled_insertion(self, now: Timestamp) -> bool:
         """Discard a pending insertion that has not settled; return whether it was."""
-        if self.insertion is None or self.insertion.settled:
+        insertion = self.insertion
+        if insertion is None or now.monotonic >= self.settled_at(insertion):
             return False
         self.insertion = None
         return True
@@ -199,7 +200,6 @@ class Presence:
         settled_at = self.settled_at(insertion)
         if now.monotonic < settled_at:
             return [], settled_at
-        insertion = self.insertion = replace(insertion, settled=True)
         changes, due = self._spool.decide_insertion(insertion, slot, unit, now)
         if changes:
             self.confirmed = True

@@ -83,15 +83,11 @@ class SlotChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingChange:
-    """An insertion or a removal since `time` that is not confirmed yet.
-
-    settled: a report has shown that an insertion lasted; its identity is awaited.
-    """
+    """An insertion or a removal since `time` that is not confirmed yet."""
 
     time: Timestamp
     gap: Gap | None
     runout: bool = False
-    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
