@@ -200,6 +200,17 @@ def test_the_log_contains_why_a_part_was_left_out(
     assert caplog.messages == [f"Ignored, and not logged again: {reason}"]
 
 
+def test_nonsense_in_a_report_that_is_not_believed_is_logged_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), exist="f"))
+    feed(listener, delta(ams=[unit(77)], ams_exist_bits="0"))
+    assert "a unit of an unknown kind" in caplog.text
+    assert listener.counters.decode_errors == 0
+
+
 def test_tags_never_reach_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     listener = decoder()
