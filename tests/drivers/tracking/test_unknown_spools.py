@@ -30,6 +30,22 @@ def test_a_read_in_another_slot_restarts_the_sixty_seconds(rig: Rig) -> None:
     assert rig.changes() == [("unknown_spool_detected", 1, None)]
 
 
+def test_unknown_waits_while_a_tag_is_read_in_another_unit() -> None:
+    """A printer reads one tag at a time."""
+    rig = Rig(units=2)
+    rig.report()
+    rig.put_unread()
+    rig.wait(50)
+    rig.slot(1, unit_no=2, reading=True)
+    rig.wait(90)
+    rig.slot(1, unit_no=2, reading=False)
+    rig.events.clear()
+    rig.wait(59.5)
+    assert rig.changes() == []
+    rig.wait(0.5)
+    assert rig.changes() == [("unknown_spool_detected", 1, None)]
+
+
 def test_unknown_waits_while_the_unit_feeds_a_print(rig: Rig) -> None:
     rig.report(printing=True)
     rig.unit(feeding=True)

@@ -46,7 +46,7 @@ class UnitActivity:
     reading: a tag of the unit is being read.
     reading_enabled: the printer reads tags on insertion (a setting of the printer).
     idle_since: monotonic seconds since when nothing prevents that a tag is read; NEVER
-    while the unit feeds a print, reads, dries or has its filament pulled back.
+    while the unit feeds a print, dries or has its filament pulled back, or a tag is read.
     still_since: monotonic seconds of the last presence change or tag read in the unit.
     """
 

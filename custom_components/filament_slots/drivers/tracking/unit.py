@@ -152,11 +152,14 @@ class TrackedUnit:
         return snapshot.printing and any(slot.active for slot in self._reported)
 
     def _busy(self, snapshot: Snapshot) -> bool:
-        """Whether it cannot read the tag of a spool now."""
+        """Whether it cannot read the tag of a spool now.
+
+        A printer reads one tag at a time, in whichever unit.
+        """
         return (
             self._drying_until == NEVER
             or self._feeding(snapshot)
-            or any(slot.reading for slot in self._reported)
+            or any(slot.reading for unit in snapshot.units for slot in unit.slots)
             or any(slot.presence.pulled_back for slot in self.slots.values())
         )
 
