@@ -6,7 +6,7 @@ from typing import Any
 
 from custom_components.filament_slots.drivers.explanation import SlotExplanation
 from custom_components.filament_slots.drivers.timings import Timings
-from custom_components.filament_slots.model import iso_utc
+from custom_components.filament_slots.model import NO_IDENTIFIERS, iso_utc
 
 from .tracker_rig import BLUE, RED, Rig, stored_slot
 
@@ -244,3 +244,27 @@ def test_direct_slots_have_no_unit(rig: Rig) -> None:
     direct = explained(rig, 7)
 
     assert (direct["ams_unit_no"], direct["unit_serial"]) == (None, None)
+
+
+def test_a_removal_waits_for_its_time_until_the_last_moment(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(60)
+    rig.take()
+    rig.wait(TIMINGS.removal_confirm - 0.5)
+    assert pending(rig) == ("removal", "time")
+    assert times(rig)[1] == after(rig, 0.5)
+
+
+def test_an_insertion_waits_for_its_tag_as_soon_as_it_has_settled(rig: Rig) -> None:
+    rig.put_unread()
+    rig.wait(TIMINGS.insert_settle)
+    assert pending(rig) == ("insertion", "tag")
+
+
+def test_a_swap_that_a_gap_may_have_hidden_began_at_no_known_time(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(60)
+    rig.outage()
+    rig.slot(identifiers=NO_IDENTIFIERS, read_done=False)
+    assert pending(rig) == ("swap", "tag")
+    assert times(rig) == (None, None)
