@@ -201,6 +201,7 @@ class BambuWorld(BambuSpools):
         if self.network:
             # What is sent into a dead connection arrives if it comes back in time.
             self.network, self._stalled = False, []
+            self._stalled_at = self.now
             if how % 2 and self._link is not None:
                 self._link.break_off()
 
@@ -209,6 +210,7 @@ class BambuWorld(BambuSpools):
         if not self.network or self._link is None:
             return
         self.network, self._stalled = False, []
+        self._stalled_at = self.now
         self.later((5.0, 15.0, 30.0)[how % 3], self._flow)
 
     def _flow(self) -> None:
@@ -216,12 +218,17 @@ class BambuWorld(BambuSpools):
         if waiting is None:
             return
         self.network = True
+        self.record.stalls.append((self._stalled_at, self.now))
         link = self._link
         for payload, shows in waiting:
             if link is not None:
                 self._deliver(link, payload, shows)
+        requests, self._requests = self._requests, []
         if link is None or not link.open:
             self._shows = None
+            return
+        for request in requests:
+            self.asked(link, request)
 
     def do_regain_network(self, pick: int = 0, how: int = 0) -> None:
         """Have the network again."""

@@ -55,6 +55,7 @@ class BambuWire(World):
             absent_must=10.0 + longest,
             present_must=5.0 + longest,
             removed_by=12.0 + longest,
+            inserted_by=135.0 + longest,
         )
         self._tick = 2.0 if model.sparse else 1.0
         self._full_every = rng.choice((0.0, 300.0))
@@ -72,6 +73,8 @@ class BambuWire(World):
         self._boot = 0
         self._last_delivery = 0.0
         self._stalled: list[tuple[bytes, Shows | None]] | None = None
+        # Requests that wait on their way as well.
+        self._requests: list[str] = []
         self._shows: Shows | None = None
         self._listing = True
         self._loose = False
@@ -103,6 +106,7 @@ class BambuWire(World):
             await asyncio.sleep(4.0)
             raise base.DriverError(base.ErrorCode.CONNECTION_TIMEOUT, "no answer")
         link = self._link = Link(self.asked, take)
+        self._requests.clear()
         self._stalled = None
         # A client that connects later does not receive earlier changes.
         self.printer.report_delta()
@@ -116,7 +120,11 @@ class BambuWire(World):
 
     def asked(self, link: Link, request: str) -> None:
         """Answer a request, if it arrives."""
-        if link is not self._link or not (self.powered and self.network):
+        if link is not self._link or not self.powered:
+            return
+        if not self.network:
+            if self._stalled is not None:
+                self._requests.append(request)
             return
         pause = self.rng.uniform(0.1, 0.8)
         if "pushall" in request:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
+from .belief import Belief
 from .facts import Facts, Leniency
 from .product import Emitted, Place, Shown
-from .reading import UNKNOWN, Belief, Run
+from .reading import UNKNOWN, Run
 from .record import Record, Stay
 
 
@@ -102,8 +103,7 @@ class Judge:
         now: float,
         lenient: Leniency,
     ) -> set[Belief]:
-        owners = self._record.owners
-        run = Run(self._facts, row, events, last, now, owners, lenient)
+        run = Run(self._facts, row, events, last, now, self._record, lenient)
         return {after for belief in beliefs for after in run.ends(0, 0, belief)}
 
     def _name(

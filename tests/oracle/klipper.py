@@ -260,6 +260,7 @@ class KlipperWorld(KlipperWire):
         """Lose the network: the client learns at once, or only by the silence."""
         if self.network:
             self.network, self._stalled = False, []
+            self._stalled_at = self.now
             if how % 2 and self._socket is not None:
                 self._socket.break_off()
 
@@ -267,6 +268,7 @@ class KlipperWorld(KlipperWire):
         """Let messages wait on their way."""
         if self.network and self._socket is not None:
             self.network, self._stalled = False, []
+            self._stalled_at = self.now
             self.later((3.0, 8.0, 15.0)[how % 3], self.flow)
 
     def do_regain_network(self, pick: int = 0, how: int = 0) -> None:

@@ -19,7 +19,7 @@ class Sensors(Changer):
     facts = Facts(
         present_may=0.9,
         present_must=4.0,
-        inserted_by=12.0,
+        inserted_by=16.0,
         reads=False,
         unknown=False,
     )

@@ -117,6 +117,8 @@ class KlipperWire(World):
         self._client: Any = None
         self._comparing = False
         self._stalled: list[tuple[bytes, Shows | None]] | None = None
+        # Requests that wait on their way as well.
+        self._requests: list[dict[str, Any]] = []
         self._last_delivery = 0.0
 
     def config(self) -> dict[str, Any]:
@@ -139,6 +141,7 @@ class KlipperWire(World):
             await asyncio.sleep(4.0)
             raise base.DriverError(base.ErrorCode.CONNECTION_TIMEOUT, "no answer")
         socket = self._socket = Socket(self._asked)
+        self._requests.clear()
         self._new_client()
         try:
             yield jsonrpc.JsonRpc(socket, take, received, counters)
@@ -157,8 +160,12 @@ class KlipperWire(World):
         """Return what the status of now shows."""
 
     def _asked(self, socket: Socket, request: dict[str, Any]) -> None:
-        if socket is self._socket and self.powered and self.network:
+        if socket is not self._socket or not self.powered:
+            return
+        if self.network:
             self.later(0.02, self._answer, request)
+        elif self._stalled is not None:
+            self._requests.append(request)
 
     def _answer(self, request: dict[str, Any]) -> None:
         number, method = request["id"], request["method"]
@@ -264,6 +271,11 @@ class KlipperWire(World):
         """Let what waits on its way arrive."""
         waiting, self._stalled = self._stalled, None
         self.network = True
+        self.record.stalls.append((self._stalled_at, self.now))
         if waiting and self._socket is not None:
             for payload, shows in waiting:
                 self._deliver(self._socket, payload, shows)
+        requests, self._requests = self._requests, []
+        if self._socket is not None:
+            for request in requests:
+                self._asked(self._socket, request)

@@ -68,5 +68,6 @@ OTHERS: Final = (
     "Happy Hare without pre-gate sensors",
     "A Moonraker before version 0.8",
     "Nothing but the network protects the address",
+    "Of a Klipper printer at most",
     "Klipper reports two changes within a quarter of a second",
 )

@@ -6,28 +6,18 @@ events have to be those of one of the rows that remain. Nothing here knows how t
 product comes to its conclusions: only facts of the hardware, and tolerances.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
+from .belief import Belief
 from .facts import Facts, Leniency
 from .limits import Limit
 from .product import Emitted, Shown
-from .record import Reel, Stay
+from .record import Record, Reel, Stay
 
 INSERTED = "spool_inserted"
 REMOVED = "spool_removed"
 UNKNOWN = "unknown_spool_detected"
-
-
-@dataclass(frozen=True, slots=True)
-class Belief:
-    """What the product can hold a slot for; `reported`: the spool was called unknown."""
-
-    reel: Reel | None
-    identity: str | None
-    inserted: bool = False
-    reported: bool = False
-    stay: Stay | None = None
 
 
 class Run:
@@ -40,11 +30,11 @@ class Run:
         events: list[Emitted],
         last: Shown,
         now: float,
-        owners: Mapping[str, str],
+        record: Record,
         lenient: Leniency,
     ) -> None:
         self._facts = facts
-        self._owners = owners
+        self._record = record
         self._row = row
         self._events = (
             [event for event in events if event.kind != UNKNOWN]
@@ -135,6 +125,7 @@ class Run:
                 if stay.read is None or stay.ended - stay.read < need + 5:
                     return False
         settled = stay.ended + self._facts.absent_must
+        need += 2.0 * self._record.stalled(stay.seen, settled)
         return stay.ended - stay.seen >= need and all(
             one.unbroken(stay.seen, settled) for one in self._row
         )
@@ -340,15 +331,17 @@ class Run:
             if event.late and not lenient.lateness:
                 return False
             within += 75.0 if stay.slow else 0.0
+            # It is confirmed by the next report, or by the answer to a request.
+            within += 2.0 * self._record.stalled(stay.seen, event.at)
             if not lenient.time and event.at > stay.seen + within:
                 return False
         return True
 
     def _right_filament(self, event: Emitted, reel: Reel | None) -> bool:
         """Whether the filament is that of the identity, or none of another spool's."""
-        if self._lenient.filament or not self._owners:
+        if self._lenient.filament or not self._record.owners:
             return True
-        owner = self._owners.get(event.colour or "")
+        owner = self._record.owners.get(event.colour or "")
         if event.identity is not None:
             return owner == event.identity
         return owner is None or (reel is not None and owner == reel.identity)

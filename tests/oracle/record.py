@@ -83,6 +83,8 @@ class Record:
         self.doubt_until = 0.0
         # Slots that are in sight, but whose presence is not known.
         self.unsure: set[Place] = set()
+        # From when to when reports waited on their way.
+        self.stalls: list[tuple[float, float]] = []
         # When the slots were out of sight last.
         self.blind_at = 0.0
         self._shown: Shows = {}
@@ -144,6 +146,12 @@ class Record:
         self.blind_at = at
         for place in self.stays.keys() - self._blind:
             self._hide(place, at)
+
+    def stalled(self, since: float, until: float) -> float:
+        """Return for how many seconds of a time reports waited on their way."""
+        return sum(
+            max(0.0, min(until, end) - max(since, start)) for start, end in self.stalls
+        )
 
     def in_sight(self, place: Place) -> bool:
         """Whether the slot is in sight."""

@@ -12,17 +12,10 @@ from .through_sockets import SocketPlayer
 _HISTORIES = 8
 # Seeds that disagree, each for a reason that is being mended; to become empty.
 _DISAGREE: dict[str, set[int]] = {
-    "x1c-ams": {1, 3, 6},
-    "x1c-mixed": {2, 3, 4, 5, 7},
-    "p1p-old": {0, 4, 5},
-    "p1s-ams": {6},
-    "p1s-pro-ht": {1, 5},
-    "a1-mini-lite": {1, 6},
-    "a2l-lite": {5},
-    "h2d-pro-ht": {0, 2, 3, 7},
-    "h2s-ams-pro": {0},
-    "h2c-pro-hts": {1, 2, 3, 4, 5},
-    "p2s-pros": {0, 4},
+    "p1p-old": {4},
+    "a1-mini-lite": {6},
+    "a2l-lite": {7},
+    "p2s-pros": {1},
     "x2d-pro-ht": {3, 5},
 }
 _README = Path(__file__).parents[2] / "README.md"

@@ -166,6 +166,7 @@ class SocketWorld(BambuWorld):
                 )
             self._link = link
             self._stalled = None
+            self._requests.clear()
             self.printer.report_delta()
             try:
                 yield session

@@ -31,6 +31,7 @@ class World(ABC):
         self.powered = True
         self.network = True
         self.lively = True
+        self._stalled_at = 0.0
         self.restart: Callable[[float], None] = lambda seconds: None
         self.closed = False
         self._tasks: set[asyncio.Task[None]] = set()

@@ -1,0 +1,16 @@
+"""What the product can hold a slot for."""
+
+from dataclasses import dataclass
+
+from .record import Reel, Stay
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What the product can hold a slot for; `reported`: the spool was called unknown."""
+
+    reel: Reel | None
+    identity: str | None
+    inserted: bool = False
+    reported: bool = False
+    stay: Stay | None = None
