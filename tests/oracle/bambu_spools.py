@@ -106,6 +106,7 @@ class BambuSpools(BambuFirmware):
             self._fed_last, self._fed_until = self.printer.active, self.now
             self.printer.active = (found[0].unit.number, found[1] + 1)
             self.changed()
+            self.later(2.0, self._read_next, self._boot)
 
     def do_end_print(self, pick: int = 0, how: int = 0) -> None:
         """Come to the end of the print; what could not be read is read now."""

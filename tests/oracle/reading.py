@@ -174,6 +174,8 @@ class Run:
             if not self._facts.reads:
                 # What software assigns follows at once, and it is no swap.
                 names |= {None, stay.reel.identity}
+            elif stay.read is not None and stay.reel.identity is not None:
+                names.add(stay.reel.identity)
             for name in names:
                 hidden = replace(
                     belief,
@@ -285,11 +287,8 @@ class Run:
         if identity is None:
             return {None}
         if stay.read is None:
-            # It may have gone for a moment and be read then.
-            later = self._row[self._row.index(stay) + 1 :]
-            if any(one.reel is stay.reel and one.read is not None for one in later):
-                return {None, identity}
-            return {None}
+            # It may have been read out of sight, or be read after it was gone for a moment.
+            return {None, identity}
         if stay.seen is None or stay.unread_by_choice or stay.late is None:
             return {identity, None}
         soon = stay.read - stay.seen <= self._facts.names_by
@@ -378,6 +377,11 @@ class Run:
         if stay.reel is not None and stay.read is not None:
             if stay.reel.identity is not None:
                 names = {stay.reel.identity}
+                if stay.unread_by_choice and not stay.unbroken(
+                    stay.read, stay.read + 8
+                ):
+                    # Out of sight at once, and not read again.
+                    names.add(None)
             else:
                 names.add(None)
         if last.identity not in names and not self._lenient.identity:

@@ -12,11 +12,8 @@ from .through_sockets import SocketPlayer
 _HISTORIES = 8
 # Seeds that disagree, each for a reason that is being mended; to become empty.
 _DISAGREE: dict[str, set[int]] = {
-    "p1p-old": {4},
     "a1-mini-lite": {6},
-    "a2l-lite": {7},
-    "p2s-pros": {1},
-    "x2d-pro-ht": {3, 5},
+    "x2d-pro-ht": {5},
 }
 _README = Path(__file__).parents[2] / "README.md"
 

@@ -317,7 +317,12 @@ def test_a_setting_that_a_shutdown_frame_changes_is_the_usual_one() -> None:
     assert listener.snapshot.reading_enabled
 
 
-MEMORY = {"version": 9, "phases": {"0": 1}, "standing_bits": 0}
+MEMORY = {
+    "version": 9,
+    "content": [15, 15, 0],
+    "phases": {"0": 1},
+    "standing_bits": 0,
+}
 
 
 def _resumed(memory: dict[str, Any] = MEMORY, **ams: object) -> ReportDecoder:
@@ -351,8 +356,8 @@ def test_a_finished_read_that_stands_since_a_restart_without_reading_proves_noth
 
 @pytest.mark.parametrize(
     "ams",
-    [{"power_on_flag": True}, {"version": 12}],
-    ids=["reads on start", "counted on"],
+    [{"power_on_flag": True}, {"version": 9}, {"version": 12}],
+    ids=["reads on start", "nothing changed", "counted on"],
 )
 def test_a_finished_read_counts_where_the_printer_did_not_restart_or_read_then(
     ams: dict[str, Any],
@@ -371,7 +376,7 @@ def test_a_restart_is_known_from_the_phase_of_a_unit_too() -> None:
     "memory",
     [
         {},
-        MEMORY | {"version": 2},  # the same again
+        MEMORY | {"version": 2, "content": [15, 15, 2]},  # counted to it again
         MEMORY | {"version": None},
         MEMORY | {"phases": 5},
         {"standing_bits": 0},
@@ -398,6 +403,16 @@ def test_a_read_that_proved_nothing_proves_nothing_on_the_next_connection() -> N
     assert listener.snapshot is not None
     again = _resumed(dict(listener.snapshot.memory), version=4)
     assert _reads(again) == [True, "stands", "stands", "stands"]
+
+
+def test_a_read_that_comes_back_with_the_filament_proves_nothing_either() -> None:
+    listener = _resumed()
+    feed(listener, delta(tray_exist_bits="e", tray_read_done_bits="e"))
+    feed(listener, delta(tray_exist_bits="f", tray_read_done_bits="f"))
+    assert _reads(listener) == ["stands"] * 4
+    feed(listener, delta(tray_read_done_bits="e"))
+    feed(listener, delta(tray_read_done_bits="f"))
+    assert _reads(listener) == [True, "stands", "stands", "stands"]
 
 
 def test_memory_names_only_the_units_that_can_be() -> None:

@@ -259,3 +259,54 @@ def test_a_flicker_of_a_spool_that_was_not_read_since_a_restart_is_no_swap() -> 
     rig.slot(present=True, read_done=True)
     rig.wait(900)
     assert rig.changes() == []
+
+
+def test_the_name_before_counts_again_once_a_read_found_no_tag(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.take()
+    rig.wait(10)
+    rig.put(None)
+    rig.wait(60)
+    rig.events.clear()
+    rig.outage()
+    rig.slot(identifiers=RED)  # put back and read meanwhile
+    (state,) = rig.states()
+    assert state_of(state)["identifiers"]["external_id"] == "bambulab:RED"
+
+
+def test_a_swap_for_a_spool_without_a_tag_is_found_after_a_gap_that_proves_nothing(
+    rig: Rig,
+) -> None:
+    swap_for_an_untagged_spool(rig)
+    rig.wait(1)
+    rig.tracker.disconnected()
+    rig.outage(10)
+    rig.slot(read_stands=True)
+    rig.report()
+    rig.wait(5)
+    rig.report()
+    assert [change[0] for change in rig.changes()][:2] == ["removed", "inserted"]
+
+
+def test_a_name_that_stood_after_a_gap_and_is_gone_then_is_held() -> None:
+    rig = restarted(stored_slot(present=True, identifiers=RED))
+    rig.put(RED)
+    rig.wait(8)
+    rig.slot(identifiers=NO_IDENTIFIERS)
+    rig.wait(900)
+    assert rig.changes() == []
+
+
+def test_a_kept_identity_does_not_take_the_filament_of_a_spool_without_a_tag(
+    rig: Rig,
+) -> None:
+    rig.put(RED, filament=Filament(material="PLA"))
+    rig.wait(10)
+    rig.slot(identifiers=NO_IDENTIFIERS, filament=Filament(material="PETG"))
+    rig.wait(10)
+    rig.events.clear()
+    rig.take()
+    rig.wait(8)
+    (removed,) = rig.spool_events()
+    assert removed["meta"]["filament"] == {"material": "PLA"}

@@ -80,6 +80,17 @@ def test_the_wait_lasts_two_minutes_while_the_unit_reads_tags(rig: Rig) -> None:
     assert rig.changes()[0] == ("inserted", 1, None)
 
 
+def test_the_wait_lasts_two_minutes_while_another_unit_reads_tags() -> None:
+    rig = Rig(units=2)
+    rig.report()
+    rig.put_unread()
+    rig.slot(unit_no=2, reading=True)  # a printer reads one tag at a time
+    rig.wait(119.9)
+    assert rig.changes() == []
+    rig.wait(0.1)
+    assert rig.changes() == [("inserted", 1, None)]
+
+
 def test_an_insertion_does_not_wait_where_reading_is_switched_off(rig: Rig) -> None:
     rig.report(reading_enabled=False)
     rig.put_unread()

@@ -140,7 +140,9 @@ def _phases(
 
 
 def _standing_bits(before: Merged, after: Merged) -> int:
-    """Return which read_done bits may stand since before; a read or a clear ends it.
+    """Return which read_done bits may stand since before.
+
+    A read ends it, or a clear while the slot is filled.
 
     They may after a restart of a printer that reads nothing then, and where it is not
     known whether it restarted (docs/protocols/bambu.md 9).
@@ -149,7 +151,8 @@ def _standing_bits(before: Merged, after: Merged) -> int:
     if _may_have_restarted(before, after):
         standing = 0 if after.reads_on_start else -1
     if after.read_done_bits is not None:
-        standing &= after.read_done_bits
+        # Where the slot is empty as well, it may return together with the filament.
+        standing &= after.read_done_bits | ~(after.exist_bits or 0)
     return standing & ~(after.reading_bits or 0)
 
 
@@ -163,8 +166,11 @@ def _may_have_restarted(before: Merged, after: Merged) -> bool:
         return not before.units
     if before.units and before.version is not None:
         return after.version < before.version
-    # The same number again: it restarted, or nothing changed in any slot.
-    return after.version_before is None or after.version <= after.version_before
+    known = after.before
+    if known is None or after.version < known.version:
+        return True
+    # The same number although something changed: it counted up to it again.
+    return after.version == known.version and after.content != known.content
 
 
 def _unknown(known: Merged | WireUnit, refused: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,6 +56,14 @@ class WireUnit:
         return bool(self.dry_minutes) or bool((self.info or 0) >> 4 & 0xF)
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The counter of changes that was reported last, and `Merged.content` then."""
+
+    version: int
+    content: tuple[int | None, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
     """The values of the reports so far.
@@ -67,7 +75,7 @@ class Merged:
     lists_units: the printer reports units at all.
     reads_on_start: the printer reads all tags when it is switched on; a setting.
     version: its counter of changes, which only falls when the printer restarts.
-    version_before: the last one of the connection before, None where it is not known.
+    before: what was known at the end of the connection before; None at the first.
     phases: bits 28-29 of each unit's `info`, which go from 1 to 2 when it restarts.
     standing_bits: the slots whose read_done bit may stand since before a restart, or
     since before a report that was not believed.
@@ -89,7 +97,7 @@ class Merged:
     reads_on_insert: bool = True
     reads_on_start: bool = True
     version: int | None = None
-    version_before: int | None = None
+    before: Before | None = None
     phases: Mapping[int, int] = NOTHING
     standing_bits: int = 0
     units: Mapping[int, WireUnit] = NOTHING
@@ -122,11 +130,26 @@ class Merged:
     @property
     def memory(self) -> Mapping[str, Any]:
         """What `remembered` takes: from which a restart of the printer is known."""
+        known = self.before
+        if self.version is not None:
+            known = Before(self.version, self.content)
         return {
-            "version": (self.version_before if self.version is None else self.version),
+            "version": known and known.version,
+            "content": known and list(known.content),
             "phases": {str(unit_id): phase for unit_id, phase in self.phases.items()},
             "standing_bits": self.standing_bits,
         }
+
+    @property
+    def content(self) -> tuple[int | None, ...]:
+        """Which slots are filled, read and named, a bit each; `version` counts changes."""
+        named = sum(
+            1 << PLACES[unit_id].slot_bit + number
+            for unit_id, unit in self.units.items()
+            for number, tray in unit.trays.items()
+            if tray.identifiers.known
+        )
+        return self.exist_bits, self.read_done_bits, named
 
 
 def remembered(memory: Mapping[str, Any]) -> Merged:
@@ -134,11 +157,12 @@ def remembered(memory: Mapping[str, Any]) -> Merged:
     match memory:
         case {
             "version": int(version),
+            "content": list(content),
             "phases": dict(phases),
             "standing_bits": int(standing),
         }:
             return Merged(
-                version_before=version,
+                before=Before(version, tuple(content)),
                 phases={
                     int(unit_id): phase
                     for unit_id, phase in phases.items()

@@ -110,7 +110,7 @@ class Presence:
             else:
                 self._spool.absent(slot)
         elif present and there:
-            self._spool.present_after_gap(gap)
+            self._spool.present_after_gap(gap, now)
         elif present:
             self.insertion = PendingChange(time=now, gap=gap)
         else:

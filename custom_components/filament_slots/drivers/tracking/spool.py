@@ -76,18 +76,20 @@ class TrackedSpool:
         else:
             self.reads.departed = slot.identifiers
 
-    def present_after_gap(self, gap: Gap) -> None:
-        """Note that it may have been exchanged in the gap."""
+    def present_after_gap(self, gap: Gap, now: Timestamp) -> None:
+        """Note that it may have been exchanged in the gap, or was shortly before it."""
         if self.identifiers.known:
             self.reads.departed = self.identifiers
             self.possible_swap = PossibleSwap(gap=gap)
+            if self.reads.ended_before is not None:
+                self.reads.ended = self.reads.ended or now
 
     def present_after_absence(self, absence: PendingChange, now: Timestamp) -> None:
         """Note that it may have been exchanged in an absence too short for a removal."""
         swap, reads = self.possible_swap, self.reads
-        if swap is not None and reads.ended_before_absence is not None:
+        if swap is not None and reads.ended_before is not None:
             # Another one was there already, and this absence does not bring it back.
-            reads.ended = reads.ended or reads.ended_before_absence
+            reads.ended = reads.ended or reads.ended_before
         elif self.identifiers.known:
             self.possible_swap = PossibleSwap(
                 gap=absence.gap or (swap.gap if swap else None),
@@ -254,9 +256,10 @@ class TrackedSpool:
         """Accept the filament data, unless an unfinished read left it blank."""
         if self.pending_identity is not None:
             return
-        kept = self.identifiers.known and not slot.identifiers.known
+        if self.identifiers.known and not slot.identifiers.known:
+            return  # it is not that of the spool whose identity is kept
         unread = slot.reads_tags and (slot.reading or slot.read_done is False)
-        if slot.filament is None and (kept or unread):
+        if slot.filament is None and unread:
             return
         self.filament = slot.filament
 

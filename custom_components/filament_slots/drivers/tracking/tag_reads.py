@@ -12,8 +12,8 @@ class TagReads:
     """Follows the tag reads of a slot in the printer's reports.
 
     ended: when the latest read of the present spool ended; None while none has.
-    ended_before_absence: the same of the spool that was there before the slot was empty,
-    where no tag was found.
+    ended_before: the same of the spool that was there before an absence or a gap, where no
+    tag was found.
     departed: the identity of a spool that has left; printers keep reporting it.
     """
 
@@ -21,7 +21,7 @@ class TagReads:
         """Begin without any read."""
         self._timings = timings
         self.ended: Timestamp | None = None
-        self.ended_before_absence: Timestamp | None = None
+        self.ended_before: Timestamp | None = None
         self.departed: Identifiers = NO_IDENTIFIERS
         self._before_gap: Slot | None = None
         self._unreadable = False
@@ -33,9 +33,12 @@ class TagReads:
         unless its read had ended and was about to decide on a possible swap.
         """
         undecided = possibly_swapped and self.ended is not None
-        if reported is not None and not reported.identifiers.known and not undecided:
-            self._before_gap = replace(reported, reading=False)
-        self.ended = self.ended_before_absence = None
+        if reported is not None:
+            named = reported.identifiers.known
+            self.ended_before = self.ended if undecided and not named else None
+            if not undecided and not named:
+                self._before_gap = replace(reported, reading=False)
+        self.ended = None
 
     def observe(
         self, before: Slot | None, slot: Slot, now: Timestamp, *, identified: bool
@@ -48,18 +51,32 @@ class TagReads:
         self._observe_unreadable(before, slot)
         before, self._before_gap = before or self._before_gap, None
         was_reading = before is not None and before.reading
+        before_stands = before is not None and before.read_stands
         was_absent = before is not None and before.present is False
         was_done = before is not None and before.read_done and not was_absent
         if slot.present is False and before is not None and before.present:
             named = before.identifiers.known
-            self.ended_before_absence = None if named else self.ended
-        if slot.reading or slot.present is False:
+            self.ended_before = None if named else self.ended
+        read = slot.read_done and not (slot.reading or slot.read_stands)
+        if slot.present and read and not slot.identifiers.known:
+            self.departed = NO_IDENTIFIERS  # and what it reports next was read
+        if slot.reading or slot.present is False or self._found_tag(before, slot, now):
             self.ended = None
         elif was_reading or (slot.read_done and not (was_done or slot.read_stands)):
             is_back = was_absent and identified and not slot.identifiers.known
             self.ended = None if is_back else now
-        elif slot.read_stands or (was_done and not slot.read_done):
+        elif was_done and not (slot.read_done and before_stands == slot.read_stands):
             self.ended = None
+
+    def _found_tag(self, before: Slot | None, slot: Slot, now: Timestamp) -> bool:
+        """Whether the name that is gone now had stayed after the end of the read."""
+        return (
+            self.ended is not None
+            and before is not None
+            and before.identifiers.known
+            and not slot.identifiers.known
+            and now.monotonic > self.ended.monotonic + self._timings.insert_settle
+        )
 
     def _observe_unreadable(self, before: Slot | None, slot: Slot) -> None:
         """Note a report that appears while the spool is there.

@@ -88,7 +88,7 @@ class TrackedUnit:
             filled_since=min(self._filled_at.values(), default=NEVER),
             cleared_at=tuple(self._cleared_at.values()),
             feeding=self._feeding(snapshot),
-            reading=any(slot.reading for slot in self._reported),
+            reading=_reading(snapshot),
             loading=unit is not None and unit.loading,
             printing=snapshot.printing,
             reading_enabled=snapshot.reading_enabled,
@@ -159,7 +159,7 @@ class TrackedUnit:
         return (
             self._drying_until == NEVER
             or self._feeding(snapshot)
-            or any(slot.reading for unit in snapshot.units for slot in unit.slots)
+            or _reading(snapshot)
             or any(slot.presence.pulled_back for slot in self.slots.values())
         )
 
@@ -191,3 +191,8 @@ class TrackedUnit:
             self._drying_watched = True
             if self._drying_until == NEVER:
                 self._drying_until = now.monotonic
+
+
+def _reading(snapshot: Snapshot) -> bool:
+    """Whether a tag is being read: a printer reads those of its units one by one."""
+    return any(slot.reading for unit in snapshot.units for slot in unit.slots)
