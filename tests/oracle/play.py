@@ -109,6 +109,8 @@ class Player:
         try:
             return loop.run_until_complete(self._play(loop, history, log))
         finally:
+            # Closing the loop alone does not wait for its threads.
+            loop.run_until_complete(loop.shutdown_default_executor())
             loop.close()
 
     async def _play(
