@@ -170,11 +170,11 @@ class Run:
                     k, j + 2, Belief(stay.reel, identity, True, False, stay)
                 )
         if self._may_hide(belief, stay):
-            names = {belief.identity}
+            names = self._names_at_end(belief, before, stay)
             if not self._facts.reads:
                 # What software assigns follows at once, and it is no swap.
                 names |= {None, stay.reel.identity}
-            elif stay.read is not None and stay.reel.identity is not None:
+            elif stay.reel.identity is not None:
                 names.add(stay.reel.identity)
             for name in names:
                 hidden = replace(
@@ -281,14 +281,26 @@ class Run:
             return []
         return [event.identity]
 
+    def _names_remembered(self, stay: Stay) -> set[str]:
+        """Return the spools before, out of sight, that the printer may still name."""
+        before = self._row[: self._row.index(stay)]
+        names = {
+            one.reel.identity
+            for one in before
+            if one.reel is not None and one.reel.identity and one.seen is None
+        }
+        if not (names and stay.late and stay.unread_by_choice):
+            return set()
+        return names if Limit.READING_OFF.allows() else set()
+
     def _names_at_start(self, stay: Stay, *, swap: bool) -> set[str | None]:
         assert stay.reel is not None
         identity = stay.reel.identity
         if identity is None:
-            return {None}
+            return {None, *self._names_remembered(stay)}
         if stay.read is None:
             # It may have been read out of sight, or be read after it was gone for a moment.
-            return {None, identity}
+            return {None, identity, *self._names_remembered(stay)}
         if stay.seen is None or stay.unread_by_choice or stay.late is None:
             return {identity, None}
         soon = stay.read - stay.seen <= self._facts.names_by
@@ -374,13 +386,13 @@ class Run:
                 yield Belief(None, None)
             return
         names = {belief.identity}
-        if stay.reel is not None and stay.read is not None:
+        if stay.reel is not None and stay.read is None:
+            names.add(stay.reel.identity or belief.identity)
+        elif stay.reel is not None:
             if stay.reel.identity is not None:
                 names = {stay.reel.identity}
-                if stay.unread_by_choice and not stay.unbroken(
-                    stay.read, stay.read + 8
-                ):
-                    # Out of sight at once, and not read again.
+                if stay.unread_by_choice and belief.identity is None:
+                    # It was read out of sight or just before, and forgotten.
                     names.add(None)
             else:
                 names.add(None)

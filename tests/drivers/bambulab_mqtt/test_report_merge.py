@@ -415,6 +415,14 @@ def test_a_read_that_comes_back_with_the_filament_proves_nothing_either() -> Non
     assert _reads(listener) == [True, "stands", "stands", "stands"]
 
 
+def test_a_slot_that_was_filled_between_two_connections_was_read_then() -> None:
+    listener = _resumed()
+    feed(listener, delta(tray_exist_bits="e", tray_read_done_bits="e"))
+    assert listener.snapshot is not None
+    again = _resumed(dict(listener.snapshot.memory), version=5)
+    assert _reads(again) == [True, "stands", "stands", "stands"]
+
+
 def test_memory_names_only_the_units_that_can_be() -> None:
     phases = {"phases": {"0": 1, "A": 1}}
     listener = _resumed(MEMORY | phases, version=9, power_on_flag=True)

@@ -310,3 +310,20 @@ def test_a_kept_identity_does_not_take_the_filament_of_a_spool_without_a_tag(
     rig.wait(8)
     (removed,) = rig.spool_events()
     assert removed["meta"]["filament"] == {"material": "PLA"}
+
+
+def test_a_spool_removed_before_its_name_was_confirmed_is_inserted_with_it(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.take()
+    rig.wait(10)
+    rig.events.clear()
+    rig.put_unread(reading=True)
+    rig.wait(10)
+    rig.slot(reading=False, read_done=True, identifiers=RED)
+    rig.silence(3)
+    rig.take()
+    rig.wait(8)
+    assert rig.changes() == [("inserted", 1, "RED"), ("removed", 1, "RED")]

@@ -151,7 +151,7 @@ def _standing_bits(before: Merged, after: Merged) -> int:
     if _may_have_restarted(before, after):
         standing = 0 if after.reads_on_start else -1
     if after.read_done_bits is not None:
-        # Where the slot is empty as well, it may return together with the filament.
+        # A slot that is empty as well may only have lost its filament for a moment.
         standing &= after.read_done_bits | ~(after.exist_bits or 0)
     return standing & ~(after.reading_bits or 0)
 

@@ -137,7 +137,9 @@ class Merged:
             "version": known and known.version,
             "content": known and list(known.content),
             "phases": {str(unit_id): phase for unit_id, phase in self.phases.items()},
-            "standing_bits": self.standing_bits,
+            # Of a slot that was empty nothing stands on the next connection.
+            "standing_bits": self.standing_bits
+            & (-1 if self.exist_bits is None else self.exist_bits),
         }
 
     @property

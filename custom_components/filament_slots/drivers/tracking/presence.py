@@ -181,7 +181,7 @@ class Presence:
         changes = []
         if self.insertion is not None:
             # It settled, and was removed while its identity was still awaited.
-            changes.append(self._spool.insert(self.insertion))
+            changes.append(self._spool.insert_removed(self.insertion))
             self.insertion = None
         changes.append(self._spool.remove(removal))
         self.confirmed = False

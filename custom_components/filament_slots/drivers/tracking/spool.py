@@ -26,6 +26,7 @@ class TrackedSpool:
         self.filament: Filament | None = None
         self.reads = TagReads(timings)
         self._runout = Runout()
+        self._removed: tuple[Identifiers, Filament | None] = NO_IDENTIFIERS, None
         self.possible_swap: PossibleSwap | None = None
         self.pending_identity: tuple[Identifiers, Timestamp] | None = None
         self.pending_unknown = False
@@ -53,6 +54,8 @@ class TrackedSpool:
         self, before: Slot | None, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> None:
         """Take in what the printer reports about the slot."""
+        if slot.present is False and before is not None and before.present:
+            self._removed = self._named(before, now)
         identified = self.identifiers.known
         self.reads.observe(before, slot, now, identified=identified)
         self._runout.observe(before, slot, unit)
@@ -115,6 +118,8 @@ class TrackedSpool:
             filament=self.filament,
             reason="runout" if self.ran_out(removal) else None,
         )
+        if not self.reads.departed.known:
+            self.reads.departed = self.identifiers
         self.identifiers = NO_IDENTIFIERS
         self.filament = None
         self.possible_swap = None
@@ -143,13 +148,21 @@ class TrackedSpool:
             filament=filament,
         )
 
+    def insert_removed(self, insertion: PendingChange) -> SlotChange:
+        """Report the insertion of a spool that is gone, with what was known of it."""
+        return self.insert(insertion, *self._removed)
+
+    def _named(self, slot: Slot, now: Timestamp) -> tuple[Identifiers, Filament | None]:
+        """Return identity and filament, where they are those of the present spool."""
+        if slot.identifiers.known and not self.reads.names_present(slot, now)[0]:
+            return NO_IDENTIFIERS, None
+        return slot.identifiers, slot.filament
+
     def decide_insertion(
         self, insertion: PendingChange, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> tuple[list[SlotChange], float]:
         """Report a settled insertion, once its identity is known or waited for."""
-        reported, filament = slot.identifiers, slot.filament
-        if reported.known and not self.reads.names_present(slot, now)[0]:
-            reported, filament = NO_IDENTIFIERS, None
+        reported, filament = self._named(slot, now)
         if not reported.known:
             deadline = self.reads.deadline(insertion, slot, unit, now)
             if now.monotonic < deadline:
