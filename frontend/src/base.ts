@@ -126,6 +126,15 @@ export const shared = css`
     font-size: var(--ha-font-size-s, 12px);
     font-weight: var(--ha-font-weight-normal, 400);
   }
+  /* For screen readers only. */
+  .hidden {
+    position: absolute;
+    width: 1px;
+    height: 1px;
+    overflow: hidden;
+    clip-path: inset(50%);
+    white-space: nowrap;
+  }
   .note {
     display: flex;
     align-items: center;

@@ -172,7 +172,7 @@ export class SlotSheet extends LitElement {
     this.dialog?.close();
     const entityId = entityOf(hass, slot.device_id);
     if (entityId) showMoreInfo(this, entityId);
-    else navigate(`/config/devices/device/${slot.device_id}`);
+    else if (hass.user?.is_admin) navigate(`/config/devices/device/${slot.device_id}`);
   }
 
   private async copy(id: string): Promise<void> {
@@ -329,14 +329,6 @@ export class SlotSheet extends LitElement {
       }
       .main {
         font-weight: var(--ha-font-weight-bold, 700);
-      }
-      .hidden {
-        position: absolute;
-        width: 1px;
-        height: 1px;
-        overflow: hidden;
-        clip-path: inset(50%);
-        white-space: nowrap;
       }
     `,
   ];

@@ -365,14 +365,6 @@ export class SlotsCard extends FeedCard {
         font-weight: var(--ha-font-weight-normal, 400);
         color: var(--secondary-text-color);
       }
-      .hidden {
-        position: absolute;
-        width: 1px;
-        height: 1px;
-        overflow: hidden;
-        clip-path: inset(50%);
-        white-space: nowrap;
-      }
     `,
   ];
 }

@@ -757,6 +757,7 @@ async def test_a_probe_leaves_no_connection(rig: Rig) -> None:
     with suppress(DriverError):
         await probe(rig)
 
+    assert rig.moonraker.asked("server.info") == 1
     await rig.until(lambda: not rig.moonraker.peers)
 
 
