@@ -36,7 +36,7 @@ class FakeTimer:
 
 
 class FakeClock:
-    """Implements `drivers.base.Clock`; timers run in the order of their times.
+    """Implements `network.clock.Clock`; timers run in the order of their times.
 
     Timers due at the same time run in the order in which they were set. A timer set
     by a timer runs within the same call when it falls due within it; AssertionError

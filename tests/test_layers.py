@@ -26,8 +26,8 @@ package = types.ModuleType("custom_components.filament_slots")
 package.__path__ = ["custom_components/filament_slots"]
 sys.modules[package.__name__] = package
 
-names = [f"{package.__name__}.{part}" for part in ("model", "redaction", "drivers", "core")]
-for part in ("drivers", "core"):
+names = [f"{package.__name__}.{part}" for part in ("model", "redaction", "network", "drivers", "core")]
+for part in ("network", "drivers", "core"):
     path = f"custom_components/filament_slots/{part}"
     names += [m.name for m in pkgutil.walk_packages([path], f"{package.__name__}.{part}.")]
 for name in names:

@@ -13,17 +13,11 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from pydantic import SecretStr
 
 from .const import CONF_DRIVER_KEY, CONF_MODEL
-from .drivers.base import (
-    Driver,
-    DriverError,
-    DriverServices,
-    ErrorCode,
-    LoopClock,
-    ProbeResult,
-)
+from .drivers.base import Driver, DriverError, DriverServices, ErrorCode, ProbeResult
 from .drivers.snapshot import NO_MEMORY
 from .drivers.timings import Timings
 from .model import StoredSlot
+from .network.clock import LoopClock
 
 if TYPE_CHECKING:
     # The coordinator imports this module.

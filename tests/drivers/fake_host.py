@@ -6,12 +6,8 @@ import logging
 import ssl
 from typing import Any
 
-from custom_components.filament_slots.drivers.base import (
-    Clock,
-    DriverServices,
-    EventEmitter,
-    LoopClock,
-)
+from custom_components.filament_slots.drivers.base import DriverServices, EventEmitter
+from custom_components.filament_slots.network.clock import Clock, LoopClock
 
 
 async def build_context(factory: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:

@@ -55,7 +55,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class LoopClock:
-    """Implements `drivers.base.Clock` on a virtual loop."""
+    """Implements `network.clock.Clock` on a virtual loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Tell the time of this loop."""

@@ -1,7 +1,6 @@
 """The driver contract: the base class, what a driver receives, and its errors."""
 
 from abc import ABC, abstractmethod
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,13 +9,13 @@ from functools import partial
 import logging
 import random
 import ssl
-import time
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 from ulid_transform import ulid_now
 
 from ..model import StoredSlot, iso_utc
+from ..network.clock import Clock
 from .discovery import Discovery
 from .explanation import Explanation, Refused
 from .health import Health
@@ -123,51 +122,6 @@ class DriverError(Exception):
         self.detail = detail
         self.placeholders = placeholders or {}
         self.suggested = suggested or {}
-
-
-class TimerHandle(Protocol):
-    """A scheduled call that can be cancelled."""
-
-    def cancel(self) -> None:
-        """Cancel it; harmless when it has already run."""
-
-
-class Clock(Protocol):
-    """The source of time for everything in `drivers/`."""
-
-    def now(self) -> datetime:
-        """Return the time of day, timezone-aware UTC."""
-
-    def monotonic(self) -> float:
-        """Return seconds that are not affected by changes of the system clock."""
-
-    def call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
-        """Run the callback at a monotonic time, on the event loop."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-
-
-class LoopClock:
-    """The real clock, on the running event loop."""
-
-    def now(self) -> datetime:
-        """Return the time of day."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Return the event loop's seconds."""
-        return time.monotonic()
-
-    def call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
-        """Run the callback at a monotonic time."""
-        return asyncio.get_running_loop().call_later(
-            max(0.0, when - time.monotonic()), callback
-        )
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await asyncio.sleep(seconds)
 
 
 class EventEmitter:

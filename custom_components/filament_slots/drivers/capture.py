@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from .base import Clock
+from ..network.clock import Clock
 
 FORMAT: Final = 1
 _SECONDS: Final = 300.0

@@ -5,8 +5,9 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 import logging
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from ..network.retries import Retries, race
 from .base import Counters, DriverError, DriverServices, DriverStatus, ErrorCode
 from .capture import Recorder
 from .health import Health, LastError, Transition, UnitVersions
@@ -38,11 +39,6 @@ NEXT_STATUSES: Final[Mapping[DriverStatus, frozenset[DriverStatus]]] = {
 }
 _TRANSITIONS_KEPT = 50
 
-_RETRY_MAXIMUM = 60.0
-# Retries come up to this share earlier, so that printers that were lost together do not
-# all come back in the same second.
-_RETRY_SPREAD = 0.2
-_CIRCUIT_OPENS_AT = 5
 _REFUSALS_CONFIRMED_AT = 2
 _EARLY_CLOSES_CONFIRMED_AT = 3
 # A session that ends within these seconds was never usable: the printer accepted the
@@ -101,10 +97,9 @@ class Connection:
         self._watching = asyncio.Event()
 
         # The failed attempts in a row.
-        self._failures = 0
+        self._retries = Retries(self._clock, services.random)
         self._refusals = 0
         self._early_closes = 0
-        self._retry_at: float | None = None
         self._unavailable = False
         self._ever_connected = False
 
@@ -112,7 +107,8 @@ class Connection:
         """Start connecting; harmless when already started."""
         if self._task is not None:
             return
-        self._failures = self._refusals = self._early_closes = 0
+        self._retries.reset()
+        self._refusals = self._early_closes = 0
         self._set_status(DriverStatus.STARTING)
         self._task = asyncio.create_task(
             self._run(), name=f"{self._driver_key} connection"
@@ -126,7 +122,6 @@ class Connection:
         self._set_status(DriverStatus.STOPPING)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        self._retry_at = None
         self._set_status(DriverStatus.STOPPED)
 
     def connected(self) -> None:
@@ -156,7 +151,8 @@ class Connection:
             return
         self.recorder.full_state_recorded()
         self._was_ready = True
-        self._failures = self._refusals = self._early_closes = 0
+        self._retries.reset()
+        self._refusals = self._early_closes = 0
         if self._unavailable:
             self._services.log.info("Printer is available again")
         self._unavailable = False
@@ -179,13 +175,9 @@ class Connection:
             "last_message_at": (
                 self._last_message_at.isoformat() if self._last_message_at else None
             ),
-            "attempts": self._failures,
-            "next_retry_in": (
-                round(max(0.0, self._retry_at - self._clock.monotonic()), 1)
-                if self._retry_at is not None
-                else None
-            ),
-            "circuit": self._circuit(),
+            "attempts": self._retries.failures,
+            "next_retry_in": self._retries.next_in,
+            "circuit": self._retries.circuit,
             "last_error": self._error,
             "counters": {
                 "messages": counters.messages,
@@ -204,19 +196,16 @@ class Connection:
         """Run one session after the other until cancelled or refused."""
         while True:
             error = await self._attempt()
-            self._failures += 1
+            self._retries.failed()
             self._count_kinds(error)
             if self._refusals >= _REFUSALS_CONFIRMED_AT:
                 # The access code was changed on the printer. Further attempts would
                 # look like guessing it, and only the user can enter the new one.
                 self._fail(DriverStatus.AUTH_FAILED, error)
                 return
-            delay = min(2.0 ** min(self._failures - 1, 6), _RETRY_MAXIMUM)
-            delay *= 1 - _RETRY_SPREAD * self._services.random()
-            self._retry_at = self._clock.monotonic() + delay
+            self._retries.schedule()
             self._fail(DriverStatus.RECONNECTING, self._described(error))
-            await self._clock.sleep(delay)
-            self._retry_at = None
+            await self._retries.wait()
 
     async def _attempt(self) -> DriverError:
         """Run one session; return why it ended."""
@@ -278,11 +267,6 @@ class Connection:
             return DriverError(ErrorCode.CLOSED_AFTER_CONNECT, error.detail)
         return error
 
-    def _circuit(self) -> Literal["closed", "open", "half_open"]:
-        if self._failures < _CIRCUIT_OPENS_AT:
-            return "closed"
-        return "open" if self._retry_at is not None else "half_open"
-
     def _fail(self, status: DriverStatus, error: DriverError) -> None:
         if self._unavailable:
             self._services.log.debug("Printer is still unavailable: %s", error)
@@ -320,21 +304,8 @@ class Connection:
             status,
             self._connected,
             code,
-            self._failures >= _CIRCUIT_OPENS_AT,
+            self._retries.is_open,
         )
         if published != self._published:
             self._published = published
             self._services.health_changed()
-
-
-async def race(*contestants: Coroutine[Any, Any, None]) -> None:
-    """Run all until the first one ends, and end as it did; the others are cancelled."""
-    tasks = [asyncio.create_task(contestant) for contestant in contestants]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    # The first one listed has the better reason when several end at once.
-    next(task for task in tasks if task in done).result()

@@ -1,6 +1,8 @@
 """The health of a driver: the JSON-able dictionary that `Driver.health()` returns."""
 
-from typing import Literal, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
+
+from ..network.retries import Circuit
 
 
 class LastError(TypedDict):
@@ -61,7 +63,7 @@ class Health(TypedDict):
     last_message_at: str | None
     attempts: int
     next_retry_in: float | None
-    circuit: Literal["closed", "open", "half_open"]
+    circuit: Circuit
     last_error: LastError | None
     counters: CounterValues
     versions: dict[str, str | None]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from .base import Clock, TimerHandle
+from ..network.clock import Clock, TimerHandle
 
 # A printer sends some messages a second, and some tens of them when it starts.
 BURST: Final = 100

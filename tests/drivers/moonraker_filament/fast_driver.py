@@ -8,9 +8,9 @@ from typing import Any
 
 import aiohttp
 
-from custom_components.filament_slots.drivers.base import TimerHandle
 from custom_components.filament_slots.drivers.health import Health
 from custom_components.filament_slots.drivers.moonraker_filament.driver import Driver
+from custom_components.filament_slots.network.clock import TimerHandle
 from tests.drivers.fake_host import FakeHost
 
 SPEED = 10.0

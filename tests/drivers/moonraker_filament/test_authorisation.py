@@ -13,9 +13,9 @@ import pytest
 from custom_components.filament_slots.drivers.base import DriverError, ErrorCode
 from custom_components.filament_slots.drivers.moonraker_filament.driver import Driver
 from custom_components.filament_slots.drivers.moonraker_filament.url import (
-    redirect_target,
     websocket_url,
 )
+from custom_components.filament_slots.network.http import redirect_target
 from tests.drivers.fake_host import FakeHost
 
 from .fake_moonraker import INSTANCE, FakeMoonraker, fake_moonraker
@@ -202,7 +202,7 @@ async def test_the_same_host_over_https_is_suggested(
 def test_the_target_of_a_redirect_is_an_address_or_nothing(
     location: str, target: str | None
 ) -> None:
-    found = redirect_target(websocket_url("voron", 80), location)
+    found = redirect_target(websocket_url("voron", 80), location, suffix="/websocket")
 
     assert (str(found) if found else None) == target
 

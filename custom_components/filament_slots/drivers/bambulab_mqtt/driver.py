@@ -9,9 +9,9 @@ import math
 import ssl
 from typing import Any, ClassVar, override
 
+from ...network.retries import race
 from ..base import DriverError, DriverServices, ErrorCode, EventEmitter, ProbeResult
 from ..connected_driver import ConnectedDriver
-from ..connection import race
 from ..discovery import Discovery
 from ..explanation import WireState
 from ..snapshot import NO_MEMORY, Snapshot

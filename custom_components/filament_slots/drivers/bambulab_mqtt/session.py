@@ -16,7 +16,8 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ..base import Clock, DriverError, DriverServices, ErrorCode, TimerHandle
+from ...network.clock import Clock, TimerHandle
+from ..base import DriverError, DriverServices, ErrorCode
 from .config import Config
 from .tls import fetch_certificate, new_certificate, open_tls, pinned_context
 

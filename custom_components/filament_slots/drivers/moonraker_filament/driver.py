@@ -7,6 +7,7 @@ from typing import Any, ClassVar, override
 import aiohttp
 from pydantic import SecretStr
 
+from ...network.retries import race
 from ..base import (
     Counters,
     DriverError,
@@ -16,7 +17,6 @@ from ..base import (
     ProbeResult,
 )
 from ..connected_driver import ConnectedDriver
-from ..connection import race
 from ..discovery import Discovery
 from ..explanation import WireState
 from ..snapshot import NO_MEMORY, Snapshot

@@ -5,15 +5,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from enum import Enum, auto
 from itertools import count
-import ssl
 from typing import Any, Final
 
 import aiohttp
 import orjson
 
+from ...network.http import Failure, RedirectedError, failure, without_redirects
 from ..base import Counters, DriverError, ErrorCode
 from .config import Config
-from .url import redirect_target
 
 type Frame = dict[str, Any]
 
@@ -24,8 +23,6 @@ _CONNECT_TIMEOUT: Final = 10.0
 # requested answer is a tenth of that.
 _BYTES_RECEIVED_MAX: Final = 32 * 1024 * 1024
 _BYTES_PARSED_MAX: Final = 1024 * 1024
-# The statuses whose `Location` a client would follow.
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 # Stopping must not wait for a printer that is gone.
 _CLOSE_TIMEOUT: Final = 0.1
 
@@ -165,44 +162,12 @@ async def open_rpc(
 
     Raises DriverError with the cause of a failure.
     """
-    # A middleware is the only way to keep a WebSocket from following redirects.
-    async with aiohttp.ClientSession(
-        connector=session.connector,
-        connector_owner=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers=session.headers,
-        middlewares=(_refuse_redirect,),
-    ) as own:
+    async with without_redirects(session) as own:
         socket = await _connect(config, own)
         try:
             yield JsonRpc(socket, take, received, counters)
         finally:
             await socket.close()
-
-
-async def _refuse_redirect(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """Raise DriverError REDIRECTED instead of following a redirect.
-
-    The address of a Moonraker is the user's choice, never that of whatever answers.
-    """
-    response = await handler(request)
-    if response.status not in _REDIRECTS:
-        return response
-    response.close()
-    location = response.headers.get(aiohttp.hdrs.LOCATION, "")
-    target = redirect_target(request.url, location)
-    suggested = {}
-    if target and target.scheme == "https" and target.host == request.url.host:
-        suggested["host"] = str(target)
-    shown = str(target or "?")
-    raise DriverError(
-        ErrorCode.REDIRECTED,
-        shown,
-        placeholders={"target": shown},
-        suggested=suggested,
-    )
 
 
 async def _connect(
@@ -219,27 +184,21 @@ async def _connect(
                 autoping=False,
                 timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT),
             )
+    except RedirectedError as err:
+        shown, offered = err.target("/websocket")
+        raise DriverError(
+            ErrorCode.REDIRECTED,
+            shown,
+            placeholders={"target": shown},
+            suggested={"host": offered} if offered else None,
+        ) from err
     except aiohttp.WSServerHandshakeError as err:
         raise DriverError(_refused(err.status), f"HTTP status {err.status}") from err
-    except aiohttp.ClientResponseError as err:
-        raise DriverError(ErrorCode.WRONG_SERVICE, "not an HTTP server") from err
-    except (aiohttp.ClientConnectorDNSError, UnicodeError) as err:
-        raise DriverError(
-            ErrorCode.HOST_NOT_FOUND, "the name cannot be resolved"
-        ) from err
-    except (aiohttp.ClientSSLError, ssl.SSLError) as err:
-        raise DriverError(ErrorCode.TLS_FAILED, type(err).__name__) from err
-    except aiohttp.ClientConnectorError as err:
-        if isinstance(err.os_error, ConnectionRefusedError):
-            raise DriverError(
-                ErrorCode.CONNECTION_REFUSED, "the port is closed"
-            ) from err
-        # There is no route to a host that is switched off.
-        raise DriverError(ErrorCode.CONNECTION_TIMEOUT, "no answer") from err
-    except TimeoutError as err:
-        raise DriverError(ErrorCode.CONNECTION_TIMEOUT, "no answer") from err
-    except (aiohttp.ClientError, OSError) as err:
-        raise DriverError(ErrorCode.CONNECTION_LOST, type(err).__name__) from err
+    except (aiohttp.ClientError, OSError, UnicodeError) as err:
+        cause, detail = failure(err)
+        if cause is Failure.NOT_HTTP:
+            raise DriverError(ErrorCode.WRONG_SERVICE, detail) from err
+        raise DriverError(ErrorCode(cause), detail) from err
 
 
 def _refused(status: int) -> ErrorCode:

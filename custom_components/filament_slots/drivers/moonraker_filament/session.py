@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from ..base import Clock, DriverError, ErrorCode
+from ...network.clock import Clock
+from ..base import DriverError, ErrorCode
 from ..connection import Connection
 from ..pace import Pace
 from ..snapshot import Snapshot

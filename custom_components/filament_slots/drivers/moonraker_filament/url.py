@@ -1,11 +1,10 @@
-"""Moonraker's WebSocket URL from the address that a user enters, and targets of redirects."""
+"""Moonraker's WebSocket URL from the address that a user enters."""
 
 from typing import Final
 from urllib.parse import urlsplit
 
 from yarl import URL
 
-_PATH_MAX: Final = 200
 _SOCKET_SCHEMES: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
@@ -44,24 +43,3 @@ def websocket_url(address: str, port: int) -> URL:
         )
     except ValueError:
         raise ValueError("is neither a host nor a URL") from None
-
-
-def redirect_target(asked: URL, location: str) -> URL | None:
-    """Return where a redirect of a WebSocket leads, as an address a user could enter.
-
-    asked: the URL that was redirected. location: the header, which anything may have
-    sent. None for one that is no HTTP address. No user, query or fragment is kept.
-    """
-    base = asked.with_scheme("https" if asked.scheme == "wss" else "http")
-    try:
-        target = base.join(URL(location))
-        if target.scheme not in ("http", "https") or not target.host:
-            return None
-        return URL.build(
-            scheme=target.scheme,
-            host=target.host,
-            port=target.explicit_port,
-            path=target.path[:_PATH_MAX].removesuffix("/websocket") or "/",
-        )
-    except ValueError:
-        return None

@@ -13,7 +13,8 @@ from typing import Any
 from ulid_transform import ulid_now
 
 from ...model import StoredSlot, iso_utc
-from ..base import Clock, EventEmitter, TimerHandle
+from ...network.clock import Clock, TimerHandle
+from ..base import EventEmitter
 from ..explanation import SlotExplanation
 from ..snapshot import Snapshot, Unit
 from ..timings import NEVER, Timings

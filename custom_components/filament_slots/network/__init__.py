@@ -1,0 +1,1 @@
+"""What the connections to printers and to inventories share: time, retries, HTTP."""
