@@ -24,6 +24,7 @@ from custom_components.filament_slots.core.engine.errors import (
     StoreError,
     StoreState,
 )
+from custom_components.filament_slots.core.engine.instance_lock import InstanceLock
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.maintenance import Maintenance
 from custom_components.filament_slots.core.tables.audit import read_audit
@@ -241,3 +242,24 @@ async def test_failures_at_the_same_time_are_counted_once(hass: HomeAssistant) -
         core._failures_changed()
         await hass.async_block_till_done()
         assert count.call_count == 2
+
+
+async def test_a_store_that_another_home_assistant_uses_is_an_issue(
+    hass: HomeAssistant,
+) -> None:
+    """The entry is set up again until the other one has ended."""
+    path = Path(hass.config.path(".storage", DOMAIN, f"{DOMAIN}.db"))
+    other = InstanceLock(path.with_suffix(".lock"))
+    await hass.async_add_executor_job(other.acquire)
+    entry = make_entry()
+    entry.add_to_hass(hass)
+
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert entry.error_reason_translation_key == "store_in_use"
+    assert issues(hass) == {"store_in_use"}
+    assert not await hass.async_add_executor_job(path.exists)
+    other.release()
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    assert issues(hass) == set()

@@ -48,8 +48,9 @@ async def async_setup_entry(
             raise ConfigEntryError(
                 translation_domain=DOMAIN, translation_key="store_newer"
             ) from err
+        key = "store_in_use" if err.code is Problem.IN_USE else "store_failed"
         raise ConfigEntryNotReady(
-            translation_domain=DOMAIN, translation_key="store_failed"
+            translation_domain=DOMAIN, translation_key=key
         ) from err
     try:
         coordinator = await _async_make_coordinator(hass, entry, core, driver_class)

@@ -17,6 +17,7 @@ _ISSUES: Final = {
     Problem.MISSING: "store_missing",
     Problem.DAMAGED: "store_io_error",
     Problem.NEWER: "store_newer",
+    Problem.IN_USE: "store_in_use",
 }
 STORE_DAMAGED: Final = "store_damaged"
 EVENTS_FAILED: Final = "events_failed"

@@ -25,6 +25,7 @@ class Problem(StrEnum):
     MISSING = "missing"
     DAMAGED = "damaged"
     NEWER = "newer"
+    IN_USE = "in_use"
     CLOSED = "closed"
     FAILED = "failed"
 

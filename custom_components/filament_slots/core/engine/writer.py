@@ -14,6 +14,7 @@ from typing import Final
 
 from .database_file import Opened, Tables, open_database, set_aside_files, write_copy
 from .errors import DATABASE_ERRORS, Problem, StoreState, problem_of
+from .instance_lock import InstanceLock
 from .job_queue import MAX_BATCH, JobQueue
 from .jobs import RETRY_DELAYS, Job, fail, resolve
 from .outage import Buffer, Outage
@@ -69,6 +70,7 @@ class Writer:
         self._reader = reader
         self._changed = changed
         self._loop = asyncio.get_running_loop()
+        self._lock = InstanceLock(path.with_suffix(".lock"))
         self._file: Opened | None = None
         self._outage: Outage | None = None
         self._buffer = Buffer()
@@ -154,15 +156,18 @@ class Writer:
         except Exception as err:  # noqa: BLE001 - raised where the store is opened
             self._call_loop(fail, self.opened, err)
         else:
+            self._show()
             self._call_loop(resolve, self.opened, None)
             self._work()
         finally:
+            self._lock.release()
             self._call_loop(resolve, self._ended, None)
 
-    def _open(self) -> None:
-        self._file = open_database(self._path, self._tables)
+    def _open(self) -> Opened:
+        self._lock.acquire()
+        self._file = opened = open_database(self._path, self._tables)
         self._proof.opened()
-        self._show()
+        return opened
 
     def _work(self) -> None:
         while True:
@@ -301,10 +306,9 @@ class Writer:
         self._buffer.put_first(self._proof.take())
         with self._reader.away():
             self._close_file(keep_journal=True)
-            self._file = open_database(self._path, self._tables)
-        self._proof.opened()
+            opened = self._open()
         self._memory.reopened()
-        self._to_be_filled |= self._file.fresh or problem is Problem.DAMAGED
+        self._to_be_filled |= opened.fresh or problem is Problem.DAMAGED
 
     def _fill(self) -> None:
         """Write what is known into a file that has lost it; raises database errors."""
