@@ -41,7 +41,23 @@ from .common import (
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "custom_components" / DOMAIN
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/actions.md", "docs/automations.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    *(
+        f"docs/{page}.md"
+        for page in (
+            "actions",
+            "automations",
+            "entities",
+            "events",
+            "printers",
+            "privacy",
+            "setup",
+            "troubleshooting",
+        )
+    ),
+)
 TEXTS = {page: (ROOT / page).read_text() for page in PAGES}
 
 # Stands for the device that the reader picks.
@@ -307,7 +323,7 @@ def test_what_a_page_links_to_is_there(page: str) -> None:
 
 
 def test_every_error_of_a_driver_is_among_the_troubles() -> None:
-    rows = _rows(_section("README.md", "## Troubleshooting"))
+    rows = _rows(_section("docs/troubleshooting.md", "# Troubleshooting"))
 
     assert {name for row in rows for name in _named(row[0])} == set(ErrorCode)
     assert all(len(row) == 3 and all(row) for row in rows)
@@ -362,7 +378,7 @@ def test_every_trigger_and_condition_is_explained_with_its_options() -> None:
 
 
 def test_every_option_is_listed_with_what_is_usual_and_its_bounds() -> None:
-    rows = _rows(_section("README.md", "### Options"))
+    rows = _rows(_section("docs/setup.md", "## Options"))
     ours, klipper = Timings(), MoonrakerDriver.timings
     usual = {
         name: f"{getattr(ours, name):g} s"
@@ -394,7 +410,7 @@ def test_every_entity_is_listed_by_its_name() -> None:
     names = {
         each["name"] for kind in texts["entity"].values() for each in kind.values()
     }
-    rows = _rows(_section("README.md", "## What you get"))
+    rows = _rows(_section("docs/entities.md", "# Devices, entities and cards"))
 
     listed = {
         name for row in rows for name in re.findall(r"\*([^*]+)\*", row[1] + row[2])

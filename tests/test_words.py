@@ -48,7 +48,7 @@ ALLOWED: list[tuple[str, str, str]] = [
         (
             r"(^|/)(test_)?(afc|openams|snapmaker_u1|choose|replay|cases)\.py$|/statuses\.py$|/test_real_moonraker\w*\.py$"
             r"|^tests/printers/(box_turtle|moonraker_scenarios)\.py$|^tests/oracle/klipper_\w+\.py$"
-            r"|^README\.md$|/demo_printers\.py$|/test_dashboard\.py$"
+            r"|^docs/(printers|troubleshooting)\.md$|/demo_printers\.py$|/test_dashboard\.py$"
             r"|/test_state_captures\.py$|^docs/protocols/moonraker\.md$|^tests/captures/moonraker-afc"
         ),
         r"\blanes?\b",

@@ -188,7 +188,8 @@ async def _notifications(home_assistant: HomeAssistant) -> set[tuple[str, str]]:
 
 
 def _automations_of_the_readme() -> dict[str, Any]:
-    text = (ROOT / "README.md").read_text()
+    pages = (ROOT / "README.md", ROOT / "docs" / "events.md")
+    text = "".join(page.read_text() for page in pages)
     blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     found = [yaml.safe_load(block) for block in blocks if "alias:" in block]
     assert found

@@ -1,6 +1,7 @@
 """What the wire cannot tell: the only cases in which the judge accepts two readings.
 
-Each is a sentence of the README's "Limits"; a test holds the two together.
+Each is a sentence under "Limits" in docs/troubleshooting.md; a test holds the two
+together.
 """
 
 from collections import Counter
@@ -9,7 +10,7 @@ from typing import Final
 
 
 class Limit(Enum):
-    """An allowed exception; the value is its sentence in the README."""
+    """An allowed exception; the value is its sentence there."""
 
     READING_OFF = (
         "If tag reading is disabled on the printer (*AMS settings*), spools stay"
