@@ -150,7 +150,8 @@ async def test_events_outlive_an_outage_of_the_database(
     assert published.unsaved == [f"E{n}" for n in range(5)]
     assert [each.problem for each in states] == [name]
     assert handler.health()["problem"] == name
-    assert handler.health()["waiting_for_database"] == 5
+    # With BEFORE, once the file was looked for again: nothing proves that it was kept.
+    assert handler.health()["waiting_for_database"] in {5, 6}
     known = handler.slots(1)
     # One that is sent again is known, written or not.
     assert await handler.handle_printer_event(events[2]) is Outcome.DUPLICATE

@@ -437,7 +437,10 @@ async def test_an_outage_is_one_warning_and_its_end_one_info(
     rig.play = rig.stay()
     await rig.clock.advance(60)
 
-    assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
+    # asyncio warns of a callback that took long on a busy machine.
+    assert [
+        (r.levelname, r.getMessage()) for r in caplog.records if r.name != "asyncio"
+    ] == [
         ("WARNING", "Printer is unavailable: stream_stalled: no message arrived"),
         ("INFO", "Printer is available again"),
     ]
