@@ -215,6 +215,7 @@ async def _slots(hass: HomeAssistant, msg: Json) -> SlotsResult:
         probatio.Optional("unit"): str,
         probatio.Optional("slot_no"): int,
         probatio.Optional("event_types", default=list): [probatio.Coerce(EventType)],
+        probatio.Optional("assignments", default=False): bool,
         probatio.Optional("external_id"): str,
         probatio.Optional("correlation_id"): str,
         probatio.Optional("since"): _aware_datetime,
@@ -235,6 +236,7 @@ async def _events(hass: HomeAssistant, msg: Json) -> EventsResult:
     removed ones included.
     unit: the key of a unit. slot_no: a slot of the unit, or a direct slot without
     `unit`. Both need `entry_id`.
+    assignments: beside `event_types`, each `ams_state` by which a user assigned a spool.
     external_id: only events of this spool, in any slot.
     correlation_id: only events caused by the same message of a printer.
     since (inclusive), until (exclusive): ISO-8601 with a time zone.
@@ -386,6 +388,7 @@ def _event_filter(hass: HomeAssistant, msg: Json) -> EventFilter:
         unit=None if slot else unit,
         slot=slot,
         event_types=frozenset(msg["event_types"]),
+        assignments=msg["assignments"],
         external_id=msg.get("external_id"),
         correlation_id=msg.get("correlation_id"),
         since=msg.get("since"),

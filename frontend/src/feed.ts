@@ -1,11 +1,12 @@
 /** One websocket subscription for all cards of a page: the state of the printers and their events. */
 
+import type { SentEvent } from "./events";
 import type { Connection } from "./ha";
-import type { Printer, SlotEvent } from "./model";
+import type { Printer } from "./model";
 
 export interface Change {
   printer: Printer;
-  event: SlotEvent | null;
+  event: SentEvent | null;
 }
 
 type Message = { printers: Printer[] } | Change | { removed: string };

@@ -65,6 +65,11 @@ export interface Printer {
   slots: Slot[];
 }
 
+export interface Assigned {
+  external_id?: string;
+  label?: string | null;
+}
+
 export interface SlotEvent {
   event_id: string;
   event_type: string;
@@ -80,7 +85,9 @@ export interface SlotEvent {
     replay?: unknown;
     persisted?: boolean;
     filament?: Filament;
-    assigned?: { external_id: string; label: string | null } | null;
+    assigned?: Assigned | null;
+    /** Of an assignment: what was assigned before. */
+    previously_assigned?: Assigned | null;
     unit?: { label?: string | null };
     slot_label?: string | null;
   } | null;

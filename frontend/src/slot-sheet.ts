@@ -2,7 +2,16 @@
 
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { shared } from "./base";
-import { eventIcon, eventText, KINDS, shortId, spoolName } from "./events";
+import {
+  eventIcon,
+  eventText,
+  eventTitle,
+  isAssignment,
+  type SentEvent,
+  SPOOL_EVENTS,
+  shortId,
+  shownEvent,
+} from "./events";
 import {
   deviceName,
   entityOf,
@@ -106,8 +115,8 @@ export class SlotSheet extends LitElement {
     return html`<h3>${text(hass, "sheet.recent")}</h3>
       <ul>${this.events.map(
         (event) => html`<li><ha-icon .icon=${eventIcon(event)}></ha-icon>
-          <span class="what" dir="auto">${spoolName(hass, event)}
-            <span class="secondary">${eventText(hass, event)} · <time datetime=${event.event_at}>${time.format(new Date(event.event_at))}</time></span>
+          <span class="what" dir="auto">${eventTitle(hass, event)}
+            <span class="secondary">${eventText(hass, event)}${isAssignment(event) ? "" : " · "}<time datetime=${event.event_at}>${time.format(new Date(event.event_at))}</time></span>
           </span></li>`,
       )}</ul>`;
   }
@@ -190,14 +199,14 @@ export class SlotSheet extends LitElement {
     if (!this.hass || !filter) return;
     const { device } = this;
     try {
-      const { events } = await this.hass.connection.sendMessagePromise<{ events: SlotEvent[] }>({
+      const { events } = await this.hass.connection.sendMessagePromise<{ events: SentEvent[] }>({
         type: "filament_slots/events",
-        event_types: KINDS,
+        ...SPOOL_EVENTS,
         limit: RECENT,
         ...filter,
       });
       if (device !== this.device) return;
-      this.events = events;
+      this.events = events.flatMap((event) => shownEvent(event) ?? []);
     } catch {
       // The dialog shows what is in the slot without its history.
     }

@@ -4,7 +4,17 @@ import { css, html, nothing, type PropertyValues, type TemplateResult } from "li
 import { repeat } from "lit/directives/repeat.js";
 import { FeedCard, shared } from "./base";
 import { byDay, dayName } from "./days";
-import { eventIcon, eventLook, eventText, KINDS, spoolId, spoolName } from "./events";
+import {
+  eventIcon,
+  eventLook,
+  eventText,
+  eventTitle,
+  type SentEvent,
+  SPOOL_EVENTS,
+  shownEvent,
+  spoolId,
+  spoolName,
+} from "./events";
 import type { Change } from "./feed";
 import { type CardConfig, deviceName, type Hass, stateText, text, timeZone } from "./ha";
 import {
@@ -54,9 +64,9 @@ export class TimelineCard extends FeedCard {
     const filter = this.filter;
     if (!change?.event) {
       if (!change || this.failed) void this.reload();
-    } else if (KINDS.includes(change.event.event_type) && filter) {
-      const event = { ...change.event, entry_id: change.printer.entry_id };
-      if (matches(event, change.printer, filter, this.spool))
+    } else if (filter) {
+      const event = shownEvent({ ...change.event, entry_id: change.printer.entry_id });
+      if (event && matches(event, change.printer, filter, this.spool))
         this.events = withEvent(this.events, event);
     }
   }
@@ -148,7 +158,7 @@ export class TimelineCard extends FeedCard {
       <ha-icon class=${event.event_type} .icon=${eventIcon(event)}></ha-icon>
       ${spool(eventLook(event), { ...meta.filament, remaining_percent: undefined })}
       <div class="what">
-        <div dir="auto">${spoolName(hass, event)} ${chips.filter(Boolean).map((chip) => html`<span class="chip">${chip}</span> `)}</div>
+        <div dir="auto">${eventTitle(hass, event)} ${chips.filter(Boolean).map((chip) => html`<span class="chip">${chip}</span> `)}</div>
         <div class="secondary where" dir="auto" title=${where}>${where}</div>
       </div>
       ${
@@ -222,9 +232,9 @@ export class TimelineCard extends FeedCard {
     try {
       const filter = this.filter;
       const page = filter
-        ? await hass.connection.sendMessagePromise<{ events: SlotEvent[]; cursor: number | null }>({
+        ? await hass.connection.sendMessagePromise<{ events: SentEvent[]; cursor: number | null }>({
             type: "filament_slots/events",
-            event_types: KINDS,
+            ...SPOOL_EVENTS,
             limit: PAGE,
             ...filter,
             ...(this.spool ? { external_id: this.spool } : {}),
@@ -232,7 +242,8 @@ export class TimelineCard extends FeedCard {
           })
         : { events: [], cursor: null };
       if (request !== this.requests) return;
-      this.events = cursor === undefined ? page.events : [...this.events, ...page.events];
+      const events = page.events.flatMap((event) => shownEvent(event) ?? []);
+      this.events = cursor === undefined ? events : [...this.events, ...events];
       this.cursor = page.cursor;
       this.failed = false;
     } catch {

@@ -148,7 +148,7 @@ async def test_an_assigned_spool_makes_the_slot_identified(
     assert handler.slots(1).sequence == sequence + 1
     [_, event] = published
     assert event["event_type"] == "ams_state"
-    assert event["meta"] == {"assigned": SPOOL_META}
+    assert event["meta"] == {"assigned": SPOOL_META, "previously_assigned": None}
     [published_unit] = event["ams_units"]
     assert published_unit["slots"] == [{"slot_no": 1, "label": None}]
     assert await history(store, external_id="spoolman:12") == [event]
@@ -190,15 +190,19 @@ async def test_assigning_the_same_again_changes_nothing(
 
 
 async def test_an_assignment_can_be_undone(
-    handler: EventHandler, published: list[dict[str, Any]]
+    handler: EventHandler, store: Store, published: list[dict[str, Any]]
 ) -> None:
-    """The slot is unidentified again."""
-    await handler.handle_printer_event(inserted(1, 1))
+    """The slot is unidentified again; the event names the spool and its filament."""
+    filament = {"material": "PLA"}
+    await handler.handle_printer_event(inserted(1, 1, meta={"filament": filament}))
     await handler.assign(1, FIRST, SPOOL)
     await handler.assign(1, FIRST, None)
     assert first(handler).status is SlotStatus.UNIDENTIFIED
     assert first(handler).assigned_label is None
-    assert published[-1]["meta"] == {"assigned": None}
+    undone = published[-1]
+    assert undone["meta"] == {"assigned": None, "previously_assigned": SPOOL_META}
+    assert undone["ams_units"][0]["slots"][0]["filament"] == filament
+    assert await history(store, external_id="spoolman:12") == published[-2:]
 
 
 async def test_an_empty_slot_accepts_no_identity(
@@ -351,8 +355,8 @@ async def test_an_assignment_whose_caller_was_cancelled_is_published(
     asking.cancel()
     await handler.assign(1, FIRST, OTHER)
     assert [event["meta"] for event in published[1:]] == [
-        {"assigned": SPOOL_META},
-        {"assigned": OTHER_META},
+        {"assigned": SPOOL_META, "previously_assigned": None},
+        {"assigned": OTHER_META, "previously_assigned": SPOOL_META},
     ]
 
 

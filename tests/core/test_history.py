@@ -13,6 +13,7 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from custom_components.filament_slots.core.engine.store import Store
+from custom_components.filament_slots.core.expectations import Assigned
 from custom_components.filament_slots.core.handler import EventHandler
 from custom_components.filament_slots.core.tables.codec import EPOCH, pack_time, rows
 from custom_components.filament_slots.core.tables.history import (
@@ -149,6 +150,47 @@ async def test_each_filter_finds_its_events_both_ways(
     assert await ids(filled, EventFilter(**wanted), newest_first=False) == found[::-1]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({}, "assigned removed assigned inserted"),
+        ({"printer_id": 1}, "assigned removed assigned inserted"),
+        ({"printer_id": 2}, ""),
+        ({"printer_id": 1, "slot": ("u1", 1)}, "removed assigned inserted"),
+        ({"printer_id": 1, "unit": "u1"}, "assigned removed assigned inserted"),
+        ({"external_id": "spoolman:13"}, "assigned"),
+        (
+            {"event_types": frozenset({EventType.SPOOL_REMOVED})},
+            "assigned removed assigned",
+        ),
+        ({"event_types": frozenset({EventType.AMS_STATE})}, "assigned assigned state"),
+        ({"event_types": frozenset()}, "assigned removed assigned inserted state"),
+    ],
+)
+async def test_assignments_are_found_beside_spool_events_without_other_states(
+    handler: EventHandler, store: Store, wanted: dict[str, Any], found: str
+) -> None:
+    """Each once, in the order of history."""
+    filled = slot(2, True, filament={"name": '"assigned":'})
+    await handler.handle_printer_event(state(unit(1, filled)))
+    await handler.handle_printer_event(inserted(1, 1, second=1))
+    await handler.assign(1, ("u1", 1), Assigned(external_id="spoolman:12"))
+    await handler.handle_printer_event(removed(1, 1, second=2))
+    await handler.assign(1, ("u1", 2), Assigned(external_id="spoolman:13"))
+
+    spools = frozenset(EventType) - {EventType.AMS_STATE}
+    page = await read_events(
+        store, EventFilter(**({"event_types": spools} | wanted), assignments=True)
+    )
+
+    assert found.split() == [
+        "assigned"
+        if "previously_assigned" in event["meta"]
+        else event["event_type"].rpartition("_")[2]
+        for event in page.events
+    ]
+
+
 @pytest.mark.parametrize("newest_first", [True, False])
 @pytest.mark.parametrize(
     "wanted",
@@ -283,6 +325,9 @@ async def test_every_query_uses_an_index(filled: Store) -> None:
         EventFilter(event_types=some),
         EventFilter(event_types=some, printer_id=1, since=at(0), until=at(5)),
         EventFilter(event_types=some, printer_id=1, slot=("S1", 1)),
+        EventFilter(event_types=some, assignments=True),
+        EventFilter(event_types=some, assignments=True, printer_id=1, since=at(0)),
+        EventFilter(event_types=some, assignments=True, printer_id=1, unit="S1"),
     ]
     for one, newest_first, cursor in itertools.product(
         wanted, (True, False), (None, 5)
@@ -301,6 +346,7 @@ async def test_every_query_uses_an_index(filled: Store) -> None:
                 one,
                 plan,
             )
-        # Of several types a page of each is put together.
-        if len(one.event_types) in (0, 1, len(EventType)) or by_slot:
+        # Of several types, and of assignments, a page of each is put together.
+        whole = len(one.event_types) in (0, 1, len(EventType)) or by_slot
+        if whole and not one.assignments:
             assert not [step for step in plan if "TEMP B-TREE" in step], (one, plan)

@@ -9,18 +9,11 @@ from typing import Any, override
 
 from ulid_transform import ulid_now
 
-from ..model import (
-    NO_IDENTIFIERS,
-    AmsStateEvent,
-    EventType,
-    SlotState,
-    StoredSlot,
-    UnitState,
-)
+from ..model import AmsStateEvent, EventType, SlotState, StoredSlot, UnitState
 from .engine.jobs import Failure, Job
 from .expectations import Assigned
 from .printer_state import Printers
-from .slot_state import EventRow, PrinterSlots, SlotKey
+from .slot_state import EventRow, PrinterSlots, SlotKey, spool_in
 from .tables.codec import standard_event
 from .tables.printers import put_progress, whole_state
 from .tables.row_writer import is_known
@@ -46,9 +39,10 @@ class AssignmentRefusedError(Exception):
 class Assignment(Job):
     """An identity for the spool in a slot, or its removal, to be written.
 
-    event, slots: an `ams_state` that names the slot and carries `meta.assigned`
-    (`{external_id, label}`, null when it was taken back), and the slots after it; once
-    it is finished. No event where nothing changed.
+    event, slots: an `ams_state` that names the slot and its filament, and carries
+    `meta.assigned` (`{external_id, label}`, null when it was taken back) and
+    `meta.previously_assigned`, the same of before; and the slots after it. Once it is
+    finished; no event where nothing changed.
     error: why nothing was assigned.
     """
 
@@ -96,8 +90,9 @@ class Assignment(Job):
             slots={**known.slots.slots, self._slot: after},
             sequence=known.slots.sequence + 1,
         )
-        event = self._event_about(after)
-        spool = self._assigned.identifiers if self._assigned else NO_IDENTIFIERS
+        event = self._event_about(slot)
+        # What was taken back is about the spool that the slot had.
+        spool = spool_in(after if self._assigned else slot)
         self._history = history = EventRow(event, {self._slot: spool})
         # A commit that was reported as failed may have worked nevertheless.
         if not is_known(db, self._id):
@@ -129,7 +124,8 @@ class Assignment(Job):
         self._finished(self)
 
     def _event_about(self, slot: StoredSlot) -> AmsStateEvent:
-        state = SlotState(slot_no=slot.slot_no, label=slot.label)
+        filament = {} if slot.filament is None else {"filament": slot.filament}
+        state = SlotState(slot_no=slot.slot_no, label=slot.label, **filament)
         places: dict[str, Any] = {"direct_slots": (state,)}
         if (unit := slot.unit) is not None:
             places = {
@@ -149,7 +145,10 @@ class Assignment(Job):
             event_at=self._at,
             printer_id=self._printer_id,
             event_id=self._id,
-            meta={"assigned": self._assigned and self._assigned.as_meta()},
+            meta={
+                "assigned": self._assigned and self._assigned.as_meta(),
+                "previously_assigned": _assigned_to(slot),
+            },
             **places,
         )
 
@@ -162,6 +161,12 @@ def _refusal(slot: StoredSlot) -> Refused | None:
     if slot.present is False:
         return Refused.SLOT_EMPTY
     return Refused.SLOT_IDENTIFIED if slot.identifiers.known else None
+
+
+def _assigned_to(slot: StoredSlot) -> dict[str, str | None] | None:
+    if slot.assigned_external_id is None:
+        return None
+    return {"external_id": slot.assigned_external_id, "label": slot.assigned_label}
 
 
 def _with(slot: StoredSlot, assigned: Assigned | None) -> StoredSlot:

@@ -31,7 +31,9 @@ from .tables.stored_event import StoredEvent
 _LOGGER = logging.getLogger(__name__)
 
 # Set by the core alone.
-_CORE_META: Final = frozenset({"persisted", "replay", "previous_slot", "assigned"})
+_CORE_META: Final = frozenset(
+    {"persisted", "replay", "previous_slot", "assigned", "previously_assigned"}
+)
 
 MAX_SILENT: Final = 200
 _MAX_PAYLOAD: Final = 64 * 1024

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import threading
 from typing import Final
 
-from ..model import EventType, Identifiers, StandardEvent
+from ..model import EventType, StandardEvent
 
 # An insertion is reported when its tag was read or can no longer be: a spool inserted
 # just before the scan is reported after it, and is the one that the user means.
@@ -18,11 +18,6 @@ class Assigned:
 
     external_id: str
     label: str | None = None
-
-    @property
-    def identifiers(self) -> Identifiers:
-        """The same, as spools are identified in history."""
-        return Identifiers(external_id=self.external_id)
 
     def as_meta(self) -> dict[str, str | None]:
         """Return the content of `meta.assigned` in events."""

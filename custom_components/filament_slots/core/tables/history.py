@@ -46,6 +46,8 @@ _PAGE: Final = """
     LEFT JOIN fragments AS filament ON filament.id = e.filament_id
     ORDER BY page.id {order}
 """
+# The condition of the index of assignments.
+_ASSIGNMENT: Final = "e.event_type = 3 AND instr(e.body, '\"assigned\":') > 0"
 # Columns of a failed event that only its retry needs.
 _OF_REPLAY: Final = frozenset({"place", "sequence", "about"})
 _UNIT: Final = "SELECT id FROM ams_units WHERE printer_id = :printer_id AND key = :unit"
@@ -61,6 +63,7 @@ class EventFilter:
     """Which events; None or empty: any.
 
     unit, slot: by their keys, together with printer_id only.
+    assignments: beside event_types, each `ams_state` by which a user assigned a spool.
     correlation_id: of the events that one message of a printer caused.
     since, until: of `event_at`, the first included and the second not.
     """
@@ -69,6 +72,7 @@ class EventFilter:
     unit: str | None = None
     slot: SlotKey | None = None
     event_types: frozenset[EventType] = field(default_factory=frozenset)
+    assignments: bool = False
     external_id: str | None = None
     correlation_id: str | None = None
     since: datetime | None = None
@@ -145,10 +149,7 @@ def events_query(
         raise ValueError("a unit or a slot needs its printer")
     order = "DESC" if newest_first else "ASC"
     first, last = _range(wanted, cursor, newest_first=newest_first)
-    found = [
-        _found(replace(wanted, event_types=types), first, last, order)
-        for types in _apart(wanted)
-    ]
+    found = [_found(part, first, last, order) for part in _apart(wanted)]
     if len(found) > 1:
         each = " UNION ALL ".join(_ONE_OF.format(found=one) for one in found)
         found = [_TOGETHER.format(found=each, order=order)]
@@ -161,17 +162,20 @@ def _by_slot(wanted: EventFilter) -> bool:
     return bool(wanted.slot or wanted.external_id or wanted.unit)
 
 
-def _apart(wanted: EventFilter) -> list[frozenset[EventType]]:
-    """Return the types that have to be looked for on their own.
+def _apart(wanted: EventFilter) -> list[EventFilter]:
+    """Return what has to be looked for on its own, each event in one of them.
 
     A type that is rare is found by its index only, which holds one type in order.
     """
     types = wanted.event_types
     if types == frozenset(EventType):
-        return [frozenset()]
-    if _by_slot(wanted) or wanted.correlation_id is not None or not types:
-        return [types]
-    return [frozenset({kind}) for kind in sorted(types)]
+        types = frozenset()
+    together = _by_slot(wanted) or wanted.correlation_id is not None or not types
+    parts = [types] if together else [frozenset({kind}) for kind in sorted(types)]
+    apart = [replace(wanted, event_types=part, assignments=False) for part in parts]
+    if wanted.assignments and types and EventType.AMS_STATE not in types:
+        apart.append(replace(wanted, event_types=frozenset()))
+    return apart
 
 
 def _found(wanted: EventFilter, first: str, last: str, order: str) -> str:
@@ -232,6 +236,8 @@ def _index(wanted: EventFilter) -> str:
     """Choose the index: SQLite can't know how many rows a filter leaves."""
     if wanted.correlation_id is not None:
         return "INDEXED BY slot_events_by_correlation"
+    if wanted.assignments:
+        return "INDEXED BY slot_events_by_assignment"
     names = [] if wanted.printer_id is None else ["printer"]
     if len(wanted.event_types) == 1:
         names.append("type")
@@ -256,6 +262,8 @@ def _conditions(wanted: EventFilter, *, by_slot: bool) -> list[str]:
     if wanted.event_types:
         numbers = sorted(TYPE_NUMBERS[kind] for kind in wanted.event_types)
         conditions.append(f"e.event_type IN ({', '.join(map(str, numbers))})")
+    if wanted.assignments:
+        conditions.append(_ASSIGNMENT)
     if wanted.since:
         conditions.append("e.event_at >= :since")
     if wanted.until:

@@ -233,6 +233,12 @@ ALTER TABLE printers ADD COLUMN memory TEXT;
 ALTER TABLE slot_assignments ADD COLUMN departed TEXT;
 """
 
+_VERSION_6 = """
+-- The few states that are an assignment by a user; `history.py` has the same condition.
+CREATE INDEX slot_events_by_assignment ON slot_events (event_type)
+    WHERE event_type = 3 AND instr(body, '"assigned":') > 0;
+"""
+
 # Never changed once released; the next version is one more.
 MIGRATIONS: tuple[str, ...] = (
     _VERSION_1,
@@ -240,6 +246,7 @@ MIGRATIONS: tuple[str, ...] = (
     _VERSION_3,
     _VERSION_4,
     _VERSION_5,
+    _VERSION_6,
 )
 
 
