@@ -65,6 +65,100 @@ def test_slots_cleared_within_a_minute_are_held_until_the_end(
     assert removed[0]["meta"]["offline_since"] == "2026-01-01T00:01:40Z"
 
 
+def test_a_flicker_before_the_clear_is_no_joint_clear(rig: Rig) -> None:
+    rig.take(2)
+    rig.wait(4)
+    rig.put(BLUE, 2)
+    rig.wait(10)
+    rig.take(1)
+    rig.wait(60)
+    assert rig.changes() == [("removed", 1, "RED")]
+
+
+def test_a_flicker_after_the_clear_is_no_joint_clear(rig: Rig) -> None:
+    rig.take(1)
+    rig.wait(53)
+    rig.take(2)
+    rig.wait(7.5)
+    assert rig.changes() == []
+    rig.put(BLUE, 2)
+    assert rig.changes() == [("removed", 1, "RED")]
+
+
+def test_a_slot_that_flickers_stays_filled(rig: Rig) -> None:
+    rig.take(3)
+    rig.wait(61)
+    rig.take(2)
+    rig.wait(61)
+    rig.put(RED, 4)
+    rig.wait(30)
+    rig.changes()
+    rig.take(4)
+    rig.wait(5)
+    rig.slot(1, present=False)
+    rig.wait(5)
+    rig.slot(1, present=True)
+    rig.wait(50.5)
+    assert rig.changes() == [("removed", 4, "RED")]
+
+
+def test_another_slot_cleared_for_eight_seconds_is_a_joint_clear(rig: Rig) -> None:
+    rig.take(1)
+    rig.wait(30)
+    rig.take(2)
+    rig.wait(8)
+    rig.put(BLUE, 2)
+    rig.wait(3600)
+    assert rig.changes() == []
+
+
+def test_what_is_fed_back_as_the_drying_ends_was_pulled_back(rig: Rig) -> None:
+    rig.take(1)
+    rig.take(2)
+    rig.wait(2)
+    with rig.one_report():
+        rig.unit(drying=False)
+        rig.put(BLUE, 2)
+    rig.wait(590)
+    rig.put(RED, 1)
+    rig.wait(900)
+    assert rig.changes() == []
+
+
+def test_a_spool_pulled_back_before_it_was_read_is_inserted_after_the_wait(
+    rig: Rig,
+) -> None:
+    rig.put_unread(4)
+    rig.wait(17)
+    with rig.one_report():
+        rig.take(1)
+        rig.take(4)
+    rig.wait(4)
+    rig.unit(drying=False)
+    rig.wait(8.5)
+    assert rig.changes() == []
+    rig.wait(0.5)
+    assert rig.changes() == [("inserted", 4, None)]
+    rig.wait(3600)
+    assert rig.changes() == [("removed", 1, "RED"), ("removed", 4, None)]
+
+
+def test_a_spool_cleared_alone_before_it_was_read_is_inserted_after_the_wait(
+    rig: Rig,
+) -> None:
+    rig.put_unread(4)
+    rig.wait(17)
+    rig.take(4)
+    rig.wait(12.5)
+    assert rig.changes() == []
+    rig.wait(0.5)
+    assert rig.changes() == [("inserted", 4, None)]
+    rig.wait(46.5)
+    assert rig.changes() == []
+    rig.wait(0.5)
+    assert rig.changes() == [("removed", 4, None)]
+
+
 def test_slots_cleared_more_than_a_minute_apart_are_removed(rig: Rig) -> None:
     rig.take(1)
     rig.wait(61)

@@ -69,7 +69,7 @@ class Presence:
                 return [], settled
             self.observe(slot, unit, now)
         if self.removal is not None:
-            return self._decide_removal(self.removal, unit, now)
+            return self._decide_removal(self.removal, slot, unit, now)
         if self.insertion is not None:
             return self._decide_insertion(self.insertion, slot, unit, now)
         return [], NEVER
@@ -160,24 +160,36 @@ class Presence:
     # Removals and insertions.
 
     def _decide_removal(
-        self, removal: PendingChange, unit: UnitActivity, now: Timestamp
+        self, removal: PendingChange, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> tuple[list[SlotChange], float]:
         timings, since = self._timings, removal.time.monotonic
+        settled = since + timings.removal_confirm
         ran_out = self._spool.ran_out(removal)
         dried = unit.drying_until >= since and not ran_out
         if removal.gap is None and dried and not self._single(since, unit):
             gap = Gap(since=removal.time.at, drying=True)
             if unit.drying:
+                # Another one that is filled again by then was not cleared.
+                together = self._cleared_near(since, unit)
+                if len(together) > 1:
+                    due = max(together) + timings.removal_confirm
+                    if now.monotonic < due:
+                        return [], due
                 self.gap, self.removal = gap, None
-                return [], NEVER
+                return self.decide(slot, unit, now)
             removal = self.removal = replace(removal, gap=gap)
-        due = since + timings.removal_confirm
+        due = settled
         if removal.gap is not None and removal.gap.drying:
             due = max(since, unit.still_since) + timings.still_after_drying
         elif dried and unit.drying_until > since:
             due = since + timings.clear_while_drying
         if now.monotonic < due:
-            return [], due
+            if self.insertion is None or due == settled:
+                return [], due
+            changes, insertion_due = self._decide_insertion(
+                self.insertion, slot, unit, now
+            )
+            return changes, min(due, insertion_due)
         changes = []
         if self.insertion is not None:
             # It settled, and was removed while its identity was still awaited.
@@ -188,11 +200,15 @@ class Presence:
         self.removal = None
         return changes, NEVER
 
+    def _cleared_near(self, since: float, unit: UnitActivity) -> list[float]:
+        """Return when slots of the unit were cleared around that time, this one too."""
+        near = self._timings.clear_while_drying
+        return [at for at in unit.cleared_at if abs(at - since) <= near]
+
     def _single(self, since: float, unit: UnitActivity) -> bool:
         """Whether a slot was cleared alone: a unit pulls back all its filament."""
-        near = self._timings.clear_while_drying
-        together = [at for at in unit.cleared_at if abs(at - since) <= near]
-        return unit.drying_watched and len(together) <= 1 and unit.filled_since <= since
+        alone = len(self._cleared_near(since, unit)) <= 1
+        return unit.drying_watched and alone and unit.filled_since <= since
 
     def _decide_insertion(
         self, insertion: PendingChange, slot: Slot, unit: UnitActivity, now: Timestamp

@@ -41,7 +41,8 @@ class TrackedUnit:
         self._drying_until = -NEVER
         self._drying_watched = False
         self._filled_at: dict[int, float] = {}
-        self._cleared_at: dict[int, float] = {}
+        # When each slot was cleared last, and since when it had been filled.
+        self._cleared: dict[int, tuple[float, float]] = {}
 
     def suspend(self, gap: Gap) -> None:
         """Stop observing its slots."""
@@ -52,7 +53,7 @@ class TrackedUnit:
         self._drying_until = -NEVER
         self._drying_watched = False
         self._filled_at.clear()
-        self._cleared_at.clear()
+        self._cleared.clear()
 
     def observe(
         self, reported: tuple[Slot, ...], snapshot: Snapshot, now: Timestamp
@@ -86,7 +87,7 @@ class TrackedUnit:
             drying_until=self._drying_until,
             drying_watched=self._drying_watched,
             filled_since=min(self._filled_at.values(), default=NEVER),
-            cleared_at=tuple(self._cleared_at.values()),
+            cleared_at=tuple(at for at, _ in self._cleared.values()),
             feeding=self._feeding(snapshot),
             reading=_reading(snapshot),
             loading=unit is not None and unit.loading,
@@ -171,20 +172,23 @@ class TrackedUnit:
         if present != known or any(slot.reading for slot in reported):
             self._still_since = now.monotonic
         for slot_no, there in present.items():
-            if there:
-                self._filled_at.setdefault(slot_no, now.monotonic)
-            elif self._filled_at.pop(slot_no, None) is not None:
-                self._cleared_at[slot_no] = now.monotonic
+            if there and slot_no not in self._filled_at:
+                # What is pulled back comes back only after the drying.
+                flicker = self._cleared.pop(slot_no, None) if self.drying() else None
+                self._filled_at[slot_no] = flicker[1] if flicker else now.monotonic
+            elif not there and slot_no in self._filled_at:
+                filled_at = self._filled_at.pop(slot_no)
+                self._cleared[slot_no] = now.monotonic, filled_at
 
     def _note_drying(self, now: Timestamp) -> None:
         if self.drying():
             if self._drying_until < NEVER:
                 # What was cleared longer ago is confirmed, and no filament pulled back.
                 since = now.monotonic - self._timings.removal_confirm
-                self._cleared_at = {
-                    slot_no: at
-                    for slot_no, at in self._cleared_at.items()
-                    if at > since
+                self._cleared = {
+                    slot_no: times
+                    for slot_no, times in self._cleared.items()
+                    if times[0] > since
                 }
             self._drying_until = NEVER
         else:
