@@ -1,5 +1,6 @@
 """What a Bambu Lab printer does by itself: it reads tags, and remembers or forgets."""
 
+import math
 from typing import Any
 
 from tests.printers.bambu_models import Bay, Kind, Unit
@@ -25,6 +26,7 @@ class BambuFirmware(BambuWire):
         state.reels[tray] = reel
         state.shown[tray] = UNREAD
         state.hidden.discard(tray)
+        state.back.discard(tray)
         if reel is not None and state.pulled:
             state.hidden.add(tray)
         self._shows = None
@@ -66,7 +68,8 @@ class BambuFirmware(BambuWire):
         ):
             runout = None
         drying = state.unit.drying_minutes > 0
-        held = drying and self._may_be_pulled_back(state, tray)
+        # Filament that is pulled back is out of sight already.
+        held = tray in state.back or self._may_be_pulled_back(state, tray)
         if self.printer.printing and self.printer.active == active:
             # A slot that feeds cannot be pulled back.
             drying = held = False
@@ -89,17 +92,29 @@ class BambuFirmware(BambuWire):
         Not where another one stays filled, none clears within a minute before or after,
         and the product has seen the drying begin.
         """
-        before, state.cleared = state.cleared, (self.now, tray)
-        if before is not None and self.now - before[0] < 70.0:
-            stays = self.record.stays[(state.unit.serial, before[1] + 1)]
-            if len(stays) > 1:
-                stays[-2].held = True
-            return True
+        together = self.clear(state, self._last_stay(state, tray))
         others = [bay for bay in state.unit.bays if bay is not state.unit.bays[tray]]
-        return (
-            not any(bay.at_feeder for bay in others)
-            or self.record.blind_at > state.dried_from - 5.0
+        since = self.record.sighted.get((state.unit.serial, tray + 1), math.inf)
+        return state.unit.drying_minutes > 0 and (
+            together
+            or not any(bay.at_feeder for bay in others)
+            or since > state.dried_from - 5.0
         )
+
+    def clear(self, state: UnitState, stay: Stay | None) -> bool:
+        """Note a slot that clears; return whether another one did within a minute.
+
+        What cleared while the unit dried, or just before that, may be held then. `stay`
+        is that of the spool that leaves, if one does.
+        """
+        near = [(at, one) for at, one in state.cleared if at > self.now - 70.0]
+        state.cleared = [*near, (self.now, stay)]
+        until = math.inf if state.unit.drying_minutes else state.dried_until
+        dried = [one for at, one in near if state.dried_from - 20.0 < at < until]
+        for one in dried:
+            if one is not None:
+                one.held = True
+        return bool(dried)
 
     # Reading.
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+import math
 from typing import Any, Final
 
 from tests.printers.bambu_models import (
@@ -22,7 +23,7 @@ from tests.printers.bambu_models import (
 )
 
 from .product import base
-from .record import Reel
+from .record import Reel, Stay
 
 type Address = tuple[int, int]
 
@@ -97,8 +98,12 @@ class UnitState:
     pulled: bool = False
     plugged: bool = True
     keeps_names: bool = False
-    dried_from: float = 0.0
-    cleared: tuple[float, int] | None = None
+    dried_from: float = math.inf
+    dried_until: float = -math.inf
+    # When slots were cleared, and the stays that ended with that.
+    cleared: list[tuple[float, Stay | None]] = field(default_factory=list)
+    # Slots whose filament is pulled back.
+    back: set[int] = field(default_factory=set)
     # Slots that were filled while the filament of the unit was pulled back.
     hidden: set[int] = field(default_factory=set)
 

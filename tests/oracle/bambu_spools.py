@@ -180,9 +180,20 @@ class BambuSpools(BambuFirmware):
             return
         if state.unit.drying_minutes and state.plugged and self.powered:
             state.pulled = True
-            for bay in state.unit.bays:
+            for tray, bay in enumerate(state.unit.bays):
+                if bay.at_feeder:
+                    self.clear(state, None)
+                    state.back.add(tray)
+                    if self._unseen(state, tray):
+                        state.hidden.add(tray)
                 bay.at_feeder = False
+            self._shows = None
             self.changed()
+
+    def _unseen(self, state: UnitState, tray: int) -> bool:
+        """Whether no report has shown what is in a slot, and none is on its way."""
+        on_its_way = self._link is not None and self._stalled is not None
+        return self._last_stay(state, tray).seen is None and not on_its_way
 
     def do_end_drying(self, pick: int, how: int) -> None:
         """Stop drying; the spools that are there are fed again, one by one."""
@@ -192,6 +203,7 @@ class BambuSpools(BambuFirmware):
 
     def _end_drying(self, state: UnitState) -> None:
         state.unit.drying_minutes = 0
+        state.dried_until = self.now
         self.changed()
         self.later(2.0, self._read_next, self._boot)
         if state.pulled:
@@ -206,6 +218,7 @@ class BambuSpools(BambuFirmware):
             return
         bay.at_feeder = True
         state.hidden.discard(tray)
+        state.back.discard(tray)
         self._shows = None
         if self.powered and state.plugged:
             self.changed()

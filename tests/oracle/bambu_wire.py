@@ -81,6 +81,8 @@ class BambuWire(World):
         self._tag_messages: dict[tuple[str, int], dict[str, int]] = {}
         self._fed_last: Address | None = None
         self._fed_until = 0.0
+        # When the next report is due that was planned at rest.
+        self._resting_until = 0.0
 
     def config(self) -> dict[str, Any]:
         """Return the driver's configuration."""
@@ -93,6 +95,11 @@ class BambuWire(World):
     def start(self) -> None:
         """Switch it on."""
         self.later(self._chatter, self._talk, self._boot)
+
+    def wake(self) -> None:
+        """Report more again, after the report that is planned."""
+        super().wake()
+        self.record.quiet_until = self._resting_until
 
     # The wire.
 
@@ -157,7 +164,9 @@ class BambuWire(World):
         if boot != self._boot:
             return
         pause = self._chatter if self.lively else _AT_REST
-        self.later(pause * self.rng.uniform(0.5, 1.5), self._talk, boot)
+        pause *= self.rng.uniform(0.5, 1.5)
+        self.later(pause, self._talk, boot)
+        self._resting_until = self.now if self.lively else self.now + pause
         if self._link is None:
             return
         if self._full_every and self.rng.random() < self._chatter / self._full_every:
@@ -241,9 +250,18 @@ class BambuWire(World):
         if not link.open:
             return
         if shows:
+            back = {place for place in shows if not self.record.in_sight(place)}
+            self.record.unidentified |= back
             self.record.delivered(shows, self.now)
         elif shows is not None:
             self.record.blind(self.now)
+        elif b'"get_version"' in payload:
+            named = {
+                s.unit.serial for s in self.units if s.unit.serial.encode() in payload
+            }
+            self.record.unidentified = {
+                place for place in self.record.unidentified if place[0] not in named
+            }
         link.take(payload)
         if self.rng.random() < 0.02:
             link.take(payload)

@@ -153,6 +153,7 @@ class Player:
                 await asyncio.sleep(40.0)
                 judge.begin()
                 for number, episode in enumerate(history.episodes):
+                    world.wake()
                     for pause, name, pick, how in episode:
                         await asyncio.sleep(pause)
                         if log is not None:
@@ -187,7 +188,6 @@ class Player:
         await asyncio.sleep(_PENDING)
         world.lively = False
         await asyncio.sleep(world.rest() - _PENDING)
-        world.lively = True
         return None
 
 

@@ -148,6 +148,12 @@ class Run:
             return
         stay, before = self._row[k], self._row[k - 1]
         edge = self._row[i + 1].edge
+        # What was there first decides, also where another spool took its place unnoticed;
+        # and a spool that comes after one whose filament may be pulled back is found with
+        # the end of that.
+        late = any(one.late is not False for one in self._row[i + 1 : k]) or any(
+            one.held for one in self._row[max(0, i - 1) : k]
+        )
         if stay.reel is None:
             if belief.reel is None:
                 yield from self.ends(k, j, belief)
@@ -155,7 +161,7 @@ class Run:
                 yield from self.ends(k, j + 1, Belief(None, None))
             return
         if belief.reel is None:
-            for identity in self._insertion(j, stay, edge):
+            for identity in self._insertion(j, stay, edge, late=late):
                 yield from self.ends(
                     k, j + 1, Belief(stay.reel, identity, True, False, stay)
                 )
@@ -165,7 +171,7 @@ class Run:
             return
         # Another spool without an absence that had to be reported.
         if self._removal(j, belief, before, stay, edge, swap=True):
-            for identity in self._insertion(j + 1, stay, edge, swap=True):
+            for identity in self._insertion(j + 1, stay, edge, late=late, swap=True):
                 yield from self.ends(
                     k, j + 2, Belief(stay.reel, identity, True, False, stay)
                 )
@@ -264,7 +270,7 @@ class Run:
         return names
 
     def _insertion(
-        self, j: int, stay: Stay, edge: float, *, swap: bool = False
+        self, j: int, stay: Stay, edge: float, *, late: bool, swap: bool = False
     ) -> list[str | None]:
         """Return the identity that the next event inserts; nothing where it is wrong."""
         if j >= len(self._events):
@@ -277,7 +283,8 @@ class Run:
             stay, swap=swap
         ):
             return []
-        if not self._in_time(event, stay, edge, self._facts.inserted_by, swap=swap):
+        within = self._facts.inserted_by
+        if not self._in_time(event, stay, edge, within, swap=swap, late=late):
             return []
         return [event.identity]
 
@@ -318,6 +325,7 @@ class Run:
         *,
         swap: bool,
         held: bool = False,
+        late: bool = False,
     ) -> bool:
         lenient = self._lenient
         if stay.seen is None:
@@ -336,15 +344,18 @@ class Run:
             return False
         if swap or held:
             return True
-        if stay.late is True and not event.late and not lenient.lateness:
+        # A switch that opens before the spool has settled makes it come once more.
+        again = 0.0 <= (stay.opened or 0.0) - stay.seen < 5.0
+        if stay.late is True and not (event.late or again or lenient.lateness):
             return False
         if seen_live:
-            if event.late and not lenient.lateness:
+            if event.late and not (late or lenient.lateness):
                 return False
             within += 75.0 if stay.slow else 0.0
             # It is confirmed by the next report, or by the answer to a request.
             within += 2.0 * self._record.stalled(stay.seen, event.at)
-            if not lenient.time and event.at > stay.seen + within:
+            by = max(stay.seen + within, self._record.quiet_until + 0.5)
+            if not lenient.time and event.at > by:
                 return False
         return True
 

@@ -85,8 +85,13 @@ class Record:
         self.unsure: set[Place] = set()
         # From when to when reports waited on their way.
         self.stalls: list[tuple[float, float]] = []
-        # When the slots were out of sight last.
-        self.blind_at = 0.0
+        # Slots in sight whose units are not identified yet. Nothing is compared until
+        # then, so that what changes meanwhile may be found as after a gap.
+        self.unidentified: set[Place] = set()
+        # Since when a slot is in sight.
+        self.sighted: dict[Place, float] = {}
+        # Until then the printer reports as little as at rest.
+        self.quiet_until = 0.0
         self._shown: Shows = {}
         self._blind: set[Place] = set()
         self._last: Shows | None = None
@@ -135,6 +140,7 @@ class Record:
         for place, seen in shows.items():
             if place in self._blind:
                 self._blind.discard(place)
+                self.sighted[place] = at
                 self._see(place, seen, at, late=True)
             elif self._shown[place] != seen:
                 self._see(place, seen, at, late=False)
@@ -143,7 +149,6 @@ class Record:
 
     def blind(self, at: float) -> None:
         """Note that no slot is in sight any more."""
-        self.blind_at = at
         for place in self.stays.keys() - self._blind:
             self._hide(place, at)
 
@@ -178,6 +183,7 @@ class Record:
             if stay.seen is None:
                 stay.seen = at
                 unsure = at < self.doubt_until or place in self.unsure
+                unsure = unsure or (not late and place in self.unidentified)
                 stay.late = None if unsure else late
         if knowledge == READ and stay.read is None:
             stay.read = at

@@ -96,6 +96,10 @@ class World(ABC):
     def start(self) -> None:
         """Begin to live."""
 
+    def wake(self) -> None:
+        """Have something done to it again, after a checkpoint."""
+        self.lively = True
+
     @abstractmethod
     def calm(self) -> None:
         """Bring all to rest, so that everything must be known after a while."""
