@@ -344,7 +344,7 @@ class Run:
             return False
         if swap or held:
             return True
-        # A switch that opens before the spool has settled makes it come once more.
+        # A switch that opens before the spool has settled makes it begin again.
         again = 0.0 <= (stay.opened or 0.0) - stay.seen < 5.0
         if stay.late is True and not (event.late or again or lenient.lateness):
             return False
