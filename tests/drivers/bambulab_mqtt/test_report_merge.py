@@ -333,12 +333,17 @@ def _resumed(memory: dict[str, Any] = MEMORY, **ams: object) -> ReportDecoder:
     return listener
 
 
-def _reads(listener: ReportDecoder) -> list[bool | str | None]:
-    """Return what is known of the reads of the four slots."""
+def see_now(listener: ReportDecoder) -> Snapshot:
+    """Return the decoder's snapshot."""
     assert listener.snapshot is not None
+    return listener.snapshot
+
+
+def _reads(listener: ReportDecoder, unit_no: int = 1) -> list[bool | str | None]:
+    """Return what is known of the reads of the four slots."""
     return [
         "stands" if slot.read_done and slot.read_stands else slot.read_done
-        for slot in unit_of(listener.snapshot, 1).slots
+        for slot in unit_of(see_now(listener), unit_no).slots
     ]
 
 
@@ -421,6 +426,69 @@ def test_a_slot_that_was_filled_between_two_connections_was_read_then() -> None:
     assert listener.snapshot is not None
     again = _resumed(dict(listener.snapshot.memory), version=5)
     assert _reads(again) == [True, "stands", "stands", "stands"]
+
+
+def _read_by(*messages: dict[str, Any]) -> ReportDecoder:
+    """Return a decoder of a printer that reads on start, so that nothing stands."""
+    listener = decoder()
+    both = full(unit(0, *four(1)), unit(1, *four(2)), exist="ff")
+    both["print"]["ams"] |= {"power_on_flag": True, "version": 20}
+    for message in (both, *messages):
+        feed(listener, message)
+    return listener
+
+
+NO_UNITS = {"ams": [], "ams_exist_bits": "0", "tray_exist_bits": "0"}
+BLANK = unit(1, *({"id": str(tray)} for tray in range(4)))
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        delta(ams_exist_bits="1"),
+        delta(ams_exist_bits="1", tray_exist_bits="f", tray_read_done_bits="f"),
+        report(0, ams={"ams": [unit(0, *four(1))]}),
+        report(ams=NO_UNITS),
+    ],
+    ids=["its bit", "its bits", "not listed", "all gone"],
+)
+def test_a_finished_read_of_a_unit_that_was_away_proves_nothing(
+    gone: dict[str, Any],
+) -> None:
+    listener = _read_by(gone)
+    assert [unit.ams_unit_no for unit in see_now(listener).units] in ([1], [])
+    bits = {"ams_exist_bits": "3", "tray_exist_bits": "ff", "tray_read_done_bits": "ff"}
+    feed(listener, delta(ams=[unit(0, *four(1)), BLANK], **bits))
+    assert _reads(listener, 2) == ["stands"] * 4
+    feed(listener, delta(tray_reading_bits="10", tray_read_done_bits="ef"))
+    feed(listener, delta(tray_reading_bits="0", tray_read_done_bits="ff"))
+    assert _reads(listener, 2) == [True, "stands", "stands", "stands"]
+
+
+def test_the_reads_of_a_unit_count_although_another_one_was_away() -> None:
+    listener = _read_by(
+        delta(ams_exist_bits="1"), delta(ams_exist_bits="3", ams=[BLANK])
+    )
+    assert _reads(listener) == [True] * 4
+
+
+@pytest.mark.parametrize(("reads", "proof"), [(True, True), (False, "stands")])
+def test_a_unit_that_was_away_between_two_connections_was_read_if_the_printer_reads_then(
+    *, reads: bool, proof: bool | str
+) -> None:
+    listener = _read_by(delta(ams_exist_bits="1", power_on_flag=reads, version=21))
+    again = ReportDecoder(logging.getLogger(__name__), memory=see_now(listener).memory)
+    back = full(unit(0, *four(1)), BLANK, exist="ff")
+    back["print"]["ams"] |= {"power_on_flag": reads, "version": 23}
+    feed(again, back)
+    assert _reads(again) == [True] * 4
+    assert _reads(again, 2) == [proof] * 4
+
+
+def test_a_connection_without_a_list_of_the_units_knows_of_none_that_was_away() -> None:
+    listener = ReportDecoder(logging.getLogger(__name__), memory=MEMORY)
+    feed(listener, delta(power_on_flag=False, version=20))
+    assert listener.merged.memory["standing_bits"] == 0
 
 
 def test_memory_names_only_the_units_that_can_be() -> None:

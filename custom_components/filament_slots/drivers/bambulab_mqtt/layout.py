@@ -24,6 +24,11 @@ class Place:
         """Whether it is one of the single-slot units."""
         return self.slots == 1
 
+    @property
+    def slot_bits(self) -> int:
+        """The bits of all its slots."""
+        return (1 << self.slots) - 1 << self.slot_bit
+
     def slot_label(self, tray: int) -> str:
         """Return the name of a slot on the printer's screen: "A1", "HT-A"."""
         return self.label if self.is_ht else f"{self.label}{tray + 1}"

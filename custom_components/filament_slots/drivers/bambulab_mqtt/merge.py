@@ -13,7 +13,7 @@ from ..numbers import boolean, number, whole
 from .filament import describe, has_right_types, identify
 from .hms import ran_out_slots, unreadable_slots
 from .layout import PLACES, Place
-from .merged import HOLDERS, Merged, Tray, WireUnit, flag
+from .merged import HOLDERS, Merged, Tray, WireUnit, flag, slot_bits
 from .wire import bits, serial_number
 
 # Called with the reason why a part of a report was left out; never with a value.
@@ -144,12 +144,14 @@ def _standing_bits(before: Merged, after: Merged) -> int:
 
     A read ends it, or a clear while the slot is filled.
 
-    They may after a restart of a printer that reads nothing then, and where it is not
-    known whether it restarted (docs/protocols/bambu.md 9).
+    They may after a restart of a printer that reads nothing then, where it is not known
+    whether it restarted, and where the unit was away (docs/protocols/bambu.md 9).
     """
     standing = before.standing_bits
     if _may_have_restarted(before, after):
         standing = 0 if after.reads_on_start else -1
+    if before.complete:
+        standing |= slot_bits(after.units.keys() - before.units.keys())
     if after.read_done_bits is not None:
         # A slot that is empty as well may only have lost its filament for a moment.
         standing &= after.read_done_bits | ~(after.exist_bits or 0)

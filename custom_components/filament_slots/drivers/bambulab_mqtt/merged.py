@@ -1,7 +1,9 @@
 """The state of a printer as merged from its reports: what its slots depend on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -77,8 +79,8 @@ class Merged:
     version: its counter of changes, which only falls when the printer restarts.
     before: what was known at the end of the connection before; None at the first.
     phases: bits 28-29 of each unit's `info`, which go from 1 to 2 when it restarts.
-    standing_bits: the slots whose read_done bit may stand since before a restart, or
-    since before a report that was not believed.
+    standing_bits: the slots whose read_done bit may stand since before a restart,
+    since before its unit was away, or since before a report that was not believed.
     snow: what each extruder holds, `unit id << 8 | tray` (docs/protocols/bambu.md 3.6).
     holder: the external holder of printers that have one (vt_tray).
     holders: the external holders by id (vir_slot); used instead of `holder`.
@@ -137,10 +139,19 @@ class Merged:
             "version": known and known.version,
             "content": known and list(known.content),
             "phases": {str(unit_id): phase for unit_id, phase in self.phases.items()},
-            # Of a slot that was empty nothing stands on the next connection.
-            "standing_bits": self.standing_bits
-            & (-1 if self.exist_bits is None else self.exist_bits),
+            "standing_bits": self._standing_bits_later,
         }
+
+    @property
+    def _standing_bits_later(self) -> int:
+        """What stands on the next connection: nothing of a slot that was empty.
+
+        A unit that is away then, and is not read when it returns, stands as well.
+        """
+        filled = -1 if self.exist_bits is None else self.exist_bits
+        read_then = self.reads_on_start or not self.complete
+        away = 0 if read_then else ~slot_bits(self.units)
+        return self.standing_bits & filled | away
 
     @property
     def content(self) -> tuple[int | None, ...]:
@@ -173,6 +184,11 @@ def remembered(memory: Mapping[str, Any]) -> Merged:
                 standing_bits=standing,
             )
     return Merged()
+
+
+def slot_bits(unit_ids: Iterable[int]) -> int:
+    """Return the bits of all slots of these units."""
+    return reduce(or_, (PLACES[unit_id].slot_bits for unit_id in unit_ids), 0)
 
 
 def flag(field: int | None, place: Place, number: int) -> bool | None:
