@@ -128,14 +128,14 @@ def test_read_done_is_not_known_where_it_was_never_sent() -> None:
         (0x1880_3000, 0x0002_0002, 5, 1),
         (0x0500_0400, 0x0002_0010, 1, 1),
         (0x0500_0400, 0x0002_0017, 2, 4),
+        (0x0500_0400, 0x0002_001F, 4, 4),
     ],
 )
 def test_a_health_message_names_the_slot_whose_tag_cannot_be_read(
     attr: int, code: int, unit_no: int, slot_no: int
 ) -> None:
-    start = full(
-        unit(0, *four(1)), unit(1, *four(2)), unit(16), unit(128), exist="ffff"
-    )
+    units = (unit(unit_id) for unit_id in (0, 1, 3, 16, 128))
+    start = full(*units, exist="ffff")
     message = report(1, hms=[{"attr": attr, "code": code}])
     snapshot = see(start, message)
     assert {
@@ -174,6 +174,8 @@ def test_other_health_messages_say_nothing_of_tags(entry: object) -> None:
         (0x0700_2000, 0x0002_0001, 1, 1),
         (0x0701_2300, 0x0002_0001, 2, 4),
         (0x0700_2100, 0x0003_0002, 1, 2),
+        (0x0700_2200, 0x0003_0001, 1, 3),
+        (0x0701_2000, 0x0002_0005, 2, 1),
         (0x1880_2000, 0x0002_0001, 5, 1),
         (0x1200_2100, 0x0002_0001, 13, 2),
     ],
@@ -199,6 +201,17 @@ def test_a_message_about_drying_names_no_slot_whose_filament_ran_out() -> None:
     entry = {"attr": 0x0700_2500, "code": 0x0002_0001}
     snapshot = see(full(unit(0, *four(1)), exist="f"), report(1, hms=[entry]))
     assert not any(slot.ran_out for slot in unit_of(snapshot, 1).slots)
+
+
+@pytest.mark.parametrize("family", [0x0700_0000, 0x1200_0000, 0x1800_0000])
+def test_a_message_about_the_external_holder_names_no_slot(family: int) -> None:
+    attr = family | 0x00FF_2000
+    entries = [{"attr": attr, "code": 0x0002_0001}]
+    entries.append({"attr": attr | 0x1000, "code": 0x0002_0002})
+    units = (unit(unit_id) for unit_id in (0, 3, 16, 128, 135))
+    snapshot = see(full(*units, exist="ffffffff"), report(1, hms=entries))
+    slots = [slot for each in snapshot.units for slot in each.slots]
+    assert not any(slot.ran_out or slot.unreadable for slot in slots)
 
 
 def _with_tray_now(tray_now: object, *unit_ids: int, **values: object) -> Snapshot:

@@ -26,7 +26,10 @@ _UNREADABLE: Final = {
 _UNREADABLE_ATTR = 0x0500_0400
 _UNREADABLE_A1, _UNREADABLE_D4 = 0x0002_0010, 0x0002_001F
 _RAN_OUT_KINDS = {(_AMS, 2), (_HT, 2), (_AMS_LITE, 2)}
-_RAN_OUT_CODES = {0x0002_0001, 0x0003_0002}
+# Waiting for filament; stuck in the purge; being purged; continued with another slot.
+_RAN_OUT_CODES = {0x0002_0001, 0x0002_0005, 0x0003_0001, 0x0003_0002}
+# Stands for the external holder, in every family.
+_EXTERNAL: Final = 0xFF
 
 
 def unreadable_slots(entries: list[Any]) -> frozenset[tuple[int, int]]:
@@ -66,7 +69,7 @@ def _kind(attr: int) -> tuple[int, int]:
 def _slot(attr: int) -> tuple[int, int]:
     unit, tray = attr >> 16 & 0xFF, attr >> 8 & 0xF
     match attr >> 24:
-        case 0x12:
+        case 0x12 if unit != _EXTERNAL:
             return LITE, tray
         case 0x18:
             return unit if unit >= _HT_IDS else _HT_IDS + unit, tray
