@@ -7,6 +7,7 @@ in time: reads one after the other, delays, outages, and what is done meanwhile.
 from collections.abc import Mapping
 from typing import ClassVar
 
+from tests.printers import bambu_wire as wire
 from tests.printers.bambu_models import Kind
 
 from .bambu_parts import Link, UnitState
@@ -105,32 +106,38 @@ class BambuWorld(BambuSpools):
         self._loose = False
         if boot != self._boot or not self.powered:
             return
-        full = self.printer.report_full()["print"]["ams"]
         head = self.printer.chatter()["print"]
         del head["wifi_signal"]
+        bits = wire.bits(self.printer)
         blank = {
             "ams": [
                 unit | {"tray": [{"id": tray["id"]} for tray in unit["tray"]]}
-                for unit in full["ams"]
+                for unit in wire.unit_list(self.printer)
             ],
-            "ams_exist_bits": full["ams_exist_bits"],
-            "tray_exist_bits": full["tray_exist_bits"],
+            "ams_exist_bits": bits["ams_exist_bits"],
+            "tray_exist_bits": bits["tray_exist_bits"],
         }
         # The product believes nothing before its next full report.
         self.record.doubt_until = self.now + 75.0
         if not self.printer.model.sparse:
-            blank = full | {"ams": blank["ams"]}
+            blank = bits | {"ams": blank["ams"]}
         self._send({"print": head | {"ams": blank}}, self._now_shown())
+        # What changed meanwhile follows, and what was put in is read only now.
+        self.changed()
+        self.later(1.0, self._read_next, boot)
         self.later(15.0, self._known_again, boot)
 
     def _known_again(self, boot: int) -> None:
-        if boot == self._boot and self.powered:
+        if boot == self._boot and self._report_due:
+            # The bits of what changed are reported first.
+            self.later(1.0, self._known_again, boot)
+        elif boot == self._boot and self.powered:
             self._shows = None
             head = self.printer.chatter()["print"]
             del head["wifi_signal"]
-            fresh = self.printer.report_full()["print"]["ams"]
-            if self.printer.model.sparse:
-                fresh = {"ams": fresh["ams"]}
+            fresh = {"ams": wire.unit_list(self.printer)}
+            if not self.printer.model.sparse:
+                fresh |= wire.bits(self.printer)
             self._send({"print": head | {"ams": fresh}}, self._now_shown())
 
     def do_power_off(self, pick: int, how: int) -> None:

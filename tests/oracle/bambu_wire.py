@@ -78,6 +78,7 @@ class BambuWire(World):
         self._shows: Shows | None = None
         self._listing = True
         self._loose = False
+        self._exist_known = True
         self._tag_messages: dict[tuple[str, int], dict[str, int]] = {}
         self._fed_last: Address | None = None
         self._fed_until = 0.0
@@ -236,6 +237,13 @@ class BambuWire(World):
         link = self._link
         if link is None or not self.powered:
             return
+        report = message.get("print", {})
+        if "tray_exist_bits" in report.get("ams", ()):
+            # That all units are gone is believed of a full report only (P1).
+            self._exist_known = shows != {} or report.get("msg") == 0
+        elif shows and not self._exist_known:
+            # The units are back, but the bits are only sent when they change (2).
+            shows = None
         self._shown_before = shows or self._shown_before
         payload = orjson.dumps(message)
         if not self.network:

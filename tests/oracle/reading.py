@@ -262,6 +262,7 @@ class Run:
                 if (
                     belief.identity is None
                     and reading.read is not None
+                    and not (reading.unread_by_choice and Limit.READING_OFF.allows())
                     and stay.seen is not None
                     and stay.seen - reading.read > 8
                     and reading.unbroken(reading.read, stay.seen)

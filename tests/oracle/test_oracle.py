@@ -12,7 +12,6 @@ from .through_sockets import SocketPlayer
 _HISTORIES = 8
 # Seeds that disagree, each for a reason that is being mended; to become empty.
 _DISAGREE: dict[str, set[int]] = {
-    "a1-mini-lite": {6},
     "x2d-pro-ht": {5},
 }
 _LIMITS = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
