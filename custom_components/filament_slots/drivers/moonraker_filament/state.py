@@ -16,7 +16,7 @@ from ..timings import Timings
 from .klippy import DISCONNECTED, READY, Klippy
 from .limits import Limits
 from .systems import Context, Found, System, choose
-from .systems.system import TEXT, Fields, Status, Wanted
+from .systems.system import TEXT, Fields, Status, Wanted, unanswered
 
 STATUS_UPDATE: Final = "notify_status_update"
 # A filament switch, unlike a feeder, is reliable after a second.
@@ -371,6 +371,8 @@ class MoonrakerDecoder:
             ),
         )
         self.not_understood = reading.not_understood
+        if not (self.not_understood or reading.units or reading.direct_slots):
+            self.not_understood = unanswered(system, read.status)
         units, direct_slots = self.limits.slots(reading.units, reading.direct_slots)
         return Snapshot(
             complete=True,

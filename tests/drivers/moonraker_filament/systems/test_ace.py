@@ -279,3 +279,43 @@ def test_an_ace_in_a_list_keeps_its_own_number() -> None:
     klipper = Klipper(status)
     assert [unit.ams_unit_no for unit in klipper.snapshot.units] == [2, 1]
     assert klipper.decoder.counters.ignored > 0
+
+
+def test_an_instance_that_answers_nothing_is_no_unit_and_is_named_in_health() -> None:
+    status = ace_instances()
+    del status["ace_instance_1"]["slots"]
+    assert [unit.ams_unit_no for unit in Klipper(status).snapshot.units] == [1]
+    status = {**ace_instances(), "ace_instance_0": {}, "ace_instance_1": {}}
+    klipper = Klipper(status)
+    assert klipper.snapshot.units == ()
+    assert klipper.decoder.not_understood == ("ace_instance_0", "ace_instance_1")
+
+
+def test_an_instance_that_reports_that_it_is_not_connected_is_offline() -> None:
+    klipper = Klipper(ace_instances())
+    klipper.wait(60)
+    empty = [ace_slot(n) for n in range(4)]
+    klipper.change("ace_instance_0", connected=False, temp=25, slots=empty)
+    klipper.wait(300)
+    assert not klipper.unit(1).online
+    assert klipper.happened == []
+
+
+def test_a_list_without_any_ace_has_no_unit() -> None:
+    klipper = Klipper(multi_ace())
+    klipper.wait(60)
+    klipper.change("ace", aces=[], status="ready")
+    klipper.wait(300)
+    assert klipper.snapshot.units == ()
+    assert klipper.happened == []
+
+
+@pytest.mark.parametrize("unset", [[0, 0, 0], [128, 128, 128]])
+def test_the_colour_of_a_slot_that_was_never_set_describes_no_filament(
+    unset: list[int],
+) -> None:
+    slot = {"status": "ready", "color": unset, "material": "Unknown"}
+    assert Klipper(ace_hub(slot0=slot)).slot(1).filament is None
+    filament = Klipper(ace_hub(slot0=slot | {"material": "PLA"})).slot(1).filament
+    assert filament is not None
+    assert filament.color_hex is not None

@@ -155,3 +155,10 @@ def test_a_printer_without_any_sensor_has_no_slots() -> None:
     klipper = Klipper(statuses.COMMON)
     assert klipper.snapshot.complete
     assert (klipper.snapshot.units, klipper.snapshot.direct_slots) == ((), ())
+
+
+def test_a_changer_that_answers_nothing_is_named_in_health() -> None:
+    klipper = Klipper({**statuses.sensors("toolhead_sensor"), "mmu": {}})
+    assert klipper.snapshot.complete
+    assert (klipper.snapshot.units, klipper.snapshot.direct_slots) == ((), ())
+    assert klipper.decoder.not_understood == ("mmu",)

@@ -207,3 +207,18 @@ def test_a_plugin_lists_colours_and_the_tool_in_use_by_tool_and_the_port_of_each
         "save_variables", variables=variables | {"less_waste_current_tool": -1}
     )
     assert active(klipper) == []
+
+
+def test_colours_and_the_tool_in_use_are_read_from_the_objects_that_answer() -> None:
+    status = port_sensors()
+    status["save_variables"]["variables"] |= {"less_waste_current_tool": 1}
+    silent: dict[str, dict[str, Any]] = {
+        name: {} for name in ("zmod_ifs", "zmod_color", "ifs", "ifs_materials")
+    }
+    klipper = Klipper({**status, **silent})
+    klipper.change("print_stats", state="printing")
+    assert presence(klipper) == [True, False, False, False]
+    assert active(klipper) == [2]
+    filament = klipper.slot(1).filament
+    assert filament is not None
+    assert filament.material == "PLA"

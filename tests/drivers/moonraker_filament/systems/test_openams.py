@@ -1,5 +1,6 @@
 """OpenAMS: bays, and tag readers that two bays share."""
 
+from copy import deepcopy
 from typing import Any
 
 from custom_components.filament_slots.model import Identifiers
@@ -190,3 +191,29 @@ def test_bays_that_are_no_longer_reported_do_not_make_slots_of_the_sensors() -> 
     klipper.change("filament_switch_sensor extruder_out", filament_detected=True)
     assert klipper.snapshot.units == ()
     assert klipper.snapshot.direct_slots == ()
+
+
+def test_a_unit_of_the_manager_keeps_its_spools_when_one_is_added_before_it() -> None:
+    status = openams()
+    status["oams_manager"]["units"] = bays(True, False, True)
+    klipper = Klipper(status)
+    klipper.wait(60)
+    klipper.stop()
+    added = deepcopy(status)
+    (first,) = bays(False, True, False)
+    added["oams_manager"]["units"].insert(0, {**first, "id": "0", "name": "unit0"})
+    klipper.start(added)
+    klipper.wait(300)
+    assert klipper.happened == []
+    units = klipper.events[-1]["ams_units"]
+    assert {unit["label"]: unit["ams_unit_no"] for unit in units} == {
+        "unit0": 1,
+        "unit1": 2,
+    }
+
+
+def test_units_of_the_manager_with_one_name_are_known_by_their_numbers() -> None:
+    status = openams()
+    status["oams_manager"]["units"] *= 2
+    klipper = Klipper(status)
+    assert [unit.serial for unit in klipper.snapshot.units] == [None, None]

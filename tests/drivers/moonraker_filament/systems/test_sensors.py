@@ -235,3 +235,34 @@ def test_switches_that_read_open_while_klipper_boots_move_nothing() -> None:
     klipper.change("filament_switch_sensor runout", filament_detected=True)
     klipper.wait(300)
     assert klipper.happened == []
+
+
+def test_a_sensor_that_answers_nothing_costs_the_other_one_nothing() -> None:
+    status = {**sensors("runout", "spare"), "extruder": {}, "extruder1": {}}
+    status["filament_switch_sensor spare"] = {}
+    klipper = Klipper(status, spool_id=None)
+    assert klipper.decoder.not_understood == ("filament_switch_sensor spare",)
+    klipper.wait(60)
+    klipper.change("filament_switch_sensor runout", filament_detected=True)
+    klipper.wait(5)
+    assert klipper.happened == [("inserted", 1, None), ("unknown", 1, None)]
+    klipper.receive(notification("notify_active_spool_set", {"spool_id": 7}))
+    assert klipper.direct(1).identifiers == SPOOL_7
+
+
+def test_the_sensor_of_the_first_extruder_needs_no_number() -> None:
+    status = sensors("extruder_filament", "extruder1_filament")
+    status["gcode_macro T0"] = {"spool_id": 8}
+    status["gcode_macro T1"] = {"spool_id": 9}
+    klipper = Klipper(status)
+    assert {
+        slot.label: slot.identifiers.external_id
+        for slot in klipper.snapshot.direct_slots
+    } == {"extruder_filament": "spoolman:8", "extruder1_filament": "spoolman:9"}
+    status["filament_switch_sensor tool0"] = switch()
+    labels = {
+        slot.label
+        for slot in Klipper(status).snapshot.direct_slots
+        if slot.identifiers.external_id == "spoolman:8"
+    }
+    assert labels == {"tool0"}

@@ -185,3 +185,14 @@ def test_without_its_reader_there_is_nothing_to_identify() -> None:
     klipper = Klipper(status)
     assert not klipper.direct(1).reads_tags
     assert not klipper.direct(1).identifiable
+
+
+def test_a_reader_that_is_listed_and_answers_nothing_reads_no_tags() -> None:
+    status = snapmaker_u1(filament_detect={})
+    klipper = Klipper(status)
+    klipper.wait(60)
+    klipper.change("filament_feed left", **feeder(True))
+    klipper.wait(3)
+    assert klipper.happened == [("inserted", 1, None)]
+    klipper.wait(300)
+    assert len(klipper.happened) == 1

@@ -7,6 +7,7 @@ from typing import Final
 from ...numbers import number, whole
 from ...snapshot import Slot, Unit
 from .system import (
+    FLAG,
     LIST,
     NUMBER,
     TEXT,
@@ -24,6 +25,7 @@ _UNITS_MAX: Final = 16
 _PER_UNIT: Final = 4
 _NO_TAG, _IDENTIFIED, _IDENTIFYING = 1, 2, 3
 _EMPTY: Final = "empty"
+_DEFAULT_COLOURS: Final = ([0, 0, 0], [128, 128, 128])
 _RUNOUT: Final = "runout"
 _CONNECTED: Final = frozenset({None, "connected"})
 _ANSWERING: Final = frozenset({None, "ready", "busy"})
@@ -32,6 +34,7 @@ _UNIT: Final[dict[str, Types]] = {
     "status": TEXT,
     "temp": NUMBER,
     "connection_state": TEXT,
+    "connected": FLAG,
 }
 _ACE: Final[dict[str, Types]] = {**_UNIT, "current_index": NUMBER, "aces": LIST}
 
@@ -111,10 +114,15 @@ def _instances(sources: list[str], status: Status, context: Context) -> Reading:
     current = whole(status.get("ace", {}).get("current_index"), 0, 1000)
     if current is None:
         current = whole(status.get("ace_state", {}).get("current_index"), 0, 1000)
-    listed = items(status.get("ace", {}).get("aces"))[:_UNITS_MAX]
-    reported = [*map(fields, listed)] or [status.get(name, {}) for name in sources]
+    listed = status.get("ace", {}).get("aces")
+    if isinstance(listed, list):
+        reported = [*map(fields, listed[:_UNITS_MAX])]
+    else:
+        reported = [status.get(name, {}) for name in sources]
     units = []
     for index, unit in enumerate(reported):
+        if not isinstance(unit.get("slots"), list):
+            continue  # a listed object is not one that answers
         unit_id = whole(unit.get("idx", index), 0, _UNITS_MAX)
         if unit_id is None:
             context.ignore("an ACE without a valid number")
@@ -213,9 +221,9 @@ def _present(status: object, context: Context) -> bool | None:
 
 
 def _colour(reported: Fields) -> str | None:
-    """Return the colour. Black without a material is the default of an unset slot."""
+    """Return the colour. One without a material is the default of an unset slot."""
     rgb = reported.get("color")
-    if rgb == [0, 0, 0] and not (
+    if rgb in _DEFAULT_COLOURS and not (
         text(reported.get("type")) or text(reported.get("material"))
     ):
         return None

@@ -124,10 +124,12 @@ def _loaded(loaded: list[Any], port: int) -> bool | None:
 
 
 def _channel(status: Status, context: Context) -> int | None:
-    if "zmod_ifs" in status:
-        return _touched(status["zmod_ifs"], context)
-    if "ifs" in status:
-        return whole(status["ifs"].get("active_channel"), 1, len(_PORTS))
+    """Return it from the first source that has one."""
+    zmod, ifs = status.get("zmod_ifs", {}), status.get("ifs", {})
+    if zmod.get("Chan") is not None:
+        return _touched(zmod, context)
+    if ifs.get("active_channel") is not None:
+        return whole(ifs["active_channel"], 1, len(_PORTS))
     variables = _variables(status)
     for plugin in _PLUGINS:
         tool = whole(variables.get(f"{plugin}_current_tool"), 0, 99)
@@ -156,14 +158,15 @@ def _touched(zmod: Fields, context: Context) -> int | None:
 
 def _filament(status: Status, port: int) -> Filament | None:
     for source in ("zmod_color", "ifs_materials"):
-        if source in status:
-            return _listed(status[source], port)
+        listed = status.get(source, {}).get("slots")
+        if isinstance(listed, list):
+            return _listed(listed, port)
     return _saved(_variables(status), port)
 
 
-def _listed(source: Fields, port: int) -> Filament | None:
+def _listed(listed: list[Any], port: int) -> Filament | None:
     """Read `slots: [{ID, Material, HEX}]`; IDs count from 1."""
-    for reported in map(fields, items(source.get("slots"))):
+    for reported in map(fields, items(listed)):
         if whole(reported.get("ID"), 1, len(_PORTS)) == port:
             return describe(
                 material=text(reported.get("Material")),

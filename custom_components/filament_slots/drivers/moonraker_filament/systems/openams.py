@@ -86,7 +86,9 @@ def _units(
     context: Context,
 ) -> tuple[Unit, ...]:
     units = []
-    for index, unit in enumerate(map(fields, items(manager["units"])[:_UNITS_MAX])):
+    listed = [*map(fields, items(manager["units"])[:_UNITS_MAX])]
+    names = [label(unit.get("name")) for unit in listed]
+    for index, (unit, name) in enumerate(zip(listed, names, strict=True)):
         if unit.get("connected") is False:
             continue
         tags = readers.get(str(unit.get("id")), {})
@@ -96,7 +98,9 @@ def _units(
                 ams_unit_no=index + 1,
                 slots_total=len(slots),
                 model="OpenAMS",
-                label=label(unit.get("name")),
+                # A unit that is added may move the numbers of others, not their names.
+                serial=name if names.count(name) == 1 else None,
+                label=name,
                 online=manager.get("ready") is not False,
                 feeding=context.printing and any(slot.active for slot in slots),
                 slots=slots,
@@ -177,7 +181,6 @@ def _boards(boards: Sequence[str], status: Status, context: Context) -> Iterator
             ams_unit_no=index + 1,
             slots_total=len(slots),
             model="OpenAMS",
-            # A board that is added may move the numbers of others, not their names.
             serial=label(name),
             label=label(name),
             feeding=context.printing and any(slot.active for slot in slots),

@@ -17,6 +17,7 @@ _WIDTH: Final = "hall_filament_width_sensor"
 _FIELDS: Final[dict[str, Types]] = {"filament_detected": FLAG, "is_active": FLAG}
 _EXTRUDER: Final = re.compile(r"extruder\d*")
 _TOOL: Final = re.compile(r"(?:extruder|tool|[et])_?(\d{1,3})(?!\d)", re.IGNORECASE)
+_FIRST_TOOL: Final = re.compile(r"extruder(?![a-z\d])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,13 @@ def _has_one_extruder(found: Found) -> bool:
 def _tools(sources: Mapping[str, str]) -> dict[str, int]:
     """Return the tools of the sensors whose names number them from 0.
 
-    Of several sensors of a tool its only switch belongs to it, else none does.
+    Klipper's first extruder has no number. Of several sensors of a tool its only switch
+    belongs to it, else none does.
     """
     matches = ((name, _TOOL.match(name)) for name in sources)
     numbered = {name: int(match[1]) for name, match in matches if match}
+    if 0 not in numbered.values():
+        numbered |= {name: 0 for name in sources if _FIRST_TOOL.match(name)}
     if 0 not in numbered.values():
         return {}
     tools = {}
@@ -110,10 +114,12 @@ def _active_spool_sensor(
 ) -> _Sensor | None:
     """Return the sensor that the active spool is at; None if that is not known.
 
-    It is the only one that can detect presence. Behind a single extruder it is the
-    first that detects filament, unless macros name the spools.
+    It is the only one that answers and can detect presence. Behind a single extruder it
+    is the first that detects filament, unless macros name the spools.
     """
-    candidates = [sensor for sensor in sensors if sensor.senses] or sensors
+    senses = [sensor for sensor in sensors if sensor.senses]
+    answering = [sensor for sensor in senses if _answers(sensor, status)]
+    candidates = answering or senses or sensors
     if len(candidates) == 1:
         return candidates[0]
     if not one_extruder or any(
@@ -130,7 +136,7 @@ def _decode(
     meant = _active_spool_sensor(sensors, status, one_extruder=one_extruder)
     # Of several switches, the one that the next active spool will be at is not known
     # before there is one: a spool in it is not unidentified.
-    is_only = sum(sensor.senses for sensor in sensors) <= 1
+    is_only = sum(sensor.senses and _answers(sensor, status) for sensor in sensors) <= 1
     in_use = status.get("toolhead", {}).get("extruder")
     slots = []
     for sensor in sensors:
@@ -156,7 +162,17 @@ def _decode(
                 active=bool(present) and feeds,
             )
         )
-    return Reading(direct_slots=tuple(slots))
+    return Reading(
+        direct_slots=tuple(slots),
+        not_understood=tuple(
+            sensor.source for sensor in sensors if not _answers(sensor, status)
+        ),
+    )
+
+
+def _answers(sensor: _Sensor, status: Status) -> bool:
+    """Whether it reports anything: a listed object may have no fields."""
+    return status.get(sensor.source, {}).get("filament_detected") is not None
 
 
 def _present(sensor: _Sensor, status: Status) -> bool | None:

@@ -72,6 +72,7 @@ def _decode(status: Status, context: Context) -> Reading:
     detect = status.get("filament_detect", {})
     config = status.get("print_task_config", {})
     in_use = status.get("toolhead", {}).get("extruder")
+    reads_tags = isinstance(detect.get("info"), list)
     slots = []
     for tool in range(_TOOLS):
         info = fields(item(detect.get("info"), tool))
@@ -82,8 +83,8 @@ def _decode(status: Status, context: Context) -> Reading:
                 slot_no=tool + 1,
                 label=f"T{tool}",
                 present=present,
-                reads_tags="filament_detect" in status,
-                identifiable="filament_detect" in status or external is not None,
+                reads_tags=reads_tags,
+                identifiable=reads_tags or external is not None,
                 identifiers=_identify(info, external),
                 external_assigned=True,
                 reading=whole(item(detect.get("state"), tool), 0, 9) == _DETECTING,

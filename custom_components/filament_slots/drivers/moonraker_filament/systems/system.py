@@ -88,6 +88,15 @@ class Reading:
     not_understood: tuple[str, ...] = ()
 
 
+def unanswered(system: System, status: Status) -> tuple[str, ...]:
+    """Return the objects that a system reads and that report no field."""
+    return tuple(
+        name
+        for name in system.wanted
+        if all(value is None for value in status.get(name, {}).values())
+    )
+
+
 class Decode(Protocol):
     """Turns the status of a system's objects into slots; pure, and never raises."""
 
