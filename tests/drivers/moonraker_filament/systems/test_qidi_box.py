@@ -131,6 +131,7 @@ def test_a_running_read_command_is_no_tag() -> None:
     klipper = quiet(slot0=1)
     klipper.change("box_stepper slot0", rfid_state=1)
     klipper.wait(60)
+    assert not klipper.slot(1).identifiers.known
     klipper.change("box_stepper slot0", rfid_state=0)
     klipper.wait(300)
     assert not klipper.slot(1).identifiers.known
