@@ -507,6 +507,15 @@ def test_a_restart_is_known_from_the_version_before_the_shutdown_frame() -> None
     assert _reads(listener) == ["stands"] * 4
 
 
+def test_what_a_loose_contact_changed_is_no_sign_of_a_restart() -> None:
+    listener = _resumed(MEMORY, version=9)
+    feed(listener, delta(ams_exist_bits="0", tray_exist_bits="0"))
+    assert listener.snapshot is not None
+    memory = dict(listener.snapshot.memory)
+    assert _reads(_resumed(memory, version=9, power_on_flag=True)) == ["stands"] * 4
+    assert _reads(_resumed(memory, version=8, power_on_flag=True)) == [True] * 4
+
+
 def test_all_units_may_go_in_a_full_report_that_lists_none() -> None:
     start = full(unit(0, *four(1)), exist="f")
     assert see(start, full(exist="0")).units == ()

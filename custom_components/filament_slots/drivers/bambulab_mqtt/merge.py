@@ -172,7 +172,8 @@ def _may_have_restarted(before: Merged, after: Merged) -> bool:
     if known is None or after.version < known.version:
         return True
     # The same number although something changed: it counted up to it again.
-    return after.version == known.version and after.content != known.content
+    changed = known.content not in ((), after.content)
+    return changed and after.version == known.version
 
 
 def _unknown(known: Merged | WireUnit, refused: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,10 @@ class WireUnit:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """The counter of changes that was reported last, and `Merged.content` then."""
+    """The counter of changes that was reported last, and `Merged.content` then.
+
+    content: empty where it was not known, after a report that was not believed.
+    """
 
     version: int
     content: tuple[int | None, ...]
@@ -134,7 +137,7 @@ class Merged:
         """What `remembered` takes: from which a restart of the printer is known."""
         known = self.before
         if self.version is not None:
-            known = Before(self.version, self.content)
+            known = Before(self.version, () if self.shutting_down else self.content)
         return {
             "version": known and known.version,
             "content": known and list(known.content),
