@@ -61,8 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     limit = options.changes or (None if options.hours else _CHANGES)
     ends = time.monotonic() + options.hours * 3600 if options.hours else None
     with tempfile.TemporaryDirectory() as folder:
-        player = SocketPlayer(Path(folder)) if options.sockets else Player()
-        _play(player, tallies, shards, limit, ends, options.state)
+        with SocketPlayer(Path(folder)) if options.sockets else Player() as player:
+            _play(player, tallies, shards, limit, ends, options.state)
     print(_table(tallies))
     return int(any(tally.disagreements for tally in tallies.values()))
 
@@ -135,13 +135,13 @@ def _table(tallies: dict[str, Tally]) -> str:
 
 def _show(hardware: str, seed: int) -> int:
     """Play one history and print what happened, shrunk where it fails."""
-    player = Player()
     history = generate(hardware, seed)
-    found = player.play(history).disagreement
-    if found is not None:
-        history = shrink(player, history, found.kind)
     log: list[str] = []
-    player.play(history, log)
+    with Player() as player:
+        found = player.play(history).disagreement
+        if found is not None:
+            history = shrink(player, history, found.kind)
+        player.play(history, log)
     print(f"{hardware} {seed}: {found.kind if found else 'agrees'}")
     print("\n".join(log))
     return int(found is not None)

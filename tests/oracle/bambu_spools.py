@@ -169,7 +169,8 @@ class BambuSpools(BambuFirmware):
         # It may dry for some seconds before the wire shows it.
         for tray in range(len(state.stays)):
             stays = self.record.stays[(state.unit.serial, tray + 1)]
-            if len(stays) > 1 and stays[-1].began > self.now - 20.0:
+            shown = stays[-1].seen or self.now
+            if len(stays) > 1 and max(shown, stays[-1].began) > self.now - 20.0:
                 stays[-2].held = True
         self.changed()
         if self._pulls_back and how % 2:

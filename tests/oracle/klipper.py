@@ -190,6 +190,7 @@ class KlipperWorld(KlipperWire):
         self.send({"jsonrpc": "2.0", "method": "notify_gcode_response"}, {})
         self._boot += 1
         self.klippy_there = False
+        self.refuse_pending()
         self._feeding = None
         self.klippy.set("print_stats", state="standby")
 
@@ -216,7 +217,9 @@ class KlipperWorld(KlipperWire):
 
     def _in_sight(self, boot: int) -> None:
         shows = self.shows()
-        if boot == self._boot and self._socket is not None and self.network and shows:
+        if boot != self._boot or self._socket is None:
+            return
+        if self.network and self.subscribed and shows:
             self.record.delivered(shows, self.now)
 
     def do_restart_moonraker(self, pick: int, how: int) -> None:

@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 import json
+import math
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -120,6 +121,10 @@ class KlipperWire(World):
         # Requests that wait on their way as well.
         self._requests: list[dict[str, Any]] = []
         self._last_delivery = 0.0
+        # When each call was sent, by its number; and whether one for all updates was
+        # answered: nothing that is sent before is taken.
+        self._asked_at: dict[int, float] = {}
+        self.subscribed = False
 
     def config(self) -> dict[str, Any]:
         """Return the driver's configuration."""
@@ -142,6 +147,7 @@ class KlipperWire(World):
             raise base.DriverError(base.ErrorCode.CONNECTION_TIMEOUT, "no answer")
         socket = self._socket = Socket(self._asked)
         self._requests.clear()
+        self._asked_at.clear()
         self._new_client()
         try:
             yield jsonrpc.JsonRpc(socket, take, received, counters)
@@ -152,6 +158,7 @@ class KlipperWire(World):
             self.record.blind(self.now)
 
     def _new_client(self) -> None:
+        self.subscribed = False
         self.klippy.last = {}
         self._client = self.klippy.client(self._from_klippy)
 
@@ -160,6 +167,8 @@ class KlipperWire(World):
         """Return what the status of now shows."""
 
     def _asked(self, socket: Socket, request: dict[str, Any]) -> None:
+        if request["method"] == "printer.objects.subscribe":
+            self._asked_at.setdefault(request["id"], self.now)
         if socket is not self._socket or not self.powered:
             return
         if self.network:
@@ -212,6 +221,12 @@ class KlipperWire(World):
         error = {"code": code, "message": text}
         self.send({"jsonrpc": "2.0", "id": number, "error": error}, None)
 
+    def refuse_pending(self) -> None:
+        """Refuse what Klippy has not answered, as Moonraker does when Klippy is gone."""
+        asked, self._client.asked = self._client.asked, []
+        for number, _ in asked:
+            self._refuse(number, 503, "Klippy Disconnected")
+
     def _touched(self) -> None:
         """Compare at the next quarter of a second."""
         if not self._comparing and self._client is not None:
@@ -261,9 +276,13 @@ class KlipperWire(World):
     def _deliver(self, socket: Socket, payload: bytes, shows: Shows | None) -> None:
         if not socket.open:
             return
-        if shows:
+        if not self.subscribed:
+            asked_at = self._asked_at.get(orjson.loads(payload).get("id"), -math.inf)
+            # The client waits for an answer for so long.
+            self.subscribed = self.now < asked_at + 25.0
+        if shows and self.subscribed:
             self.record.delivered(shows, self.now)
-        elif shows is not None:
+        elif shows == {}:
             self.record.blind(self.now)
         socket.put(payload)
 

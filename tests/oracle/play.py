@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import Final, Self
 
 from .bambu import BambuWorld
 from .bambu_parts import SETUPS
@@ -96,6 +96,14 @@ class Player:
     def __init__(self) -> None:
         """Open the store."""
         self._store = MemoryStore()
+
+    def __enter__(self) -> Self:
+        """Be closed at the end."""
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Close the store."""
+        self._store.close()
 
     def world(self, hardware: str, rng: Random, record: Record) -> World:
         """Return a printer."""

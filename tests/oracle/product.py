@@ -64,6 +64,10 @@ class MemoryStore:
         self._recorder = row_writer.RowWriter()
         self._count = count(1)
 
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
     def identity(self) -> str:
         """Return a printer that no history had before; the old ones are dropped."""
         for (table,) in self._db.execute(

@@ -1,5 +1,6 @@
 """A short run of the oracle: fixed seeds, and the limits it shares with the documentation."""
 
+from collections.abc import Iterator
 from pathlib import Path
 import re
 
@@ -17,10 +18,18 @@ _DISAGREE: dict[str, set[int]] = {
 _LIMITS = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 
 
+@pytest.fixture(name="player")
+def fixture_player() -> Iterator[Player]:
+    """Return a player, and close its store."""
+    with Player() as player:
+        yield player
+
+
 @pytest.mark.parametrize("hardware", HARDWARE)
-def test_the_events_are_those_of_what_physically_happened(hardware: str) -> None:
+def test_the_events_are_those_of_what_physically_happened(
+    player: Player, hardware: str
+) -> None:
     """A failure shows the seed, and the shortest history that was found to fail."""
-    player = Player()
     for seed in set(range(_HISTORIES)) - _DISAGREE.get(hardware, set()):
         history = generate(hardware, seed)
         found = player.play(history).disagreement
@@ -34,7 +43,8 @@ def test_the_events_are_those_of_what_physically_happened(hardware: str) -> None
 @pytest.mark.usefixtures("socket_enabled")
 def test_a_history_through_sockets_and_the_store_file(tmp_path: Path) -> None:
     """The shortcut of the other tests around sockets and threads hides nothing."""
-    verdict = SocketPlayer(tmp_path).play(generate("x1c-ams", 3, episodes=4))
+    with SocketPlayer(tmp_path) as player:
+        verdict = player.play(generate("x1c-ams", 3, episodes=4))
     assert (verdict.disagreement, verdict.changes > 0) == (None, True)
 
 

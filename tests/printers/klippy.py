@@ -169,7 +169,7 @@ class _Client:
         self._writer = writer
         self._wanted: dict[str, Fields] = {}
         self._template: dict[str, Any] = {}
-        self._asked: list[tuple[int | None, dict[str, Fields]]] = []
+        self.asked: list[tuple[int | None, dict[str, Fields]]] = []
         self._calls: dict[str, Callable[[dict[str, Any]], Any]] = {
             "info": self._info,
             "list_endpoints": lambda params: {"endpoints": list(_ENDPOINTS)},
@@ -199,14 +199,14 @@ class _Client:
                 if method == "objects/subscribe":
                     self._wanted = dict(objects)
                     self._template = params.get("response_template", {})
-                self._asked.append((number, dict(objects)))
+                self.asked.append((number, dict(objects)))
             case method:
                 call = self._calls.get(method)
                 self._send({"id": number, "result": call(params) if call else {}})
 
     def refresh(self, before: Status) -> None:
         """Answer pending requests, and send the changes since the last update."""
-        asked, self._asked = self._asked, []
+        asked, self.asked = self.asked, []
         for number, wanted in asked:
             status = {
                 name: {field: seen.get(field) for field in fields}
