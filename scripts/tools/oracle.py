@@ -60,9 +60,11 @@ def main(arguments: list[str] | None = None) -> int:
         tallies |= {one: Tally(**kept[one]) for one in hardware if one in kept}
     limit = options.changes or (None if options.hours else _CHANGES)
     ends = time.monotonic() + options.hours * 3600 if options.hours else None
-    with tempfile.TemporaryDirectory() as folder:
-        with SocketPlayer(Path(folder)) if options.sockets else Player() as player:
-            _play(player, tallies, shards, limit, ends, options.state)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        SocketPlayer(Path(folder)) if options.sockets else Player() as player,
+    ):
+        _play(player, tallies, shards, limit, ends, options.state)
     print(_table(tallies))
     return int(any(tally.disagreements for tally in tallies.values()))
 

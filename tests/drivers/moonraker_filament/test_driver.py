@@ -531,6 +531,47 @@ async def test_a_state_that_is_not_answered_is_requested_again(rig: Rig) -> None
     assert rig.moonraker.asked("printer.objects.query") == 3
 
 
+async def answer_late(rig: Rig, *, detected: bool) -> None:
+    """Answer the last query with what was so ten seconds ago."""
+    await rig.let(10)
+    number = rig.moonraker.requests[-1]["id"]
+    status = {SENSOR: sensor(detected=detected)}
+    await rig.moonraker.send(
+        {"jsonrpc": "2.0", "id": number, "result": {"status": status}}
+    )
+
+
+async def test_an_answer_that_was_held_up_confirms_nothing(rig: Rig) -> None:
+    rig.moonraker.status[SENSOR] = sensor(detected=True)
+    await rig.start()
+    await rig.running()
+    rig.moonraker.silent.add("printer.objects.query")
+    await rig.moonraker.update(SENSOR, filament_detected=False)
+    await rig.until(lambda: rig.moonraker.asked("printer.objects.query") == 1, pace=0.5)
+
+    rig.moonraker.silent.clear()
+    await answer_late(rig, detected=False)
+    await rig.moonraker.update(SENSOR, filament_detected=True)
+    await rig.until(lambda: rig.moonraker.asked("printer.objects.query") == 2)
+    await rig.let(20)
+
+    assert rig.happened == []
+
+
+async def test_a_klippy_that_is_always_slow_is_read_all_the_same(rig: Rig) -> None:
+    await rig.start()
+    await rig.running()
+    rig.moonraker.silent.add("printer.objects.query")
+    await rig.moonraker.update(SENSOR, filament_detected=True)
+    await rig.until(lambda: rig.moonraker.asked("printer.objects.query") == 1, pace=0.5)
+    await answer_late(rig, detected=True)
+    await rig.until(lambda: rig.moonraker.asked("printer.objects.query") == 2)
+    assert rig.happened == []
+    await answer_late(rig, detected=True)
+
+    await rig.until(lambda: rig.happened == ["spool_inserted"])
+
+
 async def test_a_refresh_without_a_session_is_harmless(rig: Rig) -> None:
     await rig.start(host="127.0.0.1", port=9)
     assert rig.driver is not None

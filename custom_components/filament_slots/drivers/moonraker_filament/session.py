@@ -21,6 +21,8 @@ _ANSWER_TIMEOUT: Final = 25.0
 _PAUSE: Final = 5.0
 # A printer that lost power closes no connection, so it is polled.
 _KEEPALIVE: Final = 20.0
+# An answer that took longer is no evidence of the state at its arrival.
+_FRESH: Final = 2.0
 # How long Klippy, and then its filament system, may take to start.
 _START_MAX: Final = 60.0
 _KLIPPY_STATES: Final = {
@@ -52,6 +54,8 @@ class Session:
         self._wake = asyncio.Event()
         self._asked: Ask | None = None
         self._refresh = False
+        self._called_at = clock.monotonic()
+        self._late = False
         self._unready_since: float | None = clock.monotonic()
         self._error: ErrorCode | None = None
         self._versions: dict[str, str] = {}
@@ -80,10 +84,21 @@ class Session:
         snapshot = self._decoder.feed(message)
         if self._decoder.snapshot is not before:
             self._update_connection()
-        if snapshot is not None:
+        if snapshot is not None and self._current(message):
             self._observe(snapshot)
         if self._decoder.ask != self._asked:
             self._wake.set()
+
+    def _current(self, message: Frame) -> bool:
+        """Whether a message is recent; an answer that is not is requested again.
+
+        It is used when it is late again, as Klippy then answers no faster.
+        """
+        late = "id" in message and self._clock.monotonic() > self._called_at + _FRESH
+        self._late = late and not self._late
+        if self._late:
+            self.refresh()
+        return not self._late
 
     def close(self) -> None:
         """Discard the update that is not processed yet."""
@@ -132,6 +147,7 @@ class Session:
 
     async def _call(self, rpc: JsonRpc, ask: Ask) -> bool:
         """Send a call; return whether it was answered with a result."""
+        self._called_at = self._clock.monotonic()
         try:
             await rpc.call(ask.method, ask.params, _ANSWER_TIMEOUT)
         except RpcError as err:
