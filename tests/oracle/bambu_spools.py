@@ -15,8 +15,17 @@ class BambuSpools(BambuFirmware):
     def do_insert(self, pick: int, how: int) -> None:
         """Put a spool into an empty slot."""
         found = self._place(pick, filled=False)
-        if found and self._last_stay(*found).began < self.now - 1.5:
+        if found and self._last_stay(*found).began < self.now - self._refill(*found):
             self._insert(*found, self.some_reel(how))
+
+    def _refill(self, state: UnitState, tray: int) -> float:
+        """Return for how long an empty slot takes no spool, in seconds.
+
+        After a runout the end of the filament has to be drawn in first.
+        """
+        stays = self.record.stays[(state.unit.serial, tray + 1)]
+        ran_out = len(stays) > 1 and stays[-2].runout
+        return 10.0 if ran_out else 1.5
 
     def do_remove(self, pick: int, how: int) -> None:
         """Take a spool out."""

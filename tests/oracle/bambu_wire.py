@@ -141,7 +141,7 @@ class BambuWire(World):
             self.later(pause + 0.2, self._send_versions, self._boot)
 
     def _send_full(self, boot: int) -> None:
-        if boot == self._boot and self.powered:
+        if boot == self._boot and self.powered and not self._loose:
             report = self.printer.report_full()
             if not self._listing:
                 report["print"]["ams"] |= {
@@ -151,7 +151,7 @@ class BambuWire(World):
                     "tray_read_done_bits": "0",
                 }
                 self._send(report, {})
-            elif not self._loose:
+            else:
                 self._send(report, self._now_shown())
 
     def _send_versions(self, boot: int) -> None:

@@ -207,6 +207,27 @@ def test_a_swap_for_a_spool_without_a_tag_is_not_forgotten_by_a_flicker(
     ]
 
 
+def test_a_swap_for_a_spool_without_a_tag_is_found_where_its_read_ends_in_a_flicker(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.take()
+    rig.wait(5)
+    rig.put_unread(reading=True, identifiers=RED)
+    rig.wait(10)
+    rig.take(reading=False)
+    rig.wait(0.5)
+    rig.put(None)
+    rig.wait(5)
+    assert [change[0] for change in rig.changes()] == [
+        "removed",
+        "inserted",
+        "unknown_spool_detected",
+    ]
+
+
 def test_a_swap_for_a_spool_without_a_tag_is_not_forgotten_by_a_gap_after_a_flicker(
     rig: Rig,
 ) -> None:

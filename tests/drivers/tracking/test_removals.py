@@ -93,6 +93,54 @@ def test_a_runout_that_is_still_reported_is_none_of_the_next_spool(rig: Rig) -> 
     assert "reason" not in rig.spool_events()[0]["meta"]
 
 
+def test_a_spool_may_run_out_before_its_identity_was_known(rig: Rig) -> None:
+    rig.take()
+    rig.wait(10)
+    rig.put_unread()
+    rig.wait(5)
+    rig.slot(ran_out=True)
+    rig.take()
+    rig.wait(8)
+    assert [
+        (event["event_type"], event["meta"].get("reason"))
+        for event in rig.spool_events()
+    ] == [("spool_inserted", None), ("spool_removed", "runout")]
+
+
+def test_a_runout_before_an_insertion_is_none_of_a_spool_that_leaves_unidentified(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.slot(ran_out=True)
+    rig.take()
+    rig.wait(8)
+    rig.events.clear()
+    rig.put_unread()
+    rig.wait(5)
+    rig.take()
+    rig.wait(8)
+    assert [event["meta"].get("reason") for event in rig.spool_events()] == [None] * 2
+
+
+def test_a_runout_before_a_swap_is_none_of_the_next_spool(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.slot(ran_out=True)
+    rig.take()
+    rig.wait(4)
+    rig.put(BLUE)
+    rig.wait(10)
+    rig.take()
+    rig.wait(8)
+    removed = [
+        event["meta"].get("reason")
+        for event in rig.spool_events()
+        if event["event_type"] == "spool_removed"
+    ]
+    assert removed == [None, None]
+
+
 def test_a_runout_that_is_no_longer_reported_is_none_of_a_later_removal(
     rig: Rig,
 ) -> None:

@@ -125,6 +125,7 @@ class Presence:
                 self._spool.present_after_absence(removal, now)
         elif not self.confirmed and self.insertion is None:
             self.insertion = PendingChange(time=now, gap=None)
+            self._spool.arrived()
 
     def _observe_absent(self, slot: Slot, now: Timestamp) -> None:
         self._spool.absent(slot)

@@ -71,6 +71,10 @@ class TrackedSpool:
 
     # What the presence of the slot means for it.
 
+    def arrived(self) -> None:
+        """Note that another one is inserted: a runout before was not of its filament."""
+        self._runout.reported = False
+
     def found(self, slot: Slot, now: Timestamp) -> None:
         """Accept the spool that is present in the first report of all."""
         if not slot.identifiers.known or self.reads.names_present(slot, now)[0]:
@@ -136,7 +140,6 @@ class TrackedSpool:
         self.filament = filament
         self.possible_swap = None
         self.last_insertion = insertion
-        self._runout.reported = False
         self.pending_unknown = not identifiers.known
         if identifiers.known:
             self.reads.departed = NO_IDENTIFIERS
@@ -261,6 +264,7 @@ class TrackedSpool:
             filament=self.filament,
         )
         self.pending_identity = None
+        self._runout.reported = False
         self.reads.departed = self.identifiers
         insertion = PendingChange(time=swap.inserted_at or since, gap=swap.gap)
         return [removed, self.insert(insertion, identifiers, slot.filament)]

@@ -25,6 +25,7 @@ class TagReads:
         self.departed: Identifiers = NO_IDENTIFIERS
         self._before_gap: Slot | None = None
         self._unreadable = False
+        self._read_until_absent = False
 
     def suspend(self, reported: Slot | None, *, possibly_swapped: bool) -> None:
         """Forget the running read, as its end will not be observed.
@@ -46,7 +47,8 @@ class TagReads:
         """Note the end of a read; the start of one discards the end of the last.
 
         identified: the spool is known. A finished read without a tag that is reported
-        together with the presence is no new one, as reading takes longer than that.
+        together with the presence is no new one, as reading takes longer than that,
+        unless one was running when the absence began.
         """
         self._observe_unreadable(before, slot)
         before, self._before_gap = before or self._before_gap, None
@@ -57,6 +59,7 @@ class TagReads:
         if slot.present is False and before is not None and before.present:
             named = before.identifiers.known
             self.ended_before = None if named else self.ended
+            self._read_until_absent = before.reading
         read = slot.read_done and not (slot.reading or slot.read_stands)
         if slot.present and read and not slot.identifiers.known:
             self.departed = NO_IDENTIFIERS  # and what it reports next was read
@@ -64,7 +67,7 @@ class TagReads:
             self.ended = None
         elif was_reading or (slot.read_done and not (was_done or slot.read_stands)):
             is_back = was_absent and identified and not slot.identifiers.known
-            self.ended = None if is_back else now
+            self.ended = None if is_back and not self._read_until_absent else now
         elif was_done and not (slot.read_done and before_stands == slot.read_stands):
             self.ended = None
 
