@@ -75,11 +75,15 @@ class Client:
 
     async def on_event(self, event_type: str, listener: Callable[[Any], None]) -> None:
         """Call `listener` with each event of `event_type` on Home Assistant's bus."""
+        await self.subscribe("subscribe_events", listener, event_type=event_type)
+
+    async def subscribe(
+        self, command: str, listener: Callable[[Any], None], **fields: object
+    ) -> None:
+        """Send a command that subscribes; call `listener` with each of its messages."""
         number, answer = self._expect_answer()
         self._listeners[number] = listener
-        await self._socket.send_json(
-            {"id": number, "type": "subscribe_events", "event_type": event_type}
-        )
+        await self._socket.send_json({"id": number, "type": command, **fields})
         await answer
 
     async def _request(self, method: str, path: str, **options: Any) -> Any:

@@ -40,22 +40,40 @@ class HomeAssistant:
     """One configuration folder and the process that runs on it.
 
     The process can be stopped, killed and started again; folder, port and login
-    stay. `client` is there while the process runs.
+    stay. `client` is there while the process runs. start_timeout: in seconds.
     """
 
     client: Client
+    start_timeout = START_TIMEOUT
 
-    def __init__(self, folder: Path, environment: Path = NEWEST) -> None:
-        """Prepare `folder` as a configuration folder, past the onboarding dialogs."""
+    def __init__(
+        self,
+        folder: Path,
+        environment: Path = NEWEST,
+        variables: dict[str, str] | None = None,
+    ) -> None:
+        """Prepare `folder` as a configuration folder, past the onboarding dialogs.
+
+        variables: of the environment of the process.
+        """
         self._environment = environment
+        self._variables = variables or {}
         self.folder = folder
         self.log_file = folder / "console.log"
         self.port = _free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
         self._session: aiohttp.ClientSession | None = None
         self._token = ""
         _prepare(folder, self.port)
+
+    @property
+    def url(self) -> str:
+        """Return the address of its pages."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def log_in_as(self, other: HomeAssistant) -> None:
+        """Use the login of another one, as the files in the folder are from it."""
+        self._token = other._token
 
     async def __aenter__(self) -> Self:
         """Start Home Assistant and log in."""
@@ -79,7 +97,7 @@ class HomeAssistant:
         assert self._process is None, "Home Assistant is running already"
         self._process = self._spawn()
         self._session = aiohttp.ClientSession(self.url)
-        async with asyncio.timeout(START_TIMEOUT):
+        async with asyncio.timeout(self.start_timeout):
             if self._token:
                 self.client = await self._retry(Client.connect, self._token)
             else:
@@ -105,6 +123,14 @@ class HomeAssistant:
         """Kill the process, without giving it time to save anything."""
         await self._end(signal.SIGKILL)
 
+    async def restarting(self) -> None:
+        """Wait until the process ends by itself, as it does to be restarted."""
+        assert self._process is not None
+        async with asyncio.timeout(STOP_TIMEOUT):
+            while self._process.poll() is None:
+                await asyncio.sleep(0.1)
+        await self.kill()
+
     @property
     def pid(self) -> int:
         """Return the id of the process, which must be running."""
@@ -127,7 +153,7 @@ class HomeAssistant:
                 command,
                 # Python would import custom_components from the current folder.
                 cwd=self.folder,
-                env=os.environ | {"PYTHONPATH": str(STUBS)},
+                env=os.environ | {"PYTHONPATH": str(STUBS)} | self._variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -174,6 +200,17 @@ def _prepare(folder: Path, port: int) -> None:
     (folder / "automations.yaml").write_text("[]\n")
     (folder / "custom_components").mkdir()
     (folder / "custom_components" / INTEGRATION.name).symlink_to(INTEGRATION)
+    listen_on(folder, port)
+    _store(
+        folder,
+        "onboarding",
+        (4, 1),
+        {"done": ["core_config", "analytics", "integration"]},
+    )
+
+
+def listen_on(folder: Path, port: int) -> None:
+    """Set the port in a configuration folder."""
     # Written as the dialogs would: a YAML `http:` block would open a dialog over the
     # whole frontend, and the onboarding steps after the user start integrations that
     # use the internet.
@@ -197,12 +234,6 @@ def _prepare(folder: Path, port: int) -> None:
             "pending": None,
             "yaml_migration_done": True,
         },
-    )
-    _store(
-        folder,
-        "onboarding",
-        (4, 1),
-        {"done": ["core_config", "analytics", "integration"]},
     )
 
 

@@ -65,6 +65,12 @@ class Moonraker:
         return {"host": HOST, "port": self.port}
 
     @property
+    def pid(self) -> int:
+        """The id of its process, which must be running."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def instance_id(self) -> str:
         """Its instance id."""
         return (self._data / ".moonraker.uuid").read_text().strip()

@@ -1,0 +1,1 @@
+"""Soak: a real Home Assistant with virtual printers, through faults made on purpose."""
