@@ -56,6 +56,7 @@ class BambuWire(World):
             present_must=5.0 + longest,
             removed_by=12.0 + longest,
             inserted_by=135.0 + longest,
+            untimed=True,
         )
         self._tick = 2.0 if model.sparse else 1.0
         self._full_every = rng.choice((0.0, 300.0))

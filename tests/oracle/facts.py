@@ -14,6 +14,7 @@ class Facts:
     dated_by: an event's own time is that long after the first report of the change.
     reads: a reader finds identities; otherwise software assigns them.
     unknown: spools without identity are reported.
+    untimed: reports do not contain when they were made.
     """
 
     absent_must: float = 16.0
@@ -26,6 +27,7 @@ class Facts:
     dated_by: float = 3.0
     reads: bool = True
     unknown: bool = True
+    untimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from itertools import pairwise
 
 from .belief import Belief
 from .facts import Facts, Leniency
+from .naming import UNKNOWN
 from .product import Emitted, Place, Shown
-from .reading import UNKNOWN, Run
+from .reading import Run
 from .record import Record, Stay
 
 

@@ -46,6 +46,11 @@ class Limit(Enum):
     RUNOUT = (
         "A spool pulled out of the slot that feeds a print looks like one that ran out."
     )
+    HELD_UP = (
+        "Reports of a Bambu Lab printer contain no time. If they are held up on their way"
+        " for longer than eight seconds while a filament switch opens for a moment, the"
+        " spool is reported as removed and inserted again."
+    )
 
     def allows(self) -> bool:
         """Return True, and count that the exception was considered."""

@@ -10,40 +10,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from .belief import Belief
-from .facts import Facts, Leniency
 from .limits import Limit
-from .product import Emitted, Shown
-from .record import Record, Reel, Stay
-
-INSERTED = "spool_inserted"
-REMOVED = "spool_removed"
-UNKNOWN = "unknown_spool_detected"
+from .naming import INSERTED, REMOVED, UNKNOWN, Names
+from .product import Emitted
+from .record import Reel, Stay
 
 
-class Run:
+class Run(Names):
     """Finds the ways in which the events can come of the stays."""
-
-    def __init__(
-        self,
-        facts: Facts,
-        row: list[Stay],
-        events: list[Emitted],
-        last: Shown,
-        now: float,
-        record: Record,
-        lenient: Leniency,
-    ) -> None:
-        self._facts = facts
-        self._record = record
-        self._row = row
-        self._events = (
-            [event for event in events if event.kind != UNKNOWN]
-            if lenient.unknown
-            else events
-        )
-        self._last = last
-        self._now = now
-        self._lenient = lenient
 
     def ends(self, i: int, j: int, belief: Belief) -> Iterator[Belief]:
         """Yield what can be believed at the end, with stay i taken and j events used."""
@@ -72,6 +46,9 @@ class Run:
             # It was taken for another one until its tag was read.
             found = Belief(reel, reel.identity, True, False, self._row[i])
             yield from self.ends(i, j + 2, found)
+        if reel is self._row[i].reel and self._held_up(self._row[i], j, belief):
+            again = replace(belief, inserted=True, reported=False)
+            yield from self.ends(i, j + 2, again)
         if i + 1 == len(self._row):
             if j == len(events):
                 yield from self._finish(belief)
@@ -80,6 +57,25 @@ class Run:
             yield from self._take(i, k, j, belief)
             if self._must(k):
                 return
+
+    def _held_up(self, stay: Stay, j: int, belief: Belief) -> bool:
+        """Whether the next events are of a flicker whose end was held up on its way."""
+        opened, events = stay.opened, self._events[j : j + 2]
+        if not self._facts.untimed or opened is None:
+            return False
+        expected = [(REMOVED, belief.identity), (INSERTED, belief.identity)]
+        if [(event.kind, event.identity) for event in events] != expected:
+            return False
+        found_at = events[0].at
+        in_time = opened <= events[0].dated <= opened + self._facts.dated_by
+        return (
+            in_time
+            and any(
+                start < opened + 8.0 < end <= found_at <= end + 1.0
+                for start, end in self._record.stalls
+            )
+            and Limit.HELD_UP.allows()
+        )
 
     def _since(self, k: int) -> float | None:
         """Return when what stay k shows was first seen.
@@ -124,9 +120,11 @@ class Run:
                 # Taken for the spool before until its tag shows otherwise.
                 if stay.read is None or stay.ended - stay.read < need + 5:
                     return False
+        # A report that is due after a rest comes later than others.
+        seen = max(stay.seen, min(self._record.quiet_until - 8.0, stay.ended))
         settled = stay.ended + self._facts.absent_must
         need += 2.0 * self._record.stalled(stay.seen, settled)
-        return stay.ended - stay.seen >= need and all(
+        return stay.ended - seen >= need and all(
             one.unbroken(stay.seen, settled) for one in self._row
         )
 
@@ -241,35 +239,6 @@ class Run:
             event, stay, edge, self._facts.removed_by, swap=swap, held=before.held
         )
 
-    def _names_at_end(
-        self, belief: Belief, before: Stay, stay: Stay
-    ) -> set[str | None]:
-        """Return what a spool may be called when it is removed."""
-        names = {belief.identity}
-        if belief.reel is not None and belief.reel.identity is not None:
-            since = self._row.index(belief.stay) if belief.stay in self._row else 0
-            until = self._row.index(before)
-            reading = next(
-                (
-                    one
-                    for one in self._row[since : until + 1]
-                    if one.reel is belief.reel and one.read is not None
-                ),
-                None,
-            )
-            if reading is not None:
-                names.add(belief.reel.identity)
-                if (
-                    belief.identity is None
-                    and reading.read is not None
-                    and not (reading.unread_by_choice and Limit.READING_OFF.allows())
-                    and stay.seen is not None
-                    and stay.seen - reading.read > 8
-                    and reading.unbroken(reading.read, stay.seen)
-                ):
-                    names.discard(None)
-        return names
-
     def _insertion(
         self, j: int, stay: Stay, edge: float, *, late: bool, swap: bool = False
     ) -> list[str | None]:
@@ -288,34 +257,6 @@ class Run:
         if not self._in_time(event, stay, edge, within, swap=swap, late=late):
             return []
         return [event.identity]
-
-    def _names_remembered(self, stay: Stay) -> set[str]:
-        """Return the spools before, out of sight, that the printer may still name."""
-        before = self._row[: self._row.index(stay)]
-        names = {
-            one.reel.identity
-            for one in before
-            if one.reel is not None and one.reel.identity and one.seen is None
-        }
-        if not (names and stay.late and stay.unread_by_choice):
-            return set()
-        return names if Limit.READING_OFF.allows() else set()
-
-    def _names_at_start(self, stay: Stay, *, swap: bool) -> set[str | None]:
-        assert stay.reel is not None
-        identity = stay.reel.identity
-        if identity is None:
-            return {None, *self._names_remembered(stay)}
-        if stay.read is None:
-            # It may have been read out of sight, or be read after it was gone for a moment.
-            return {None, identity, *self._names_remembered(stay)}
-        if stay.seen is None or stay.unread_by_choice or stay.late is None:
-            return {identity, None}
-        soon = stay.read - stay.seen <= self._facts.names_by
-        stayed = stay.ended is None or stay.ended > stay.read + 8
-        if soon and stayed and stay.unbroken(stay.seen, stay.read + 8):
-            return {identity}
-        return {identity, None}
 
     def _in_time(
         self,

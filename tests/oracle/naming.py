@@ -1,0 +1,94 @@
+"""What a spool may be called, by what the wire has shown of it."""
+
+from .belief import Belief
+from .facts import Facts, Leniency
+from .limits import Limit
+from .product import Emitted, Shown
+from .record import Record, Stay
+
+INSERTED = "spool_inserted"
+REMOVED = "spool_removed"
+UNKNOWN = "unknown_spool_detected"
+
+
+class Names:
+    """A row of stays with its events, and the identities of its spools."""
+
+    def __init__(
+        self,
+        facts: Facts,
+        row: list[Stay],
+        events: list[Emitted],
+        last: Shown,
+        now: float,
+        record: Record,
+        lenient: Leniency,
+    ) -> None:
+        self._facts = facts
+        self._record = record
+        self._row = row
+        self._events = (
+            [event for event in events if event.kind != UNKNOWN]
+            if lenient.unknown
+            else events
+        )
+        self._last = last
+        self._now = now
+        self._lenient = lenient
+
+    def _names_at_end(
+        self, belief: Belief, before: Stay, stay: Stay
+    ) -> set[str | None]:
+        """Return what a spool may be called when it is removed."""
+        names = {belief.identity}
+        if belief.reel is not None and belief.reel.identity is not None:
+            since = self._row.index(belief.stay) if belief.stay in self._row else 0
+            until = self._row.index(before)
+            reading = next(
+                (
+                    one
+                    for one in self._row[since : until + 1]
+                    if one.reel is belief.reel and one.read is not None
+                ),
+                None,
+            )
+            if reading is not None:
+                names.add(belief.reel.identity)
+                if (
+                    belief.identity is None
+                    and reading.read is not None
+                    and not (reading.unread_by_choice and Limit.READING_OFF.allows())
+                    and stay.seen is not None
+                    and stay.seen - reading.read > 8
+                    and reading.unbroken(reading.read, stay.seen)
+                ):
+                    names.discard(None)
+        return names
+
+    def _names_remembered(self, stay: Stay) -> set[str]:
+        """Return the spools before, out of sight, that the printer may still name."""
+        before = self._row[: self._row.index(stay)]
+        names = {
+            one.reel.identity
+            for one in before
+            if one.reel is not None and one.reel.identity and one.seen is None
+        }
+        if not (names and stay.late and stay.unread_by_choice):
+            return set()
+        return names if Limit.READING_OFF.allows() else set()
+
+    def _names_at_start(self, stay: Stay, *, swap: bool) -> set[str | None]:
+        assert stay.reel is not None
+        identity = stay.reel.identity
+        if identity is None:
+            return {None, *self._names_remembered(stay)}
+        if stay.read is None:
+            # It may have been read out of sight, or be read after it was gone for a moment.
+            return {None, identity, *self._names_remembered(stay)}
+        if stay.seen is None or stay.unread_by_choice or stay.late is None:
+            return {identity, None}
+        soon = stay.read - stay.seen <= self._facts.names_by
+        stayed = stay.ended is None or stay.ended > stay.read + 8
+        if soon and stayed and stay.unbroken(stay.seen, stay.read + 8):
+            return {identity}
+        return {identity, None}
