@@ -22,8 +22,20 @@ from custom_components.filament_slots.drivers.base import EventEmitter
 from custom_components.filament_slots.drivers.tracking.tracker import SlotTracker
 from tests.clock import FakeClock
 from tests.printers.bambu import HOST, BambuPrinter
-from tests.printers.bambu_hardware import VirtualBambu
-from tests.printers.bambu_scenarios import SCENARIOS, Expected, Scenario, x1c
+from tests.printers.bambu_hardware import Steps, VirtualBambu
+from tests.printers.bambu_models import Spool
+from tests.printers.bambu_scenarios import (
+    BLACK,
+    BLUE,
+    GREEN,
+    SCENARIOS,
+    Expected,
+    Scenario,
+    h2d,
+    inserted,
+    removed,
+    x1c,
+)
 from tests.printers.bambu_wire import Report
 
 
@@ -96,6 +108,40 @@ def test_a_switch_that_dies_a_moment_before_its_printer_takes_no_spool_along() -
     watcher.take(hardware.report_shutdown())
     watcher.clock.tick(60)
     assert watcher.reported() == []
+
+
+def test_a_spool_is_named_as_the_one_before_until_its_own_tag_is_read() -> None:
+    hardware = x1c()
+    for _ in hardware.remove(1, 1):
+        pass
+    reports = [hardware.report_full() for _ in hardware.insert(1, 1, GREEN)]
+    ams = [report["print"]["ams"] for report in reports]
+    assert [int(each["tray_read_done_bits"], 16) & 1 for each in ams] == [0, 0, 1]
+    assert [each["ams"][0]["tray"][0].get("tray_uuid") for each in ams] == [
+        BLUE.uuid,
+        BLUE.uuid,
+        GREEN.uuid,
+    ]
+
+
+def test_a_spool_that_an_ht_cannot_read_in_a_print_is_not_named_as_the_one_before() -> (
+    None
+):
+    hardware = h2d()
+    watcher = Watcher(hardware)
+
+    def play(steps: Steps, rest: float) -> list[Expected]:
+        for delay, report in steps:
+            watcher.clock.tick(delay)
+            watcher.take(report)
+        watcher.wait(rest)
+        return watcher.reported()
+
+    play(hardware.start_print(5, 1), 60)
+    assert play(hardware.remove(5, 1), 60) == [removed(5, 1, BLACK, reason="runout")]
+    assert play(hardware.insert(5, 1, GREEN), 3600) == [inserted(5, 1, Spool())]
+    assert play(hardware.end_print(), 60) == []
+    assert play(hardware.remove(5, 1), 60) == [removed(5, 1, GREEN)]
 
 
 def test_a_report_of_a_change_holds_only_what_changed_on_small_boards() -> None:
