@@ -123,6 +123,67 @@ async def test_a_store_that_is_too_large_loses_its_oldest_and_becomes_smaller(
     assert (await maintenance(handler).purge(NOW, {}, max_bytes=size)).events == 0
 
 
+async def test_a_slot_that_fills_the_store_costs_no_other_slot_its_history(
+    handler: EventHandler, store: Store
+) -> None:
+    """The fullest slot loses its oldest events, those of another printer stay."""
+    other = await register(handler, "OTHER")
+    for number in range(800):
+        event = inserted(1, number % 4 + 1, tag="A", event_id=f"O{number}")
+        handler.put(event | {"printer_id": other})
+    for number in range(3_000):
+        handler.put(inserted(2, 1, event_id=f"F{number}", meta={"n": "x" * 1_800}))
+    await handler.drain()
+
+    purged = await maintenance(handler).purge(NOW, {}, max_bytes=5_000_000)
+
+    assert purged.database_bytes <= 5_000_000
+    left = await stored(store)
+    assert left[:800] == [f"O{number}" for number in range(800)]
+    flapped = left[800:]
+    assert 1_000 < len(flapped) < 3_000
+    assert flapped == [f"F{n}" for n in range(3_000 - len(flapped), 3_000)]
+
+
+async def test_each_slot_keeps_its_last_events_however_large_the_store_is(
+    handler: EventHandler, store: Store
+) -> None:
+    """A share of half the cap, at 400 bytes an event; no more than 200 of them."""
+    for number in range(900):
+        event = inserted(1, number % 3 + 1, event_id=f"E{number}")
+        handler.put(event | {"meta": {"n": "x" * 1_500}})
+    for number in range(3):
+        handler.put(inserted(1, 4, event_id=f"FEW{number}"))
+    await handler.drain()
+
+    # Events as large as these do not fit into it: all go that may.
+    await maintenance(handler).purge(NOW, {}, max_bytes=4 * 250 * 800)
+    assert await count(store, "slot_events") == 603
+    await maintenance(handler).purge(NOW, {}, max_bytes=4 * 50 * 800)
+
+    assert await stored(store) == [
+        *(f"E{number}" for number in range(900 - 150, 900)),
+        *(f"FEW{number}" for number in range(3)),
+    ]
+
+
+async def test_an_event_about_several_slots_stays_as_long_as_one_of_them_keeps_it(
+    handler: EventHandler, store: Store
+) -> None:
+    """An `ams_state` among the last events of a quiet slot, and a busy one."""
+    both = state(unit(1, slot(1, True), slot(2, True)), event_id="BOTH")
+    await handler.handle_printer_event(both)
+    await handler.handle_printer_event(
+        state(unit(1, slot(1, False)), event_id="ONE", second=1)
+    )
+    for number in range(5):
+        await handler.handle_printer_event(inserted(1, 1, event_id=f"E{number}"))
+
+    await maintenance(handler).purge(NOW, {}, max_bytes=1)
+
+    assert await stored(store) == ["BOTH", "E4"]
+
+
 async def test_refused_events_go_before_history_does(
     handler: EventHandler, store: Store
 ) -> None:

@@ -1,6 +1,7 @@
-"""Purge of old history; the present state and the last event of each slot stay."""
+"""Purge of old history; the present state and the last events of each slot stay."""
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,9 +19,12 @@ _STEP_SECONDS: Final = 0.005
 _FIRST_STEP: Final = 50
 _LARGEST_STEP: Final = 2_000
 _PAGES_A_STEP: Final = 32
-_FOUND_AT_ONCE: Final = 20_000
+_FOUND_AT_ONCE: Final = 5_000
 # Below the cap, so that it is not reached again at once.
 _SHRINK_TO: Final = 0.95
+# The cap leaves each slot as many of its last events, or an equal share of half the cap.
+_SLOT_KEEPS: Final = 200
+_BYTES_AN_EVENT: Final = 400
 
 # What is not the last event of any slot never will be.
 _TOO_OLD: Final = """
@@ -34,13 +38,28 @@ _TOO_OLD: Final = """
         )
     ORDER BY id LIMIT :limit
 """
-_OLDEST: Final = """
-    SELECT id FROM slot_events NOT INDEXED
-    WHERE id NOT IN (
-        SELECT ifnull((SELECT max(event) FROM event_slots WHERE slot_id = slots.id), 0)
+_HELD_BY_SLOT: Final = """
+    SELECT (SELECT count(*) FROM event_slots WHERE slot_id = slots.id) FROM slots
+"""
+# What is not among the latest events of any slot it is about, `level` of each.
+_ABOVE: Final = """
+    WITH full AS MATERIALIZED (
+        SELECT id, printer_id, ifnull((
+            SELECT event FROM event_slots WHERE slot_id = slots.id
+            ORDER BY event DESC LIMIT 1 OFFSET :level
+        ), 0) AS last_above
         FROM slots
     )
-    ORDER BY id LIMIT :limit
+    SELECT DISTINCT above.event FROM full
+    JOIN event_slots AS above
+        ON above.slot_id = full.id AND above.event <= full.last_above
+    WHERE NOT EXISTS (
+        SELECT 1 FROM full AS other
+        JOIN event_slots AS about
+            ON about.slot_id = other.id AND about.event = above.event
+        WHERE other.printer_id = full.printer_id AND other.last_above < above.event
+    )
+    ORDER BY above.event LIMIT :limit
 """
 _FORGET_REFUSED: Final = """
     DELETE FROM failed_events WHERE id IN (
@@ -95,7 +114,7 @@ async def purge(
     max_bytes: int | None,
     forget: Callable[[], None],
 ) -> Purged:
-    """Delete what is too old, and the oldest while the file is too large.
+    """Delete what is too old, and while the file is too large of the fullest slots.
 
     keep: by printer; the history of others stays. forget: called on the writer thread
     when rows are deleted that a `RowWriter` may have cached.
@@ -105,7 +124,7 @@ async def purge(
     for printer_id, days in keep.items():
         await purge.too_old(printer_id, now, days)
     if max_bytes is not None:
-        await purge.oldest(max_bytes)
+        await purge.too_many(max_bytes)
     if purge.deleted:
         await purge.unused_fragments(forget)
         await store.write(lambda db: db.execute(_FORGET_DAYS))
@@ -143,10 +162,11 @@ class _Purge:
             await self._delete(ids)
             after = ids[-1]
 
-    async def oldest(self, max_bytes: int) -> None:
-        """Delete the oldest events of all printers while the file is too large.
+    async def too_many(self, max_bytes: int) -> None:
+        """Delete the oldest events of the fullest slots while the file is too large.
 
-        Rejected events go first: they are no history, and cannot be retried.
+        Each slot keeps its last events, whatever the others do. Rejected events go
+        first: they are no history, and cannot be retried.
         """
         if await self._store.read(_used) <= max_bytes:
             return
@@ -154,7 +174,15 @@ class _Purge:
         while await self._store.write(_forget_refused):
             if await self._store.read(_used) <= down_to:
                 return
-        while ids := await self._find(_OLDEST, {}):
+        held = await self._store.read(
+            lambda db: [count for (count,) in db.execute(_HELD_BY_SLOT)]
+        )
+        share = max_bytes // 2 // _BYTES_AN_EVENT // max(len(held), 1)
+        least = max(min(_SLOT_KEEPS, share), 1)
+        level = max(held, default=0)
+        while level > least:
+            level = _next_level([min(count, level) for count in held], least)
+            ids = await self._find(_ABOVE, {"level": level})
             if await self._delete(ids, down_to):
                 return
 
@@ -221,6 +249,16 @@ class _Purge:
             if down_to is not None and await self._store.read(_used) <= down_to:
                 return True
         return False
+
+
+def _next_level(held: list[int], least: int) -> int:
+    """Return how many events the fullest slots are to keep, after a few were deleted."""
+
+    def is_near(level: int) -> bool:
+        above = sum(max(count - level, 0) for count in held)
+        return above <= _FOUND_AT_ONCE
+
+    return least + bisect_left(range(least, max(held) - 1), True, key=is_near)
 
 
 def _delete(db: sqlite3.Connection, ids: list[int]) -> float:
