@@ -126,7 +126,7 @@ class HomeAssistant:
     async def restarting(self) -> None:
         """Wait until the process ends by itself, as it does to be restarted."""
         assert self._process is not None
-        async with asyncio.timeout(STOP_TIMEOUT):
+        async with asyncio.timeout(self.start_timeout):
             while self._process.poll() is None:
                 await asyncio.sleep(0.1)
         await self.kill()

@@ -12,7 +12,7 @@ import aiohttp
 
 HOST = "127.0.0.1"
 PYTHON = Path(__file__).parents[2] / ".venv-moonraker" / "bin" / "python"
-_START_TIMEOUT = 30.0
+_START_TIMEOUT = 120.0
 _CONFIG = """\
 [server]
 host: {host}
