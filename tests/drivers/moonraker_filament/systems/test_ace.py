@@ -319,3 +319,16 @@ def test_the_colour_of_a_slot_that_was_never_set_describes_no_filament(
     filament = Klipper(ace_hub(slot0=slot | {"material": "PLA"})).slot(1).filament
     assert filament is not None
     assert filament.color_hex is not None
+
+
+def test_a_spool_is_not_unknown_where_reading_tags_is_switched_off() -> None:
+    status = ace_instances()
+    off = {"status": "ready", "temp": 25, "rfid_sync_enabled": False}
+    status["ace_instance_0"] = {**off, "slots": with_tag()}
+    klipper = Klipper(status)
+    klipper.wait(60)
+    klipper.change("ace_instance_0", slots=with_tag(status="ready"))
+    klipper.wait(3)
+    assert klipper.happened == [("inserted", 1, None)]
+    klipper.wait(300)
+    assert len(klipper.happened) == 1

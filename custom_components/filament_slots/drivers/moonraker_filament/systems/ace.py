@@ -35,6 +35,7 @@ _UNIT: Final[dict[str, Types]] = {
     "temp": NUMBER,
     "connection_state": TEXT,
     "connected": FLAG,
+    "rfid_sync_enabled": FLAG,
 }
 _ACE: Final[dict[str, Types]] = {**_UNIT, "current_index": NUMBER, "aces": LIST}
 
@@ -150,12 +151,13 @@ def _inventory(status: Status, context: Context) -> Reading:
 
 def _unit(unit_id: int, unit: Fields, in_use: set[int], context: Context) -> Unit:
     slots: dict[int, Slot] = {}
+    tags = unit.get("rfid_sync_enabled") is not False
     for position, reported in enumerate(map(fields, items(unit.get("slots")))):
         index = whole(reported.get("index", position), 0, _PER_UNIT - 1)
         if index is None or index in slots:
             context.ignore("a slot without a valid index")
             continue
-        slots[index] = _slot(index, reported, index in in_use, context)
+        slots[index] = _slot(index, reported, index in in_use, context, tags=tags)
     return _described(unit_id, unit, slots.values(), context)
 
 
@@ -176,7 +178,7 @@ def _described(
 
 
 def _slot(
-    index: int, reported: Fields, active: bool, context: Context, *, tags: bool = True
+    index: int, reported: Fields, active: bool, context: Context, *, tags: bool
 ) -> Slot:
     rfid = _rfid(reported)
     sku = text(reported.get("sku")) if rfid == _IDENTIFIED else None
