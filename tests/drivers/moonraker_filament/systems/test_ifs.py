@@ -222,3 +222,40 @@ def test_colours_and_the_tool_in_use_are_read_from_the_objects_that_answer() -> 
     filament = klipper.slot(1).filament
     assert filament is not None
     assert filament.material == "PLA"
+
+
+def test_ports_that_read_empty_before_the_first_answer_of_an_ifs_remove_nothing() -> (
+    None
+):
+    klipper = Klipper(zmod())
+    klipper.wait(60)
+    klipper.stop()
+    unheard = zmod()
+    unheard["zmod_ifs"] = {"Ports": [False] * 4, "Chan": 0, "State": 0}
+    klipper.start(unheard)
+    klipper.wait(300)
+    assert klipper.snapshot.units == ()
+    klipper.change("zmod_ifs", **zmod()["zmod_ifs"])
+    klipper.wait(300)
+    assert klipper.happened == []
+    klipper.change("zmod_ifs", Ports=[False] * 4)
+    klipper.wait(60)
+    assert klipper.happened == [("removed", port, None) for port in (2, 3, 4)]
+
+
+def test_port_sensors_that_read_empty_while_the_ifs_is_unreachable_remove_nothing() -> (
+    None
+):
+    status = port_sensors()
+    status["zmod_ifs"] = {"available": True, "State": 5}
+    klipper = Klipper(status)
+    klipper.wait(60)
+    klipper.change("zmod_ifs", available=False)
+    klipper.change("filament_switch_sensor _ifs_port_sensor_1", filament_detected=False)
+    klipper.wait(300)
+    assert klipper.snapshot.units == ()
+    klipper.change("zmod_ifs", available=True)
+    klipper.change("filament_switch_sensor _ifs_port_sensor_1", filament_detected=True)
+    klipper.wait(300)
+    assert presence(klipper) == [True, False, False, False]
+    assert klipper.happened == []

@@ -31,7 +31,12 @@ _SWITCHES: Final = {
     for port in _PORTS
 }
 _PRESENCE: Final[Wanted] = {
-    "zmod_ifs": {"Ports": LIST, "Chan": NUMBER},
+    "zmod_ifs": {
+        "available": FLAG,
+        "State": NUMBER,
+        "Ports": LIST,
+        "Chan": NUMBER,
+    },
     "ifs": {"connected": FLAG, "active_channel": NUMBER, "loaded_channels": LIST},
     **{
         switch: {"filament_detected": FLAG}
@@ -68,7 +73,7 @@ def find(found: Found) -> System | None:
 
 
 def _decode(status: Status, context: Context) -> Reading:
-    if status.get("ifs", {}).get("connected") is False:
+    if _is_unreachable(status):
         return Reading()
     presence = {port: _present(status, port) for port in _PORTS}
     channel = _channel(status, context)
@@ -94,6 +99,20 @@ def _decode(status: Status, context: Context) -> Reading:
     return Reading(
         units=(unit,),
         not_understood=tuple(sorted(status.keys() & _PRESENCE)) if silent else (),
+    )
+
+
+def _is_unreachable(status: Status) -> bool:
+    """Return whether the IFS does not answer; its ports read as empty, or as before.
+
+    Until its first answer zmod reports state 0, which is none of its states.
+    """
+    zmod = status.get("zmod_ifs", {})
+    unheard = zmod.get("State") == 0 and not any(items(zmod.get("Ports")))
+    return (
+        unheard
+        or zmod.get("available") is False
+        or status.get("ifs", {}).get("connected") is False
     )
 
 
