@@ -27,6 +27,26 @@ export function dayOf(at: string | Date, timeZone: string): string {
   return new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short" }).format(new Date(at));
 }
 
+/** The instant at which a day begins in a time zone. */
+export function startOf(day: string, timeZone: string): Date {
+  const utc = Date.parse(day);
+  // Twice, as the offset may change between midnight in UTC and midnight there.
+  const guess = utc - offsetAt(utc, timeZone);
+  const start = new Date(utc - offsetAt(guess, timeZone));
+  // Where the clock is put forward at midnight, the day begins an hour later.
+  return dayOf(start, timeZone) < day ? new Date(start.getTime() + 3_600_000) : start;
+}
+
+/** How far the clocks of a time zone are ahead of UTC at a time, in milliseconds. */
+function offsetAt(at: number, timeZone: string): number {
+  const clock = new Intl.DateTimeFormat("sv-SE", {
+    timeZone,
+    dateStyle: "short",
+    timeStyle: "medium",
+  }).format(at);
+  return Date.parse(`${clock.replace(" ", "T")}Z`) - at;
+}
+
 /** "Today", "Yesterday" or the date, in the user's language. */
 export function dayName(day: string, now: Date, timeZone: string, language: string): string {
   const ago = Math.round((Date.parse(dayOf(now, timeZone)) - Date.parse(day)) / 86_400_000);
@@ -41,6 +61,23 @@ export function dayName(day: string, now: Date, timeZone: string, language: stri
           ...(day.slice(0, 4) === dayOf(now, timeZone).slice(0, 4) ? {} : { year: "numeric" }),
         }).format(new Date(day));
   return name.charAt(0).toLocaleUpperCase(language) + name.slice(1);
+}
+
+/** The name of one day or of consecutive ones: "22 – 24 November" */
+export function daysName(
+  first: string,
+  last: string,
+  now: Date,
+  timeZone: string,
+  language: string,
+): string {
+  if (first === last) return dayName(first, now, timeZone, language);
+  return new Intl.DateTimeFormat(language, {
+    timeZone: "UTC",
+    day: "numeric",
+    month: "long",
+    ...(first.slice(0, 4) === dayOf(now, timeZone).slice(0, 4) ? {} : { year: "numeric" }),
+  }).formatRange(new Date(first), new Date(last));
 }
 
 /** "5 minutes ago" */

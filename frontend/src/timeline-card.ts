@@ -1,35 +1,44 @@
 /** Card with the history of spool events, newest first. */
 
-import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
+import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
+import { live } from "lit/directives/live.js";
 import { repeat } from "lit/directives/repeat.js";
 import { FeedCard, shared } from "./base";
-import { byDay, dayName } from "./days";
-import {
-  eventIcon,
-  eventLook,
-  eventText,
-  eventTitle,
-  type SentEvent,
-  SPOOL_EVENTS,
-  shownEvent,
-  spoolId,
-  spoolName,
-} from "./events";
+import { byDay, dayName, dayOf, daysName, startOf } from "./days";
+import { eventRow, printerOf } from "./event-row";
+import { type SentEvent, SPOOL_EVENTS, shownEvent, spoolId, spoolName } from "./events";
 import type { Change } from "./feed";
-import { type CardConfig, deviceName, type Hass, stateText, text, timeZone } from "./ha";
+import { type CardConfig, deviceName, type Hass, text, timeZone } from "./ha";
+import {
+  type Ask,
+  type Content,
+  contentAt,
+  contentOn,
+  contentsOf,
+  dayAfter,
+  type Filter,
+  isAbout,
+  type Period,
+  periodsOf,
+  present,
+  sentence,
+} from "./history";
 import {
   eventsFilter,
   layoutOf,
   matches,
   type Printer,
-  type Row,
   rowsOf,
+  type Slot,
   type SlotEvent,
   withEvent,
 } from "./model";
-import { spool, spoolStyles } from "./spool";
+import { spoolStyles } from "./spool";
+import { timelineStyles } from "./timeline-styles";
 
 const PAGE = 50;
+// The contents of more slots fit no line.
+const MOST_SLOTS = 8;
 
 export class TimelineCard extends FeedCard {
   private events: SlotEvent[] = [];
@@ -40,6 +49,10 @@ export class TimelineCard extends FeedCard {
   /** The device chosen in the card; overrides the configured one. */
   private place = "";
   private chosen: SlotEvent | undefined;
+  /** The day chosen in the card, the newest that is shown; "" for today. */
+  private day = "";
+  /** What was in the slots when the chosen day began, by their devices. */
+  private starts = new Map<string, Content>();
 
   private readonly sight = new IntersectionObserver((entries) => {
     if (entries.some((entry) => entry.isIntersecting)) void this.more();
@@ -66,7 +79,8 @@ export class TimelineCard extends FeedCard {
       if (!change || this.failed) void this.reload();
     } else if (filter) {
       const event = shownEvent({ ...change.event, entry_id: change.printer.entry_id });
-      if (event && matches(event, change.printer, filter, this.spool))
+      const later = event && this.day && this.dayOf(event) > this.day;
+      if (event && !later && matches(event, change.printer, filter, this.spool))
         this.events = withEvent(this.events, event);
     }
   }
@@ -82,7 +96,7 @@ export class TimelineCard extends FeedCard {
     const printers = this.feed?.printers ?? [];
     return html`<header>
         <h2>${this.heading || text(hass, "timeline.title")}</h2>
-        ${this.placePicker(hass, printers)}
+        <div class="filters">${this.placePicker(hass, printers)}${this.dayPicker(hass)}</div>
       </header>
       ${
         this.chosen
@@ -91,92 +105,105 @@ export class TimelineCard extends FeedCard {
             ${text(hass, "timeline.only_spool", { name: spoolName(hass, this.chosen) })}</button></div>`
           : nothing
       }
-      ${this.list(hass, printers)}`;
+      ${this.answer(hass)}
+      ${this.list(hass)}`;
   }
 
-  private list(hass: Hass, printers: readonly Printer[]): TemplateResult {
+  /** What was in the slots on the chosen day. */
+  private answer(hass: Hass): TemplateResult | typeof nothing {
+    if (!this.day || this.cursor === undefined || this.failed) return nothing;
+    const day = dayName(this.day, new Date(), timeZone(hass), hass.locale.language);
+    return html`<p class="answer" role="status" dir="auto"><b>${day}</b> · ${this.contents(hass)}</p>`;
+  }
+
+  private contents(hass: Hass): string {
+    const onDay = (event: SlotEvent) => this.dayOf(event) === this.day;
+    if (this.follows) return this.whereabouts(hass, dayAfter(this.day));
+    const slots = this.slots.map((slot) => {
+      const events = this.eventsOf(slot).filter(onDay);
+      const contents = contentsOf(hass, events, this.starts.get(slot.device_id));
+      return {
+        label: this.labelOf(hass, slot),
+        content: Array.isArray(contents) ? contents.join(" → ") : contents,
+      };
+    });
+    if (slots.length > 0) return sentence(hass, slots);
+    const count = rowsOf(this.events).filter(({ event }) => onDay(event)).length;
+    return text(hass, "timeline.choose_slot", { count });
+  }
+
+  /** Where the followed spool was before a day. */
+  private whereabouts(hass: Hass, day: string): string {
+    const event = this.events.find((one) => this.dayOf(one) < day);
+    if (!event) return text(hass, "timeline.not_recorded");
+    const spool = spoolName(hass, this.chosen ?? event);
+    if (["spool_removed", "unassigned"].includes(event.event_type))
+      return text(hass, "timeline.was_nowhere", { spool });
+    const label = event.meta?.slot_label ?? String(event.slot.slot_no);
+    const printer = printerOf(hass, this.feed?.printers ?? [], event);
+    return text(hass, "timeline.was_in", { spool, place: `${printer} · ${label}` });
+  }
+
+  private list(hass: Hass): TemplateResult {
     if (this.failed || (this.feed?.failed && this.events.length === 0))
       return this.note("mdi:power-plug-off-outline", text(hass, "card.unavailable"));
     if (this.cursor === undefined) return this.note("mdi:history", text(hass, "card.loading"));
-    if (this.events.length === 0) return this.note("mdi:history", text(hass, "timeline.nothing"));
+    if (this.events.length === 0 && !this.day)
+      return this.note("mdi:history", text(hass, "timeline.nothing"));
     const zone = timeZone(hass);
     const { language } = hass.locale;
+    const now = new Date();
+    const printers = this.feed?.printers ?? [];
+    const follow = this.chosen ? undefined : (event: SlotEvent) => this.choose(event);
+    // The order of history may differ from that of time, where a clock was wrong.
+    const rows = rowsOf(this.events).sort((one, other) =>
+      this.dayOf(other.event).localeCompare(this.dayOf(one.event)),
+    );
+    const days = byDay(rows, ({ event }) => event.event_at, zone);
     return html`<div class="list" tabindex="0" role="region" aria-label=${this.heading || text(hass, "timeline.title")}>
       ${repeat(
-        byDay(rowsOf(this.events), ({ event }) => event.event_at, zone),
-        ({ day }) => day,
-        ({ day, entries }) => html`
-        <h3 class="day">${dayName(day, new Date(), zone, language)}</h3>
-        <ul>${repeat(
-          entries,
-          ({ event }) => event.event_id,
-          (row) => this.row(hass, printers, row),
-        )}</ul>`,
+        periodsOf(days, this.day || dayOf(now, zone)),
+        ({ last }) => last,
+        (period) => html`
+        <h3 class="day">${daysName(period.first, period.last, now, zone, language)}</h3>
+        ${
+          period.rows.length > 0
+            ? html`<ul>${repeat(
+                period.rows,
+                ({ event }) => event.event_id,
+                (row) => eventRow(hass, printers, row, follow),
+              )}</ul>`
+            : html`<p class="quiet secondary" dir="auto">${this.quiet(hass, period)}</p>`
+        }`,
       )}
       ${this.cursor === null ? nothing : html`<div class="end"></div>`}
     </div>`;
   }
 
-  private row(
-    hass: Hass,
-    printers: readonly Printer[],
-    { event, unidentified }: Row,
-  ): TemplateResult {
-    const meta = event.meta ?? {};
-    const printer = printers.find(
-      (one) => one.entry_id === event.entry_id || one.printer_id === event.printer_id,
-    );
-    const where = [
-      meta.slot_label ?? String(event.slot.slot_no),
-      eventText(hass, event),
-      !printer
-        ? text(hass, "timeline.removed_printer")
-        : printers.length > 1
-          ? deviceName(hass, printer.device_id, printer.name)
-          : "",
-    ]
-      .filter(Boolean)
-      .join(" · ");
-    const time = new Intl.DateTimeFormat(hass.locale.language, {
-      timeStyle: "short",
-      timeZone: timeZone(hass),
-    });
-    const folded = unidentified && event.event_type === "spool_inserted";
-    const chips = [
-      folded ? stateText(hass, "sensor.status", "unidentified") : "",
-      meta.reason === "runout"
-        ? hass.localize(
-            "component.filament_slots.entity.event.spool.state_attributes.reason.state.runout",
-          )
-        : "",
-      meta.detected_late ? text(hass, "timeline.late") : "",
-      meta.replay ? text(hass, "timeline.replayed") : "",
-      meta.persisted === false ? text(hass, "timeline.not_stored") : "",
-    ];
-    return html`<li>
-      <time class="secondary" datetime=${event.event_at}>${time.format(new Date(event.event_at))}</time>
-      <ha-icon class=${event.event_type} .icon=${eventIcon(event)}></ha-icon>
-      ${spool(eventLook(event), { ...meta.filament, remaining_percent: undefined })}
-      <div class="what">
-        <div dir="auto">${eventTitle(hass, event)} ${chips.filter(Boolean).map((chip) => html`<span class="chip">${chip}</span> `)}</div>
-        <div class="secondary where" dir="auto" title=${where}>${where}</div>
-      </div>
-      ${
-        spoolId(event) && !this.chosen
-          ? html`<button class="icon" aria-label=${text(hass, "timeline.follow_spool", { name: spoolName(hass, event) })}
-            title=${text(hass, "timeline.follow_spool", { name: spoolName(hass, event) })}
-            @click=${() => this.choose(event)}><ha-icon .icon=${"mdi:map-marker-path"}></ha-icon></button>`
-          : nothing
-      }
-    </li>`;
+  /** What was in the slots on days without events. */
+  private quiet(hass: Hass, { first }: Period): string {
+    if (this.follows) return this.whereabouts(hass, first);
+    const slots = this.slots.map((slot) => ({
+      label: this.labelOf(hass, slot),
+      content: contentOn(
+        hass,
+        this.eventsOf(slot),
+        first,
+        (event) => this.dayOf(event),
+        this.day ? this.starts.get(slot.device_id) : present(hass, slot),
+      ),
+    }));
+    return sentence(hass, slots);
   }
 
   private placePicker(hass: Hass, printers: readonly Printer[]): TemplateResult | typeof nothing {
-    const places = layoutOf(printers, this.device).flatMap(({ printer, boxes }) => {
+    // A spool may have been anywhere.
+    const within = this.chosen ? undefined : this.device;
+    const places = layoutOf(printers, within).flatMap(({ printer, boxes }) => {
       const name = deviceName(hass, printer.device_id, printer.name);
       const slots = boxes.flatMap(({ bays }) => bays.flatMap(({ slot }) => (slot ? [slot] : [])));
       return [
-        ...(printer.device_id && (!this.device || this.device === printer.device_id)
+        ...(printer.device_id && (!within || within === printer.device_id)
           ? [{ id: printer.device_id, name }]
           : []),
         ...slots.map((slot) => ({
@@ -188,6 +215,7 @@ export class TimelineCard extends FeedCard {
     if (places.length < 2) return nothing;
     return html`<select
       aria-label=${text(hass, "timeline.place")}
+      .value=${live(this.place)}
       @change=${(event: Event) => {
         this.place = (event.target as HTMLSelectElement).value;
         void this.reload();
@@ -198,9 +226,58 @@ export class TimelineCard extends FeedCard {
     </select>`;
   }
 
+  private dayPicker(hass: Hass): TemplateResult {
+    return html`<input type="date" aria-label=${text(hass, "timeline.day")} title=${text(hass, "timeline.day")}
+        max=${dayOf(new Date(), timeZone(hass))} .value=${live(this.day)}
+        @change=${(event: Event) => this.chooseDay((event.target as HTMLInputElement).value)} />
+      ${
+        this.day
+          ? html`<button class="icon" aria-label=${text(hass, "timeline.all_days")} title=${text(hass, "timeline.all_days")}
+            @click=${() => this.chooseDay("")}><ha-icon .icon=${"mdi:close"}></ha-icon></button>`
+          : nothing
+      }`;
+  }
+
+  /** Follow a spool wherever it was, or all of them again. */
   private choose(event: SlotEvent | undefined): void {
     this.chosen = event;
+    this.place = "";
     void this.reload();
+  }
+
+  private chooseDay(day: string): void {
+    this.day = day;
+    void this.reload();
+  }
+
+  private dayOf(event: SlotEvent): string {
+    return dayOf(event.event_at, timeZone(this.hass as Hass));
+  }
+
+  /** Whether a spool is followed, wherever it was. */
+  private get follows(): boolean {
+    return this.chosen !== undefined && !this.place;
+  }
+
+  /** The slots whose contents are named: those of the place, unless they are too many. */
+  private get slots(): Slot[] {
+    const slots = layoutOf(this.feed?.printers ?? [], this.place || this.device).flatMap(
+      ({ boxes }) => boxes.flatMap(({ bays }) => bays.flatMap(({ slot }) => slot ?? [])),
+    );
+    return slots.length > MOST_SLOTS ? [] : slots;
+  }
+
+  /** "A1"; with its printer where the slots are of several. */
+  private labelOf(hass: Hass, slot: Slot): string {
+    const label = slot.label ?? String(slot.slot_no);
+    if (this.slots.every(({ entry_id }) => entry_id === slot.entry_id)) return label;
+    const printer = this.feed?.printers?.find(({ entry_id }) => entry_id === slot.entry_id);
+    return printer ? `${deviceName(hass, printer.device_id, printer.name)} ${label}` : label;
+  }
+
+  private eventsOf(slot: Slot): SlotEvent[] {
+    const printers = this.feed?.printers ?? [];
+    return this.events.filter((event) => isAbout(event, printers, slot));
   }
 
   private get spool(): string | undefined {
@@ -208,16 +285,16 @@ export class TimelineCard extends FeedCard {
   }
 
   /** Undefined when the device is unknown or was removed. */
-  private get filter(): Record<string, string | number> | undefined {
-    const device = this.place || this.device;
+  private get filter(): Filter | undefined {
     // The history of one spool spans all printers.
-    if (!device || this.chosen) return {};
-    return eventsFilter(this.feed?.printers ?? [], device);
+    const device = this.place || (this.chosen ? "" : this.device);
+    return device ? eventsFilter(this.feed?.printers ?? [], device) : {};
   }
 
   private async reload(): Promise<void> {
     this.cursor = undefined;
     await this.load();
+    await this.updateComplete;
     this.renderRoot.querySelector(".list")?.scrollTo(0, 0);
   }
 
@@ -229,22 +306,28 @@ export class TimelineCard extends FeedCard {
     const hass = this.hass;
     if (!hass || !this.feed?.printers) return;
     const request = ++this.requests;
+    const ask = <T>(message: object) =>
+      hass.connection.sendMessagePromise<T>({ type: "filament_slots/events", ...message });
     try {
       const filter = this.filter;
+      const until = this.day && startOf(dayAfter(this.day), timeZone(hass)).toISOString();
       const page = filter
-        ? await hass.connection.sendMessagePromise<{ events: SentEvent[]; cursor: number | null }>({
-            type: "filament_slots/events",
+        ? await ask<{ events: SentEvent[]; cursor: number | null }>({
             ...SPOOL_EVENTS,
             limit: PAGE,
             ...filter,
             ...(this.spool ? { external_id: this.spool } : {}),
+            ...(until ? { until } : {}),
             ...(cursor === undefined ? {} : { cursor }),
           })
         : { events: [], cursor: null };
+      const starts =
+        cursor === undefined && this.day ? await this.startsOf(hass, ask) : this.starts;
       if (request !== this.requests) return;
       const events = page.events.flatMap((event) => shownEvent(event) ?? []);
       this.events = cursor === undefined ? events : [...this.events, ...events];
       this.cursor = page.cursor;
+      this.starts = starts;
       this.failed = false;
     } catch {
       if (request !== this.requests) return;
@@ -253,100 +336,16 @@ export class TimelineCard extends FeedCard {
     this.requestUpdate();
   }
 
-  static override styles = [
-    shared,
-    spoolStyles,
-    css`
-      header {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        justify-content: space-between;
-        gap: 8px;
-        padding: 12px 16px 8px;
-      }
-      select {
-        font: inherit;
-        max-width: 100%;
-        min-height: 44px;
-        padding: 4px 8px;
-        color: var(--primary-text-color);
-        background: var(--paper);
-        border: 1px solid var(--edge);
-        border-radius: var(--ha-border-radius-md, 8px);
-      }
-      .chosen {
-        padding: 0 16px 8px;
-      }
-      .list {
-        overflow-y: auto;
-        max-height: var(--filament-slots-timeline-height, 480px);
-        padding: 0 16px 12px;
-        overscroll-behavior: contain;
-      }
-      .day {
-        position: sticky;
-        top: 0;
-        z-index: 1;
-        padding: 6px 0;
-        font-size: var(--ha-font-size-s, 12px);
-        background: var(--paper);
-        border-block-end: 1px solid var(--divider-color);
-      }
-      ul {
-        list-style: none;
-        margin: 0;
-        padding: 0;
-      }
-      li {
-        display: flex;
-        align-items: center;
-        gap: 10px;
-        padding: 8px 0;
-        --spool-size: 28px;
-        --ink: transparent;
-      }
-      .list {
-        container-type: inline-size;
-      }
-      @container (max-width: 280px) {
-        li {
-          flex-wrap: wrap;
-          gap: 2px 8px;
-        }
-        .what {
-          flex-basis: 100%;
-          order: 1;
-        }
-      }
-      time {
-        flex: none;
-        min-width: 3.6em;
-        font-variant-numeric: tabular-nums;
-      }
-      .what {
-        flex: 1;
-        min-width: 0;
-        overflow-wrap: break-word;
-        line-height: 1.35;
-      }
-      .where {
-        overflow: hidden;
-        text-overflow: ellipsis;
-        white-space: nowrap;
-      }
-      .icon {
-        min-width: 44px;
-        min-height: 44px;
-        border-radius: 50%;
-        color: var(--secondary-text-color);
-      }
-      .icon:hover {
-        background: var(--tint);
-      }
-      .end {
-        height: 1px;
-      }
-    `,
-  ];
+  /** Ask what was in the slots when the chosen day began. */
+  private async startsOf(hass: Hass, ask: Ask): Promise<Map<string, Content>> {
+    const printers = this.feed?.printers ?? [];
+    const at = startOf(this.day, timeZone(hass)).toISOString();
+    const asked = this.slots.map(async (slot): Promise<[string, Content]> => {
+      const filter = eventsFilter(printers, slot.device_id) as Filter;
+      return [slot.device_id, await contentAt(hass, ask, filter, at, present(hass, slot))];
+    });
+    return new Map(await Promise.all(asked));
+  }
+
+  static override styles = [shared, spoolStyles, timelineStyles];
 }

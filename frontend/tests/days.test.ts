@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ago, byDay, dayName, dayOf } from "../src/days";
+import { ago, byDay, dayName, dayOf, daysName, startOf } from "../src/days";
 
 const itself = (at: string) => at;
 const now = new Date("2026-11-20T10:00:00Z");
@@ -45,4 +45,28 @@ describe("ages", () => {
   ])("%s is %s", (then, age) => {
     expect(ago(then, now, "en")).toBe(age);
   });
+});
+
+describe("the beginning of a day", () => {
+  it.each([
+    ["2026-11-20", "UTC", "2026-11-20T00:00:00.000Z"],
+    ["2026-11-20", "Europe/Prague", "2026-11-19T23:00:00.000Z"],
+    ["2026-07-01", "America/Los_Angeles", "2026-07-01T07:00:00.000Z"],
+    // Days on which the clocks change, in the evening before in UTC too.
+    ["2026-03-29", "Europe/Prague", "2026-03-28T23:00:00.000Z"],
+    ["2026-10-25", "Europe/Prague", "2026-10-24T22:00:00.000Z"],
+    ["2026-11-01", "Pacific/Auckland", "2026-10-31T11:00:00.000Z"],
+    // Midnight does not exist there.
+    ["2026-03-29", "Asia/Beirut", "2026-03-28T22:00:00.000Z"],
+  ])("%s in %s is %s", (day, zone, start) => {
+    expect(startOf(day, zone).toISOString()).toBe(start);
+    expect(dayOf(startOf(day, zone), zone)).toBe(day);
+  });
+});
+
+it("consecutive days have one name", () => {
+  const name = (first: string, last: string) => daysName(first, last, now, "UTC", "en");
+  expect(name("2026-11-16", "2026-11-18")).toMatch(/^November 16\s–\s18$/u);
+  expect(name("2026-11-20", "2026-11-20")).toBe("Today");
+  expect(name("2025-12-30", "2026-01-02")).toContain("2025");
 });

@@ -43,6 +43,15 @@ A_TIMELINE = {"type": "custom:filament-slots-timeline-card"}
 ROWS = f"(deep('{TIMELINE}')?.renderRoot.querySelectorAll('li').length ?? 0)"
 HASS = "document.querySelector('home-assistant').hass"
 SHEET = "deep('filament-slots-sheet').renderRoot"
+LIST = f"deep('{TIMELINE}').renderRoot.querySelector('.list')"
+ANSWER = f"(deep('{TIMELINE}').renderRoot.querySelector('.answer') ?? document.body)"
+HISTORY = f"textOf(deep('{TIMELINE}'))"
+# Chooses a value in a field of the timeline.
+CHOOSE = f"""((field, value) => {{
+  const found = deep('{TIMELINE}').renderRoot.querySelector(field);
+  found.value = value;
+  found.dispatchEvent(new Event('change', {{bubbles: true}}));
+}})"""
 # Fills the form of a sheet, and submits it.
 FILL = f"""((id, label) => {{
   {SHEET}.querySelector('[name=external_id]').value = id;
@@ -340,14 +349,25 @@ async def test_the_timeline_scrolls_to_the_beginning(
               .map((row) => textOf(row))"""
         )
         assert len(rows) == len(set(rows)) == 121
-        assert rows[-1].startswith("Spool 0 Detected later")
+        assert rows[-1].startswith("1 Spool 0 Detected later")
         assert "Removed printer" in rows[-1]
         days = await page.run(
             f"""[...deep('{TIMELINE}').renderRoot.querySelectorAll('.day')]
               .map((day) => day.textContent)"""
         )
-        assert len(days) == 13
+        # Those without events in between have one heading.
+        assert len(days) == 14
         assert (days[0], days[-1]) == ("Today", "Thursday, January 1")
+        assert days[1].startswith("January 13 – ")
+
+        await page.run(
+            f"{CHOOSE}('input[type=date]', '2026-01-03')",
+        )
+        await page.wait(f"textOf({ANSWER}).startsWith('Saturday, January 3 ·')")
+        assert await page.run(f"{LIST}.scrollTop") == 0
+        assert await page.run(f"textOf({LIST}.querySelector('.day'))") == (
+            "Saturday, January 3"
+        )
         assert page.errors == []
 
 
@@ -452,17 +472,37 @@ async def test_the_user_names_changes_and_forgets_a_spool_and_finds_it_again(
         await shows(page, {"A4": "identified"})
         assert "Galaxy black" in await page.text(".bay[data-label=A4]")
         await page.wait(f"textOf({SHEET}).includes('#12')")
+        await page.wait(f"{HISTORY}.includes('A4 Identified as Galaxy black')")
         assert await violations(page, "filament-slots-sheet") == []
 
         await page.run(f"{_button('Forget this assignment')}.click()")
         await shows(page, {"A4": "unidentified"})
+        await page.wait(f"{HISTORY}.includes('No longer identified as Galaxy black')")
         await page.run(f"{_button('Assign')}.click()")
         await page.run(f"{FILL}('Spoolman:13', 'Silver')")
         await shows(page, {"A4": "identified"})
         await page.run(f"{_button('Change')}.click()")
         await page.run(f"{FILL}('14', 'Gold')")
         await page.wait(f"textOf({SHEET}).includes('#14')")
+        await page.wait(
+            f"{HISTORY}.includes('Identified as Gold, previously as Silver')"
+        )
         await page.key("Escape")
+
+        place = next(
+            device["id"]
+            for device in await client.call("config/device_registry/list")
+            if device["name"] == "Slot A4"
+        )
+        await page.run(f"{CHOOSE}('select', '{place}')")
+        await page.run(
+            f"{CHOOSE}('input[type=date]', deep('{TIMELINE}').renderRoot.querySelector('[max]').max)"
+        )
+        await page.wait(
+            f"textOf({ANSWER}).startsWith('Today · A4 held Galaxy black → ')"
+        )
+        assert (await page.run(f"textOf({ANSWER})")).endswith("→ Silver → Gold")
+        assert await violations(page, TIMELINE) == []
 
         await printer.play(printer.hardware.remove(1, 4))
         row = f"deep('{TIMELINE}').renderRoot.querySelector('li')"
@@ -470,6 +510,13 @@ async def test_the_user_names_changes_and_forgets_a_spool_and_finds_it_again(
         await page.wait(f"{row}.querySelector('.spool.identified')")
         await page.run(f"{row}.querySelector('.icon').click()")
         await page.wait(f"textOf(deep('{TIMELINE}')).includes('Only this spool: Gold')")
+        # A followed spool may be anywhere, which the picker shows.
+        assert (
+            await page.run(
+                f"deep('{TIMELINE}').renderRoot.querySelector('select').value"
+            )
+            == ""
+        )
         assert page.errors == []
 
 
