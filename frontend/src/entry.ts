@@ -24,7 +24,7 @@ function currentHass(): Hass | undefined {
   return (document.querySelector("home-assistant") as { hass?: Hass } | null)?.hass;
 }
 
-function defineCard(tag: string, rows: number): void {
+function defineCard(tag: string, rows: number, min_columns: number): void {
   if (customElements.get(tag)) return;
   customElements.define(
     tag,
@@ -57,7 +57,7 @@ function defineCard(tag: string, rows: number): void {
       }
 
       getGridOptions() {
-        return { columns: 12, min_columns: 6, rows: "auto" };
+        return { columns: 12, min_columns, rows: "auto" };
       }
 
       connectedCallback(): void {
@@ -135,9 +135,9 @@ function offerCard(type: string, name: string, suggested: boolean): void {
   });
 }
 
-defineCard("filament-slots-card", 5);
-defineCard("filament-slots-timeline-card", 8);
-defineCard("filament-slots-health-card", 3);
+defineCard("filament-slots-card", 5, 3);
+defineCard("filament-slots-timeline-card", 8, 6);
+defineCard("filament-slots-health-card", 3, 6);
 offerCard("filament-slots-card", "card", true);
 offerCard("filament-slots-timeline-card", "timeline", true);
 offerCard("filament-slots-health-card", "health", false);

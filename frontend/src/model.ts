@@ -97,6 +97,8 @@ export interface SlotEvent {
 export interface Bay {
   slot_no: number;
   slot?: Slot;
+  /** Whether a filter leaves its place empty. */
+  hidden?: boolean;
 }
 
 /** One box of the card: a unit with its bays, or the slots outside any unit. */
@@ -145,6 +147,14 @@ function boxesOf(printer: Printer, device?: string): Box[] {
     .filter((box) => box.bays.length > 0);
 }
 
+/** The boxes that share a line: a few slots outside any unit stand beside the last unit. */
+export function groupsOf(boxes: readonly Box[]): Box[][] {
+  const last = boxes.at(-1);
+  const unit = boxes.at(-2);
+  if (!last || !unit || last.unit || last.bays.length > 2) return boxes.map((box) => [box]);
+  return [...boxes.slice(0, -2).map((box) => [box]), [unit, last]];
+}
+
 /** All bays of a unit, including those that the printer has not reported. */
 export function baysOf(unit: Pick<Unit, "slots_total">, slots: readonly Slot[]): Bay[] {
   const known = new Map(slots.map((slot) => [slot.slot_no, slot]));
@@ -162,13 +172,16 @@ export function columnsFor(bays: number, most: number): number {
   return Math.ceil(bays / Math.ceil(bays / Math.min(width, 8)));
 }
 
-/** The title of a unit: its name, else its model and letter; a single bay shows the letter itself. */
-export function unitTitle({ ams_unit_no, label, model }: Unit, bays: number): string {
-  const kind = model ?? "AMS";
-  const name = label ?? String(ams_unit_no);
-  // "Box 1" and "Turtle_1" are names; "A" and "T1" only distinguish units of one model.
-  const title = /\p{L}{3}/u.test(name) ? name : bays > 1 ? `${kind} ${name}` : kind;
-  return title.replaceAll("_", " ");
+/** The title of a unit, as on the printer: "AMS 2 Pro B", "AMS HT-A", "Turtle 1" */
+export function unitTitle({ ams_unit_no, label, model }: Unit): string {
+  const kind = (model ?? "AMS").replaceAll("_", " ");
+  const name = (label ?? String(ams_unit_no)).replaceAll("_", " ");
+  // "Box 1" and "Turtle 1" are names; "A" and "T1" only distinguish units of one model.
+  if (/\p{L}{3}/u.test(name)) return name;
+  const words = kind.split(" ");
+  // "HT-A" has the end of "AMS HT" in it.
+  if (name.startsWith(`${words.at(-1)}-`)) words.pop();
+  return [...words, name].join(" ");
 }
 
 /** The filter of the history command for a device; undefined for an unknown device. */

@@ -20,7 +20,7 @@ export function spool(look: Look, filament: Filament): TemplateResult {
   };
   const state = [colours.length > 0 ? "" : "plain", left === 0 ? "used-up" : ""].join(" ");
   return html`<div class="spool ${look} ${state}" style=${styleMap(style)} aria-hidden="true">
-    ${left === undefined ? nothing : html`<div class="ring ${left < 15 ? "low" : ""}"></div>`}
+    ${left === undefined ? nothing : html`<div class="ring ${isLow(filament) ? "low" : ""}"></div>`}
     <div class="disc"></div>
     <div class="hub">${look === "unidentified" && !isDescribed(filament) ? "?" : nothing}</div>
   </div>`;
@@ -35,6 +35,12 @@ export function isDescribed(filament: Filament): boolean {
 export function percentLeft(filament: Filament): number | undefined {
   const left = filament.remaining_percent;
   return typeof left === "number" && left >= 0 && left <= 100 ? left : undefined;
+}
+
+/** Whether little filament is left. */
+export function isLow(filament: Filament): boolean {
+  const left = percentLeft(filament);
+  return left !== undefined && left < 15;
 }
 
 /** The look of a slot; one without a sensor shows what was set on the printer. */

@@ -3,6 +3,7 @@ import {
   baysOf,
   columnsFor,
   eventsFilter,
+  groupsOf,
   layoutOf,
   matches,
   type Printer,
@@ -54,15 +55,27 @@ describe("the layout", () => {
   });
 
   it("titles units by name, or by model and letter", () => {
-    const title = (model: string | null, label: string | null, bays = 4) =>
-      unitTitle({ ...unit("a", 2), model, label }, bays);
+    const title = (model: string | null, label: string | null) =>
+      unitTitle({ ...unit("a", 2), model, label });
     expect(title("AMS 2 Pro", "B")).toBe("AMS 2 Pro B");
-    expect(title("AMS HT", "HT-A", 1)).toBe("AMS HT");
+    expect(title("AMS HT", "HT-A")).toBe("AMS HT-A");
     expect(title("Box_Turtle", "Turtle_1")).toBe("Turtle 1");
-    expect(title("BoxTurtle", "Box Turtle", 1)).toBe("Box Turtle");
+    expect(title("BoxTurtle", "Box Turtle")).toBe("Box Turtle");
     expect(title("CFS", "T1")).toBe("CFS T1");
     expect(title("Box_Turtle", null)).toBe("Box Turtle 2");
     expect(title(null, null)).toBe("AMS 2");
+  });
+
+  it("has a few slots outside any unit beside the last unit", () => {
+    const boxes = layoutOf([printer])[0]?.boxes ?? [];
+    expect(groupsOf(boxes).map((group) => group.map(({ unit }) => unit?.key))).toEqual([
+      ["a"],
+      ["b", undefined],
+    ]);
+    expect(groupsOf(boxes.slice(0, 2))).toHaveLength(2);
+    expect(groupsOf(boxes.slice(2))).toHaveLength(1);
+    const [many] = layoutOf([{ ...printer, slots: [1, 2, 3].map((number) => slot(null, number)) }]);
+    expect(groupsOf(many?.boxes ?? [])).toHaveLength(3);
   });
 
   it("shows bays that were never reported, up to a limit", () => {
