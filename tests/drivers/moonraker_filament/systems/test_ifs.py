@@ -48,7 +48,6 @@ def test_a_list_that_became_shorter_removes_nothing() -> None:
 def test_forge_x_lists_the_channels_that_are_loaded() -> None:
     klipper = Klipper(forge_x())
     assert presence(klipper) == [False, True, False, True]
-    assert klipper.slot(2).active
     filament = klipper.slot(4).filament
     assert filament is not None
     assert filament.material == "PLA"
@@ -259,3 +258,20 @@ def test_port_sensors_that_read_empty_while_the_ifs_is_unreachable_remove_nothin
     klipper.wait(300)
     assert presence(klipper) == [True, False, False, False]
     assert klipper.happened == []
+
+
+def test_a_channel_of_forge_x_touched_while_a_print_is_paused_does_not_feed_it() -> (
+    None
+):
+    klipper = Klipper(forge_x())
+    assert active(klipper) == []
+    klipper.change("print_stats", state="printing")
+    assert active(klipper) == [2]
+    klipper.wait(60)
+    klipper.change("print_stats", state="paused")
+    klipper.change("ifs", active_channel=4)
+    klipper.change("ifs", loaded_channels=[2])
+    klipper.wait(60)
+    assert klipper.happened == [("removed", 4, None)]
+    assert "reason" not in removal(klipper)
+    assert active(klipper) == [2]

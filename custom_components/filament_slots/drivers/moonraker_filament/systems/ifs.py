@@ -144,11 +144,9 @@ def _loaded(loaded: list[Any], port: int) -> bool | None:
 
 def _channel(status: Status, context: Context) -> int | None:
     """Return it from the first source that has one."""
-    zmod, ifs = status.get("zmod_ifs", {}), status.get("ifs", {})
-    if zmod.get("Chan") is not None:
-        return _touched(zmod, context)
-    if ifs.get("active_channel") is not None:
-        return whole(ifs["active_channel"], 1, len(_PORTS))
+    for source, field in (("zmod_ifs", "Chan"), ("ifs", "active_channel")):
+        if (channel := status.get(source, {}).get(field)) is not None:
+            return _touched(whole(channel, 1, len(_PORTS)), context)
     variables = _variables(status)
     for plugin in _PLUGINS:
         tool = whole(variables.get(f"{plugin}_current_tool"), 0, 99)
@@ -157,13 +155,12 @@ def _channel(status: Status, context: Context) -> int | None:
     return None
 
 
-def _touched(zmod: Fields, context: Context) -> int | None:
-    """Return the channel touched last while a print was running.
+def _touched(channel: int | None, context: Context) -> int | None:
+    """Return the channel that was the one touched last while a print was running.
 
     Nothing else than the print feeds the head then; at other times another port may be
     loaded or emptied by hand, which touches its channel.
     """
-    channel = whole(zmod.get("Chan"), 1, len(_PORTS))
     if channel is not None and context.printing and not context.paused:
         return channel
     units = context.before.units if context.before else ()
