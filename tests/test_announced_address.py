@@ -16,7 +16,7 @@ import pytest_socket
 
 from custom_components.filament_slots import discovery
 from custom_components.filament_slots.const import DOMAIN
-from custom_components.filament_slots.drivers import connection
+from custom_components.filament_slots.network import retries
 
 from .common import FixFlow
 from .drivers.moonraker_filament.fake_moonraker import INSTANCE, FakeMoonraker
@@ -38,8 +38,8 @@ async def quick(
 ) -> AsyncIterator[None]:
     """Retry at once, and unload the integration after the test."""
     pytest_socket.socket_allow_hosts([CONFIRMED, ELSEWHERE], allow_unix_socket=True)
-    monkeypatch.setattr(connection, "_RETRY_MAXIMUM", 0.05)
-    monkeypatch.setattr(connection, "_CIRCUIT_OPENS_AT", 2)
+    monkeypatch.setattr(retries, "_PAUSE_MAXIMUM", 0.05)
+    monkeypatch.setattr(retries, "_CIRCUIT_OPENS_AT", 2)
     monkeypatch.setattr(discovery, "_BETWEEN_ATTEMPTS", 0.0)
     yield
     for entry in hass.config_entries.async_entries(DOMAIN):

@@ -14,13 +14,13 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import pytest_socket
 
 from custom_components.filament_slots.const import DOMAIN
-from custom_components.filament_slots.drivers import connection
 from custom_components.filament_slots.drivers.bambulab_mqtt import (
     driver as bambu_driver,
     session as bambu_session,
     tls,
 )
 from custom_components.filament_slots.drivers.base import ErrorCode
+from custom_components.filament_slots.network import retries
 
 from .common import FixFlow
 from .drivers.moonraker_filament.fake_moonraker import INSTANCE, fake_moonraker
@@ -39,8 +39,8 @@ NEW_CODE = "n3wc0de1"
 def quick(socket_enabled: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Retry at once, and open the circuit after the second failure."""
     pytest_socket.socket_allow_hosts([HOST, ELSEWHERE], allow_unix_socket=True)
-    monkeypatch.setattr(connection, "_RETRY_MAXIMUM", 0.05)
-    monkeypatch.setattr(connection, "_CIRCUIT_OPENS_AT", 2)
+    monkeypatch.setattr(retries, "_PAUSE_MAXIMUM", 0.05)
+    monkeypatch.setattr(retries, "_CIRCUIT_OPENS_AT", 2)
 
 
 @pytest.fixture

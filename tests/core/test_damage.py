@@ -85,7 +85,8 @@ async def test_damage_is_noticed_at_the_next_commit_and_nothing_is_lost(
     published = Published(handler)
     ids = await put(handler, 0, 60)
     await stored(store)
-    assert not caplog.records
+    # asyncio warns of a callback that took long on a busy machine.
+    assert not [record for record in caplog.records if record.name != "asyncio"]
     with caplog.at_level(logging.WARNING):
         await asyncio.to_thread(DAMAGES[damage], path)
         ids += await put(handler, 60, 62)
