@@ -25,13 +25,20 @@ from .driver_host import DriverLog, driver_config, driver_services, driver_timin
 from .drivers.base import Driver, DriverStatus, EventEmitter
 from .model import SCHEMA_VERSION, StoredSlot, StoredUnit
 from .options import bus_identifiers
-from .repairs_printer import async_show_issue, current_error, current_issue
+from .repairs_printer import (
+    async_show_flapping,
+    async_show_issue,
+    current_error,
+    current_issue,
+)
 from .runtime import SharedCore
 
 _LOGGER = logging.getLogger(__name__)
 
 # How long, in seconds, an announcement counts; printers send one every 10 s.
 _ANNOUNCED_FOR = 60.0
+# How often, in seconds, the number of changes of a slot is shown again.
+_FLAPPING_CHECK = 60.0
 # The least time, in seconds, between two requests for a full report.
 _REQUEST_INTERVAL: Final = 60.0
 
@@ -86,6 +93,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         self._new_host: str | None = None
         self._requested_at = -_REQUEST_INTERVAL
         self._health_due = False
+        self._flapping_check: CALLBACK_TYPE | None = None
         self.log = DriverLog(entry.title)
         self.driver = driver_class(
             printer_id,
@@ -142,6 +150,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
     async def async_start(self) -> None:
         """Start the driver; entities and triggers must be subscribed by now."""
         self._async_update_issue()
+        self._async_check_flapping()
         self._unsubscribe = [
             self._core.handler.subscribe(self.printer_id, self._async_event),
             async_at_started(self.hass, self._async_release_held),
@@ -180,7 +189,10 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
             for unsubscribe in self._unsubscribe:
                 unsubscribe()
             self._async_cancel_announced()
+            if self._flapping_check is not None:
+                self._flapping_check()
             async_show_issue(self.hass, self.config_entry, None)
+            async_show_flapping(self.hass, self.config_entry, self.data.slots, {})
             await self._core.release()
 
     @callback
@@ -243,6 +255,8 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         self.async_set_updated_data(slots)
         if event["event_type"] not in SPOOL_EVENTS:
             return
+        if self._flapping_check is None:
+            self._async_check_flapping()
         key = slots.key_of(event["slot"])
         if self._started:
             self._async_publish(key, event)
@@ -323,6 +337,17 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
             new_host=self._new_host,
         )
         async_show_issue(self.hass, self.config_entry, issue, **about)
+
+    @callback
+    def _async_check_flapping(self, _: datetime | None = None) -> None:
+        """Show which slots change too often; every minute while there is one."""
+        counts = self._core.handler.flapping(self.printer_id, dt_util.utcnow())
+        self._flapping_check = None
+        if counts:
+            self._flapping_check = async_call_later(
+                self.hass, _FLAPPING_CHECK, self._async_check_flapping
+            )
+        async_show_flapping(self.hass, self.config_entry, self.data.slots, counts)
 
     @callback
     def _async_announcement_expired(self, _: datetime) -> None:

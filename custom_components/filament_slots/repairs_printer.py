@@ -12,11 +12,13 @@ import probatio
 from pydantic import ValidationError
 
 from .const import CONF_DRIVER_KEY, DOMAIN
+from .core.slot_state import SlotKey
 from .driver_host import async_probe, driver_config
 from .drivers.base import Driver, DriverError, DriverStatus, ErrorCode
 from .drivers.health import Health
 from .drivers.registry import load_driver
 from .forms import address_fields, filled_in, form, secret_fields, without_secrets
+from .model import StoredSlot
 from .repairs_store import async_clear_issue
 
 if TYPE_CHECKING:
@@ -253,6 +255,9 @@ _NEW_HOST = "new_host"
 # printer that is switched on.
 UNREACHABLE = "unreachable"
 
+# Of a slot, beside the one issue of its printer.
+SLOT_FLAPPING = "slot_flapping"
+
 # The issues of a printer by translation key, and the flow that fixes each, where one
 # can. Refused credentials start a reauthentication instead, and a printer that is just
 # switched off needs nothing.
@@ -269,6 +274,7 @@ PRINTER_ISSUES: Mapping[str, type[RepairsFlow] | None] = {
     ErrorCode.INVALID_CONFIG: None,
     ErrorCode.DRIVER_BROKEN: None,
     ErrorCode.UNKNOWN_DRIVER: None,
+    SLOT_FLAPPING: None,
 }
 
 _NO_ERROR = (DriverStatus.RUNNING, DriverStatus.STOPPING, DriverStatus.STOPPED)
@@ -322,7 +328,7 @@ def async_show_issue(
     """
     issue_id = "_".join((str(issue), entry.entry_id, *about.values()))
     for known in _issue_ids(hass, entry):
-        if issue is None or known != issue_id:
+        if known != issue_id and not known.startswith(SLOT_FLAPPING):
             async_clear_issue(hass, known)
     if issue is None:
         return
@@ -336,6 +342,35 @@ def async_show_issue(
         translation_placeholders=_placeholders(entry) | about,
         data={"entry_id": entry.entry_id, **about},
     )
+
+
+@callback
+def async_show_flapping(
+    hass: HomeAssistant,
+    entry: FilamentSlotsConfigEntry,
+    slots: Mapping[SlotKey, StoredSlot],
+    counts: Mapping[SlotKey, int],
+) -> None:
+    """Raise an issue for each slot that changes too often, and clear all others.
+
+    counts: how often each of these slots has changed in the last hour.
+    """
+    prefix = f"{SLOT_FLAPPING}_{entry.entry_id}"
+    shown = {f"{prefix}_{unit}_{slot_no}": (unit, slot_no) for unit, slot_no in counts}
+    for known in _issue_ids(hass, entry):
+        if known.startswith(SLOT_FLAPPING) and known not in shown:
+            async_clear_issue(hass, known)
+    for issue_id, key in shown.items():
+        about = {"slot": slots[key].label or str(key[1]), "count": str(counts[key])}
+        ir.async_create_issue(
+            hass,
+            DOMAIN,
+            issue_id,
+            is_fixable=False,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key=SLOT_FLAPPING,
+            translation_placeholders=_placeholders(entry) | about,
+        )
 
 
 @callback

@@ -9,10 +9,11 @@ from typing import Any, override
 
 from ulid_transform import ulid_now
 
-from ..model import AmsStateEvent, EventType, SlotState, StoredSlot, UnitState
+from ..model import AmsStateEvent, SlotState, StoredSlot
 from .engine.jobs import Failure, Job
 from .expectations import Assigned
 from .printer_state import Printers
+from .slot_changes import about_slot
 from .slot_state import EventRow, PrinterSlots, SlotKey, spool_in
 from .tables.codec import standard_event
 from .tables.printers import put_progress, whole_state
@@ -125,23 +126,9 @@ class Assignment(Job):
 
     def _event_about(self, slot: StoredSlot) -> AmsStateEvent:
         filament = {} if slot.filament is None else {"filament": slot.filament}
-        state = SlotState(slot_no=slot.slot_no, label=slot.label, **filament)
-        places: dict[str, Any] = {"direct_slots": (state,)}
-        if (unit := slot.unit) is not None:
-            places = {
-                "ams_units": (
-                    UnitState(
-                        ams_unit_no=unit.ams_unit_no,
-                        slots_total=unit.slots_total,
-                        serial=unit.serial,
-                        model=unit.model,
-                        label=unit.label,
-                        slots=(state,),
-                    ),
-                )
-            }
-        return AmsStateEvent(
-            event_type=EventType.AMS_STATE,
+        return about_slot(
+            slot,
+            SlotState(slot_no=slot.slot_no, label=slot.label, **filament),
             event_at=self._at,
             printer_id=self._printer_id,
             event_id=self._id,
@@ -149,7 +136,6 @@ class Assignment(Job):
                 "assigned": self._assigned and self._assigned.as_meta(),
                 "previously_assigned": _assigned_to(slot),
             },
-            **places,
         )
 
 

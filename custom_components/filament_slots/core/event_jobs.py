@@ -15,13 +15,13 @@ from ..model import (
     EventType,
     Identifiers,
     InvalidEventError,
-    SpoolEvent,
     StandardEvent,
     parse_event,
 )
 from .engine.jobs import BufferedJob, Failure, Job
 from .printer_state import Printers, PrinterState
-from .slot_state import EventRow, PrinterSlots, Row, apply
+from .slot_changes import COUNT_META, Applied, apply
+from .slot_state import EventRow, PrinterSlots, Row
 from .tables.codec import completed, standard_event
 from .tables.failed_events import keep_failed_event, put_failed_event
 from .tables.printers import whole_state
@@ -31,8 +31,8 @@ from .tables.stored_event import StoredEvent
 _LOGGER = logging.getLogger(__name__)
 
 # Set by the core alone.
-_CORE_META: Final = frozenset(
-    {"persisted", "replay", "previous_slot", "assigned", "previously_assigned"}
+_CORE_META: Final = COUNT_META.union(
+    ("persisted", "replay", "previous_slot", "assigned", "previously_assigned")
 )
 
 MAX_SILENT: Final = 200
@@ -135,13 +135,15 @@ class EventJob(Job):
             event = again
             if "assigned" in (event.meta or {}):
                 printers.take(event)
-        self.slots, rows = apply(self._before(state), event)
+        applied = apply(state.changes, self._before(state), event)
+        self.slots, rows, changes = applied.slots, applied.rows, applied.changes
         self._history = _history_in(rows)
-        self._published = _published(event, rows)
+        self._published = applied.published
         self.outcome = Outcome.STORED if rows else Outcome.UNCHANGED
         printers.note(event_id)
         if known:
-            printers.update(event.printer_id, replace(state, slots=self.slots))
+            state = replace(state, slots=self.slots, changes=changes)
+            printers.update(event.printer_id, state)
             return
         if rows:
             self._written = event
@@ -150,7 +152,7 @@ class EventJob(Job):
         if self._history is not None:
             printers.hold(db, self._history)
         silent = state.silent
-        if self._history is None:
+        if not _is_new(self._history):
             silent = (*silent, event_id)
         if silent and (rows or len(silent) > MAX_SILENT):
             remember(db, silent)
@@ -158,7 +160,7 @@ class EventJob(Job):
         stale = state.stale and not rows
         printers.update(
             event.printer_id,
-            PrinterState(state.registration, self.slots, silent, stale),
+            PrinterState(state.registration, self.slots, silent, stale, changes),
         )
 
     @override
@@ -183,24 +185,26 @@ class EventJob(Job):
             self.outcome = Outcome.DUPLICATE
             return None
         event = self._with_expected_identity()
-        rows: Sequence[Row] = ()
         self.outcome = Outcome.FAILED
+        applied = Applied(state.slots, (), event, state.changes)
         try:
-            self.slots, rows = apply(self._before(state), event)
+            applied = apply(state.changes, self._before(state), event)
         except Exception:
             _LOGGER.exception("An event could not be applied")
         else:
-            if not rows:
+            if not applied.rows:
                 self.outcome = Outcome.UNCHANGED
+        self.slots, rows, changes = applied.slots, applied.rows, applied.changes
         printers.note(event_id)
         if self.outcome is Outcome.UNCHANGED:
             silent = (*state.silent, event_id)[-MAX_SILENT:]
             printers.update(event.printer_id, replace(state, silent=silent))
             return None
-        event = _published(event, rows)
+        event = applied.published
         self._published = _with_meta(event, "persisted", False)
         stale = state.stale or db is not None
-        printers.update(event.printer_id, replace(state, slots=self.slots, stale=stale))
+        state = replace(state, slots=self.slots, stale=stale, changes=changes)
+        printers.update(event.printer_id, state)
         if db is None:
             return BufferedEvent(printers, event, self.slots, rows)
         keep_failed_event(db, event, rows, self.slots.sequence, failure)
@@ -325,7 +329,7 @@ class BufferedEvent(BufferedJob):
             record(db, event.printer_id, state.slots, whole_state(state.slots))
             rows = [row for row in rows if row is history]
         record(db, event.printer_id, self._slots, rows)
-        if history is None:
+        if not _is_new(history):
             remember(db, [event.event_id])
 
     @override
@@ -376,12 +380,9 @@ def _whole(slots: PrinterSlots, rows: Sequence[Row]) -> Sequence[Row]:
     return (*whole_state(slots), *([history] if history else ()))
 
 
-def _published(event: StandardEvent, rows: Sequence[Row]) -> StandardEvent:
-    """Return the event as it is published: a spool event as it is in history."""
-    history = _history_in(rows)
-    if history is not None and isinstance(history.event, SpoolEvent):
-        return history.event
-    return event
+def _is_new(history: EventRow | None) -> bool:
+    """Return whether the entry of history has the id of the event itself."""
+    return history is not None and history.moves is None
 
 
 def _with_meta(event: StandardEvent, key: str, value: object) -> StandardEvent:

@@ -16,6 +16,7 @@ from .engine.store import Store
 from .event_jobs import EventJob, Outcome
 from .expectations import Assigned, Expectation
 from .printer_state import Printers
+from .slot_changes import flapping
 from .slot_state import PrinterSlots, SlotKey
 from .tables.held_events import forget_held
 from .tables.printers import Registration, deactivate, mark_deleted
@@ -143,6 +144,13 @@ class EventHandler:
     def slots(self, printer_id: int) -> PrinterSlots:
         """Return the slots as last published; KeyError for an unknown printer."""
         return self._printers[printer_id].slots
+
+    def flapping(self, printer_id: int, now: datetime) -> dict[SlotKey, int]:
+        """Return the slots that change too often, and how often in the last hour.
+
+        KeyError for an unknown printer.
+        """
+        return flapping(self._state.states[printer_id].changes, now)
 
     def subscribe(self, printer_id: int, callback: Subscriber) -> Callable[[], None]:
         """Call back with each event after its commit, and the slots after it.

@@ -22,7 +22,7 @@ from .tables.failed_events import unpack_about
 from .tables.history import EventFilter, read_events
 from .tables.printers import printer_entries, whole_state
 from .tables.retention import Keep, Purged, purge
-from .tables.row_writer import is_in_history
+from .tables.row_writer import is_in_history, put_summary
 from .tables.salvage import Salvaged, read_damaged, write_salvaged
 
 _LOGGER = logging.getLogger(__name__)
@@ -186,6 +186,8 @@ def _count_failed(db: sqlite3.Connection) -> int:
 def _retry(db: sqlite3.Connection, printers: Printers, row: sqlite3.Row) -> None:
     event = _marked(parse_event(orjson.loads(row["payload"])))
     if is_in_history(db, event.event_id):
+        if "summary" in (event.meta or {}):
+            put_summary(db, event, row["sequence"])
         return
     if row["about"] is not None:
         about = unpack_about(row["about"])

@@ -2,12 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 import sqlite3
 from typing import Any, Final
 
 from .expectations import Expectation, Expectations
+from .slot_changes import AllChanges
 from .slot_state import EventRow, PrinterSlots
 from .tables.held_events import hold_event
 from .tables.printers import (
@@ -30,12 +31,14 @@ class PrinterState:
     silent: ids of events that changed nothing and are not on disk. They are written
     with the next change: until then the events would change nothing again.
     stale: the file is behind the slots, so that all of them have to be written.
+    changes: how often slots changed lately.
     """
 
     registration: Registration
     slots: PrinterSlots
     silent: tuple[str, ...] = ()
     stale: bool = False
+    changes: AllChanges = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ class Printers:
 
     def hold(self, db: sqlite3.Connection, row: EventRow) -> None:
         """Write that an event has to be published, if that has to wait."""
-        if self.holding:
+        if self.holding and row.moves is None:
             hold_event(db, row)
 
     def is_recent(self, event_id: str) -> bool:

@@ -74,10 +74,12 @@ class EventRow:
     """An entry of history and its spools, by slot.
 
     An `ams_state` in history contains only the slots whose content it changed.
+    moves: of an entry that counts one more change, whether that inserted its spool.
     """
 
     event: StandardEvent
     spools: Mapping[SlotKey, Identifiers]
+    moves: bool | None = None
 
 
 type Row = UnitRow | SlotRow | EventRow
@@ -86,7 +88,7 @@ type Row = UnitRow | SlotRow | EventRow
 def apply(
     slots: PrinterSlots, event: StandardEvent
 ) -> tuple[PrinterSlots, tuple[Row, ...]]:
-    """Return the slots after the event, and the rows to write; no rows: no change.
+    """Return the slots after the event, and rows to write, that of history last.
 
     Insert, remove and *unknown* always make history. An `ams_state` makes history only
     where the content of a slot differs: presence, identity, material, name, colour,
@@ -232,10 +234,7 @@ class _Draft:
         return self._put_unit(key, slot.ams_unit_no, values)
 
     def _units_of(self, states: tuple[UnitState, ...]) -> list[StoredUnit]:
-        """Return the units of an `ams_state`.
-
-        All serials first, so that units which changed places are never confused.
-        """
+        """Return the units of an `ams_state`; serials first, as units change places."""
         keys = [self._key_of(u.ams_unit_no, u.serial, u.label) for u in states]
         taken = set(keys)
         for i, unit in enumerate(states):

@@ -10,6 +10,7 @@ from ...model import (
     EventType,
     Identifiers,
     SpoolEvent,
+    StandardEvent,
     StoredSlot,
 )
 from ..slot_state import EventRow, PrinterSlots, Row, SlotKey, SlotRow, UnitRow
@@ -147,7 +148,7 @@ class RowWriter:
                     self._put_slot(db, printer_id, slot)
                 case EventRow():
                     self.put_event(db, slots.sequence, row)
-                    in_history = True
+                    in_history = row.moves is None
         if not in_history or self._memories.get(printer_id, {}) != slots.memory:
             put_progress(db, printer_id, slots)
             self._memories[printer_id] = slots.memory
@@ -179,11 +180,14 @@ class RowWriter:
         """
         event = row.event
         # A spool that moved is often seen in its new slot before it leaves the old one.
-        moves = moves and event.event_type is not EventType.SPOOL_REMOVED
+        arrives = event.event_type is not EventType.SPOOL_REMOVED
+        moves = moves and (arrives if row.moves is None else row.moves)
         spool_ids: dict[int, int | None] = {}
         for key, identifiers in row.spools.items():
             slot_id = self._slot_id(db, event.printer_id, key)
             spool_ids[slot_id] = self._put_spool(db, slot_id, identifiers, moves=moves)
+        if row.moves is not None and put_summary(db, event, sequence):
+            return
         meta = dict(event.meta or {})
         correlation_id = None
         if isinstance(meta.get("correlation_id"), str):
@@ -352,6 +356,26 @@ def is_in_history(db: sqlite3.Connection, event_id: str | None) -> bool:
     """Return whether an event of this id has a row in history."""
     query = "SELECT 1 FROM slot_events WHERE event_id = :id"
     return db.execute(query, {"id": pack_id(event_id)}).fetchone() is not None
+
+
+def put_summary(db: sqlite3.Connection, event: StandardEvent, sequence: int) -> bool:
+    """Write what an entry of history counts; return False where there is no such entry.
+
+    sequence: of the latest change that it counts; an earlier one changes nothing.
+    """
+    db.execute(
+        """
+        UPDATE slot_events
+        SET body = json_set(body, '$.summary', json(:summary)), sequence = :sequence
+        WHERE event_id = :id AND sequence < :sequence
+        """,
+        {
+            "id": pack_id(event.event_id),
+            "summary": pack_json((event.meta or {})["summary"]),
+            "sequence": sequence,
+        },
+    )
+    return is_in_history(db, event.event_id)
 
 
 def is_known(db: sqlite3.Connection, event_id: str | None) -> bool:

@@ -20,7 +20,7 @@ _OVERHEAD_BYTES = 500
 class StoredEvent(CommittedJob):
     """An event with its place in the printer's sequence and its spools, as text."""
 
-    __slots__ = ("_about", "_event_id", "_payload", "_rows", "_sequence")
+    __slots__ = ("_about", "_event_id", "_moves", "_payload", "_rows", "_sequence")
 
     def __init__(
         self, rows: RowWriter, event: Mapping[str, Any], row: EventRow, sequence: int
@@ -31,12 +31,13 @@ class StoredEvent(CommittedJob):
         self._event_id: str = event["event_id"]
         self._payload = orjson.dumps(event)
         self._about = pack_about(row.spools)
+        self._moves = row.moves
         self._sequence = sequence
         self.size = len(self._payload) + len(self._about) + _OVERHEAD_BYTES
 
     @override
     def run(self, db: sqlite3.Connection) -> None:
-        if not is_known(db, self._event_id):
+        if self._moves is not None or not is_known(db, self._event_id):
             self._rows.put_event(db, self._sequence, self._row)
 
     @override
@@ -44,7 +45,8 @@ class StoredEvent(CommittedJob):
         # More than the index has, so that the row itself is read.
         query = "SELECT sequence FROM slot_events WHERE event_id = :id"
         found = db.execute(query, {"id": pack_id(self._event_id)}).fetchone()
-        return found is not None and int(found[0]) == self._sequence
+        # It may count changes that came after this one.
+        return found is not None and int(found[0]) >= self._sequence
 
     @override
     def give_up(self, db: sqlite3.Connection | None, failure: Failure) -> None:
@@ -60,4 +62,4 @@ class StoredEvent(CommittedJob):
     @property
     def _row(self) -> EventRow:
         event = parse_event(orjson.loads(self._payload))
-        return EventRow(event, unpack_about(self._about))
+        return EventRow(event, unpack_about(self._about), self._moves)
