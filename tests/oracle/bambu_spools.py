@@ -196,6 +196,10 @@ class BambuSpools(BambuFirmware):
                     state.back.add(tray)
                     if self._unseen(state, tray):
                         state.hidden.add(tray)
+                    stay = self._last_stay(state, tray)
+                    if stay.seen is not None and self.now < stay.seen + 5.0:
+                        # As when the switch opens for a moment, it has to settle again.
+                        stay.opened = self.now
                 bay.at_feeder = False
             self._shows = None
             self.changed()

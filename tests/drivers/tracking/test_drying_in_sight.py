@@ -143,6 +143,45 @@ def test_a_spool_pulled_back_before_it_was_read_is_inserted_after_the_wait(
     assert rig.changes() == [("removed", 1, "RED"), ("removed", 4, None)]
 
 
+def test_a_spool_held_back_before_it_was_read_is_inserted_after_the_wait(
+    rig: Rig,
+) -> None:
+    rig.put_unread(4)
+    rig.wait(17)
+    with rig.one_report():
+        rig.take(1)
+        rig.take(4)
+    rig.wait(12.5)
+    assert rig.changes() == []
+    rig.wait(0.5)
+    assert rig.changes() == [("inserted", 4, None)]
+    rig.wait(3600)
+    assert rig.changes() == []
+
+
+def test_a_long_wait_for_the_identity_delays_no_removal(rig: Rig) -> None:
+    rig.slot(1, reading=True)
+    rig.put_unread(4)
+    rig.wait(17)
+    rig.take(4)
+    rig.wait(59.5)
+    assert rig.changes() == []
+    rig.wait(0.5)
+    assert rig.changes() == [("inserted", 4, None), ("removed", 4, None)]
+
+
+def test_an_insertion_does_not_precede_the_removal_of_its_spool(rig: Rig) -> None:
+    rig.unit(drying=False)
+    rig.wait(61)
+    rig.put_unread(4)
+    rig.wait(25)
+    rig.take(4)
+    rig.wait(7.5)
+    assert rig.changes() == []
+    rig.wait(0.5)
+    assert rig.changes() == [("inserted", 4, None), ("removed", 4, None)]
+
+
 def test_a_spool_cleared_alone_before_it_was_read_is_inserted_after_the_wait(
     rig: Rig,
 ) -> None:
