@@ -1,7 +1,15 @@
 /** Renders an event as a row of the timeline. */
 
 import { html, nothing, type TemplateResult } from "lit";
-import { eventIcon, eventLook, eventText, eventTitle, spoolId, spoolName } from "./events";
+import {
+  eventIcon,
+  eventLook,
+  eventText,
+  eventTitle,
+  moreChanges,
+  spoolId,
+  spoolName,
+} from "./events";
 import { deviceName, type Hass, stateText, text, timeZone } from "./ha";
 import type { Printer, Row, SlotEvent } from "./model";
 import { spool } from "./spool";
@@ -34,6 +42,7 @@ export function eventRow(
     timeStyle: "short",
     timeZone: timeZone(hass),
   });
+  const more = moreChanges(event);
   const folded = unidentified && event.event_type === "spool_inserted";
   const chips = [
     folded ? stateText(hass, "sensor.status", "unidentified") : "",
@@ -45,6 +54,7 @@ export function eventRow(
     meta.detected_late ? text(hass, "timeline.late") : "",
     meta.replay ? text(hass, "timeline.replayed") : "",
     meta.persisted === false ? text(hass, "timeline.not_stored") : "",
+    more ? text(hass, "timeline.more_changes", { count: more }) : "",
   ];
   return html`<li>
       <time class="secondary" datetime=${event.event_at}>${time.format(new Date(event.event_at))}</time>

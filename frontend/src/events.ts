@@ -114,6 +114,12 @@ export function shortId(id: string | null | undefined): string {
   return number ? `#${number}` : "";
 }
 
+/** How many changes of its slot an event counts beside itself. */
+export function moreChanges(event: SlotEvent): number {
+  const { spool_inserted = 0, spool_removed = 0 } = event.meta?.summary ?? {};
+  return spool_inserted + spool_removed;
+}
+
 export function eventLook(event: SlotEvent): Look {
   if (event.event_type === "unassigned") return "unidentified";
   const read = Object.values(event.identifiers ?? {}).some(Boolean);

@@ -90,6 +90,8 @@ export interface SlotEvent {
     previously_assigned?: Assigned | null;
     unit?: { label?: string | null };
     slot_label?: string | null;
+    /** Of an event that counts the changes after it: how many of each type. */
+    summary?: { spool_inserted: number; spool_removed: number };
   } | null;
 }
 

@@ -4,6 +4,7 @@ import {
   eventLook,
   eventText,
   eventTitle,
+  moreChanges,
   type SentEvent,
   shortId,
   shownEvent,
@@ -111,4 +112,12 @@ it("only numbers of Spoolman are short", () => {
   expect(shortId("spoolman:5")).toBe("#5");
   expect(shortId("bambulab:5")).toBe("");
   expect(shortId(null)).toBe("");
+});
+
+describe("an event that counts the changes after it", () => {
+  it("has their number", () => {
+    const summary = { spool_inserted: 20, spool_removed: 21, unknown_spool_detected: 3 };
+    expect(moreChanges(event({ summary }))).toBe(41);
+    expect(moreChanges(event({}))).toBe(0);
+  });
 });
