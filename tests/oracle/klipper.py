@@ -219,7 +219,9 @@ class KlipperWorld(KlipperWire):
         shows = self.shows()
         if boot != self._boot or self._socket is None:
             return
-        if self.network and self.subscribed and shows:
+        if not self.network:
+            self.later(1.0, self._in_sight, boot)
+        elif self.subscribed and shows:
             self.record.delivered(shows, self.now)
 
     def do_restart_moonraker(self, pick: int, how: int) -> None:

@@ -112,6 +112,18 @@ def test_another_slot_cleared_for_eight_seconds_is_a_joint_clear(rig: Rig) -> No
     assert rig.changes() == []
 
 
+def test_a_slot_cleared_just_before_the_drying_began_is_a_joint_clear(rig: Rig) -> None:
+    rig.unit(drying=False)
+    rig.wait(61)
+    rig.take(1)
+    rig.wait(4)
+    rig.unit(drying=True)
+    rig.wait(10)
+    rig.take(2)
+    rig.wait(3600)
+    assert rig.changes() == []
+
+
 def test_what_is_fed_back_as_the_drying_ends_was_pulled_back(rig: Rig) -> None:
     rig.take(1)
     rig.take(2)
