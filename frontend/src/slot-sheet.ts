@@ -1,6 +1,6 @@
 /** The dialog of a slot: what is in it, its latest events, and naming its spool. */
 
-import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { shared } from "./base";
 import {
   eventIcon,
@@ -12,6 +12,7 @@ import {
   shortId,
   shownEvent,
 } from "./events";
+import { errorText, explained, pendingOf } from "./explain";
 import {
   deviceName,
   entityOf,
@@ -23,6 +24,7 @@ import {
   timeZone,
 } from "./ha";
 import { eventsFilter, type Printer, type Slot, type SlotEvent } from "./model";
+import { sheetStyles } from "./sheet-styles";
 import { lookOf, percentText, spool, spoolStyles } from "./spool";
 
 /** details: what is in the slot. assign: which spool is in it. expect: which one is next. */
@@ -42,6 +44,8 @@ export class SlotSheet extends LitElement {
   private error = "";
   private copied = false;
   private events: SlotEvent[] | undefined;
+  /** Why the slot reads as it does, while something is pending. */
+  private why = "";
 
   constructor() {
     super();
@@ -53,9 +57,10 @@ export class SlotSheet extends LitElement {
     this.first = view;
     this.show(view);
     this.events = undefined;
+    this.why = "";
     await this.updateComplete;
     this.dialog?.showModal();
-    await this.load();
+    await Promise.all([this.load(), this.explain()]);
   }
 
   protected override render(): TemplateResult | typeof nothing {
@@ -86,12 +91,14 @@ export class SlotSheet extends LitElement {
     return html`<dl>${facts(hass, slot).map(
       ([name, value]) => html`<div><dt>${name}</dt><dd dir="auto">${value}</dd></div>`,
     )}${this.idFact(hass, slot)}</dl>
+      ${this.why ? html`<p class="secondary" role="status">${this.why}</p>` : nothing}
       ${this.recent(hass)}
       <div class="actions">
         ${canAssign(hass, slot) ? this.button(hass, assigned ? "assign.change" : "assign.assign", () => this.show("assign")) : nothing}
         ${assigned ? this.button(hass, "assign.forget", () => this.send(hass, "assign_spool", { device_id: slot.device_id })) : nothing}
         ${hass.services.filament_slots?.expect_spool && printer.device_id ? this.button(hass, "expect.open", () => this.show("expect")) : nothing}
         ${this.button(hass, "sheet.more", () => this.more(hass, slot))}
+        ${hass.user?.is_admin ? this.button(hass, "sheet.device", () => this.openDevice(slot)) : nothing}
       </div>
       ${this.alert()}`;
   }
@@ -169,7 +176,7 @@ export class SlotSheet extends LitElement {
       // The dialog shows the error itself, not a notification beside the page.
       await hass.callService("filament_slots", action, data, undefined, false);
     } catch (error) {
-      this.error = (error as { message?: string }).message ?? String(error);
+      this.error = await errorText(hass, error);
       this.requestUpdate();
       return;
     }
@@ -181,7 +188,12 @@ export class SlotSheet extends LitElement {
     this.dialog?.close();
     const entityId = entityOf(hass, slot.device_id);
     if (entityId) showMoreInfo(this, entityId);
-    else if (hass.user?.is_admin) navigate(`/config/devices/device/${slot.device_id}`);
+    else if (hass.user?.is_admin) this.openDevice(slot);
+  }
+
+  private openDevice({ device_id }: Slot): void {
+    this.dialog?.close();
+    navigate(`/config/devices/device/${device_id}`);
   }
 
   private async copy(id: string): Promise<void> {
@@ -213,134 +225,24 @@ export class SlotSheet extends LitElement {
     this.requestUpdate();
   }
 
+  private async explain(): Promise<void> {
+    const { device, hass } = this;
+    if (!hass?.services.filament_slots?.explain_slot) return;
+    try {
+      const pending = await pendingOf(hass, device);
+      if (device !== this.device) return;
+      this.why = explained(hass, pending);
+    } catch {
+      // The dialog shows what is in the slot without an explanation.
+    }
+    this.requestUpdate();
+  }
+
   private get dialog(): HTMLDialogElement | null {
     return this.renderRoot.querySelector("dialog");
   }
 
-  static override styles = [
-    shared,
-    spoolStyles,
-    css`
-      :host {
-        height: auto;
-      }
-      dialog {
-        width: min(420px, calc(100vw - 32px));
-        max-height: calc(100dvh - 48px);
-        overflow-y: auto;
-        box-sizing: border-box;
-        padding: 20px 24px 24px;
-        border: 0;
-        border-radius: var(--ha-border-radius-2xl, 24px);
-        color: var(--primary-text-color);
-        background: var(--paper);
-        --spool-size: 48px;
-      }
-      dialog::backdrop {
-        background: rgb(0 0 0 / 0.5);
-      }
-      header {
-        display: flex;
-        align-items: center;
-        gap: 12px;
-        margin-block-end: 12px;
-      }
-      header h2 {
-        flex: 1;
-        min-width: 0;
-        overflow-wrap: anywhere;
-      }
-      .icon {
-        min-width: 44px;
-        min-height: 44px;
-        border-radius: 50%;
-      }
-      .icon:hover {
-        background: var(--tint);
-      }
-      dl {
-        margin: 0;
-      }
-      dl > div {
-        display: flex;
-        justify-content: space-between;
-        align-items: center;
-        gap: 16px;
-        min-height: 32px;
-      }
-      dt {
-        color: var(--secondary-text-color);
-      }
-      dd {
-        margin: 0;
-        text-align: end;
-        overflow-wrap: anywhere;
-      }
-      h3 {
-        margin-block: 12px 4px;
-        font-size: var(--ha-font-size-m, 14px);
-      }
-      ul {
-        list-style: none;
-        margin: 0;
-        padding: 0;
-      }
-      li {
-        display: flex;
-        align-items: flex-start;
-        gap: 8px;
-        padding: 4px 0;
-      }
-      .what {
-        min-width: 0;
-        overflow-wrap: anywhere;
-      }
-      .what .secondary {
-        display: block;
-      }
-      form {
-        display: flex;
-        flex-direction: column;
-        gap: 16px;
-      }
-      label {
-        display: flex;
-        flex-direction: column;
-        gap: 4px;
-        font-size: var(--ha-font-size-s, 12px);
-      }
-      input {
-        font: inherit;
-        /* Smaller text makes phones zoom in. */
-        font-size: 16px;
-        min-height: 44px;
-        box-sizing: border-box;
-        padding: 8px 10px;
-        color: inherit;
-        background: var(--tint);
-        border: 1px solid var(--edge);
-        border-radius: var(--ha-border-radius-md, 8px);
-      }
-      .error {
-        color: var(--error-color);
-      }
-      .actions {
-        display: flex;
-        flex-wrap: wrap;
-        justify-content: flex-end;
-        gap: 8px;
-        margin-block-start: 16px;
-      }
-      .actions button {
-        min-height: 44px;
-        padding: 8px 16px;
-        font-size: var(--ha-font-size-m, 14px);
-      }
-      .main {
-        font-weight: var(--ha-font-weight-bold, 700);
-      }
-    `,
-  ];
+  static override styles = [shared, spoolStyles, sheetStyles];
 }
 
 /** Whether a user may say which spool is in a slot: none is reported, and it is not empty. */
