@@ -154,6 +154,7 @@ class BambuWorld(BambuSpools):
 
     def _dark(self) -> None:
         self.powered = False
+        self.record.cuts.append(self.now)
         self._boot += 1
         self._reading = None
         self._queue.clear()

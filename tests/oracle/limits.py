@@ -22,6 +22,11 @@ class Limit(Enum):
         " printer is off, some printers do not report that the new spool was read; it is"
         " then mistaken for the previous one."
     )
+    SOON_OFF = (
+        "A spool that is swapped within seconds is mistaken for the previous one if Home"
+        " Assistant or the printer is switched off in the half minute after it was read,"
+        " unless the printer still reports it afterwards."
+    )
     NO_IDENTITY = (
         "If a spool without a known identity is swapped within eight seconds, or while"
         " Home Assistant or the printer is off, the swap is not noticed."

@@ -10,6 +10,9 @@ INSERTED = "spool_inserted"
 REMOVED = "spool_removed"
 UNKNOWN = "unknown_spool_detected"
 
+# Seconds until what was read is confirmed by a later report, at most.
+_CONFIRMED = 30.0
+
 
 class Names:
     """A row of stays with its events, and the identities of its spools."""
@@ -66,16 +69,33 @@ class Names:
         return names
 
     def _names_remembered(self, stay: Stay) -> set[str]:
-        """Return the spools before, out of sight, that the printer may still name."""
+        """Return the spools before that the printer may still name."""
+        if not (stay.late and stay.unread_by_choice):
+            return set()
         before = self._row[: self._row.index(stay)]
         names = {
             one.reel.identity
             for one in before
             if one.reel is not None and one.reel.identity and one.seen is None
         }
-        if not (names and stay.late and stay.unread_by_choice):
-            return set()
-        return names if Limit.READING_OFF.allows() else set()
+        if before and len(before[-1].gaps) > 1:
+            # It was off twice: that it was filled in between looks like a read.
+            names |= set(self._record.named_before(stay)[-1:])
+        return names if names and Limit.READING_OFF.allows() else set()
+
+    def _soon_off(self, stay: Stay) -> bool:
+        """Whether what was read was not confirmed, and may not be shown again."""
+        read = stay.read
+        if read is None or not (
+            stay.unread_by_choice or stay.reel is None or stay.reel.identity is None
+        ):
+            return False
+        if stay.gaps and any(
+            read <= end <= read + _CONFIRMED
+            for end in (*stay.gaps, *self._record.cuts)
+        ):
+            stay.forgotten = True
+        return stay.forgotten and Limit.SOON_OFF.allows()
 
     def _names_at_start(self, stay: Stay, *, swap: bool) -> set[str | None]:
         assert stay.reel is not None

@@ -198,6 +198,8 @@ class Run(Names):
             return Limit.ASSIGNED.allows()
         if stay.read is None:
             return Limit.READING_OFF.allows()
+        if self._soon_off(stay):
+            return True
         if stay.reel.identity is not None:
             return False
         if stay.unread_by_choice:
@@ -344,6 +346,8 @@ class Run(Names):
         elif stay.reel is not None:
             if stay.reel.identity is not None:
                 names = {stay.reel.identity}
+                if self._soon_off(stay):
+                    names.add(belief.identity)
                 if stay.unread_by_choice and belief.identity is None:
                     # It was read out of sight or just before, and forgotten.
                     names.add(None)

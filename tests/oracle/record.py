@@ -38,6 +38,7 @@ class Stay:
     held: its end may be taken for filament that the unit pulled back.
     unread_by_choice: the printer does not read the tag.
     read_late: the report that showed the result first came after a gap.
+    forgotten: the result of reading it may not have been confirmed before a gap.
     slow: it takes a minute to be sure of it.
     dries: its unit has a dryer.
     """
@@ -57,6 +58,7 @@ class Stay:
     slow: bool = False
     dries: bool = False
     read_late: bool = False
+    forgotten: bool = False
 
     def unbroken(self, since: float, until: float) -> bool:
         """Whether the slot was in sight all the time between."""
@@ -85,6 +87,8 @@ class Record:
         self.unsure: set[Place] = set()
         # From when to when reports waited on their way.
         self.stalls: list[tuple[float, float]] = []
+        # When the printer was switched off, which its client may learn a minute later.
+        self.cuts: list[float] = []
         # Slots in sight whose units are not identified yet. Nothing is compared until
         # then, so that what changes meanwhile may be found as after a gap.
         self.unidentified: set[Place] = set()
@@ -127,6 +131,15 @@ class Record:
         self.stays[place].append(stay)
         self.changes += 1
         return stay
+
+    def named_before(self, stay: Stay) -> list[str]:
+        """Return the identities that were in the slot of a stay before it, in order."""
+        stays = next(stays for stays in self.stays.values() if stay in stays)
+        return [
+            one.reel.identity
+            for one in stays[: stays.index(stay)]
+            if one.reel is not None and one.reel.identity is not None
+        ]
 
     def emitted(self, event: Emitted) -> None:
         """Note an event of the product."""
