@@ -91,8 +91,7 @@ class Names:
         ):
             return False
         if stay.gaps and any(
-            read <= end <= read + _CONFIRMED
-            for end in (*stay.gaps, *self._record.cuts)
+            read <= end <= read + _CONFIRMED for end in (*stay.gaps, *self._record.cuts)
         ):
             stay.forgotten = True
         return stay.forgotten and Limit.SOON_OFF.allows()

@@ -149,9 +149,9 @@ class Run(Names):
         # What was there first decides, also where another spool took its place unnoticed;
         # and a spool that comes after one whose filament may be pulled back is found with
         # the end of that.
-        late = any(one.late is not False for one in self._row[i + 1 : k]) or any(
-            one.held for one in self._row[max(0, i - 1) : k]
-        )
+        late = any(
+            one.late is not False or one.gaps for one in self._row[i + 1 : k]
+        ) or any(one.held for one in self._row[max(0, i - 1) : k])
         if stay.reel is None:
             if belief.reel is None:
                 yield from self.ends(k, j, belief)
