@@ -228,6 +228,31 @@ def test_a_swap_for_a_spool_without_a_tag_is_found_where_its_read_ends_in_a_flic
     ]
 
 
+def test_no_read_ends_in_an_absence_that_was_there_after_a_restart() -> None:
+    rig = restarted(stored_slot(present=True, identifiers=RED))
+    rig.take()
+    rig.wait(1)
+    rig.put(None)
+    rig.wait(10)
+    assert rig.changes() == []
+
+
+def test_no_read_ends_in_an_absence_that_was_there_after_a_gap(rig: Rig) -> None:
+    rig.put_unread(reading=True)
+    rig.wait(3)
+    rig.take(reading=False)
+    rig.wait(1)
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.outage()
+    rig.take()
+    rig.wait(1)
+    rig.put(None)
+    rig.wait(10)
+    assert rig.changes() == []
+
+
 def test_a_swap_for_a_spool_without_a_tag_is_not_forgotten_by_a_gap_after_a_flicker(
     rig: Rig,
 ) -> None:

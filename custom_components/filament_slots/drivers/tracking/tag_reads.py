@@ -40,6 +40,7 @@ class TagReads:
             if not undecided and not named:
                 self._before_gap = replace(reported, reading=False)
         self.ended = None
+        self._read_until_absent = False
 
     def observe(
         self, before: Slot | None, slot: Slot, now: Timestamp, *, identified: bool
