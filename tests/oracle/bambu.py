@@ -55,6 +55,7 @@ class BambuWorld(BambuSpools):
         self.printer.units.pop(state.unit.number)
         if self._reading and self._reading[0] is state:
             self._reading = None
+            self.later(1.0, self._read_next, self._boot)
         self._queue = [one for one in self._queue if one[0] is not state]
         self.changed()
 
@@ -84,7 +85,7 @@ class BambuWorld(BambuSpools):
             return
         if any(not state.plugged or state.unit.drying_minutes for state in self.units):
             return
-        if self.printer.printing or self._reading or self._queue:
+        if self.printer.printing or self._reading or self._queue or self._report_due:
             return
         if any(
             not bay.at_feeder for s in self.units for bay in s.unit.bays if bay.spool
