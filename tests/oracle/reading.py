@@ -198,6 +198,9 @@ class Run(Names):
             return Limit.ASSIGNED.allows()
         if stay.read is None:
             return Limit.READING_OFF.allows()
+        if belief.identity == stay.reel.identity:
+            # The spool before was mistaken for this one, by one of the limits.
+            return True
         if self._soon_off(stay):
             return True
         if stay.reel.identity is not None:
