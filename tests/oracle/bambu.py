@@ -110,18 +110,17 @@ class BambuWorld(BambuSpools):
         head = self.printer.chatter()["print"]
         del head["wifi_signal"]
         bits = wire.bits(self.printer)
-        blank = {
-            "ams": [
-                unit | {"tray": [{"id": tray["id"]} for tray in unit["tray"]]}
-                for unit in wire.unit_list(self.printer)
-            ],
-            "ams_exist_bits": bits["ams_exist_bits"],
-            "tray_exist_bits": bits["tray_exist_bits"],
-        }
+        exist = {key: bits[key] for key in ("ams_exist_bits", "tray_exist_bits")}
+        self.printer.note_sent(**exist)
+        units = [
+            unit | {"tray": [{"id": tray["id"]} for tray in unit["tray"]]}
+            for unit in wire.unit_list(self.printer)
+        ]
+        blank = {"ams": units, **exist}
         # The product believes nothing before its next full report.
         self.record.doubt_until = self.now + 75.0
         if not self.printer.model.sparse:
-            blank = bits | {"ams": blank["ams"]}
+            blank = bits | {"ams": units}
         self._send({"print": head | {"ams": blank}}, self._now_shown())
         # What changed meanwhile follows, and what was put in is read only now.
         self.changed()

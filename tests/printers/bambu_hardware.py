@@ -99,6 +99,10 @@ class VirtualBambu:
         self._sent = self._sent | current | {"ams": bits | {"ams": units}}
         return {"print": self._delta_head() | report}
 
+    def note_sent(self, **bits: str) -> None:
+        """Note values of `ams` that a report of another kind contained."""
+        self._sent["ams"] = self._sent["ams"] | bits
+
     def chatter(self) -> Report:
         """Return a report that mentions no slot."""
         self._sequence += 1
