@@ -70,6 +70,7 @@ OTHERS: Final = (
     "Bambu Lab printers accept only a few connections",
     "A Bambu Lab printer detects filament at the feeder.",
     "If a slot with a tagged spool was reset on the screen",
+    "If a slot changes 60 times within an hour",
     "A unit of AFC, Happy Hare or OpenAMS is known by its name",
     "A spool holder outside an AMS has no sensor",
     "A filament motion sensor reports only movement",
