@@ -15,6 +15,7 @@ from datetime import datetime
 from itertools import chain
 from pathlib import Path
 import random
+import signal
 import sys
 import tempfile
 from typing import Any
@@ -86,13 +87,17 @@ def main() -> int:
         "--once", action="store_true", help="play one scenario, check it, and end"
     )
     once = parser.parse_args().once
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt, asyncio.CancelledError):
         return asyncio.run(_demo(once=once))
     say("\nEnded.")
     return 130 if once else 0
 
 
 async def _demo(*, once: bool) -> int:
+    # Ended by SIGTERM, it stops its processes and deletes its folder as with Ctrl-C.
+    running = asyncio.current_task()
+    assert running is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     say("Starting two virtual printers and Home Assistant ...\n")
     async with _stage() as stage:
         printers = [*stage.printers.values()]

@@ -18,6 +18,8 @@ from typing import Any, Self
 
 import aiohttp
 
+from ..printers.processes import ended_with_us
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = (
     "--headless=new",
@@ -78,10 +80,14 @@ class Chromium:
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / "browser.log").open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
-                program,
-                *FLAGS,
-                f"--user-data-dir={self._folder}",
-                "about:blank",
+                *ended_with_us(
+                    [
+                        program,
+                        *FLAGS,
+                        f"--user-data-dir={self._folder}",
+                        "about:blank",
+                    ]
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

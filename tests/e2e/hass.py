@@ -18,6 +18,7 @@ from typing import Self
 
 import aiohttp
 
+from ..printers.processes import ended_with_us
 from .client import Client, HomeAssistantError
 
 ROOT = Path(__file__).parents[2]
@@ -145,12 +146,9 @@ class HomeAssistant:
         python = self._environment / "bin" / "python"
         command: list[str | Path] = [python, "-m", "homeassistant"]
         command += ["-c", self.folder, "--skip-pip"]
-        # It must end even when the test process is killed.
-        if setpriv := shutil.which("setpriv"):
-            command = [setpriv, "--pdeathsig", "KILL", *command]
         with self.log_file.open("ab") as log:
             return subprocess.Popen(
-                command,
+                ended_with_us(command),
                 # Python would import custom_components from the current folder.
                 cwd=self.folder,
                 env=os.environ | {"PYTHONPATH": str(STUBS)} | self._variables,

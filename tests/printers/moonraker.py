@@ -10,6 +10,8 @@ from typing import Any, Self
 
 import aiohttp
 
+from .processes import ended_with_us
+
 HOST = "127.0.0.1"
 PYTHON = Path(__file__).parents[2] / ".venv-moonraker" / "bin" / "python"
 _START_TIMEOUT = 120.0
@@ -91,7 +93,7 @@ class Moonraker:
             self._lay_out()
             # Making a process does not wait for it.
             self._process = subprocess.Popen(  # noqa: ASYNC220
-                [PYTHON, "-m", "moonraker", "-n", "-d", self._data],
+                ended_with_us([PYTHON, "-m", "moonraker", "-n", "-d", self._data]),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
