@@ -10,12 +10,12 @@ import time
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PARENT = """
-import subprocess, sys, time
+CHILD = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+PARENT = f"""
+import subprocess, sys
 from tests.printers.processes import ended_with_us
-child = subprocess.Popen(ended_with_us([sys.executable, "-c", "import time; time.sleep(60)"]))
-print(child.pid, flush=True)
-time.sleep(60)
+# The child prints its own id: `setpriv` has done its part by then.
+subprocess.Popen(ended_with_us([sys.executable, "-c", {CHILD!r}])).wait()
 """
 
 
