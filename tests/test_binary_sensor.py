@@ -28,7 +28,7 @@ from .common import (
 
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
-SPOOL_3 = "binary_sensor.x1c_ams_a_slot_a3_spool"
+SPOOL_3 = "binary_sensor.x1c_ams_a_slot_a3_spool_present"
 PRINTER = "binary_sensor.x1c_connected"
 UNIT = "binary_sensor.x1c_ams_a_connected"
 
@@ -56,11 +56,16 @@ async def test_binary_sensors(
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
-async def test_only_spool_presence_and_connection_are_enabled_by_default(
+async def test_presence_and_what_is_in_use_are_enabled_where_they_are_reported(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     assert set(hass.states.async_entity_ids("binary_sensor")) == {
-        *(f"binary_sensor.x1c_ams_a_slot_a{slot}_spool" for slot in range(1, 5)),
+        *(
+            f"binary_sensor.x1c_ams_a_slot_a{slot}_spool_present"
+            for slot in range(1, 5)
+        ),
+        "binary_sensor.x1c_ams_a_slot_a1_active",
+        "binary_sensor.x1c_slot_ext_active",
         PRINTER,
     }
 
@@ -106,4 +111,4 @@ async def test_a_holder_without_a_sensor_has_the_active_sensor_only(
     await async_deliver(hass, entry, state(direct=[{**EXTERNAL, "active": True}]))
 
     assert state_of(hass, "binary_sensor.x1c_slot_ext_active").state == STATE_ON
-    assert hass.states.get("binary_sensor.x1c_slot_ext_spool") is None
+    assert hass.states.get("binary_sensor.x1c_slot_ext_spool_present") is None

@@ -140,27 +140,27 @@ async def test_a_blueprint_is_complete_and_names_its_source(
         (
             _with_meta(spool_event("spool_inserted", 3), filament=PLA),
             "Spool inserted",
-            "PLA Basic was inserted into Slot A3 of X1C.",
+            "PLA Basic was inserted into X1C · A3.",
         ),
         (
             _with_meta(spool_event("spool_inserted", 3), detected_late=True),
             "Spool inserted",
-            "A spool was inserted into Slot A3 of X1C (detected later).",
+            "A spool was inserted into X1C · A3 (detected later).",
         ),
         (
             _with_meta(spool_event("spool_removed", 1), filament={"material": "PLA"}),
             "Spool removed",
-            "PLA was removed from Slot A1 of X1C.",
+            "PLA was removed from X1C · A1.",
         ),
         (
             _with_meta(spool_event("spool_removed", 1), reason="runout"),
             "Spool removed",
-            "A spool ran out in Slot A1 of X1C.",
+            "A spool ran out in X1C · A1.",
         ),
         (
             spool_event("spool_inserted", 3, meta=None),
             "Spool inserted",
-            "A spool was inserted into Slot A3 of X1C.",
+            "A spool was inserted into X1C · A3.",
         ),
     ],
 )
@@ -206,7 +206,7 @@ async def test_only_the_chosen_slots_materials_and_times_are_announced(
     )
 
     assert [call.data["text"] for call in announced] == [
-        "PLA Basic was inserted into Slot A3 of X1C."
+        "PLA Basic was inserted into X1C · A3."
     ]
     assert notes == []
 
@@ -220,18 +220,15 @@ async def test_only_the_chosen_slots_materials_and_times_are_announced(
         (
             PLA,
             (
-                "PLA Basic in Slot A2 of X1C ran out during a print. "
+                "PLA Basic in X1C · A2 ran out during a print. "
                 "The same material is in Slot A1."
             ),
         ),
         (
             {"material": "PETG"},
-            (
-                "PETG in Slot A2 of X1C ran out during a print. "
-                "No other slot holds PETG."
-            ),
+            ("PETG in X1C · A2 ran out during a print. No other slot holds PETG."),
         ),
-        ({}, "The filament in Slot A2 of X1C ran out during a print."),
+        ({}, "The filament in X1C · A2 ran out during a print."),
     ],
 )
 async def test_a_spool_that_ran_out_during_a_print_is_warned_about(
@@ -503,7 +500,7 @@ async def test_the_phone_asks_with_the_spools_to_choose_from(
 
     (push,) = pushed
     assert push["title"] == "Slot A3: which spool is it?"
-    assert push["message"] == "PETG without a tag was inserted into Slot A3 of X1C."
+    assert push["message"] == "PETG without a tag was inserted into X1C · A3."
     slot = _slot(hass, entry, 3)
     mine = f"filament_slots|automation.made|{slot}|"
     assert push["data"] == {

@@ -46,7 +46,7 @@ async def test_updating_an_entity_requests_a_report_too(hass: HomeAssistant) -> 
     await hass.services.async_call(
         "homeassistant",
         "update_entity",
-        {"entity_id": ["sensor.x1c_driver_status"]},
+        {"entity_id": ["sensor.x1c_connection_status"]},
         blocking=True,
     )
 

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("scripted_driver")
 
 OTHER_UNIT = "00600A000000002"
 STATUS_3 = "sensor.x1c_ams_a_slot_a3_status"
-EVENT_3 = "event.x1c_ams_a_slot_a3_spool"
+EVENT_3 = "event.x1c_ams_a_slot_a3_spool_change"
 
 
 @pytest.fixture
@@ -301,3 +301,63 @@ async def test_a_name_with_a_per_cent_sign_is_logged(
     driver.services.log.warning("Printer is unavailable: %s", "timeout")
 
     assert "Printer is unavailable: timeout" in caplog.text
+
+
+async def test_a_spool_event_names_its_place(
+    hass: HomeAssistant, on_the_bus: list[Event[Any]]
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state())
+    devices = dr.async_get(hass)
+    printer = devices.async_get_device_by_identifier((DOMAIN, SERIAL), entry.entry_id)
+    slot = devices.async_get_child_device_by_identifier(
+        (DOMAIN, f"{SERIAL}_{UNIT_SERIAL}_3"), entry.entry_id
+    )
+    assert printer is not None
+    assert slot is not None
+
+    await async_deliver(hass, entry, spool_event("spool_inserted", 3))
+    devices.async_update_device(printer.id, name_by_user="Left one")
+    await async_deliver(hass, entry, spool_event("spool_removed", 3))
+    devices.async_update_child_device(slot.id, name_by_user="Top")
+    await async_deliver(hass, entry, spool_event("spool_inserted", 3))
+
+    assert [event.data["meta"]["place"] for event in on_the_bus] == [
+        "X1C · A3",
+        "Left one · A3",
+        "Left one · Top",
+    ]
+
+
+async def test_the_unit_is_a_part_of_the_place_where_labels_repeat(
+    hass: HomeAssistant, on_the_bus: list[Event[Any]]
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    hubs = [
+        unit_state(
+            number,
+            serial=f"HUB{number}",
+            label=f"ACE {number}",
+            model=None,
+            slots=[{"slot_no": 1, "present": False, "label": "1"}],
+        )
+        for number in (1, 2)
+    ]
+    await async_deliver(hass, entry, state(*hubs))
+
+    await async_deliver(hass, entry, spool_event("spool_inserted", 1, 2))
+
+    [event] = on_the_bus
+    assert event.data["meta"]["place"] == "X1C · ACE 2 · 1"
+
+
+async def test_a_slot_of_a_unit_that_is_gone_is_named_as_it_was_reported(
+    hass: HomeAssistant,
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    coordinator = entry.runtime_data
+
+    assert coordinator.devices.place(None, "B2", coordinator.data) == "X1C · B2"

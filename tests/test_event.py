@@ -35,8 +35,8 @@ from .common import (
 
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
-SLOT_3 = "event.x1c_ams_a_slot_a3_spool"
-SLOT_4 = "event.x1c_ams_a_slot_a4_spool"
+SLOT_3 = "event.x1c_ams_a_slot_a3_spool_change"
+SLOT_4 = "event.x1c_ams_a_slot_a4_spool_change"
 INSERTED = spool_event(
     "spool_inserted",
     3,

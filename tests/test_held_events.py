@@ -32,7 +32,7 @@ from .core.outages import Locked
 
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
-EVENT_1 = "event.x1c_ams_a_slot_a1_spool"
+EVENT_1 = "event.x1c_ams_a_slot_a1_spool_change"
 IDS = ["01JBKZ0000000000000000000A", "01JBKZ0000000000000000000B"]
 
 

@@ -11,6 +11,7 @@ import shutil
 from typing import Any
 from unittest.mock import patch
 
+from homeassistant.const import STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
@@ -65,10 +66,27 @@ def store_of_the_previous_version(hass: HomeAssistant) -> Iterator[None]:
         yield
 
 
-async def set_up(hass: HomeAssistant) -> None:
-    """Set up both entries as that version had written them."""
+async def set_up(hass: HomeAssistant, entities: dict[str, Any]) -> None:
+    """Set up both entries, and the registry of entities, as that version had them."""
+    registry = er.async_get(hass)
     for entry in ENTRIES:
-        MockConfigEntry(domain=DOMAIN, version=1, **entry).add_to_hass(hass)
+        config_entry = MockConfigEntry(domain=DOMAIN, version=1, **entry)
+        config_entry.add_to_hass(hass)
+        for entity_id, entity in entities.items():
+            if not entity["unique_id"].startswith(entry["unique_id"]):
+                continue
+            platform, object_id = entity_id.split(".")
+            registry.async_get_or_create(
+                platform,
+                DOMAIN,
+                entity["unique_id"],
+                config_entry=config_entry,
+                suggested_object_id=object_id,
+                translation_key=entity["translation_key"],
+                disabled_by=(
+                    er.RegistryEntryDisabler.INTEGRATION if entity["disabled"] else None
+                ),
+            )
     assert await async_setup_component(hass, DOMAIN, {})
     await hass.async_block_till_done()
 
@@ -126,6 +144,9 @@ async def describe(
     return described
 
 
+ADDED = {"active_slot", "active_filament"}
+EMPTY = [f"sensor.voron_unit_0_slot_gate_{gate}_filament" for gate in (0, 2, 3)]
+
 NOTHING_KNOWN: dict[str, Any] = {
     "filament": {},
     "unit": {},
@@ -138,15 +159,27 @@ NOTHING_KNOWN: dict[str, Any] = {
 async def test_a_house_of_the_previous_version_opens_unchanged(
     hass: HomeAssistant, hass_ws_client: WebSocketGenerator
 ) -> None:
-    await set_up(hass)
+    made = json.loads((MADE / "house.json").read_text())
+    await set_up(hass, made["entities"])
 
     now = await describe(hass, hass_ws_client)
 
-    made = json.loads((MADE / "house.json").read_text())
     # A version may add actions; those that automations call stay.
     assert set(made.pop("services")) <= set(now.pop("services"))
     # A spool event has all objects of its meta now, the stored ones as well.
     for event in made["events"]["events"]:
         if event["event_type"] != "ams_state":
             event["meta"] = NOTHING_KNOWN | event["meta"]
+    # A version may add entities; ids, and what is disabled, stay.
+    assert {
+        sensor.split("_", 1)[1]
+        for sensor in set(now["entities"]) - set(made["entities"])
+    } == ADDED
+    for entity_id in set(now["entities"]) - set(made["entities"]):
+        del now["entities"][entity_id]
+        now["states"].pop(entity_id, None)
+    # The filament of an empty slot was unknown.
+    for entity_id in EMPTY:
+        assert made["states"][entity_id]["state"] == STATE_UNKNOWN
+        made["states"][entity_id]["state"] = "empty"
     assert now == made

@@ -26,8 +26,10 @@ from .common import (
     UNIT_SERIAL,
     async_connected_entry,
     async_deliver,
+    async_set_up,
     async_show,
     entity_state,
+    make_entry,
     slot_state,
     spool_event,
     state,
@@ -82,6 +84,9 @@ async def test_rarely_needed_sensors_are_disabled_by_default(
         *(f"{UNIT_SERIAL}_{slot}_status" for slot in range(1, 5)),
         f"{UNIT_SERIAL}_humidity",
         "direct_1_filament",
+        f"{UNIT_SERIAL}_1_remaining",
+        "active_filament",
+        "active_slot",
         "driver_status",
         "unidentified_spools",
     }
@@ -135,7 +140,53 @@ async def test_the_sensors_follow_an_insertion_and_a_removal(
 
     await async_deliver(hass, entry, spool_event("spool_removed", 3))
     assert state_of(hass, f"{SLOT_3}_status").state == "empty"
-    assert state_of(hass, f"{SLOT_3}_filament").state == STATE_UNKNOWN
+    assert state_of(hass, f"{SLOT_3}_filament").state == "empty"
+
+
+async def test_the_printer_shows_the_slots_in_use_and_their_filament(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    def shown() -> tuple[str, str]:
+        return (
+            state_of(hass, "sensor.x1c_active_slot").state,
+            state_of(hass, "sensor.x1c_active_filament").state,
+        )
+
+    async def use(*slots: dict[str, Any], **fields: Any) -> None:
+        await async_deliver(hass, entry, state(unit_state(slots=slots), **fields))
+
+    assert shown() == ("none", "none")
+
+    await use(slot_state(1, True, active=True, filament=PLA))
+    assert shown() == ("A1", "PLA Basic")
+
+    # A printer with two extruders.
+    await use(slot_state(2, True, active=True, filament={"material": "PETG"}))
+    assert shown() == ("A1, A2", "PLA Basic, PETG")
+
+    await use(slot_state(1, True, active=False), slot_state(2, False, active=True))
+    assert shown() == ("A2", "empty")
+
+    unknown = {**EXTERNAL, "active": None}
+    none = [slot_state(number, True, active=None) for number in (1, 2)]
+    await use(*none, direct=[unknown])
+    assert shown() == (STATE_UNKNOWN, STATE_UNKNOWN)
+
+
+async def test_a_printer_that_does_not_report_what_is_in_use_has_no_sensor_for_it(
+    hass: HomeAssistant,
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state(unit_state(slots=[slot_state(3)])))
+
+    assert hass.states.get("sensor.x1c_active_slot") is None
+    assert hass.states.get("sensor.x1c_unidentified_spools") is not None
+
+    await async_deliver(
+        hass, entry, state(unit_state(slots=[slot_state(3, active=False)]))
+    )
+    assert state_of(hass, "sensor.x1c_active_slot").state == "none"
 
 
 def _slot(**known: Any) -> StoredSlot:
@@ -146,6 +197,8 @@ def _slot(**known: Any) -> StoredSlot:
     ("slot", "name"),
     [
         (_slot(), None),
+        (_slot(present=False), "empty"),
+        (_slot(present=False, filament=Filament(material="PLA")), "empty"),
         (_slot(filament=Filament(name="PLA Basic", material="PLA")), "PLA Basic"),
         (_slot(filament=Filament(material="PLA")), "PLA"),
         (_slot(assigned_label="Red one"), "Red one"),
@@ -219,12 +272,12 @@ async def test_the_driver_status_has_the_error_as_an_attribute(
     await async_show(
         hass, entry, DriverStatus.RECONNECTING, error=ErrorCode.HOST_NOT_FOUND
     )
-    found = entity_state(hass, "sensor.x1c_driver_status")
+    found = entity_state(hass, "sensor.x1c_connection_status")
     assert found.state == "reconnecting"
     assert found.attributes["error"] == "host_not_found"
 
     await async_show(hass, entry, DriverStatus.RUNNING)
-    found = entity_state(hass, "sensor.x1c_driver_status")
+    found = entity_state(hass, "sensor.x1c_connection_status")
     assert found.state == "running"
     assert found.attributes["error"] is None
 

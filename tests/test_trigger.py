@@ -222,12 +222,14 @@ async def test_the_payload_is_the_whole_event_with_the_ids_of_its_place(
         "device_id": _device(hass, entry, UNIT_SERIAL, 3),
         "unit_device_id": _device(hass, entry, UNIT_SERIAL),
         "printer_device_id": _device(hass, entry),
-        "entity_id": "event.x1c_ams_a_slot_a3_spool",
+        "entity_id": "event.x1c_ams_a_slot_a3_spool_change",
         "area_id": area.id,
+        "place": "X1C · A3",
     }
+    assert run["meta"]["place"] == run["place"]
     assert {key: run[key] for key in ids} == ids
     assert dt_util.parse_datetime(run["event_at"]) == dt_util.parse_datetime(AT)
-    assert run["description"] == "spool inserted in Slot A3 of X1C"
+    assert run["description"] == "spool inserted in X1C · A3"
 
 
 async def test_a_slot_outside_any_unit_has_no_unit_device(
@@ -252,7 +254,7 @@ async def test_a_renamed_slot_is_described_by_its_new_name(
 
     await async_deliver(hass, entry, _inserted(3))
 
-    assert ran[0]["description"] == "spool inserted in The red one of X1C"
+    assert ran[0]["description"] == "spool inserted in X1C · The red one"
 
 
 ALL_OF_IT = [(1, 3), (1, 4), (5, 1), (None, 1)]
@@ -301,10 +303,10 @@ async def test_a_device_selects_its_slots(
 @pytest.mark.parametrize(
     ("entity_id", "expected"),
     [
-        pytest.param("event.x1c_ams_a_slot_a3_spool", [(1, 3)], id="of a slot"),
-        pytest.param("binary_sensor.x1c_ams_a_slot_a3_active", [(1, 3)], id="disabled"),
+        pytest.param("event.x1c_ams_a_slot_a3_spool_change", [(1, 3)], id="of a slot"),
+        pytest.param("sensor.x1c_ams_a_slot_a3_inserted", [(1, 3)], id="disabled"),
         pytest.param("sensor.x1c_ams_a_humidity", [(1, 3), (1, 4)], id="of a unit"),
-        pytest.param("sensor.x1c_driver_status", ALL_OF_IT, id="of the printer"),
+        pytest.param("sensor.x1c_connection_status", ALL_OF_IT, id="of the printer"),
         pytest.param("sensor.kitchen", [], id="of something else"),
     ],
 )
@@ -370,7 +372,7 @@ async def test_an_area_of_the_event_entity_itself_outranks_that_of_its_device(
         _device(hass, entry, UNIT_SERIAL), area_id=made["Workshop"].id
     )
     er.async_get(hass).async_update_entity(
-        "event.x1c_ams_a_slot_a3_spool", area_id=made["Attic"].id
+        "event.x1c_ams_a_slot_a3_spool_change", area_id=made["Attic"].id
     )
     picked = {
         name: {
@@ -404,10 +406,10 @@ async def test_targets_resolve_to_the_event_entities_that_home_assistant_finds(
     labels = {name: lr.async_get(hass).async_create(name).label_id for name in names}
     unit, slot = (_device(hass, entry, UNIT_SERIAL, *path) for path in ((), (2,)))
     event, sensor = (
-        "event.x1c_ams_a_slot_a3_spool",
+        "event.x1c_ams_a_slot_a3_spool_change",
         "sensor.x1c_ams_a_slot_a4_filament",
     )
-    hidden = "event.x1c_ams_ht_a_slot_a1_spool"
+    hidden = "event.x1c_ams_ht_a_slot_a1_spool_change"
     devices.async_update_device(
         unit, area_id=made["On unit"], labels={labels["On unit"]}
     )
@@ -494,7 +496,9 @@ async def test_a_label_of_device_entity_or_area_selects_the_slot(
 RED_ONE = _with_meta(_inserted(3, identifiers=TAG), filament=PLA)
 NAMELESS = _with_meta(_inserted(3), filament={"material": "PETG"})
 EXPECTED = _with_meta(
-    _inserted(3), assigned={"external_id": "spoolman:12", "label": "Red one"}
+    _inserted(3),
+    assigned={"external_id": "spoolman:12", "label": "Red one"},
+    place="X1C · A3",
 )
 LATE = _with_meta(_inserted(3), source="reconcile", detected_late=True)
 RAN_OUT = _with_meta(spool_event("spool_removed", 1), reason="runout")
@@ -595,13 +599,13 @@ async def test_it_runs_with_all_entities_disabled(
             entity.entity_id, disabled_by=er.RegistryEntryDisabler.USER
         )
     await hass.config_entries.async_reload(entry.entry_id)
-    ran, _ = await attach(target={"entity_id": "event.x1c_ams_a_slot_a3_spool"})
+    ran, _ = await attach(target={"entity_id": "event.x1c_ams_a_slot_a3_spool_change"})
 
     await async_deliver(hass, entry, _inserted(3), _inserted(4))
 
     assert hass.states.async_all("event") == []
     assert _where(ran) == [(1, 3)]
-    assert ran[0]["entity_id"] == "event.x1c_ams_a_slot_a3_spool"
+    assert ran[0]["entity_id"] == "event.x1c_ams_a_slot_a3_spool_change"
 
 
 async def test_it_survives_a_reload_of_the_printer(

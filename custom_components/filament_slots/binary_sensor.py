@@ -43,8 +43,8 @@ SLOT_SENSORS = (
     BinarySensorDescription[StoredSlot](
         key="active",
         translation_key="active",
-        entity_registry_enabled_default=False,
         value_fn=lambda slot: slot.active,
+        exists_fn=lambda slot: slot.active is not None,
     ),
 )
 

@@ -276,6 +276,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
     @callback
     def _async_publish(self, key: SlotKey, event: dict[str, Any]) -> None:
         """Send an event to event entities, triggers and the bus."""
+        event = self._with_place(key, event)
         for listener in list(self._event_listeners):
             listener(key, event)
         async_dispatcher_send(self.hass, SIGNAL_SPOOL_EVENT, self, key, event)
@@ -285,11 +286,20 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
     def _async_refire(self, event: dict[str, Any]) -> None:
         """Send a past event to the bus only: entities and triggers are for new events."""
         if event["event_type"] in SPOOL_EVENTS:
-            device_id = None
+            key = None
             # Its unit may have been removed since.
             with suppress(KeyError):
-                device_id = self.devices.slots.get(self.data.key_of(event["slot"]))
-            self._async_fire(event, device_id)
+                key = self.data.key_of(event["slot"])
+            self._async_fire(
+                self._with_place(key, event), key and self.devices.slots.get(key)
+            )
+
+    def _with_place(self, key: SlotKey | None, event: dict[str, Any]) -> dict[str, Any]:
+        """Return a spool event with the present names of printer and slot in `meta`."""
+        meta = event["meta"]
+        reported = meta.get("slot_label") or str(event["slot"]["slot_no"])
+        place = self.devices.place(key, reported, self.data)
+        return event | {"meta": meta | {"place": place}}
 
     @callback
     def _async_fire(self, event: dict[str, Any], device_id: str | None) -> None:

@@ -90,6 +90,28 @@ class PrinterDevices:
         )
 
     @callback
+    def place(self, key: SlotKey | None, reported: str, slots: PrinterSlots) -> str:
+        """Return the present names of the printer and a slot, as in `X1C · A3`.
+
+        key: None for a slot of a unit that no longer exists; `reported` is its name.
+        A slot whose device the user has renamed has that name. Otherwise it is its label,
+        with that of the unit if another slot has the same, as in `K2 · ACE 1 · 2`.
+        """
+        printer = self._registry.async_get(self._printer_id)
+        names = [(printer and (printer.name_by_user or printer.name)) or self._name]
+        slot = slots.slots.get(key) if key else None
+        if key is None or slot is None:
+            return " · ".join((*names, reported))
+        device = self._registry.async_get(self.slots.get(key, ""))
+        if device is not None and device.name_by_user:
+            return " · ".join((*names, device.name_by_user))
+        label = _slot_label(slot)
+        alike = [each for each in slots.slots.values() if _slot_label(each) == label]
+        if slot.unit and len(alike) > 1:
+            names.append(_label(slot.unit))
+        return " · ".join((*names, label))
+
+    @callback
     def async_sync(self, slots: PrinterSlots) -> None:
         """Register new units and slots, and update changed ones."""
         listed = [
@@ -186,7 +208,7 @@ class PrinterDevices:
         unique_id = self.unique_id(slot.key)
         details: dict[str, Any] = {
             "translation_key": "slot",
-            "translation_placeholders": {"label": slot.label or str(slot.slot_no)},
+            "translation_placeholders": {"label": _slot_label(slot)},
         }
         if self._registered.get(unique_id) != details:
             self._registered[unique_id] = details
@@ -239,6 +261,10 @@ def _kind(unit: StoredUnit) -> str:
 
 def _label(unit: StoredUnit) -> str:
     return unit.label or str(unit.ams_unit_no)
+
+
+def _slot_label(slot: StoredSlot) -> str:
+    return slot.label or str(slot.slot_no)
 
 
 def _serial_end(unit: StoredUnit) -> str | None:

@@ -37,7 +37,7 @@ def has_sensor(slot: StoredSlot) -> bool:
 
 
 @callback
-def async_add_subjects[K: (UnitKey, SlotKey), T](
+def async_add_subjects[K: (UnitKey, SlotKey, None), T](
     entry: FilamentSlotsConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
     platform: Platform,
@@ -49,7 +49,7 @@ def async_add_subjects[K: (UnitKey, SlotKey), T](
         ]
     ],
 ) -> None:
-    """Add the entities of units or slots, now and whenever the printer reports new ones."""
+    """Add the entities of units, slots or the printer, now and when it reports new ones."""
     coordinator = entry.runtime_data
     registry = er.async_get(coordinator.hass)
     added: set[tuple[K, str]] = set()
@@ -129,10 +129,13 @@ class FilamentSlotsEntity[T](CoordinatorEntity[SlotCoordinator]):
 
 
 class PrinterEntity(FilamentSlotsEntity[SlotCoordinator]):
-    """An entity of the printer."""
+    """An entity of the printer; it needs no key."""
 
     def __init__(
-        self, coordinator: SlotCoordinator, description: EntityDescription
+        self,
+        coordinator: SlotCoordinator,
+        description: EntityDescription,
+        key: None = None,
     ) -> None:
         """Set up an entity on the printer's device."""
         devices = coordinator.devices

@@ -1,5 +1,6 @@
 """Sensors: the contents of a slot, telemetry of a unit, status of the driver."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, override
@@ -38,6 +39,8 @@ from .model import Filament, SlotStatus, StoredSlot, StoredUnit
 PARALLEL_UPDATES = 0
 
 _MAX_STATE = 255
+# The state of a sensor of the slot in use where no slot is.
+_NONE = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,8 @@ class SensorDescription[T](SubjectDescription[T], SensorEntityDescription):
 
 def _filament_name(slot: StoredSlot) -> str | None:
     """Return the filament's name; an assigned label counts only without a tag."""
+    if slot.present is False:
+        return SlotStatus.EMPTY
     filament = slot.filament or Filament()
     label = None if slot.identifiers.known else slot.assigned_label
     name = label or filament.name or filament.material
@@ -58,6 +63,27 @@ def _unidentified(coordinator: SlotCoordinator) -> int:
         slot.identifiable and slot.status is SlotStatus.UNIDENTIFIED
         for slot in coordinator.data.slots.values()
     )
+
+
+def _active(coordinator: SlotCoordinator) -> list[StoredSlot]:
+    """Return the slots in use: one, or one for each extruder."""
+    return [slot for slot in coordinator.slots.values() if slot.active]
+
+
+def _reports_active(coordinator: SlotCoordinator) -> bool:
+    return any(slot.active is not None for slot in coordinator.slots.values())
+
+
+def _active_value(
+    coordinator: SlotCoordinator, value_fn: Callable[[StoredSlot], str | None]
+) -> str | None:
+    """Return the values of the slots in use; `none` without such a slot."""
+    if not _reports_active(coordinator):
+        return None
+    if not (active := _active(coordinator)):
+        return _NONE
+    values = [value for slot in active if (value := value_fn(slot))]
+    return ", ".join(values)[:_MAX_STATE] or None
 
 
 FILAMENT = SensorDescription[StoredSlot](
@@ -81,7 +107,6 @@ SLOT_SENSORS = (
         native_unit_of_measurement=PERCENTAGE,
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=0,
-        entity_registry_enabled_default=False,
         value_fn=lambda slot: slot.filament and slot.filament.remaining_percent,
         exists_fn=lambda slot: bool(
             slot.filament and slot.filament.remaining_percent is not None
@@ -155,6 +180,20 @@ PRINTER_SENSORS = (
         value_fn=_unidentified,
     ),
     SensorDescription[SlotCoordinator](
+        key="active_slot",
+        translation_key="active_slot",
+        value_fn=lambda coordinator: _active_value(
+            coordinator, lambda slot: slot.label or str(slot.slot_no)
+        ),
+        exists_fn=_reports_active,
+    ),
+    SensorDescription[SlotCoordinator](
+        key="active_filament",
+        translation_key="active_filament",
+        value_fn=lambda coordinator: _active_value(coordinator, _filament_name),
+        exists_fn=_reports_active,
+    ),
+    SensorDescription[SlotCoordinator](
         key="last_seen",
         translation_key="last_seen",
         device_class=SensorDeviceClass.TIMESTAMP,
@@ -171,15 +210,15 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the sensors of the printer, its units and its slots."""
-    coordinator = entry.runtime_data
-    async_add_entities(
+    async_add_subjects(
+        entry,
+        async_add_entities,
+        Platform.SENSOR,
+        lambda coordinator: {None: coordinator},
         [
-            DriverStatusSensor(coordinator, DRIVER_STATUS),
-            *(
-                PrinterSensor(coordinator, description)
-                for description in PRINTER_SENSORS
-            ),
-        ]
+            (DriverStatusSensor, DRIVER_STATUS),
+            *((PrinterSensor, description) for description in PRINTER_SENSORS),
+        ],
     )
     async_add_subjects(
         entry,

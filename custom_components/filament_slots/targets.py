@@ -102,12 +102,6 @@ class SlotPlace:
             ),
         )
 
-    @property
-    def name(self) -> str:
-        """The names of slot and printer, as in `A1 of X1C`."""
-        slot, *_, printer = (each.name_by_user or each.name for each in self.devices)
-        return f"{slot} of {printer}"
-
 
 class SlotTarget:
     """The slots that a user selected; all slots if the selection is empty.

@@ -86,13 +86,15 @@ class SpoolTrigger(Trigger):
             place = SlotPlace.of(self._hass, device_id, Platform.EVENT)
             if place is None or not self._target.includes(place):
                 return
-            where = _where(self._hass, coordinator, key, place)
+            where = _where(self._hass, coordinator, key, place) | {
+                "place": event["meta"]["place"]
+            }
             if reason := self._filter.mismatch(event):
                 if did_not_trigger is not None:
                     did_not_trigger(NotTriggeredInfo(reason, event | where))
                 return
             description = self.event_type.replace("_", " ")
-            run_action(event | where, f"{description} in {place.name}")
+            run_action(event | where, f"{description} in {where['place']}")
 
         return async_dispatcher_connect(self._hass, SIGNAL_SPOOL_EVENT, handle)
 

@@ -361,7 +361,7 @@ async def test_every_blueprint_can_be_imported_and_works(
         await printer.play(hardware.insert(1, 3, PLAIN_SPOOL))
         await _noted(
             client,
-            ("Spool inserted", f"A spool was inserted into Slot A3 of {name}."),
+            ("Spool inserted", f"A spool was inserted into {name} · A3."),
             20,
         )
         assert await wait_until(lambda: len(phone.received) >= 1, 20)
@@ -374,9 +374,9 @@ async def test_every_blueprint_can_be_imported_and_works(
         await _noted(
             client,
             (
-                "Slot A1 ran out",
+                f"{name} · A1 ran out",
                 (
-                    f"PLA Basic in Slot A1 of {name} ran out during a print."
+                    f"PLA Basic in {name} · A1 ran out during a print."
                     " The same material is in Slot B1."
                 ),
             ),
