@@ -5,7 +5,7 @@ from typing import Any
 
 from homeassistant.components.logbook.const import DOMAIN as LOGBOOK
 from homeassistant.components.logbook.processor import EventProcessor
-from homeassistant.components.recorder import Recorder
+from homeassistant.components.recorder.core import Recorder
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
