@@ -7,7 +7,7 @@ from unittest.mock import AsyncMock, patch
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -101,6 +101,23 @@ async def test_an_issue_exists_as_long_as_its_cause(
 
     await async_show(hass, entry, DriverStatus.RUNNING)
     assert not _issues(issue_registry)
+
+
+async def test_an_issue_names_the_printer_as_its_device_is_named_now(
+    hass: HomeAssistant, issue_registry: ir.IssueRegistry
+) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    devices = dr.async_get(hass)
+    device = devices.async_get_device_by_identifier((DOMAIN, SERIAL), entry.entry_id)
+    assert device is not None
+    devices.async_update_device(device.id, name_by_user="Workshop printer")
+
+    await _show_health(hass, entry, CAUSES["wrong_printer"])
+
+    [issue] = _issues(issue_registry).values()
+    assert issue.translation_placeholders is not None
+    assert issue.translation_placeholders["name"] == "Workshop printer"
 
 
 async def test_an_issue_is_replaced_by_that_of_another_cause(

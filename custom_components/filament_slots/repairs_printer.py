@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, override
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.const import CONF_HOST
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers import device_registry as dr, issue_registry as ir
 import probatio
 from pydantic import ValidationError
 
@@ -81,7 +81,7 @@ class _ReconnectFlow(RepairsFlow):
 
     def _texts(self, entry: FilamentSlotsConfigEntry) -> dict[str, str]:
         """Return the placeholders of the texts of all steps."""
-        return {**_placeholders(entry), **self._about_error}
+        return {**_placeholders(self.hass, entry), **self._about_error}
 
     async def _async_probe(
         self,
@@ -339,7 +339,7 @@ def async_show_issue(
         is_fixable=PRINTER_ISSUES[issue] is not None,
         severity=ir.IssueSeverity.ERROR,
         translation_key=issue,
-        translation_placeholders=_placeholders(entry) | about,
+        translation_placeholders=_placeholders(hass, entry) | about,
         data={"entry_id": entry.entry_id, **about},
     )
 
@@ -380,10 +380,15 @@ def async_forget_issues(hass: HomeAssistant, entry: FilamentSlotsConfigEntry) ->
         ir.async_delete_issue(hass, DOMAIN, issue_id)
 
 
-def _placeholders(entry: FilamentSlotsConfigEntry) -> dict[str, str]:
-    """Return the placeholders of all texts about a printer."""
+def _placeholders(
+    hass: HomeAssistant, entry: FilamentSlotsConfigEntry
+) -> dict[str, str]:
+    """Return the placeholders of all texts about a printer, with its present name."""
+    device = dr.async_get(hass).async_get_device_by_identifier(
+        (DOMAIN, str(entry.unique_id)), entry.entry_id
+    )
     return {
-        "name": entry.title,
+        "name": (device and device.name_by_user) or entry.title,
         "host": str(entry.data.get(CONF_HOST, "")),
         "driver": str(entry.data[CONF_DRIVER_KEY]),
     }
