@@ -244,7 +244,7 @@ async def test_a_spool_that_ran_out_during_a_print_is_warned_about(
 
     await async_deliver(hass, entry, _with_meta(removed, reason="runout"))
 
-    assert _notified(notes) == [("Slot A2 ran out", message)]
+    assert _notified(notes) == [("X1C · A2 ran out", message)]
 
 
 async def test_a_spool_that_was_taken_out_did_not_run_out(
@@ -499,7 +499,7 @@ async def test_the_phone_asks_with_the_spools_to_choose_from(
     await _ask(hass, entry)
 
     (push,) = pushed
-    assert push["title"] == "Slot A3: which spool is it?"
+    assert push["title"] == "X1C · A3: which spool is it?"
     assert push["message"] == "PETG without a tag was inserted into X1C · A3."
     slot = _slot(hass, entry, 3)
     mine = f"filament_slots|automation.made|{slot}|"
