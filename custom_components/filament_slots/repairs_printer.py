@@ -369,7 +369,7 @@ def async_show_flapping(
             is_fixable=False,
             severity=ir.IssueSeverity.WARNING,
             translation_key=SLOT_FLAPPING,
-            translation_placeholders=_placeholders(entry) | about,
+            translation_placeholders=_placeholders(hass, entry) | about,
         )
 
 
