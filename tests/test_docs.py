@@ -191,34 +191,34 @@ _TAG_SCANNED = {"event": {"data": {"tag_id": "12"}}}
         (
             "alias: New spool\n",
             spool_event("spool_inserted", 3, meta={"filament": PLA}),
-            {"title": "Slot A3", "message": "PLA Basic was inserted."},
+            {"title": "X1C · A3", "message": "PLA Basic was inserted."},
         ),
         (
             "alias: New spool\n",
             spool_event("spool_inserted", 3, meta={"filament": {"material": "PETG"}}),
-            {"title": "Slot A3", "message": "PETG was inserted."},
+            {"title": "X1C · A3", "message": "PETG was inserted."},
         ),
         (
             "alias: Notify about new spools\n",
             spool_event(
                 "spool_inserted", 3, meta={"slot_label": "A3", "filament": PLA}
             ),
-            {"title": "New spool in slot A3", "message": "PLA was inserted."},
+            {"title": "New spool in X1C · A3", "message": "PLA was inserted."},
         ),
         (
             "alias: Notify about new spools\n",
             spool_event("spool_inserted", 3, meta={"slot_label": "A3"}),
-            {"title": "New spool in slot A3", "message": "A spool was inserted."},
+            {"title": "New spool in X1C · A3", "message": "A spool was inserted."},
         ),
         (
             "alias: Unknown spool in the workshop\n",
             spool_event("unknown_spool_detected", 2),
-            {"message": "Which spool is in Slot A2?"},
+            {"message": "Which spool is in X1C · A2?"},
         ),
         (
             "alias: Expensive spool removed\n",
             spool_event("spool_removed", 2, identifiers={"external_id": "spoolman:12"}),
-            {"message": "Removed: Slot A2."},
+            {"message": "Removed: X1C · A2."},
         ),
         (
             "alias: Expensive spool removed\n",
@@ -228,7 +228,7 @@ _TAG_SCANNED = {"event": {"data": {"tag_id": "12"}}}
                 identifiers={"external_id": "spoolman:12"},
                 meta={"reason": "runout"},
             ),
-            {"message": "Ran out: Slot A2."},
+            {"message": "Ran out: X1C · A2."},
         ),
         (
             "alias: New spool with an event entity\n",

@@ -251,8 +251,7 @@ ADDRESS_ERRORS = (
 # Not an error code of a driver: the printer may be at the address it announces.
 NEW_ADDRESS = "new_address"
 _NEW_HOST = "new_host"
-# Not an error code of a driver: what a refused or timed-out connection means for a
-# printer that is switched on.
+# Neither: a refused or timed-out connection to a printer that is switched on.
 UNREACHABLE = "unreachable"
 
 # Of a slot, beside the one issue of its printer.
@@ -384,9 +383,8 @@ def _placeholders(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry
 ) -> dict[str, str]:
     """Return the placeholders of all texts about a printer, with its present name."""
-    device = dr.async_get(hass).async_get_device_by_identifier(
-        (DOMAIN, str(entry.unique_id)), entry.entry_id
-    )
+    own = (DOMAIN, str(entry.unique_id))
+    device = dr.async_get(hass).async_get_device_by_identifier(own, entry.entry_id)
     return {
         "name": (device and device.name_by_user) or entry.title,
         "host": str(entry.data.get(CONF_HOST, "")),
