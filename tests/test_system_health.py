@@ -66,7 +66,7 @@ async def test_it_shows_the_printers_and_the_store(hass: HomeAssistant) -> None:
     assert re.fullmatch(r"\d+\.\d ms", str(commit_time))
     assert info == {
         "printers_connected": "1/2",
-        "store_size": "0.1 MB",
+        "store_size": "0.2 MB",
         "last_event": AT,
         "store_version": len(MIGRATIONS),
         "event_version": 1,

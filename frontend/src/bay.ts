@@ -25,20 +25,21 @@ export function bay(
   const muted = first !== slot.filament.material && look !== "identified";
   const left = look === "empty" ? undefined : percentLeft(slot.filament);
   const active = here && slot.active === true;
+  // The name has all that is shown, in the order of a sentence.
   return html`<button
     class="bay ${active ? "active" : ""}"
     data-label=${label}
     aria-label=${spoken(hass, printer, slot, active)}
     @click=${() => open(slot, "details")}
   >
-    <span class="label">${label}${active ? html`<ha-icon .icon=${"mdi:printer-3d-nozzle"}></ha-icon>` : nothing}</span>
+    <span class="label" aria-hidden="true">${label}${active ? html`<ha-icon .icon=${"mdi:printer-3d-nozzle"}></ha-icon>` : nothing}</span>
     ${spool(look, slot.filament)}
-    <span class="first ${muted ? "nothing" : ""}" dir="auto" title=${first}>${first}</span>
-    ${second ? html`<span class="second secondary" dir="auto" title=${second}>${second}</span>` : nothing}
+    <span class="first ${muted ? "nothing" : ""}" aria-hidden="true" dir="auto" title=${first}>${first}</span>
+    ${second ? html`<span class="second secondary" aria-hidden="true" dir="auto" title=${second}>${second}</span>` : nothing}
     ${
       left === undefined
         ? nothing
-        : html`<span class="secondary">${text(hass, "card.left", {
+        : html`<span class="secondary" aria-hidden="true">${text(hass, "card.left", {
             percent: percentText(left, hass.locale.language),
           })}</span>`
     }

@@ -130,7 +130,8 @@ async def _ask_details(page: Page, label: str) -> None:
     sheet = "deep('filament-slots-sheet').renderRoot"
     await page.click(f".bay[data-label={label}]")
     await page.wait(f"{sheet}.querySelector('dialog').open")
-    await page.run(f"{sheet}.querySelector('.actions button:last-child').click()")
+    # The last one leads to the device.
+    await page.run(f"{sheet}.querySelector('.actions button:nth-last-child(2)').click()")
 
 
 ODD = "document.querySelector('#odd')"

@@ -527,7 +527,7 @@ class Ifs(System):
         """Return four empty ports."""
         return {
             "zmod_ifs": {
-                "State": 0,
+                "State": 5,
                 "Ports": [False] * 4,
                 "Chan": 0,
                 "Insert": 0,
