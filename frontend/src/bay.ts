@@ -25,13 +25,13 @@ export function bay(
   const muted = first !== slot.filament.material && look !== "identified";
   const left = look === "empty" ? undefined : percentLeft(slot.filament);
   const active = here && slot.active === true;
-  // The name has all that is shown, in the order of a sentence.
+  // What is shown is hidden from screen readers: they read the sentence, once.
   return html`<button
     class="bay ${active ? "active" : ""}"
     data-label=${label}
-    aria-label=${spoken(hass, printer, slot, active)}
     @click=${() => open(slot, "details")}
   >
+    <span class="hidden">${spoken(hass, printer, slot, active)}</span>
     <span class="label" aria-hidden="true">${label}${active ? html`<ha-icon .icon=${"mdi:printer-3d-nozzle"}></ha-icon>` : nothing}</span>
     ${spool(look, slot.filament)}
     <span class="first ${muted ? "nothing" : ""}" aria-hidden="true" dir="auto" title=${first}>${first}</span>

@@ -131,7 +131,9 @@ async def _ask_details(page: Page, label: str) -> None:
     await page.click(f".bay[data-label={label}]")
     await page.wait(f"{sheet}.querySelector('dialog').open")
     # The last one leads to the device.
-    await page.run(f"{sheet}.querySelector('.actions button:nth-last-child(2)').click()")
+    await page.run(
+        f"{sheet}.querySelector('.actions button:nth-last-child(2)').click()"
+    )
 
 
 ODD = "document.querySelector('#odd')"

@@ -43,7 +43,7 @@ A_TIMELINE = {"type": "custom:filament-slots-timeline-card"}
 ROWS = f"(deep('{TIMELINE}')?.renderRoot.querySelectorAll('li').length ?? 0)"
 HASS = "document.querySelector('home-assistant').hass"
 SHEET = "deep('filament-slots-sheet').renderRoot"
-SPOKEN = "deep('.bay[data-label=A3]').ariaLabel"
+SPOKEN = "deep('.bay[data-label=A3] .hidden').textContent"
 LIST = f"deep('{TIMELINE}').renderRoot.querySelector('.list')"
 ANSWER = f"(deep('{TIMELINE}').renderRoot.querySelector('.answer') ?? document.body)"
 HISTORY = f"textOf(deep('{TIMELINE}'))"
@@ -104,7 +104,7 @@ async def test_the_card_is_there_at_once_and_follows_what_happens(
         assert clock() - events_at[-1] < 1
 
         await printer.play(hardware.start_print(1, 1))
-        await page.wait("deep('.bay.active')?.ariaLabel.includes('In use')")
+        await page.wait("deep('.bay.active .hidden')?.textContent.includes('In use')")
         # A unit that feeds a print reads no tags.
         await printer.play(hardware.end_print())
         await page.wait("!deep('.bay.active')")
