@@ -100,11 +100,12 @@ async def test_a_spool_reaches_automations_and_the_store_even_across_a_kill(
         assert [summary(event) for event in before.events] == [inserted(1, 3, WHITE)]
         event = before.events[0]
         assert event["entry_id"] == entry_id
-        slot_name = (await _device_names(home_assistant))[event["device_id"]]
+        place = event["meta"]["place"]
+        assert place == "X1-Carbon 0001 · A3"
         assert event["meta"]["source"] == "live"
         assert await _notifications(home_assistant) == {
-            (slot_name, "PLA Basic was inserted."),
-            ("New spool in slot A3", "PLA was inserted."),
+            (place, "PLA Basic was inserted."),
+            (f"New spool in {place}", "PLA was inserted."),
         }
         await _shown(home_assistant, printer)
         assert stored(home_assistant) == [event["event_id"]]
@@ -175,11 +176,6 @@ def test_home_assistant_has_nothing_installed_but_itself_and_our_requirements() 
 
 async def _shown(home_assistant: HomeAssistant, printer: BambuPrinter) -> None:
     await until_shown(home_assistant.client, printer.hardware, 20)
-
-
-async def _device_names(home_assistant: HomeAssistant) -> dict[str, str]:
-    devices = await home_assistant.client.call("config/device_registry/list")
-    return {device["id"]: device["name"] for device in devices}
 
 
 async def _notifications(home_assistant: HomeAssistant) -> set[tuple[str, str]]:
