@@ -28,7 +28,7 @@ from .common import (
 
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
-PRESENT = "binary_sensor.x1c_ams_a_slot_a2_spool"
+PRESENT = "binary_sensor.x1c_ams_a_slot_a2_spool_present"
 
 
 async def async_flap(

@@ -152,9 +152,11 @@ async def test_slots_are_returned_with_their_devices_entities_and_spools(
         "updated_at": None,
         "age": 0,
         "entities": {
+            "binary_sensor_active": "binary_sensor.x1c_ams_a_slot_a1_active",
             "binary_sensor_spool": "binary_sensor.x1c_ams_a_slot_a1_spool_present",
             "event_spool": "event.x1c_ams_a_slot_a1_spool_change",
             "sensor_filament": "sensor.x1c_ams_a_slot_a1_filament",
+            "sensor_remaining": "sensor.x1c_ams_a_slot_a1_remaining",
             "sensor_status": "sensor.x1c_ams_a_slot_a1_status",
         },
     }

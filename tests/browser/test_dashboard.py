@@ -93,7 +93,8 @@ async def test_the_card_is_there_at_once_and_follows_what_happens(
         await printer.play(hardware.insert(1, 3, WHITE))
         await shows(page, {"A3": "identified"})
         assert clock() - events_at[-1] < 1
-        assert await page.text(".bay[data-label=A3]") == ("A3 PLA PLA Basic 100% left")
+        shown = await page.text(".bay[data-label=A3]")
+        assert shown.endswith(" A3 PLA PLA Basic 100% left")
         # It is read aloud once, with the printer and the colour.
         assert (await page.run(SPOKEN)).endswith(
             ", slot A3: PLA Basic, white, 100% left"
