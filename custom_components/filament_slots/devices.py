@@ -105,8 +105,8 @@ class PrinterDevices:
         device = self._registry.async_get(self.slots.get(key, ""))
         if device is not None and device.name_by_user:
             return " · ".join((*names, device.name_by_user))
-        label = _slot_label(slot)
-        alike = [each for each in slots.slots.values() if _slot_label(each) == label]
+        label = slot.shown_label
+        alike = [each for each in slots.slots.values() if each.shown_label == label]
         if slot.unit and len(alike) > 1:
             names.append(_label(slot.unit))
         return " · ".join((*names, label))
@@ -208,7 +208,7 @@ class PrinterDevices:
         unique_id = self.unique_id(slot.key)
         details: dict[str, Any] = {
             "translation_key": "slot",
-            "translation_placeholders": {"label": _slot_label(slot)},
+            "translation_placeholders": {"label": slot.shown_label},
         }
         if self._registered.get(unique_id) != details:
             self._registered[unique_id] = details
@@ -261,10 +261,6 @@ def _kind(unit: StoredUnit) -> str:
 
 def _label(unit: StoredUnit) -> str:
     return unit.label or str(unit.ams_unit_no)
-
-
-def _slot_label(slot: StoredSlot) -> str:
-    return slot.label or str(slot.slot_no)
 
 
 def _serial_end(unit: StoredUnit) -> str | None:

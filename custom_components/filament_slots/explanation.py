@@ -77,7 +77,7 @@ def explain(coordinator: SlotCoordinator, texts: dict[str, str]) -> ExplainedPri
 
 def _state(slot: StoredSlot, *, connected: bool) -> Iterator[_Sentence]:
     """Yield what is confirmed about the slot."""
-    name = {"slot": slot.label or str(slot.slot_no)}
+    name = {"slot": slot.shown_label}
     yield slot.status or "undecided", name
     if slot.updated_at is not None:
         yield "last_changed", {"time": _time(slot.updated_at)}

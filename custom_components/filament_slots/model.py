@@ -374,6 +374,11 @@ class StoredSlot:
         return (self.unit.key if self.unit else None, self.slot_no)
 
     @property
+    def shown_label(self) -> str:
+        """The name of the slot on the printer's screen, else its number."""
+        return self.label or str(self.slot_no)
+
+    @property
     def latest_identity(self) -> Identifiers:
         """The identity that the printer reported last for this slot."""
         return self.identifiers if self.identifiers.known else self.departed

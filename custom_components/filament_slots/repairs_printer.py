@@ -360,7 +360,7 @@ def async_show_flapping(
         if known.startswith(SLOT_FLAPPING) and known not in shown:
             async_clear_issue(hass, known)
     for issue_id, key in shown.items():
-        about = {"slot": slots[key].label or str(key[1]), "count": str(counts[key])}
+        about = {"slot": slots[key].shown_label, "count": str(counts[key])}
         ir.async_create_issue(
             hass,
             DOMAIN,

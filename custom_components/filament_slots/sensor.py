@@ -183,7 +183,7 @@ PRINTER_SENSORS = (
         key="active_slot",
         translation_key="active_slot",
         value_fn=lambda coordinator: _active_value(
-            coordinator, lambda slot: slot.label or str(slot.slot_no)
+            coordinator, lambda slot: slot.shown_label
         ),
         exists_fn=_reports_active,
     ),
