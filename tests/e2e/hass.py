@@ -125,8 +125,11 @@ class HomeAssistant:
         await self._end(signal.SIGKILL)
 
     async def restarting(self) -> None:
-        """Wait until the process ends by itself, as it does to be restarted."""
-        assert self._process is not None
+        """Wait until the process ends by itself, as it does to be restarted.
+
+        One that is not running is started before: what restores a backup, for example.
+        """
+        self._process = self._process or self._spawn()
         async with asyncio.timeout(self.start_timeout):
             while self._process.poll() is None:
                 await asyncio.sleep(0.1)

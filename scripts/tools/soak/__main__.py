@@ -31,6 +31,8 @@ _SCENARIOS: Final[Mapping[str, Callable[[Path], Awaitable[Verdict]]]] = {
     "certificate": certificate,
     "read-only": read_only,
 }
+# Of the log, where a scenario does not run to its end.
+_LINES: Final = 60
 # Of one scenario, whatever happens in it.
 _DEADLINE: Final = 900.0
 
@@ -73,6 +75,8 @@ async def _run(name: str) -> bool:
                 verdict = await _SCENARIOS[name](folder)
         except Exception:  # noqa: BLE001 - the next scenario has to run
             traceback.print_exc()
+            for log in folder.rglob("console.log"):
+                print(*log.read_text(errors="replace").splitlines()[-_LINES:], sep="\n")
             verdict = Verdict()
             verdict.check(False, "it ran to its end")
     print(f"{verdict.line(name)} ({time.monotonic() - began:.0f} s)", flush=True)

@@ -184,6 +184,12 @@ async def clock(folder: Path) -> Verdict:
         await add_printer(client, bambu)
         await add_printer(client, klipper)
         await until_shown(client, hardware, 60)
+
+        async def shown() -> bool:
+            found = statuses(await slots(client, klipper.identity))
+            return found == true_statuses(klipper)
+
+        await until(shown, 60)
         published: list[Event] = []
         await on_spool_events(client, published.append)
         moves = [
@@ -217,10 +223,6 @@ async def clock(folder: Path) -> Verdict:
         verdict.check(not late, "none is late", len(late))
         wrong = once(published, stored(home_assistant))
         verdict.check(not wrong, f"{len(published)} events are stored once", wrong)
-
-        async def shown() -> bool:
-            found = statuses(await slots(client, klipper.identity))
-            return found == true_statuses(klipper)
 
         verdict.check(await until(shown, 30), "the slots are as they are")
         await until_shown(client, hardware, 30)

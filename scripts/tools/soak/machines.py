@@ -12,7 +12,7 @@ from typing import Final, override
 from tests.printers.bambu import BambuPrinter
 from tests.printers.bambu_hardware import VirtualBambu
 from tests.printers.bambu_models import H2S, P1S, PLAIN_SPOOL, X1C, Kind, bambu_spool
-from tests.printers.box_turtle import UNIT, KlipperPrinter
+from tests.printers.box_turtle import RED_SPOOL, UNIT, KlipperPrinter
 from tests.printers.mqtt_server import SERVER_UNAVAILABLE
 
 from .changes import INSERTED, REMOVED, UNKNOWN, Change, Changes
@@ -118,6 +118,9 @@ class Bambu(Machine):
         for unit in range(2):
             hardware.add_unit(kind, unit, bambu_spool(number * 10 + unit))
         super().__init__(BambuPrinter(hardware, chatter=2.0), changes)
+        for unit in hardware.units:
+            spool = hardware.units[unit].bays[0].spool
+            self._spools[unit, 1] = spool.external_id if spool else None
         self.faults = {
             "broker: connection closed": self._kicked,
             "broker: not listening": self._away,
@@ -205,6 +208,7 @@ class Klipper(Machine):
     def __init__(self, changes: Changes) -> None:
         """Create it."""
         super().__init__(KlipperPrinter(), changes)
+        self._spools[UNIT, 1] = self.named(RED_SPOOL)
         self.faults = {
             "Moonraker: stopped": self._stopped,
             "Moonraker: killed": self._killed,
