@@ -114,9 +114,9 @@ class Bambu(Machine):
         """Create the printer of this number, of one of three models."""
         model = (X1C, P1S, H2S)[number % 3]
         hardware = VirtualBambu(model, f"{model.serial[:6]}{number:09d}")
-        kind = Kind.PRO if model is H2S else Kind.AMS
+        # No unit that dries: what leaves one during a gap is confirmed ten minutes later.
         for unit in range(2):
-            hardware.add_unit(kind, unit, bambu_spool(number * 10 + unit))
+            hardware.add_unit(Kind.AMS, unit, bambu_spool(number * 10 + unit))
         super().__init__(BambuPrinter(hardware, chatter=2.0), changes)
         for unit in hardware.units:
             spool = hardware.units[unit].bays[0].spool
