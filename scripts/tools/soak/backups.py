@@ -31,7 +31,7 @@ from tests.printers.bambu import BambuPrinter
 from tests.printers.bambu_scenarios import WHITE, x1c
 
 from .disk import set_host_name
-from .verdict import Verdict, database, repairs, sound, until
+from .verdict import Verdict, stop_in_order, until
 
 _RATE: Final = 1000.0
 _AGENT: Final = "backup.local"
@@ -101,12 +101,7 @@ async def backup(folder: Path) -> Verdict:
             f"after the restore {len(found):,} are there and the entry is loaded",
             (loaded, len(found), len(kept)),
         )
-        verdict.check(not await repairs(client), "there is no repair")
-        await home_assistant.stop()
-        verdict.check(
-            await asyncio.to_thread(sound, database(home_assistant)),
-            "the database is sound",
-        )
+        await stop_in_order(verdict, home_assistant)
     return verdict
 
 
@@ -159,14 +154,9 @@ async def restore(folder: Path) -> Verdict:
                     "it is late",
                     late[0],
                 )
-                verdict.check(not await repairs(new.client), "there is no repair")
                 found = complaints(new)
                 verdict.check(not found, "the log has no complaint", found[:3])
-                await new.stop()
-                verdict.check(
-                    await asyncio.to_thread(sound, database(new)),
-                    "the database is sound",
-                )
+                await stop_in_order(verdict, new)
         finally:
             set_host_name(here)
     return verdict

@@ -33,6 +33,7 @@ from .verdict import (
     repair_is_shown,
     repairs,
     sound,
+    stop_in_order,
     until,
 )
 
@@ -230,12 +231,7 @@ async def clock(folder: Path) -> Verdict:
         verdict.check(
             not found_complaints, "the log has no complaint", found_complaints[:3]
         )
-        verdict.check(not await repairs(client), "there is no repair")
-        await home_assistant.stop()
-        verdict.check(
-            await asyncio.to_thread(sound, database(home_assistant)),
-            "the database is sound",
-        )
+        await stop_in_order(verdict, home_assistant)
     return verdict
 
 

@@ -86,6 +86,16 @@ def sound(path: Path) -> bool:
         )
 
 
+async def stop_in_order(verdict: Verdict, home_assistant: HomeAssistant) -> None:
+    """Stop it, without a repair before and with a sound database after it."""
+    verdict.check(not await repairs(home_assistant.client), "there is no repair")
+    await home_assistant.stop()
+    verdict.check(
+        await asyncio.to_thread(sound, database(home_assistant)),
+        "the database is sound",
+    )
+
+
 def once(published: list[Event], stored: list[str]) -> str:
     """Return what is wrong between published and stored events; empty: nothing."""
     ids = [event["event_id"] for event in published]
