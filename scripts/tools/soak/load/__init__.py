@@ -73,6 +73,8 @@ class Load:
 
     async def _emit(self, rate: float) -> None:
         handler = async_shared_core(self._hass).handler
+        # Of one time: a slot that changes again and again would only be counted.
+        at = dt_util.utcnow().isoformat()
         loop = asyncio.get_running_loop()
         began, number = loop.time(), 0
         while True:
@@ -80,7 +82,7 @@ class Load:
             await asyncio.sleep(_TICK)
             self._longest = max(self._longest, loop.time() - before - _TICK)
             while number < (loop.time() - began) * rate:
-                event = _event(number)
+                event = _event(number, at)
                 self._emitted.append(event["event_id"])
                 handler.put(event)
                 number += 1
@@ -96,11 +98,11 @@ class Load:
         )
 
 
-def _event(number: int) -> dict[str, Any]:
+def _event(number: int, at: str) -> dict[str, Any]:
     return {
         "event_id": ulid_now(),
         "event_type": "spool_removed" if number % 2 else "spool_inserted",
-        "event_at": dt_util.utcnow().isoformat(),
+        "event_at": at,
         "printer_id": 1,
         "slot": {
             "is_ams_slot": True,
