@@ -190,19 +190,26 @@ def sqlite_error() -> sqlite3.DatabaseError:
     return err
 
 
-def renumber(path: Path, rowid: int) -> None:
-    """Give a row a far too high number, at which a search ends without an error."""
+def renumber_beside(path: Path, rowid: int) -> None:
+    """Give a row a far too high number, at which a search ends without an error.
+
+    It is the third to last of the page that holds `rowid`: how many rows a search misses
+    depends on the place in the page, and that on how the events were batched.
+    """
     data = bytearray(path.read_bytes())
     for page in range(4096, len(data), 4096):
         if data[page] != 0x0D:
             continue
+        rows: list[tuple[int, int]] = []
         for cell in range(int.from_bytes(data[page + 3 : page + 5])):
             pointer = page + 8 + 2 * cell
             start = page + int.from_bytes(data[pointer : pointer + 2])
             # First comes the length of the row, then its number.
             at = start + (2 if data[start] & 0x80 else 1)
-            if data[at] & 0x80 and (data[at] & 0x7F) << 7 | data[at + 1] == rowid:
-                data[at] = 0xFF
+            if data[at] & 0x80:
+                rows.append(((data[at] & 0x7F) << 7 | data[at + 1], at))
+        if rowid in dict(rows[:-2]):
+            data[rows[-3][1]] = 0xFF
     path.write_bytes(data)
 
 
@@ -211,7 +218,7 @@ async def test_a_search_that_ends_early_is_not_the_end_of_what_is_salvaged(
 ) -> None:
     """All but the damaged row and the few that it hides comes back."""
     ids = await filled(path)
-    await asyncio.to_thread(renumber, path, 150)
+    await asyncio.to_thread(renumber_beside, path, 150)
     store = new_store(path)
     await store.open()
     salvaged = await maintenance(new_handler(store)).salvage(asyncio.to_thread)
