@@ -197,6 +197,7 @@ def test_no_timer_is_left_when_nothing_is_pending(
     assert rig.clock.pending == 0
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
