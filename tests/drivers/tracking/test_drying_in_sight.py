@@ -124,6 +124,19 @@ def test_a_slot_cleared_just_before_the_drying_began_is_a_joint_clear(rig: Rig) 
     assert rig.changes() == []
 
 
+def test_a_slot_cleared_well_before_the_drying_is_removed_by_the_report_of_it(
+    rig: Rig,
+) -> None:
+    rig.unit(drying=False)
+    rig.wait(1)
+    rig.take(1)
+    rig.silence(20)
+    rig.unit(drying=True)
+    (removed,) = rig.spool_events()
+    assert removed["identifiers"]["external_id"] == "bambulab:RED"
+    assert removed["meta"]["detected_late"] is False
+
+
 def test_what_is_fed_back_as_the_drying_ends_was_pulled_back(rig: Rig) -> None:
     rig.take(1)
     rig.take(2)

@@ -166,7 +166,8 @@ class Presence:
         timings, since = self._timings, removal.time.monotonic
         settled = since + timings.removal_confirm
         ran_out = self._spool.ran_out(removal)
-        dried = unit.drying_until >= since and not ran_out
+        # What was cleared well before the drying is no longer among `cleared_at`.
+        dried = unit.drying_until >= since and since in unit.cleared_at and not ran_out
         if removal.gap is None and dried and not self._single(since, unit):
             gap = Gap(since=removal.time.at, drying=True)
             if unit.drying:
