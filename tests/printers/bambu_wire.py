@@ -22,7 +22,7 @@ type Report = dict[str, Any]
 NO_TAG = "0" * 16
 NO_UUID = "0" * 32
 NO_EXTRUDER_SLOT = 0xFFFF
-INFORMATION_SET = 2
+FILLED, INFORMATION_SET = 1, 2
 
 
 def versions(printer: VirtualBambu, sequence_id: str) -> Report:
@@ -108,7 +108,7 @@ def partial_unit_list(printer: VirtualBambu, before: list[Report]) -> list[Repor
             "tray": [
                 _partial(model, tray, known.get(unit["id"], {}).get("tray", ()))
                 for tray in unit["tray"]
-                if not model.omits_empty or tray["state"] & 1
+                if not model.omits_empty or tray["state"] & FILLED
             ]
         }
         for unit in unit_list(printer)
@@ -116,10 +116,14 @@ def partial_unit_list(printer: VirtualBambu, before: list[Report]) -> list[Repor
 
 
 def _partial(model: Model, tray: Report, before: Iterable[Report]) -> Report:
-    """Return a tray, reduced to its state where its content is known already."""
+    """Return a tray, reduced to its state where its content is known already.
+
+    That of an empty slot, which may have been left out, is not.
+    """
     state = {"state": tray.get("state")}
+    needed = INFORMATION_SET | FILLED if model.omits_empty else INFORMATION_SET
     if model.reduces and any(
-        known | state == tray and known["state"] & tray["state"] & INFORMATION_SET
+        known | state == tray and known["state"] & tray["state"] & needed == needed
         for known in before
     ):
         return {"id": tray["id"]} | state
