@@ -104,7 +104,7 @@ class UnitState:
     cleared: list[tuple[float, Stay | None]] = field(default_factory=list)
     # Slots whose filament is pulled back.
     back: set[int] = field(default_factory=set)
-    # Slots that were filled while the filament of the unit was pulled back.
+    # Slots that were filled while out of sight, and whose switch has opened since.
     hidden: set[int] = field(default_factory=set)
 
 

@@ -60,11 +60,15 @@ class BambuSpools(BambuFirmware):
         bay, stays = state.unit.bays[tray], state.stays[tray]
         bay.at_feeder = False
         self._last_stay(state, tray).opened = self.now
+        if self._unseen(state, tray):
+            # What is reported first shows it as it was before.
+            state.hidden.add(tray)
         self.changed()
 
         def close() -> None:
             if state.stays[tray] == stays and not state.pulled:
                 bay.at_feeder = True
+                state.hidden.discard(tray)
                 self.changed()
                 self.later(1.0, self._read_next, self._boot)
 

@@ -43,6 +43,8 @@ class KlipperWorld(KlipperWire):
         self._stays = [0] * changer.slots
         self._reels: list[Reel | None] = [None] * changer.slots
         self._moving = [False] * changer.slots
+        # Slots that were filled while out of sight, and whose switch is open.
+        self._hidden: set[int] = set()
         self._feeding: int | None = None
         self._booting = False
         self._boot = 0
@@ -64,7 +66,7 @@ class KlipperWorld(KlipperWire):
         self.record.unsure = set(map(self._changer.place, self._changer.unsure))
         return {
             self._changer.place(slot): (
-                self._stays[slot],
+                self._stays[slot] - (slot in self._hidden),
                 READ if self._changer.named[slot] else UNREAD,
             )
             for slot in range(self._changer.slots)
@@ -148,8 +150,13 @@ class KlipperWorld(KlipperWire):
 
     async def _flicker(self, slot: int, seconds: float) -> None:
         self._moving[slot] = True
-        self.record.stays[self._changer.place(slot)][-1].opened = self.now
+        stay = self.record.stays[self._changer.place(slot)][-1]
+        stay.opened = self.now
+        if stay.seen is None and self._stalled is None:
+            # What is reported first shows it as it was before.
+            self._hidden.add(slot)
         await self._changer.flicker(slot, seconds)
+        self._hidden.discard(slot)
         self._moving[slot] = False
 
     @property

@@ -142,8 +142,33 @@ class Run(Names):
 
     def _take(self, i: int, k: int, j: int, belief: Belief) -> Iterator[Belief]:
         """Go on with stay k, which follows stay i in what the product can know."""
-        if not self._may(k):
-            return
+        stay = self._row[k]
+        if self._may(k):
+            yield from self._reported(i, k, j, belief)
+        if (
+            (stay.seen is not None or k + 1 == len(self._row))
+            and belief.reel not in (None, stay.reel)
+            and stay.reel is not None
+            and self._may_hide(belief, stay)
+        ):
+            names = self._names_at_end(belief, self._row[k - 1], stay)
+            if not self._facts.reads:
+                # What software assigns follows at once, and it is no swap.
+                names |= {None, stay.reel.identity}
+            elif stay.reel.identity is not None:
+                names.add(stay.reel.identity)
+            for name in names:
+                hidden = replace(
+                    belief,
+                    reel=stay.reel,
+                    identity=name,
+                    inserted=belief.inserted and self._facts.reads,
+                    stay=stay,
+                )
+                yield from self.ends(k, j, hidden)
+
+    def _reported(self, i: int, k: int, j: int, belief: Belief) -> Iterator[Belief]:
+        """Go on with stay k by the events that report it, if there is any to report."""
         stay, before = self._row[k], self._row[k - 1]
         edge = self._row[i + 1].edge
         # What was there first decides, also where another spool took its place unnoticed;
@@ -173,22 +198,6 @@ class Run(Names):
                 yield from self.ends(
                     k, j + 2, Belief(stay.reel, identity, True, False, stay)
                 )
-        if self._may_hide(belief, stay):
-            names = self._names_at_end(belief, before, stay)
-            if not self._facts.reads:
-                # What software assigns follows at once, and it is no swap.
-                names |= {None, stay.reel.identity}
-            elif stay.reel.identity is not None:
-                names.add(stay.reel.identity)
-            for name in names:
-                hidden = replace(
-                    belief,
-                    reel=stay.reel,
-                    identity=name,
-                    inserted=belief.inserted and self._facts.reads,
-                    stay=stay,
-                )
-                yield from self.ends(k, j, hidden)
 
     def _may_hide(self, belief: Belief, stay: Stay) -> bool:
         """Whether nothing on the wire has to show that the spool is another one."""
