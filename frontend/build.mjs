@@ -1,7 +1,7 @@
 // Bundles the cards into the integration's folder. Every page loads `entry.js`, which
 // loads the rest, named by content hash, when a card is shown.
 
-import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -12,10 +12,11 @@ const integration = new URL("../custom_components/filament_slots/", import.meta.
 const folder = new URL("frontend/", integration);
 const LIMIT = 60 * 1024;
 
+const translations = new URL("translations/", integration);
 const picker = Object.fromEntries(
-  ["en", "de"].map((language) => {
-    const file = new URL(`translations/${language}.json`, integration);
-    return [language, JSON.parse(readFileSync(file, "utf8")).config_panel.picker];
+  readdirSync(translations).map((name) => {
+    const texts = JSON.parse(readFileSync(new URL(name, translations), "utf8"));
+    return [basename(name, ".json"), texts.config_panel.picker];
   }),
 );
 

@@ -29,7 +29,50 @@ from custom_components.filament_slots.repairs_printer import PRINTER_ISSUES
 from custom_components.filament_slots.repairs_store import STORE_ISSUES
 
 FOLDER = Path(binary_sensor.__file__).parent
-LANGUAGES = ("en", "de")
+LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pl", "pt-BR")
+TRANSLATED = LANGUAGES[1:]
+
+# Names and formats, and words that a language shares with English.
+SAME_EVERYWHERE = {
+    *("Bambu Lab", "CSV", "Filament Slots", "JSON Lines", "Klipper (Moonraker)"),
+    *("{name}", "{printer} {label}", "{printer} AMS {label}"),
+}
+SAME = {
+    "de": {
+        *("Cursor", "Filament", "Filter", "Format", "Material", "Name", "Offline"),
+        *("Offline: {count}", "Port", "Status", "normal", "orange", "pink", "warm"),
+    },
+    "fr": {
+        *("Filament", "Format", "Insertion", "Port", "Source", "normal", "orange"),
+        "turquoise",
+    },
+    "es": {"Color", "Cursor", "Error", "Material", "normal"},
+    "it": {
+        *("File", "Offline", "Offline: {count}", "Privacy", "Slot", "Slot {label}"),
+        "{printer}, slot {label}: {content}",
+    },
+    "nl": {
+        *("Cursor", "Filament", "Filter", "Label", "Offline", "Offline: {count}"),
+        *("Printer", "Printers", "Printers: {count}", "Privacy", "Slot"),
+        *("Slot {label}", "Status", "turquoise", "warm"),
+        "{printer}, slot {label}: {content}",
+    },
+    "pl": {
+        *("Filament", "Format", "Limit", "Offline", "Offline: {count}", "Port"),
+        *("Slot", "Slot {label}", "{printer}, slot {label}: {content}"),
+    },
+    "pt-BR": {
+        *("Cursor", "Material", "Offline", "Offline: {count}", "Slot"),
+        *("Slot {label}", "Status", "normal", "{printer}, slot {label}: {content}"),
+    },
+}
+ENGLISH_ALONE = re.compile(
+    r"\b(the|with|from|this|that|not|are|printer's|its)\b", re.IGNORECASE
+)
+
+# "Many times" has one form for the numbers it is used with; a noun has up to four.
+TIMES = "times|Mal|fois|veces|volte|keer|razy|vezes"
+COUNTED = re.compile(rf"\{{count\}}(?! ?\(?(?:{TIMES})\b) ?[^\W\d]")
 
 # A flow ends there where its driver is gone.
 DRIVER_ABORTS = {"driver_broken", "unknown_driver"}
@@ -68,17 +111,72 @@ def _paths(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield from _paths(branch, f"{path}.{key}")
 
 
-def _placeholders(text: str) -> set[str]:
-    return {part.split("}")[0] for part in text.split("{")[1:]}
-
-
-def test_all_languages_have_the_same_texts_with_the_same_placeholders() -> None:
-    english, german = (
-        {path: _placeholders(text) for path, text in _paths(_texts(language))}
-        for language in LANGUAGES
+def _kept(text: str) -> list[str]:
+    """Return what a translation leaves as it is: placeholders, code, numbers, lines."""
+    return sorted(
+        re.findall(r"\{\w+\}|[\w./]*\w[_:][^\W\d]\w*|/access/api_key|\d+|\*\*|\n", text)
     )
 
-    assert english == german
+
+def test_there_is_a_file_for_each_language() -> None:
+    files = {file.stem for file in (FOLDER / "translations").iterdir()}
+
+    assert files == set(LANGUAGES)
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_a_language_has_the_same_texts_with_the_same_placeholders(
+    language: str,
+) -> None:
+    english, translated = (
+        {path: _kept(text) for path, text in _paths(_texts(each))}
+        for each in ("en", language)
+    )
+
+    assert translated == english
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_no_text_is_left_in_english(language: str) -> None:
+    english = dict(_paths(_texts("en")))
+    same = {text for path, text in _paths(_texts(language)) if text == english[path]}
+
+    assert same == SAME_EVERYWHERE | SAME[language]
+    assert not [
+        (path, text)
+        for path, text in _paths(_texts(language))
+        if ENGLISH_ALONE.search(text)
+    ]
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_no_text_is_much_longer_than_in_english(language: str) -> None:
+    """Buttons, names and chips have the room that English needs, and some more."""
+    english = dict(_paths(_texts("en")))
+
+    assert not [
+        (path, text)
+        for path, text in _paths(_texts(language))
+        if len(text) > 1.5 * len(english[path]) + 24
+    ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_number_stands_before_a_noun(language: str) -> None:
+    """Plurals differ: Polish has four. "Printers: 5" needs none, in no language."""
+    assert not [
+        (path, text) for path, text in _paths(_texts(language)) if COUNTED.search(text)
+    ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_is_one_that_home_assistant_shows_as_it_is(language: str) -> None:
+    """Home Assistant reads `'{` as a quotation and `<` as a tag."""
+    assert not [
+        (path, text)
+        for path, text in _paths(_texts(language))
+        if re.search(r"'\{|\}'|<|&\w+;", text) or text != text.strip()
+    ]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

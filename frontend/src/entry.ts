@@ -17,7 +17,8 @@ const cards = () => import("./cards");
 /** Texts for the card picker, which needs them before translations are loaded. */
 function picker(key: string): string {
   const language = currentHass()?.locale.language ?? document.documentElement.lang;
-  return (PICKER[language.split("-")[0] as string] ?? PICKER.en)?.[key] ?? "";
+  const texts = PICKER[language] ?? PICKER[language.split("-")[0] as string] ?? PICKER.en;
+  return texts?.[key] ?? "";
 }
 
 function currentHass(): Hass | undefined {

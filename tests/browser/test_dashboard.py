@@ -295,6 +295,33 @@ async def test_the_timeline_follows_and_filters(
         assert page.errors == []
 
 
+@pytest.mark.parametrize(
+    ("language", "empty", "offered"),
+    [
+        ("pl", "Nie włożono ani nie wyjęto", "Oś czasu Filament Slots"),
+        ("pt-BR", "Nenhum carretel foi inserido", "Linha do tempo do Filament Slots"),
+    ],
+)
+async def test_cards_and_card_picker_are_in_the_users_language(
+    home_assistant: HomeAssistant,
+    browser: Chromium,
+    language: str,
+    empty: str,
+    offered: str,
+) -> None:
+    client = home_assistant.client
+    async with BambuPrinter(x1c(), chatter=1.0) as printer:
+        await add_printer(client, printer)
+        await make_dashboard(client, cards(A_TIMELINE))
+        page = await browser.page()
+        await sign_in(page, home_assistant, language)
+        await page.open(f"{home_assistant.url}/a-dashboard")
+
+        await page.wait(f"textOf(deep('{TIMELINE}')).includes('{empty}')")
+        assert offered in await page.run("window.customCards.map((one) => one.name)")
+        assert page.errors == []
+
+
 async def _make_history(folder: Path, events: int) -> None:
     """Store the history of a removed printer: ten events a day."""
     store, handler = await open_store(folder / ".storage" / DOMAIN / f"{DOMAIN}.db")
