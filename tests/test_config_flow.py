@@ -44,12 +44,12 @@ INPUT = {
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
 
-def _fields(result: ConfigFlowResult) -> Mapping[Any, Any]:
-    """Return the fields of the form."""
+def _fields(result: ConfigFlowResult, name: str | None = None) -> Mapping[Any, Any]:
+    """Return the fields of the form, or of one of its sections."""
     schema = result["data_schema"]
     assert schema is not None
     fields: Mapping[Any, Any] = schema.schema
-    return fields
+    return fields if name is None else fields[name].schema.schema
 
 
 @pytest.fixture(autouse=True)
@@ -99,8 +99,16 @@ async def _start(hass: HomeAssistant, driver: str = "scripted") -> ConfigFlowRes
 async def _submit(
     hass: HomeAssistant, result: ConfigFlowResult, user_input: dict[str, Any]
 ) -> ConfigFlowResult:
+    """Fill in the form as a browser does: what is in a section under its name."""
+    advanced = user_input.keys() & {"port", "verify", "verify_ssl"}
     result = await hass.config_entries.flow.async_configure(
-        result["flow_id"], user_input
+        result["flow_id"],
+        {name: value for name, value in user_input.items() if name not in advanced}
+        | (
+            {"advanced": {name: user_input[name] for name in advanced}}
+            if advanced
+            else {}
+        ),
     )
     await hass.async_block_till_done()
     return result
@@ -134,15 +142,9 @@ async def test_the_form_asks_only_for_what_the_probe_cannot_find(
 
     schema = result["data_schema"]
     assert schema is not None
-    assert [str(key) for key in schema.schema] == [
-        "host",
-        "port",
-        "serial",
-        "access_code",
-    ]
-    assert schema({**INPUT, "port": 8883}) == schema(
-        {key: value for key, value in INPUT.items() if key != "port"}
-    )
+    asked = {key: INPUT[key] for key in ("host", "serial", "access_code")}
+    assert [str(key) for key in schema.schema] == [*asked, "advanced"]
+    assert schema(asked) == asked | {"advanced": {"port": 8883}}
 
 
 async def test_a_single_driver_is_chosen_automatically(hass: HomeAssistant) -> None:
@@ -163,7 +165,8 @@ async def test_the_flow_recovers_from_every_error(
 
     result = await _submit(hass, result, INPUT)
     assert result["type"] is FlowResultType.FORM
-    assert result["errors"] == {"base": code}
+    field = "access_code" if code is ErrorCode.INVALID_AUTH else "base"
+    assert result["errors"] == {field: code}
 
     probe.side_effect = None
     result = await _submit(hass, result, INPUT)
@@ -188,9 +191,14 @@ async def test_an_invalid_value_is_reported_at_its_field(
 ) -> None:
     result = await _start(hass)
 
-    result = await _submit(hass, result, INPUT | {"serial": "1", "host": ""})
+    result = await _submit(hass, result, INPUT | {"serial": "1", "host": "", "port": 0})
 
-    assert result["errors"] == {"serial": "invalid_config", "host": "invalid_config"}
+    assert result["errors"] == {
+        "serial": "invalid_serial",
+        "host": "invalid_host",
+        # The frontend shows no error under a field of a section.
+        "advanced": "invalid_port",
+    }
     probe.assert_not_called()
 
     result = await _submit(hass, result, INPUT)
@@ -238,7 +246,7 @@ async def test_reauthentication_asks_for_the_code_only(
 
     probe.side_effect = DriverError(ErrorCode.INVALID_AUTH)
     result = await _submit(hass, result, {"access_code": "wrong"})
-    assert result["errors"] == {"base": "invalid_auth"}
+    assert result["errors"] == {"access_code": "invalid_auth"}
 
     probe.side_effect = None
     result = await _submit(hass, result, {"access_code": "87654321"})
@@ -268,8 +276,8 @@ async def test_reconfiguring_changes_the_address_and_keeps_the_rest(
     assert result["step_id"] == "reconfigure"
     assert [str(key) for key in _fields(result)] == [
         "host",
-        "port",
         "access_code",
+        "advanced",
     ]
 
     changes = {"host": "192.0.2.7", "port": 8884, "access_code": "12345678"}
@@ -348,6 +356,80 @@ async def test_no_form_contains_a_secret(hass: HomeAssistant) -> None:
     ):
         for key in _fields(result):
             assert "12345678" not in str(key.description)
+
+
+# Where to find what is asked.
+
+
+async def _where(result: ConfigFlowResult) -> list[str]:
+    """Return the texts that the form shows about that, by the end of their keys."""
+    texts = _fields(result, "where").values()
+    return [
+        text.config["translation_key"].removeprefix("where_bambulab_mqtt_")
+        for text in texts
+    ]
+
+
+async def test_the_form_tells_where_every_model_shows_its_code(
+    hass: HomeAssistant,
+) -> None:
+    result = await _start(hass, "bambulab_mqtt")
+
+    assert [str(key) for key in _fields(result)] == [
+        "host",
+        "serial",
+        "access_code",
+        "where",
+        "advanced",
+    ]
+    assert await _where(result) == ["x1", "p1", "a1", "p2_h2", "note"]
+
+
+@pytest.mark.parametrize("step", ["discovery", "reauth", "reconfigure"])
+async def test_only_the_menus_of_a_known_printer_are_shown(
+    hass: HomeAssistant, step: str
+) -> None:
+    entry = make_entry(driver_key="bambulab_mqtt", certificate=None)
+    if step == "discovery":
+        result = await _discover(hass, driver_key="bambulab_mqtt")
+    else:
+        entry.add_to_hass(hass)
+        result = await (
+            entry.start_reauth_flow(hass)
+            if step == "reauth"
+            else entry.start_reconfigure_flow(hass)
+        )
+
+    assert await _where(result) == ["x1", "note"]
+
+
+async def test_a_form_with_sections_can_be_shown_in_a_browser(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator
+) -> None:
+    for component in (DOMAIN, "config"):
+        assert await async_setup_component(hass, component, {})
+    client = await hass_client()
+    url = "/api/config/config_entries/flow"
+    flow = await (await client.post(url, json={"handler": DOMAIN})).json()
+
+    response = await client.post(
+        f"{url}/{flow['flow_id']}", json={"driver_key": "moonraker_filament"}
+    )
+
+    form = (await response.json())["data_schema"]
+    assert [field["name"] for field in form] == ["host", "api_key", "where", "advanced"]
+    assert [field.get("expanded") for field in form] == [None, None, False, False]
+    assert [field["name"] for field in form[3]["schema"]] == ["port", "verify_ssl"]
+
+
+async def test_a_code_of_another_length_is_refused_in_the_form(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = await _start(hass, "bambulab_mqtt")
+
+    result = await _submit(hass, result, INPUT | {"access_code": "1234567"})
+
+    assert result["errors"] == {"access_code": "invalid_access_code"}
 
 
 # A new certificate of the same printer.
@@ -491,10 +573,10 @@ async def _discover(hass: HomeAssistant, **changes: Any) -> ConfigFlowResult:
 
 
 def _suggested(result: ConfigFlowResult) -> dict[str, Any]:
-    assert result["data_schema"] is not None
     return {
         str(key): key.description["suggested_value"]
-        for key in _fields(result)
+        for name in (None, "advanced")
+        for key in _fields(result, name)
         if key.description and "suggested_value" in key.description
     }
 

@@ -15,11 +15,15 @@ from custom_components.filament_slots.driver_host import SETTLE_TIMES
 from custom_components.filament_slots.drivers.bambulab_mqtt.driver import (
     Driver as BambuDriver,
 )
-from custom_components.filament_slots.drivers.base import DriverStatus, ErrorCode
+from custom_components.filament_slots.drivers.base import (
+    Driver,
+    DriverStatus,
+    ErrorCode,
+)
 from custom_components.filament_slots.drivers.moonraker_filament.driver import (
     Driver as MoonrakerDriver,
 )
-from custom_components.filament_slots.forms import asked_fields
+from custom_components.filament_slots.forms import advanced_fields, asked_fields
 from custom_components.filament_slots.model import SlotStatus
 from custom_components.filament_slots.options import (
     CONF_BUS_IDENTIFIERS,
@@ -76,6 +80,14 @@ COUNTED = re.compile(rf"\{{count\}}(?! ?\(?(?:{TIMES})\b) ?[^\W\d]")
 
 # A flow ends there where its driver is gone.
 DRIVER_ABORTS = {"driver_broken", "unknown_driver"}
+
+# Errors under a field of the dialog; a switch has none.
+INVALID_FIELDS = {
+    f"invalid_{name}"
+    for driver in (BambuDriver, MoonrakerDriver)
+    for name in asked_fields(driver)
+    if name != "verify_ssl"
+}
 
 DESCRIPTIONS: list[tuple[str, EntityDescription]] = [
     *(("binary_sensor", shows) for shows in binary_sensor.SLOT_SENSORS),
@@ -208,7 +220,7 @@ def test_every_error_has_a_text_wherever_it_can_show() -> None:
     texts = _texts("en")
     codes = set(ErrorCode)
 
-    assert codes == set(texts["config"]["error"])
+    assert codes | INVALID_FIELDS == set(texts["config"]["error"])
     for flow in _fixable().values():
         assert codes == set(flow["error"])
     status = texts["entity"]["sensor"]["driver_status"]
@@ -250,12 +262,49 @@ def test_every_step_of_a_fix_has_a_text() -> None:
 def test_every_field_of_a_form_has_a_text_about_where_to_find_it() -> None:
     steps = _texts("en")["config"]["step"]
 
-    assert set(steps["bambulab_mqtt"]["data"]) == set(asked_fields(BambuDriver))
-    assert set(steps["moonraker_filament"]["data"]) == set(
-        asked_fields(MoonrakerDriver)
-    )
+    for driver in (BambuDriver, MoonrakerDriver):
+        step = steps[driver.driver_key]
+        asked, advanced = set(asked_fields(driver)), advanced_fields(driver)
+        assert set(step["data"]) == asked - advanced
+        assert set(step["sections"]["advanced"]["data"]) == advanced
+        assert set(steps["reconfigure"]["sections"]["advanced"]["data"]) >= advanced
     for step in steps.values():
-        assert set(step.get("data", {})) == set(step.get("data_description", {}))
+        for part in (step, *step.get("sections", {}).values()):
+            assert part["name" if "title" not in part else "title"]
+            assert set(part.get("data", {})) == set(part.get("data_description", {}))
+
+
+@pytest.mark.parametrize("driver", [BambuDriver, MoonrakerDriver])
+def test_every_text_on_where_to_find_a_setting_is_there(driver: type[Driver]) -> None:
+    texts = _texts("en")
+    prefix = f"where_{driver.driver_key}_"
+
+    assert {
+        key.removeprefix(prefix) for key in texts["selector"] if key.startswith(prefix)
+    } == set(driver.where_to_find({}))
+    for step in (driver.driver_key, "reauth_confirm", "reconfigure"):
+        assert texts["config"]["step"][step]["sections"]["where"]["name"]
+
+
+def test_no_text_about_a_bambu_lab_printer_names_an_api_key() -> None:
+    texts = _texts("en")
+    shown = [
+        *_paths(texts["config"]["step"]["bambulab_mqtt"]),
+        *_paths(texts["config"]["error"]),
+        *_paths({"reauth": texts["config"]["step"]["reauth_confirm"]["description"]}),
+        *(
+            part
+            for key, text in texts["selector"].items()
+            if key.startswith("where_bambulab")
+            for part in _paths(text)
+        ),
+    ]
+
+    assert [
+        path
+        for path, text in shown
+        if "key" in text.lower() and not path.endswith("invalid_api_key")
+    ] == []
 
 
 def test_every_step_of_the_flow_has_a_text() -> None:
@@ -300,9 +349,12 @@ def test_everything_in_system_health_has_a_text() -> None:
 def test_the_form_lists_for_each_model_where_its_screen_shows_the_code(
     language: str, model: str
 ) -> None:
-    text = _texts(language)["config"]["step"]["bambulab_mqtt"]["description"]
+    texts = _texts(language)["selector"]
 
-    assert any(model in line for line in text.splitlines() if line.startswith("- "))
+    assert any(
+        model in texts[f"where_bambulab_mqtt_{key}"]["value"]
+        for key in BambuDriver.where_to_find({})
+    )
 
 
 def test_every_entity_has_a_name_and_no_name_is_left_over() -> None:

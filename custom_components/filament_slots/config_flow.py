@@ -33,13 +33,17 @@ from .driver_host import async_probe, driver_config, driver_timings
 from .drivers.base import Driver, DriverError, ErrorCode, ProbeResult
 from .drivers.registry import available_drivers, load_driver
 from .forms import (
+    ADVANCED,
     CONF_PRINTER,
     address_fields,
+    advanced_fields,
     asked_fields,
     filled_in,
     form,
     found_form,
     history_form,
+    in_sections,
+    out_of_sections,
     privacy_form,
     secret_fields,
     settle_form,
@@ -50,7 +54,6 @@ from .search import Search
 
 _HISTORY = "history"
 _PRIVACY = "privacy"
-_ADVANCED = "advanced"
 
 
 class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
@@ -255,6 +258,7 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
         """Create the entry once the probe has reached the printer."""
         errors: dict[str, str] = {}
         if user_input is not None:
+            user_input = out_of_sections(user_input)
             found = await self._async_probe(self._driver, user_input, errors)
             if found is not None:
                 # The user may have added a printer by hand that was discovered meanwhile.
@@ -268,11 +272,12 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
                         **self._config,
                     },
                 )
+        known = {**(user_input or self._discovered), **self._suggested}
+        fields = form(asked_fields(self._driver))
         return self.async_show_form(
             step_id=self._driver.driver_key,
-            data_schema=self.add_suggested_values_to_schema(
-                form(asked_fields(self._driver)),
-                {**(user_input or self._discovered), **self._suggested},
+            data_schema=in_sections(
+                self._driver, self.add_suggested_values_to_schema(fields, known), known
             ),
             description_placeholders=dict(self._about_error),
             errors=errors,
@@ -289,6 +294,7 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
         entry = self._changed_entry
         errors: dict[str, str] = {}
         if user_input is not None:
+            user_input = out_of_sections(user_input)
             config = driver_config(entry) | filled_in(user_input)
             found = await self._async_probe(driver, config, errors)
             if found is not None:
@@ -298,8 +304,12 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
                 return await self.async_step_new_certificate()
         return self.async_show_form(
             step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(
-                schema, {**(user_input or {}), **self._suggested}
+            data_schema=in_sections(
+                driver,
+                self.add_suggested_values_to_schema(
+                    schema, {**(user_input or {}), **self._suggested}
+                ),
+                entry.data,
             ),
             description_placeholders={"name": entry.title, **self._about_error},
             errors=errors,
@@ -320,10 +330,14 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
         try:
             found, self._config = await async_probe(self.hass, driver, config)
         except ValidationError as err:
+            # Home Assistant shows no error under a field of a section.
+            advanced = dict.fromkeys(advanced_fields(driver), ADVANCED)
             for error in err.errors(include_url=False, include_input=False):
-                errors[str(error["loc"][0])] = "invalid_config"
+                name = str(error["loc"][0])
+                errors[advanced.get(name, name)] = f"invalid_{name}"
         except DriverError as err:
-            errors["base"] = err.code
+            denied = secret_fields(driver) if err.code is ErrorCode.INVALID_AUTH else {}
+            errors |= dict.fromkeys(denied or ("base",), str(err.code))
             self._suggested, self._about_error = err.suggested, err.placeholders
         else:
             return found
@@ -356,14 +370,14 @@ class FilamentSlotsOptionsFlow(OptionsFlowWithReload):
                 }
                 | {
                     name: seconds
-                    for name, seconds in user_input[_ADVANCED].items()
+                    for name, seconds in user_input[ADVANCED].items()
                     if seconds != getattr(driver.timings, name)
                 }
             )
         sections = {
             _HISTORY: history_form(entry.options),
             _PRIVACY: privacy_form(entry.options),
-            _ADVANCED: settle_form(driver_timings(entry, driver)),
+            ADVANCED: settle_form(driver_timings(entry, driver)),
         }
         return self.async_show_form(
             step_id="init",

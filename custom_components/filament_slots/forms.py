@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from homeassistant.const import UnitOfInformation, UnitOfTime
+from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
+    ConstantSelector,
+    ConstantSelectorConfig,
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 
 CONF_PRINTER: Final = "printer"
 _ANOTHER: Final = "another"
+_WHERE: Final = "where"
+ADVANCED: Final = "advanced"
 
 
 def found_form(printers: Mapping[str, DiscoveredPrinter]) -> probatio.Schema:
@@ -152,6 +157,55 @@ def form(
 def filled_in(user_input: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that were not left empty."""
     return {name: value for name, value in user_input.items() if value != ""}
+
+
+def in_sections(
+    driver: type[Driver], fields: probatio.Schema, known: Mapping[str, Any]
+) -> probatio.Schema:
+    """Return a form of a driver with its sections, collapsed.
+
+    The first tells where to find what is asked; the other holds what few have to change.
+    known: the settings that are known already.
+    """
+    advanced = advanced_fields(driver)
+    asked = {key: kind for key, kind in fields.schema.items() if key not in advanced}
+    rest = {key: kind for key, kind in fields.schema.items() if key in advanced}
+    texts = {
+        probatio.Optional(key): ConstantSelector(
+            ConstantSelectorConfig(
+                value=key, translation_key=f"{_WHERE}_{driver.driver_key}_{key}"
+            )
+        )
+        for key in driver.where_to_find(known)
+    }
+    return probatio.Schema(
+        asked
+        | {
+            probatio.Required(name, default={}): section(
+                probatio.Schema(content), {"collapsed": True}
+            )
+            for name, content in ((_WHERE, texts), (ADVANCED, rest))
+            if content
+        }
+    )
+
+
+def out_of_sections(user_input: dict[str, Any]) -> dict[str, Any]:
+    """Return what was entered in a form with sections, without them."""
+    return {
+        name: value
+        for name, value in (user_input | user_input.get(ADVANCED, {})).items()
+        if name not in (_WHERE, ADVANCED)
+    }
+
+
+def advanced_fields(driver: type[Driver]) -> frozenset[str]:
+    """Return the fields with a default that suits most: no secrets."""
+    return frozenset(
+        name
+        for name, field in asked_fields(driver).items()
+        if not field.is_required() and not _is_secret(field)
+    )
 
 
 def _number(

@@ -25,6 +25,7 @@ type State = dict[str, Any]
 # unique ids.
 type SlotKey = tuple[str, int]
 
+_ADVANCED = {"port", "verify_ssl"}
 _AMS_STATE = 3
 _SLOT_KEYS = ("active", "filament", "inserted", "remaining", "spool", "status")
 
@@ -48,7 +49,9 @@ async def add_entry(client: Client, driver_key: str, fields: dict[str, Any]) -> 
         step = await client.get(dialog)
     if step["step_id"] == "pick":
         await client.post(dialog, {"printer": "another"})
-    answer = await client.post(dialog, fields)
+    advanced = {name: fields[name] for name in fields.keys() & _ADVANCED}
+    asked = {name: value for name, value in fields.items() if name not in advanced}
+    answer = await client.post(dialog, asked | {"advanced": advanced})
     if answer["type"] != "create_entry":
         raise HomeAssistantError(
             f"the dialog reported {answer.get('errors') or answer}"

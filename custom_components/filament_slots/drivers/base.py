@@ -265,6 +265,15 @@ class Driver(ABC):
         """
 
     @classmethod
+    def where_to_find(cls, known: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the keys of the texts on where to find the settings of `Config`.
+
+        known: the settings that are known already, which may narrow it down.
+        A text's full key is `selector.where_<driver_key>_<key>.value`.
+        """
+        return ()
+
+    @classmethod
     @abstractmethod
     async def probe(
         cls, config: Mapping[str, Any], services: DriverServices

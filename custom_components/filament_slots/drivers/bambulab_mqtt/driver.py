@@ -19,6 +19,7 @@ from .capture import ABOUT, as_frame
 from .config import Config
 from .discovery import UDP
 from .explanation import wire_state
+from .menus import where_to_find
 from .report import ReportDecoder
 from .requests import GET_VERSION, PUSHALL, Requests
 from .session import Session, open_pinned, open_session
@@ -72,6 +73,11 @@ class Driver(ConnectedDriver[Config]):
         decoder = ReportDecoder(logging.getLogger(__name__), memory=memory)
         # A capture that went through an editor may hold what orjson does not write.
         return lambda frame: decoder.feed(json.dumps(frame.get("payload")))
+
+    @classmethod
+    @override
+    def where_to_find(cls, known: Mapping[str, Any]) -> tuple[str, ...]:
+        return where_to_find(known.get("serial"))
 
     @classmethod
     @override

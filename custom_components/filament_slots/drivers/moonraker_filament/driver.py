@@ -98,6 +98,11 @@ class Driver(ConnectedDriver[Config]):
 
     @classmethod
     @override
+    def where_to_find(cls, known: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("address", "api_key")
+
+    @classmethod
+    @override
     async def probe(
         cls, config: Mapping[str, Any], services: DriverServices
     ) -> ProbeResult:
