@@ -25,6 +25,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.drivers import registry
 from custom_components.filament_slots.drivers.base import (
+    Driver,
     DriverError,
     ErrorCode,
     ProbeResult,
@@ -59,6 +60,18 @@ def set_up_entry() -> Any:
         "custom_components.filament_slots.async_setup_entry", return_value=True
     ) as mock:
         yield mock
+
+
+@pytest.fixture(autouse=True)
+def another_type(monkeypatch: pytest.MonkeyPatch) -> AsyncMock:
+    """Set what answers where no printer of the chosen type does."""
+    look = AsyncMock(return_value=None)
+    other = type("Other", (Driver,), {"driver_key": "other", "look": look})
+    monkeypatch.setattr(
+        "custom_components.filament_slots.driver_host.load_drivers",
+        AsyncMock(return_value=(other,)),
+    )
+    return look
 
 
 @pytest.fixture
@@ -203,6 +216,43 @@ async def test_an_invalid_value_is_reported_at_its_field(
 
     result = await _submit(hass, result, INPUT)
     assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_a_printer_of_another_type_is_named(
+    hass: HomeAssistant, probe: AsyncMock, another_type: AsyncMock
+) -> None:
+    another_type.return_value = "Moonraker"
+    result = await _start(hass)
+    probe.side_effect = DriverError(ErrorCode.CONNECTION_REFUSED)
+
+    result = await _submit(hass, result, INPUT | {"host": "http://voron.lan:7126"})
+
+    assert result["errors"] == {"base": "another_type"}
+    assert result["description_placeholders"] == {"found": "Moonraker"}
+    assert another_type.call_args.args[:2] == ("voron.lan", 7126)
+
+
+async def test_nothing_is_looked_for_where_the_printer_answered(
+    hass: HomeAssistant, probe: AsyncMock, another_type: AsyncMock
+) -> None:
+    result = await _start(hass)
+    probe.side_effect = DriverError(ErrorCode.INVALID_AUTH)
+
+    await _submit(hass, result, INPUT)
+
+    another_type.assert_not_called()
+
+
+async def test_nothing_is_looked_for_at_what_is_no_address(
+    hass: HomeAssistant, probe: AsyncMock, another_type: AsyncMock
+) -> None:
+    result = await _start(hass)
+    probe.side_effect = DriverError(ErrorCode.CONNECTION_REFUSED)
+
+    result = await _submit(hass, result, INPUT | {"host": "a b"})
+
+    assert result["errors"] == {"base": "connection_refused"}
+    another_type.assert_not_called()
 
 
 async def test_a_printer_is_not_added_twice(hass: HomeAssistant) -> None:
@@ -370,7 +420,7 @@ async def _where(result: ConfigFlowResult) -> list[str]:
     ]
 
 
-async def test_the_form_tells_where_every_model_shows_its_code(
+async def test_the_form_describes_where_every_model_shows_its_code(
     hass: HomeAssistant,
 ) -> None:
     result = await _start(hass, "bambulab_mqtt")

@@ -102,7 +102,7 @@ async def test_a_new_code_is_asked_for_and_the_printer_runs_with_it(
     result = await hass.config_entries.flow.async_configure(
         flow["flow_id"], {"access_code": "wr0ngc0d"}
     )
-    assert result["errors"] == {"base": "invalid_auth"}
+    assert result["errors"] == {"access_code": "invalid_auth"}
 
     result = await hass.config_entries.flow.async_configure(
         flow["flow_id"], {"access_code": NEW_CODE}
@@ -189,7 +189,11 @@ async def test_a_printer_that_was_reset_connects_after_reconfiguring(
     )
     result = await hass.config_entries.flow.async_configure(
         result["flow_id"],
-        {"host": HOST, "port": printer.port, "access_code": NEW_CODE},
+        {
+            "host": HOST,
+            "access_code": NEW_CODE,
+            "advanced": {"port": printer.port},
+        },
     )
     assert result["step_id"] == "new_certificate"
     result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
@@ -225,7 +229,7 @@ async def test_another_printer_at_the_address_is_never_accepted(
             DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id}
         )
         refused = await hass.config_entries.flow.async_configure(
-            result["flow_id"], {"host": HOST, "port": other.port}
+            result["flow_id"], {"host": HOST, "advanced": {"port": other.port}}
         )
         assert refused["errors"] == {"base": "wrong_printer"}
         hass.config_entries.flow.async_abort(result["flow_id"])

@@ -138,7 +138,7 @@ async def test_a_printer_that_was_picked_is_added(
     with patch("custom_components.filament_slots.async_setup_entry", return_value=True):
         result = await hass.config_entries.flow.async_configure(
             flow["flow_id"],
-            {**_suggested(result), "port": 8883, "access_code": "12345678"},
+            {**_suggested(result), "access_code": "12345678"},
         )
 
     assert result["type"] is FlowResultType.CREATE_ENTRY

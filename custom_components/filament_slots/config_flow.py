@@ -29,7 +29,7 @@ from .const import (
 )
 from .coordinator import FilamentSlotsConfigEntry, loaded_entries
 from .discovery import async_heal_address_soon, async_read_zeroconf
-from .driver_host import async_probe, driver_config, driver_timings
+from .driver_host import async_look, async_probe, driver_config, driver_timings
 from .drivers.base import Driver, DriverError, ErrorCode, ProbeResult
 from .drivers.registry import available_drivers, load_driver
 from .forms import (
@@ -51,6 +51,18 @@ from .forms import (
 )
 from .options import HISTORY_OPTIONS, history_option
 from .search import Search
+
+# Errors of an address where a printer of another type may be.
+_MAYBE_ANOTHER_TYPE = frozenset(
+    {
+        ErrorCode.CONNECTION_REFUSED,
+        ErrorCode.CONNECTION_TIMEOUT,
+        ErrorCode.CONNECTION_LOST,
+        ErrorCode.TLS_FAILED,
+        ErrorCode.WRONG_SERVICE,
+        ErrorCode.WEB_SERVER,
+    }
+)
 
 _HISTORY = "history"
 _PRIVACY = "privacy"
@@ -336,9 +348,14 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
                 name = str(error["loc"][0])
                 errors[advanced.get(name, name)] = f"invalid_{name}"
         except DriverError as err:
+            self._suggested, self._about_error = err.suggested, err.placeholders
             denied = secret_fields(driver) if err.code is ErrorCode.INVALID_AUTH else {}
             errors |= dict.fromkeys(denied or ("base",), str(err.code))
-            self._suggested, self._about_error = err.suggested, err.placeholders
+            if err.code in _MAYBE_ANOTHER_TYPE and (
+                other := await async_look(self.hass, driver, config)
+            ):
+                errors["base"] = "another_type"
+                self._about_error = {"found": other}
         else:
             return found
         return None

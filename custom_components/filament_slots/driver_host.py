@@ -1,5 +1,6 @@
 """Host of drivers: their services, and their configuration in an entry."""
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import replace
@@ -8,15 +9,18 @@ import logging
 import ssl
 from typing import TYPE_CHECKING, Any, override
 
+from homeassistant.const import CONF_HOST
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from pydantic import SecretStr
 
 from .const import CONF_DRIVER_KEY, CONF_MODEL
 from .drivers.base import Driver, DriverError, DriverServices, ErrorCode, ProbeResult
+from .drivers.registry import load_drivers
 from .drivers.snapshot import NO_MEMORY
 from .drivers.timings import Timings
 from .model import StoredSlot
+from .network.address import parse_address
 from .network.clock import LoopClock
 
 if TYPE_CHECKING:
@@ -59,6 +63,28 @@ async def async_probe(
         for name, value in kept
         if value is not None
     }
+
+
+async def async_look(
+    hass: HomeAssistant, driver: type[Driver], config: Mapping[str, Any]
+) -> str | None:
+    """Return the name of a printer of another type at an address, if one is there.
+
+    driver, config: with which the address was probed in vain.
+    """
+    try:
+        address = parse_address(str(config[CONF_HOST]))
+    except KeyError, ValueError:
+        return None
+    services = driver_services(hass, DriverLog("Set-up"))
+    found = await asyncio.gather(
+        *(
+            other.look(address.host, address.port, services)
+            for other in await load_drivers()
+            if other.driver_key != driver.driver_key
+        )
+    )
+    return next(filter(None, found), None)
 
 
 def driver_config(entry: FilamentSlotsConfigEntry) -> dict[str, Any]:

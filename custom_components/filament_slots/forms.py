@@ -164,7 +164,7 @@ def in_sections(
 ) -> probatio.Schema:
     """Return a form of a driver with its sections, collapsed.
 
-    The first tells where to find what is asked; the other holds what few have to change.
+    The first describes where to find what is asked; the other holds what few have to change.
     known: the settings that are known already.
     """
     advanced = advanced_fields(driver)

@@ -57,6 +57,9 @@ class ErrorCode(StrEnum):
     SILENT_PRINTER = "silent_printer"
     STREAM_STALLED = "stream_stalled"
     WRONG_SERVICE = "not_moonraker"
+    WEB_SERVER = "web_server"
+    HTTP_NOT_HTTPS = "http_not_https"
+    HTTPS_NOT_HTTP = "https_not_http"
     REDIRECTED = "redirected"
     KLIPPY_DISCONNECTED = "klippy_disconnected"
     KLIPPY_NOT_READY = "klippy_not_ready"
@@ -295,3 +298,14 @@ class Driver(ABC):
         Raises DriverError if it is not there.
         """
         return False
+
+    @classmethod
+    async def look(
+        cls, host: str, port: int | None, services: DriverServices
+    ) -> str | None:
+        """Return the name of what answers at a host, if it is a printer of this kind.
+
+        Asked where a printer of another kind was expected; no secret is known then.
+        port: as entered for that kind, if it was. Never raises.
+        """
+        return None

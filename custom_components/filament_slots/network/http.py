@@ -1,5 +1,6 @@
-"""HTTP without redirects, and the causes of a failed connection."""
+"""HTTP without redirects, the causes of a failed connection, and what a port speaks."""
 
+import asyncio
 from enum import StrEnum
 import ssl
 from typing import Final
@@ -10,6 +11,9 @@ from yarl import URL
 # The statuses whose `Location` a client would follow.
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PATH_MAX: Final = 200
+# Of a question that only improves the text of an error.
+_LOOK_TIMEOUT: Final = 3.0
+_ANSWER_MAX: Final = 4096
 
 
 class Failure(StrEnum):
@@ -75,6 +79,38 @@ def without_redirects(session: aiohttp.ClientSession) -> aiohttp.ClientSession:
         headers=session.headers,
         middlewares=(_refuse_redirect,),
     )
+
+
+async def look_at(
+    session: aiohttp.ClientSession, host: str, port: int, path: str = "/"
+) -> tuple[str, bytes] | None:
+    """Return what a port speaks, `https` or `http`, and the answer to a path.
+
+    None where no HTTP server answers. Nothing but the request is sent, no redirect is
+    followed, and no certificate is verified: the answer proves nothing.
+    """
+    found = await asyncio.gather(
+        *(
+            _answer(session, scheme, host, port, path)
+            # A server of HTTPS may answer plain HTTP as well, to refuse it.
+            for scheme in ("https", "http")
+        )
+    )
+    return next(filter(None, found), None)
+
+
+async def _answer(
+    session: aiohttp.ClientSession, scheme: str, host: str, port: int, path: str
+) -> tuple[str, bytes] | None:
+    try:
+        url = URL.build(scheme=scheme, host=host, port=port, path=path)
+        async with (
+            asyncio.timeout(_LOOK_TIMEOUT),
+            session.get(url, ssl=False, allow_redirects=False) as response,
+        ):
+            return scheme, await response.content.read(_ANSWER_MAX)
+    except aiohttp.ClientError, OSError, ValueError:
+        return None
 
 
 def redirect_target(asked: URL, location: str, suffix: str = "") -> URL | None:

@@ -1,7 +1,7 @@
 """The configuration of a Bambu Lab printer."""
 
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from cryptography import x509
 from pydantic import (
@@ -16,6 +16,8 @@ from pydantic import (
 )
 
 from ...network.address import parse_address
+
+PORT: Final = 8883
 
 
 def _host(address: str) -> str:
@@ -56,7 +58,7 @@ class Config(BaseModel):
         StringConstraints(strip_whitespace=True, min_length=1, max_length=512),
         AfterValidator(_host),
     ]
-    port: Annotated[int, Field(ge=1, le=65535)] = 8883
+    port: Annotated[int, Field(ge=1, le=65535)] = PORT
     serial: Annotated[str, BeforeValidator(_serial), Field(pattern=r"^[0-9A-Z]{15}$")]
     access_code: Annotated[
         SecretStr, BeforeValidator(_stripped), Field(min_length=8, max_length=8)

@@ -19,6 +19,7 @@ from .capture import ABOUT, as_frame
 from .config import Config
 from .discovery import UDP
 from .explanation import wire_state
+from .look import look_for_printer, web_server
 from .menus import where_to_find
 from .report import ReportDecoder
 from .requests import GET_VERSION, PUSHALL, Requests
@@ -85,7 +86,12 @@ class Driver(ConnectedDriver[Config]):
         cls, config: Mapping[str, Any], services: DriverServices
     ) -> ProbeResult:
         known = Config.model_validate(config)
-        shown = await fetch_certificate(known.host, known.port, known.serial, services)
+        try:
+            shown = await fetch_certificate(
+                known.host, known.port, known.serial, services
+            )
+        except DriverError as err:
+            raise await web_server(err, known, services) or err from err
         if known.certificate not in (None, shown):
             raise new_certificate(known.certificate, shown)
         decoder = ReportDecoder(services.log)
@@ -125,6 +131,13 @@ class Driver(ConnectedDriver[Config]):
             ) from err
         connection.close()
         return True
+
+    @classmethod
+    @override
+    async def look(
+        cls, host: str, port: int | None, services: DriverServices
+    ) -> str | None:
+        return await look_for_printer(host, services)
 
     @override
     async def run_session(self) -> None:

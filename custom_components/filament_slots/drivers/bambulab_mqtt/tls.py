@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
 from ..base import DriverError, DriverServices, ErrorCode
+from .wire import serial_number
 
 CONNECT_TIMEOUT = 10.0
 
@@ -32,15 +33,20 @@ async def fetch_certificate(
     Raises DriverError: WRONG_PRINTER when it names another serial, or the reason why it
     could not be fetched.
     """
-    context = await services.ssl_context(_unverified_context)
-    with await open_tls(host, port, context) as connection:
-        der = connection.getpeercert(binary_form=True)
-    name = _common_name(der or b"")
-    if name != serial:
+    der = await _shown_certificate(host, port, services)
+    if _common_name(der) != serial:
         raise DriverError(
             ErrorCode.WRONG_PRINTER, "its certificate names another serial"
         )
-    return ssl.DER_cert_to_PEM_cert(der or b"")
+    return ssl.DER_cert_to_PEM_cert(der)
+
+
+async def fetch_serial(host: str, port: int, services: DriverServices) -> str | None:
+    """Return the serial that a printer's certificate names; None for another name.
+
+    Raises DriverError with the reason why the certificate could not be fetched.
+    """
+    return serial_number(_common_name(await _shown_certificate(host, port, services)))
 
 
 def new_certificate(known: str | None, shown: str) -> DriverError:
@@ -105,6 +111,13 @@ async def open_tls(host: str, port: int, context: ssl.SSLContext) -> ssl.SSLSock
     except OSError as err:
         # Timed out, or no route to a host that is switched off.
         raise DriverError(ErrorCode.CONNECTION_TIMEOUT, "no answer") from err
+
+
+async def _shown_certificate(host: str, port: int, services: DriverServices) -> bytes:
+    """Return the certificate that a server presents, in DER."""
+    context = await services.ssl_context(_unverified_context)
+    with await open_tls(host, port, context) as connection:
+        return connection.getpeercert(binary_form=True) or b""
 
 
 def _bambu_context() -> ssl.SSLContext:

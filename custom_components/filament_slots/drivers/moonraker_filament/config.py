@@ -15,11 +15,11 @@ from yarl import URL
 
 from .url import websocket_url
 
-_PORT = 7125
+PORT = 7125
 
 
 def _address(address: str) -> str:
-    websocket_url(address, _PORT)
+    websocket_url(address, PORT)
     return address
 
 
@@ -43,7 +43,7 @@ class Config(BaseModel):
         StringConstraints(strip_whitespace=True, min_length=1, max_length=512),
         AfterValidator(_address),
     ]
-    port: Annotated[int, Field(ge=1, le=65535)] = _PORT
+    port: Annotated[int, Field(ge=1, le=65535)] = PORT
     api_key: Annotated[SecretStr, BeforeValidator(_stripped), Field(max_length=256)] = (
         SecretStr("")
     )

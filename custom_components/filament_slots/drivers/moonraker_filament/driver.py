@@ -28,6 +28,7 @@ from .explanation import wire_state
 from .identity import identify
 from .jsonrpc import JsonRpc, open_rpc
 from .limits import Limits
+from .look import look_for_moonraker, other_scheme
 from .session import Session
 from .state import TIMINGS, MoonrakerDecoder
 
@@ -106,7 +107,12 @@ class Driver(ConnectedDriver[Config]):
     async def probe(
         cls, config: Mapping[str, Any], services: DriverServices
     ) -> ProbeResult:
-        return await _identify(Config.model_validate(config), services)
+        known = Config.model_validate(config)
+        try:
+            return await _identify(known, services)
+        except DriverError as err:
+            other = await other_scheme(err, known.url, _http(services))
+            raise other or err from err
 
     @classmethod
     @override
@@ -125,6 +131,13 @@ class Driver(ConnectedDriver[Config]):
             raise DriverError(ErrorCode.WRONG_PRINTER, "another Moonraker is there")
         # Any device can answer with the id. Without a key nothing is lost by that.
         return not known.api_key
+
+    @classmethod
+    @override
+    async def look(
+        cls, host: str, port: int | None, services: DriverServices
+    ) -> str | None:
+        return await look_for_moonraker(_http(services), host, port)
 
     @override
     async def run_session(self) -> None:
