@@ -26,8 +26,9 @@ package = types.ModuleType("custom_components.filament_slots")
 package.__path__ = ["custom_components/filament_slots"]
 sys.modules[package.__name__] = package
 
-names = [f"{package.__name__}.{part}" for part in ("model", "redaction", "network", "drivers", "core")]
-for part in ("network", "drivers", "core"):
+rooms = ("network", "drivers", "core", "inventory")
+names = [f"{package.__name__}.{part}" for part in ("model", "redaction", *rooms)]
+for part in rooms:
     path = f"custom_components/filament_slots/{part}"
     names += [m.name for m in pkgutil.walk_packages([path], f"{package.__name__}.{part}.")]
 for name in names:
@@ -41,12 +42,12 @@ def test_every_module_imports_only_from_lower_layers() -> None:
     assert result.returncode == 0, result.stdout
 
 
-def test_model_drivers_and_core_need_no_home_assistant() -> None:
+def test_model_drivers_core_and_inventories_need_no_home_assistant() -> None:
     result = _run(sys.executable, "-c", IMPORT_WITHOUT_HOME_ASSISTANT)
 
     assert result.returncode == 0, result.stderr
     imported = {name.rpartition(".")[2] for name in result.stdout.split()}
-    assert {"model", "tracker", "store", "driver"} <= imported
+    assert {"model", "tracker", "store", "driver", "spool_table"} <= imported
 
 
 def test_the_core_has_few_modules_and_none_of_over_400_lines() -> None:

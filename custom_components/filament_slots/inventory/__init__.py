@@ -1,0 +1,1 @@
+"""Inventories: servers that know every spool of a house, also those in no slot."""

@@ -1,0 +1,1 @@
+"""The inventory on a Spoolman server."""
