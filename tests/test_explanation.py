@@ -271,8 +271,7 @@ async def test_the_answer_is_in_the_language_of_home_assistant(
     response = await explain(hass, device_of(hass, entry, f"{UNIT}_3"))
 
     assert response["answer"] == (
-        "A3 ist leer. Der Inhalt hat sich zuletzt um 12:00:00 geändert. Es steht nichts "
-        "aus."
+        "A3 ist leer. Letzte Änderung des Inhalts: 12:00:00. Es steht nichts aus."
     )
 
 
