@@ -22,12 +22,14 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.coordinator import is_loaded
+from custom_components.filament_slots.devices import unit_title
 from custom_components.filament_slots.drivers.base import (
     DriverError,
     DriverStatus,
     ErrorCode,
 )
 from custom_components.filament_slots.drivers.timings import Timings
+from custom_components.filament_slots.model import StoredUnit
 
 from .common import (
     EXTERNAL,
@@ -558,6 +560,59 @@ async def test_units_of_one_name_have_different_names(
     )
 
     assert set(_tree(hass, entry)) == {"X1C"} | names
+
+
+async def test_a_unit_without_a_name_gets_its_device_with_the_name(
+    hass: HomeAssistant, entity_registry: er.EntityRegistry
+) -> None:
+    """The ids of its entities keep the first name of the device permanently."""
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, spool_event("spool_inserted", 1))
+    assert _tree(hass, entry) == {"X1C": []}
+
+    await async_deliver(hass, entry, state())
+
+    assert "X1C AMS A" in _tree(hass, entry)
+    assert {
+        entity.entity_id.partition(".")[2].removeprefix("x1c_ams_")[:1]
+        for entity in er.async_entries_for_config_entry(entity_registry, entry.entry_id)
+        if "_ams_" in entity.entity_id
+    } == {"a"}
+
+
+async def test_devices_follow_a_name_that_is_learnt_later(hass: HomeAssistant) -> None:
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    await async_deliver(hass, entry, state(unit_state(label=None, model=None)))
+    assert _unit_device(hass, entry).name == "X1C AMS 1"
+
+    await async_deliver(hass, entry, state(unit_state(2, label="B", model="AMS 2 Pro")))
+
+    assert _unit_device(hass, entry).name == "X1C AMS 2 Pro B"
+
+
+@pytest.mark.parametrize(
+    ("model", "label", "title"),
+    [
+        ("AMS", "A", "AMS A"),
+        ("AMS 2 Pro", "B", "AMS 2 Pro B"),
+        ("AMS HT", "HT-A", "AMS HT-A"),
+        ("AMS Lite", "Lite", "AMS Lite"),
+        ("AMS Lite", "A", "AMS Lite A"),
+        ("CFS", "T1", "CFS T1"),
+        ("BoxTurtle", "Turtle_1", "Turtle 1"),
+        ("QIDI Box", "Box 1", "Box 1"),
+        (None, "A", "AMS A"),
+        ("ERCF", None, "ERCF 1"),
+    ],
+)
+def test_units_are_named_as_on_the_printer(
+    model: str | None, label: str | None, title: str
+) -> None:
+    unit = StoredUnit(key="u1", ams_unit_no=1, slots_total=4, model=model, label=label)
+
+    assert unit_title(unit) == title
 
 
 async def test_the_old_unit_is_named_as_disconnected_after_a_swap(

@@ -39,7 +39,7 @@ TRANSLATED = LANGUAGES[1:]
 # Names and formats, and words that a language shares with English.
 SAME_EVERYWHERE = {
     *("Bambu Lab", "CSV", "Filament Slots", "JSON Lines", "Klipper (Moonraker)"),
-    *("{name}", "{printer} {label}", "{printer} AMS {label}"),
+    *("{name}", "{printer} {unit}"),
 }
 SAME = {
     "de": {

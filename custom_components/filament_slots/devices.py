@@ -1,6 +1,7 @@
 """Devices of a printer: the printer, its units, and a child device for each slot."""
 
 from collections.abc import Iterable, Mapping
+import re
 from typing import Any, Final
 
 from homeassistant.core import HomeAssistant, callback
@@ -108,7 +109,7 @@ class PrinterDevices:
         label = slot.shown_label
         alike = [each for each in slots.slots.values() if each.shown_label == label]
         if slot.unit and len(alike) > 1:
-            names.append(_label(slot.unit))
+            names.append(unit_title(slot.unit))
         return " · ".join((*names, label))
 
     @callback
@@ -168,10 +169,20 @@ class PrinterDevices:
         return True
 
     def _is_listed(self, unit: StoredUnit) -> bool:
-        """Return False for a disconnected unit whose device the user has removed."""
-        return unit.online is not False or bool(
-            self._registry.async_get_device_by_identifier(
-                (DOMAIN, self.unique_id(unit.key)), self._entry_id
+        """Return whether a unit has a device, or shall have one.
+
+        Not a disconnected unit whose device the user has removed. Nor one that is known
+        from an event alone, without its name: the ids of its entities would keep its
+        number, beside others with the name.
+        """
+        named = unit.label is not None and unit.online is not False
+        return (
+            bool(unit.online)
+            or named
+            or bool(
+                self._registry.async_get_device_by_identifier(
+                    (DOMAIN, self.unique_id(unit.key)), self._entry_id
+                )
             )
         )
 
@@ -189,7 +200,7 @@ class PrinterDevices:
             "translation_key": _unit_name(unit, alike),
             "translation_placeholders": {
                 "printer": self._name,
-                "label": _unit_label(unit, alike),
+                "unit": _distinct_title(unit, alike),
             },
         }
         if versions := self._unit_versions.get(unit.serial or ""):
@@ -220,47 +231,57 @@ class PrinterDevices:
             ).id
 
 
+def unit_title(unit: StoredUnit) -> str:
+    """Return the name of a unit as on the printer: `AMS 2 Pro B`, `AMS HT-A`, `Turtle 1`.
+
+    The card has the same names (`unitTitle` in frontend/src/model.ts).
+    """
+    kind = (unit.model or "AMS").replace("_", " ")
+    label = (unit.label or str(unit.ams_unit_no)).replace("_", " ")
+    if kind.endswith(f" {label}"):
+        return kind
+    # `Box 1` and `Turtle 1` are names; `A` and `T1` only distinguish units of one model.
+    if re.search(r"[^\W\d_]{3}", label):
+        return label
+    words = kind.split(" ")
+    # `HT-A` has the end of `AMS HT` in it.
+    if label.startswith(f"{words[-1]}-"):
+        words.pop()
+    return " ".join([*words, label])
+
+
 def _named_alike(unit: StoredUnit, units: Iterable[StoredUnit]) -> list[StoredUnit]:
     """Return the other units that have the same name: before and after a swap, say."""
     return [
         other
         for other in units
-        if other is not unit
-        and (_kind(other), _label(other)) == (_kind(unit), _label(unit))
+        if other is not unit and unit_title(other) == unit_title(unit)
     ]
 
 
 def _unit_name(unit: StoredUnit, alike: list[StoredUnit]) -> str:
-    """Return the translation key of a unit's name, which differs for AMS and others.
+    """Return the translation key of a unit's name.
 
     A disconnected unit is named so where another one has its name: it was swapped for that.
     """
     replaced = unit.online is False and any(
         other.online is not False for other in alike
     )
-    return f"{_kind(unit)}_disconnected" if replaced else _kind(unit)
+    return "unit_disconnected" if replaced else "unit"
 
 
-def _unit_label(unit: StoredUnit, alike: list[StoredUnit]) -> str:
-    """Return its label, with the end of its serial if another unit has the same.
+def _distinct_title(unit: StoredUnit, alike: list[StoredUnit]) -> str:
+    """Return its name, with the end of its serial if another unit has the same.
 
     Without a serial in which they differ it is the unit's number.
     """
+    title = unit_title(unit)
     if not alike:
-        return _label(unit)
+        return title
     ends = [_serial_end(each) for each in (unit, *alike)]
     if ends[0] is not None and ends.count(ends[0]) == 1:
-        return f"{_label(unit)} ({ends[0]})"
-    return f"{_label(unit)} ({unit.ams_unit_no})"
-
-
-def _kind(unit: StoredUnit) -> str:
-    is_ams = unit.model is None or unit.model.startswith("AMS")
-    return "unit" if is_ams or unit.label is None else "changer"
-
-
-def _label(unit: StoredUnit) -> str:
-    return unit.label or str(unit.ams_unit_no)
+        return f"{title} ({ends[0]})"
+    return f"{title} ({unit.ams_unit_no})"
 
 
 def _serial_end(unit: StoredUnit) -> str | None:

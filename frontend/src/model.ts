@@ -178,6 +178,7 @@ export function columnsFor(bays: number, most: number): number {
 export function unitTitle({ ams_unit_no, label, model }: Unit): string {
   const kind = (model ?? "AMS").replaceAll("_", " ");
   const name = (label ?? String(ams_unit_no)).replaceAll("_", " ");
+  if (kind.endsWith(` ${name}`)) return kind;
   // "Box 1" and "Turtle 1" are names; "A" and "T1" only distinguish units of one model.
   if (/\p{L}{3}/u.test(name)) return name;
   const words = kind.split(" ");

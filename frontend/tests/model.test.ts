@@ -59,6 +59,7 @@ describe("the layout", () => {
       unitTitle({ ...unit("a", 2), model, label });
     expect(title("AMS 2 Pro", "B")).toBe("AMS 2 Pro B");
     expect(title("AMS HT", "HT-A")).toBe("AMS HT-A");
+    expect(title("AMS Lite", "Lite")).toBe("AMS Lite");
     expect(title("Box_Turtle", "Turtle_1")).toBe("Turtle 1");
     expect(title("BoxTurtle", "Box Turtle")).toBe("Box Turtle");
     expect(title("CFS", "T1")).toBe("CFS T1");
