@@ -78,6 +78,7 @@ def _data(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, dict[str, An
     printer = {"device_id": device_of(hass, entry, SERIAL)}
     slot = {"device_id": device_of(hass, entry, f"{SERIAL}_{UNIT_SERIAL}_2")}
     return {
+        "find_spool": {"text": "PLA"},
         "explain_slot": slot,
         "refresh": printer,
         "restart_driver": printer,

@@ -23,7 +23,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 import yaml
 
-from custom_components.filament_slots import services
+from custom_components.filament_slots import services, services_spools
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.core.engine.errors import Problem, StoreError
 from custom_components.filament_slots.core.engine.store import Store
@@ -59,8 +59,10 @@ ACTIONS = {
     "assign_spool",
     "expect_spool",
     "explain_slot",
+    "find_spool",
     "get_events",
     "get_slots",
+    "get_spools",
     "refresh",
     "restart_driver",
 }
@@ -721,6 +723,8 @@ def test_the_described_fields_are_those_of_the_schemas() -> None:
     described = yaml.safe_load((FOLDER / "services.yaml").read_text())
     schemas = {
         "get_slots": services._GET_SLOTS,
+        "get_spools": services_spools._GET_SPOOLS,
+        "find_spool": services_spools._FIND_SPOOL,
         "get_events": services._GET_EVENTS,
         "explain_slot": services._EXPLAIN,
         "refresh": services._PRINTERS,

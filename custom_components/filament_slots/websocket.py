@@ -4,6 +4,7 @@
 - `filament_slots/slots`: the slots of one printer or of all, see `serializers.SlotData`.
 - `filament_slots/events`: history, page by page, see `_events`.
 - `filament_slots/subscribe`: the present state, then each change, see `_subscribe`.
+- `filament_slots/spools`, `filament_slots/subscribe_spools`: see `websocket_spools`.
 - `filament_slots/health`, `filament_slots/failed_events`: for administrators.
 
 `entry_id` is the id of a printer's config entry. Errors: `not_found` for an unknown id,
@@ -11,9 +12,7 @@
 cannot be read.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from functools import wraps
 from typing import Any, Final, TypedDict
 
 from homeassistant.components.websocket_api import async_register_command
@@ -21,7 +20,6 @@ from homeassistant.components.websocket_api.connection import ActiveConnection
 from homeassistant.components.websocket_api.const import (
     ERR_INVALID_FORMAT,
     ERR_NOT_FOUND,
-    AsyncWebSocketCommandHandler,
 )
 from homeassistant.components.websocket_api.decorators import (
     async_response,
@@ -42,7 +40,6 @@ from .coordinator import (
     is_loaded,
     loaded_entries,
 )
-from .core.engine.errors import Problem, StoreError
 from .core.slot_state import SlotKey
 from .core.tables.history import (
     EventFilter,
@@ -63,14 +60,12 @@ from .serializers import (
     printer_summary,
     slots_data,
 )
+from .websocket_result import ERR_NOT_LOADED, RefusedError, with_result
+from .websocket_spools import list_spools, subscribe_spools
 from .websocket_subscription import Message, Subscription
 
-ERR_NOT_LOADED: Final = "not_loaded"
-ERR_STORE_UNAVAILABLE: Final = "store_unavailable"
 MAX_PAGE: Final = 500
 _PAGE: Final = 50
-
-type _Handler = Callable[[HomeAssistant, Json], Awaitable[Mapping[str, object]]]
 
 # The largest integer of SQLite.
 _CURSOR: Final = probatio.All(int, probatio.Range(0, 2**63 - 1))
@@ -139,19 +134,19 @@ class FailedEventsResult(TypedDict):
     cursor: int | None
 
 
-class _RefusedError(Exception):
-    """A command that is answered with an error."""
-
-    def __init__(self, code: str, message: str) -> None:
-        """Take the error code, and a text for the developer of the client."""
-        super().__init__(message)
-        self.code = code
-
-
 @callback
 def async_register_commands(hass: HomeAssistant) -> None:
     """Register the commands, independent of any entry."""
-    for command in (_printers, _slots, _events, _subscribe, _health, _failed_events):
+    for command in (
+        _printers,
+        _slots,
+        _events,
+        _subscribe,
+        list_spools,
+        subscribe_spools,
+        _health,
+        _failed_events,
+    ):
         async_register_command(hass, command)
 
 
@@ -166,31 +161,9 @@ def _aware_datetime(value: object) -> datetime:
         raise probatio.Invalid("has no UTC") from err
 
 
-def _with_result(handler: _Handler) -> AsyncWebSocketCommandHandler:
-    """Send the handler's return value as the result, or its error."""
-
-    @wraps(handler)
-    async def handle(
-        hass: HomeAssistant, connection: ActiveConnection, msg: Json
-    ) -> None:
-        try:
-            connection.send_result(msg["id"], await handler(hass, msg))
-        except _RefusedError as err:
-            connection.send_error(msg["id"], err.code, str(err))
-        except StoreError as err:
-            if err.code is Problem.CLOSED:
-                code, text = ERR_NOT_LOADED, "No printer is loaded"
-            else:
-                code = ERR_STORE_UNAVAILABLE
-                text = f"The history cannot be read: {err.code}"
-            connection.send_error(msg["id"], code, text)
-
-    return handle
-
-
 @websocket_command({"type": f"{DOMAIN}/printers"})
 @async_response
-@_with_result
+@with_result
 async def _printers(hass: HomeAssistant, msg: Json) -> PrintersResult:
     """Return all printers, loaded or not."""
     return {"printers": [printer_summary(hass, entry) for entry in all_entries(hass)]}
@@ -198,7 +171,7 @@ async def _printers(hass: HomeAssistant, msg: Json) -> PrintersResult:
 
 @websocket_command({"type": f"{DOMAIN}/slots", **_PRINTER})
 @async_response
-@_with_result
+@with_result
 async def _slots(hass: HomeAssistant, msg: Json) -> SlotsResult:
     """Return the slots; without `entry_id` those of all loaded printers."""
     if "entry_id" in msg:
@@ -228,7 +201,7 @@ async def _slots(hass: HomeAssistant, msg: Json) -> SlotsResult:
     }
 )
 @async_response
-@_with_result
+@with_result
 async def _events(hass: HomeAssistant, msg: Json) -> EventsResult:
     """Return a page of the history.
 
@@ -274,7 +247,7 @@ def _subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: Json) -> 
     try:
         if entry_id is not None:
             _entry(hass, entry_id)
-    except _RefusedError as err:
+    except RefusedError as err:
         connection.send_error(msg["id"], err.code, str(err))
         return
 
@@ -290,7 +263,7 @@ def _subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: Json) -> 
 @websocket_command({"type": f"{DOMAIN}/health", **_PRINTER})
 @require_admin
 @async_response
-@_with_result
+@with_result
 async def _health(hass: HomeAssistant, msg: Json) -> HealthResult:
     """Return the health of one driver, or of all."""
     if "entry_id" in msg:
@@ -324,7 +297,7 @@ async def _health(hass: HomeAssistant, msg: Json) -> HealthResult:
 )
 @require_admin
 @async_response
-@_with_result
+@with_result
 async def _failed_events(hass: HomeAssistant, msg: Json) -> FailedEventsResult:
     """Return a page of the events that could not be stored, oldest first.
 
@@ -356,14 +329,14 @@ def _failed_event(event: FailedEvent) -> FailedEventData:
 def _entry(hass: HomeAssistant, entry_id: str) -> FilamentSlotsConfigEntry:
     entry = hass.config_entries.async_get_entry(entry_id)
     if entry is None or entry.domain != DOMAIN:
-        raise _RefusedError(ERR_NOT_FOUND, "There is no such printer")
+        raise RefusedError(ERR_NOT_FOUND, "There is no such printer")
     return entry
 
 
 def _coordinator(hass: HomeAssistant, entry_id: str) -> SlotCoordinator:
     entry = _entry(hass, entry_id)
     if not is_loaded(entry):
-        raise _RefusedError(ERR_NOT_LOADED, f"{entry.title} is not loaded")
+        raise RefusedError(ERR_NOT_LOADED, f"{entry.title} is not loaded")
     return entry.runtime_data
 
 
@@ -375,13 +348,13 @@ def _event_filter(hass: HomeAssistant, msg: Json) -> EventFilter:
         coordinator = _coordinator(hass, msg["entry_id"])
         printer_id = coordinator.printer_id
         if unit is not None and unit not in coordinator.data.units:
-            raise _RefusedError(ERR_NOT_FOUND, "There is no such unit")
+            raise RefusedError(ERR_NOT_FOUND, "There is no such unit")
         if slot_no is not None:
             slot = (unit, slot_no)
             if slot not in coordinator.data.slots:
-                raise _RefusedError(ERR_NOT_FOUND, "There is no such slot")
+                raise RefusedError(ERR_NOT_FOUND, "There is no such slot")
     elif unit is not None or slot_no is not None:
-        raise _RefusedError(ERR_INVALID_FORMAT, "A unit or a slot needs its entry_id")
+        raise RefusedError(ERR_INVALID_FORMAT, "A unit or a slot needs its entry_id")
     return EventFilter(
         printer_id=printer_id,
         # The key of a slot includes its unit.

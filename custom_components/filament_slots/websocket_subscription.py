@@ -1,7 +1,7 @@
 """Websocket subscription: the present state of the printers, then each change."""
 
 from collections.abc import Callable
-from typing import TypedDict
+from typing import TypedDict, final
 
 from homeassistant.config_entries import (
     SIGNAL_CONFIG_ENTRY_CHANGED,
@@ -21,12 +21,14 @@ from .runtime import async_shared_core
 from .serializers import Json, PrinterData, printer_data
 
 
+@final
 class StateMessage(TypedDict):
     """The first message: the present state of all printers of the subscription."""
 
     printers: list[PrinterData]
 
 
+@final
 class ChangeMessage(TypedDict):
     """A printer after a change.
 
@@ -38,6 +40,7 @@ class ChangeMessage(TypedDict):
     event: Json | None
 
 
+@final
 class RemovedMessage(TypedDict):
     """A printer was removed; `removed` is the id of its entry."""
 

@@ -75,6 +75,13 @@ def _history() -> Iterator[str]:
     )
 
 
+def _library() -> Iterator[str]:
+    numbers = asyncio.run(bench_store.library())
+    yield Bar("Spools in the library", "").row(numbers.pop("spools"))
+    slowest = max(numbers, key=numbers.__getitem__)
+    yield Bar(f"… the slowest query ({slowest})", "ms", "<", 100).row(numbers[slowest])
+
+
 def _moonraker() -> Iterator[str]:
     numbers = bench_moonraker.updates()
     for kind, what in (
@@ -181,6 +188,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "running": _running,
     "store": _store,
     "history": _history,
+    "library": _library,
     "dashboard": _dashboard,
 }
 

@@ -30,6 +30,10 @@ from custom_components.filament_slots.core.tables.history import (
     EventFilter,
     events_query,
 )
+from custom_components.filament_slots.core.tables.library import (
+    SpoolFilter,
+    read_spools,
+)
 from custom_components.filament_slots.core.tables.retention import Keep
 from custom_components.filament_slots.core.tables.schema import TABLES, migrate
 from custom_components.filament_slots.model import EventType
@@ -220,6 +224,33 @@ async def history(count: int = 1_000_000, pages: int = 20) -> dict[str, float]:
     return result
 
 
+async def library(count: int = 2000, queries: int = 20) -> dict[str, float]:
+    """Milliseconds for a query over a library of so many spools, filters included."""
+    with tempfile.TemporaryDirectory() as folder:
+        store, handler, printer_id = await _open(Path(folder) / "library.db")
+        for event in slot_events(printer_id, 12 * count, spools=count):
+            handler.put(event)
+        await handler.drain()
+        filters = {
+            "all": SpoolFilter(),
+            "near": SpoolFilter(material="petg", colour=(0xFF, 0x6A, 0x13)),
+            "words": SpoolFilter(words=("matte", "green", "bambu")),
+        }
+        result = {}
+        for name, wanted in filters.items():
+            took = []
+            for _ in range(queries):
+                begin = time.perf_counter()
+                found = await read_spools(store, wanted, limit=count)
+                took.append(time.perf_counter() - begin)
+            assert found.spools
+            result[f"{name}_ms"] = sorted(took)[queries // 2] * 1000
+        result["spools"] = (await read_spools(store, SpoolFilter(), limit=1)).total
+        await handler.close()
+        await store.close()
+    return result
+
+
 async def _reopen(path: Path) -> float:
     """Return how many milliseconds it takes to check and open the file."""
     began = time.perf_counter()
@@ -340,11 +371,12 @@ async def _statements(path: Path, count: int) -> list[tuple[str, Any]]:
     """Return what the store executes for the events, one by one."""
     executed: list[tuple[str, Any]] = []
 
-    def connect(path: Path) -> sqlite3.Connection:
+    def connect(opened: Path) -> sqlite3.Connection:
         db = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False, factory=_Recording
+            opened, isolation_level=None, check_same_thread=False, factory=_Recording
         )
-        db.executed = executed
+        # Not those of the copy that is written at the end.
+        db.executed = executed if opened == path else []
         return db
 
     with patch.object(database_file, "connect", connect):
@@ -372,7 +404,7 @@ def _bare_loop(path: Path, statements: list[tuple[str, Any]], count: int) -> flo
 
 
 if __name__ == "__main__":
-    for measure in (durable_events, latency, history):
+    for measure in (durable_events, latency, history, library):
         print(measure.__name__)
         for name, value in asyncio.run(measure()).items():
             print(f"  {name:20} {value:12.2f}")

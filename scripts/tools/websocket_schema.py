@@ -18,13 +18,19 @@ import probatio
 from pydantic import TypeAdapter
 
 from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.spool_library import colour
 from custom_components.filament_slots.websocket import async_register_commands
+from custom_components.filament_slots.websocket_spools import SpoolsMessage
 from custom_components.filament_slots.websocket_subscription import Message
 
 type Json = dict[str, Any]
 
 TITLE = "Websocket commands of Filament Slots"
-_SUBSCRIBE = f"{DOMAIN}/subscribe"
+# What is sent after the result.
+_MESSAGES = {
+    f"{DOMAIN}/subscribe": Message,
+    f"{DOMAIN}/subscribe_spools": SpoolsMessage,
+}
 
 
 def websocket_schema(hass: HomeAssistant) -> Json:
@@ -46,8 +52,8 @@ def websocket_schema(hass: HomeAssistant) -> Json:
 
 def _command(command: str, handler: Callable[..., Any], schema: Any) -> Json:
     answer = (
-        {"messages": _of_type(Message)}
-        if command == _SUBSCRIBE
+        {"messages": _of_type(_MESSAGES[command])}
+        if command in _MESSAGES
         else {"result": _of_type(get_type_hints(unwrap(handler))["return"])}
     )
     return {
@@ -112,6 +118,8 @@ def _field(validator: Any) -> Json:
             return {**_field(kind), "minimum": low, "maximum": high}
         case _ if getattr(validator, "__name__", "") == "_aware_datetime":
             return {"type": "string", "format": "date-time"}
+        case _ if validator is colour:
+            return {"type": "string"}
     raise TypeError(f"no schema of {validator!r}")
 
 

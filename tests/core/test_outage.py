@@ -29,6 +29,10 @@ from custom_components.filament_slots.core.tables.history import (
     EventFilter,
     read_events,
 )
+from custom_components.filament_slots.core.tables.library import (
+    SpoolFilter,
+    read_spools,
+)
 from custom_components.filament_slots.core.tables.row_writer import RowWriter
 
 from .conftest import (
@@ -665,3 +669,21 @@ async def test_ids_of_unchanged_events_are_bounded_during_an_outage(
     assert silent == ("E3", "E4", "E5", "E6", "E7")
     await handler.handle_printer_event(inserted(1, 2))
     assert await count(store, "seen_events") == 5
+
+
+async def test_a_spool_that_came_and_went_in_an_outage_is_in_the_library(
+    handler: EventHandler, store: Store, path: Path
+) -> None:
+    outage = Locked(store, path)
+    await asyncio.to_thread(outage.begin)
+    filament = {"name": "PLA Basic", "material": "PLA"}
+    await handler.handle_printer_event(
+        inserted(1, 1, tag="A", second=2, meta={"filament": filament})
+    )
+    await handler.handle_printer_event(removed(1, 1, tag="A", second=5))
+    await asyncio.to_thread(outage.end)
+    await until_well(store)
+
+    (spool,) = (await read_spools(store, SpoolFilter(), limit=9)).spools
+    assert (spool.name, spool.slots) == ("PLA Basic", ())
+    assert spool.filament.as_dict() == filament

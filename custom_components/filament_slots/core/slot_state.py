@@ -136,7 +136,7 @@ class _Draft:
                     label=label,
                     present=True,
                     identifiers=identifiers,
-                    filament=_filament(meta.get("filament")),
+                    filament=reported_filament(meta.get("filament")),
                     inserted_at=self._at,
                     **_assigned(meta.get("assigned")),
                 )
@@ -336,7 +336,7 @@ def _updated(slot: StoredSlot, state: SlotState) -> StoredSlot:
     return after
 
 
-_NO_FILAMENT = Filament()
+NO_FILAMENT = Filament()
 _LEFT_ON_SPOOL = {"remaining_percent": None, "remaining_g": None}
 
 
@@ -352,10 +352,10 @@ def _differs(before: StoredSlot, after: StoredSlot) -> bool:
 
 def _known(filament: Filament | None) -> Filament | None:
     # As `==` of the two, in a tenth of the time: they hold nothing but plain values.
-    return filament if filament and vars(filament) != vars(_NO_FILAMENT) else None
+    return filament if filament and vars(filament) != vars(NO_FILAMENT) else None
 
 
-def _filament(value: object) -> Filament | None:
+def reported_filament(value: object) -> Filament | None:
     """Return `meta.filament`; None where it is not valid, as meta is not validated."""
     try:
         return _known(Filament.model_validate(value))

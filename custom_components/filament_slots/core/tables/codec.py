@@ -141,7 +141,7 @@ def completed(event: dict[str, Any]) -> dict[str, Any]:
     return {**event, "meta": meta | missing}
 
 
-def decode_event(row: sqlite3.Row) -> dict[str, Any]:
+def decode_event(row: sqlite3.Row | Mapping[str, Any]) -> dict[str, Any]:
     """Return the standard event of a row that `history.py` has read."""
     kind = _TYPES[row["event_type"]]
     body = orjson.loads(row["body"] or "{}")

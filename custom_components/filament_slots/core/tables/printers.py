@@ -55,11 +55,11 @@ _PUT_ASSIGNMENT: Final = """
     INSERT INTO slot_assignments (
         slot_id, present, active, rfid_uid, external_id, vendor_tag,
         assigned_external_id, assigned_label, filament, unknown_reported, inserted_at,
-        updated_at, identifiable, departed
+        updated_at, identifiable, departed, spool_id
     ) VALUES (
         :slot_id, :present, :active, :rfid_uid, :external_id, :vendor_tag,
         :assigned_external_id, :assigned_label, :filament, :unknown_reported,
-        :inserted_at, :updated_at, :identifiable, :departed
+        :inserted_at, :updated_at, :identifiable, :departed, :spool_id
     )
     ON CONFLICT (slot_id) DO UPDATE SET
         present = excluded.present,
@@ -74,7 +74,8 @@ _PUT_ASSIGNMENT: Final = """
         inserted_at = excluded.inserted_at,
         updated_at = excluded.updated_at,
         identifiable = excluded.identifiable,
-        departed = excluded.departed
+        departed = excluded.departed,
+        spool_id = excluded.spool_id
 """
 FIND_SLOT: Final = """
     SELECT id FROM slots
@@ -307,11 +308,16 @@ def put_slot(db: sqlite3.Connection, printer_id: int, slot: StoredSlot) -> int:
     return int(slot_id)
 
 
-def put_assignments(db: sqlite3.Connection, slots: Mapping[int, StoredSlot]) -> None:
-    """Write the content of slots, by their row ids."""
+def put_assignments(
+    db: sqlite3.Connection, slots: Mapping[int, tuple[StoredSlot, int | None]]
+) -> None:
+    """Write the content of slots, by their row ids, each with the row of its spool."""
     db.executemany(
         _PUT_ASSIGNMENT,
-        [_assignment(slot_id, slot) for slot_id, slot in slots.items()],
+        [
+            _assignment(slot_id, slot, spool_id)
+            for slot_id, (slot, spool_id) in slots.items()
+        ],
     )
 
 
@@ -324,9 +330,10 @@ def whole_state(slots: PrinterSlots) -> tuple[Row, ...]:
     return (*units, *(SlotRow(slot) for slot in slots.slots.values()))
 
 
-def _assignment(slot_id: int, slot: StoredSlot) -> dict[str, Any]:
+def _assignment(slot_id: int, slot: StoredSlot, spool_id: int | None) -> dict[str, Any]:
     return {
         "slot_id": slot_id,
+        "spool_id": spool_id,
         "present": slot.present,
         "active": slot.active,
         "rfid_uid": slot.identifiers.rfid_uid,

@@ -1,6 +1,7 @@
 """Writes what an event changed: units, slots, spools, history, known event ids."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 import sqlite3
 from typing import Any, Final, TypedDict
 
@@ -8,12 +9,22 @@ from ...model import (
     NO_IDENTIFIERS,
     AmsStateEvent,
     EventType,
+    Filament,
     Identifiers,
     SpoolEvent,
     StandardEvent,
     StoredSlot,
 )
-from ..slot_state import EventRow, PrinterSlots, Row, SlotKey, SlotRow, UnitRow
+from ..slot_state import (
+    EventRow,
+    PrinterSlots,
+    Row,
+    SlotKey,
+    SlotRow,
+    UnitRow,
+    reported_filament,
+    spool_in,
+)
 from .codec import (
     CONTEXT_META,
     HISTORIC_UNIT_KEYS,
@@ -25,6 +36,7 @@ from .codec import (
     standard_event,
 )
 from .printers import FIND_SLOT, put_assignments, put_progress, put_slot, put_unit
+from .spools import PreviousSlot, find_or_make_spool, find_spool, last_slot, see_spool
 
 _MAX_CACHED: Final = 20_000
 
@@ -53,20 +65,6 @@ _PUT_FRAGMENT: Final = """
     INSERT INTO fragments (json) VALUES (:json)
     ON CONFLICT (json) DO UPDATE SET json = json RETURNING id
 """
-_FIND_SPOOL: Final = """
-    SELECT id FROM spools WHERE external_id = :external_id
-    UNION ALL
-    SELECT spool_id FROM spool_chips WHERE rfid_uid = :rfid_uid AND :external_id IS NULL
-"""
-_PUT_SPOOL: Final = """
-    INSERT INTO spools (external_id, last_slot_id) VALUES (:external_id, :slot_id)
-    RETURNING id
-"""
-_PUT_CHIP: Final = """
-    INSERT INTO spool_chips (rfid_uid, spool_id) VALUES (:rfid_uid, :spool_id)
-    ON CONFLICT (rfid_uid) DO UPDATE SET spool_id = excluded.spool_id
-    WHERE spool_id <> excluded.spool_id
-"""
 # Kept for the time an event may be sent again.
 SEEN_EVENTS_KEPT: Final = 10_000
 
@@ -75,23 +73,13 @@ _IS_KNOWN: Final = """
     UNION ALL
     SELECT 1 FROM seen_events WHERE event_id = :id
 """
-_LAST_SLOT: Final = """
-    SELECT slots.printer_id, ams_units.ams_unit_no, slots.slot_no, slots.label
-    FROM spools
-    JOIN slots ON slots.id = spools.last_slot_id
-    LEFT JOIN ams_units ON ams_units.id = slots.unit_id
-    WHERE spools.id = :spool_id
-"""
 
 
-class PreviousSlot(TypedDict):
-    """Where a spool was before, as `meta.previous_slot` of its insertion."""
+class OfSpool(TypedDict):
+    """What an event reports of its spool: its filament, and the name that a user gave it."""
 
-    printer_id: int
-    is_ams_slot: bool
-    ams_unit_no: int | None
-    slot_no: int
-    slot_label: str | None
+    filament: Filament | None
+    label: str | None
 
 
 class RowWriter:
@@ -103,7 +91,8 @@ class RowWriter:
         self._labels: dict[int, str | None] = {}
         self._fragment_ids: dict[str, int] = {}
         self._spool_ids: dict[tuple[str | None, str | None], int] = {}
-        self._unwritten: dict[int, StoredSlot] = {}
+        # With when its printer was last seen.
+        self._unwritten: dict[int, tuple[StoredSlot, datetime | None]] = {}
         self._memories: dict[int, Mapping[str, Any]] = {}
 
     def forget(self) -> None:
@@ -122,11 +111,42 @@ class RowWriter:
     def flush(self, db: sqlite3.Connection) -> None:
         """Write the content of the slots that changed, at the end of a transaction.
 
-        A slot that changes a hundred times in one is written once.
+        With what is known of their spools. A slot that changes a hundred times in one is
+        written once.
         """
-        if self._unwritten:
-            put_assignments(db, self._unwritten)
-            self._unwritten.clear()
+        if not self._unwritten:
+            return
+        put_assignments(
+            db,
+            {
+                slot_id: (slot, self._see_spool_in(db, slot_id, slot, seen))
+                for slot_id, (slot, seen) in self._unwritten.items()
+            },
+        )
+        self._unwritten.clear()
+
+    def _see_spool_in(
+        self,
+        db: sqlite3.Connection,
+        slot_id: int,
+        slot: StoredSlot,
+        seen: datetime | None,
+    ) -> int | None:
+        """Write what is known of the spool in a slot; return its row."""
+        spool_id = self._spool_id(db, slot_id, spool_in(slot))
+        at = max(filter(None, (seen, slot.updated_at)), default=None)
+        if spool_id is not None and at is not None:
+            label = None if slot.identifiers.known else slot.assigned_label
+            see_spool(
+                db,
+                spool_id,
+                slot_id,
+                at,
+                filament=slot.filament,
+                label=label,
+                changed=False,
+            )
+        return spool_id
 
     def record(
         self,
@@ -145,7 +165,7 @@ class RowWriter:
                 case UnitRow(unit, holds_number):
                     put_unit(db, printer_id, unit, holds_number=holds_number)
                 case SlotRow(slot):
-                    self._put_slot(db, printer_id, slot)
+                    self._put_slot(db, printer_id, slot, slots.last_seen)
                 case EventRow():
                     self.put_event(db, slots.sequence, row)
                     in_history = row.moves is None
@@ -154,7 +174,11 @@ class RowWriter:
             self._memories[printer_id] = slots.memory
 
     def _put_slot(
-        self, db: sqlite3.Connection, printer_id: int, slot: StoredSlot
+        self,
+        db: sqlite3.Connection,
+        printer_id: int,
+        slot: StoredSlot,
+        seen: datetime | None,
     ) -> None:
         place = (printer_id, slot.key)
         slot_id = self._slot_ids.get(place)
@@ -162,7 +186,7 @@ class RowWriter:
             slot_id = put_slot(db, printer_id, slot)
             self._slot_ids[place] = slot_id
             self._labels[slot_id] = slot.label
-        self._unwritten[slot_id] = slot
+        self._unwritten[slot_id] = (slot, seen)
 
     def put_event(
         self,
@@ -185,7 +209,10 @@ class RowWriter:
         spool_ids: dict[int, int | None] = {}
         for key, identifiers in row.spools.items():
             slot_id = self._slot_id(db, event.printer_id, key)
-            spool_ids[slot_id] = self._put_spool(db, slot_id, identifiers, moves=moves)
+            spool_id = spool_ids[slot_id] = self._spool_id(db, slot_id, identifiers)
+            if spool_id is not None:
+                known = of_spool(event)
+                see_spool(db, spool_id, slot_id, event.event_at, **known, moves=moves)
         if row.moves is not None and put_summary(db, event, sequence):
             return
         meta = dict(event.meta or {})
@@ -242,31 +269,19 @@ class RowWriter:
             "body": pack_json(meta) if meta else None,
         }
 
-    def _put_spool(
-        self,
-        db: sqlite3.Connection,
-        slot_id: int,
-        identifiers: Identifiers,
-        *,
-        moves: bool,
+    def _spool_id(
+        self, db: sqlite3.Connection, slot_id: int, identifiers: Identifiers
     ) -> int | None:
         """Return the row of a spool, made where it is new; None without identity."""
         if identifiers.external_id is None and identifiers.rfid_uid is None:
             return None
         known_as = (identifiers.external_id, identifiers.rfid_uid)
-        spool_id = self._spool_ids.get(known_as)
-        if spool_id is None:
+        if known_as not in self._spool_ids:
             spool_id = find_or_make_spool(db, slot_id, identifiers)
             if len(self._spool_ids) >= _MAX_CACHED:
                 self._spool_ids.clear()
             self._spool_ids[known_as] = spool_id
-        if moves:
-            db.execute(
-                "UPDATE spools SET last_slot_id = :slot_id"
-                " WHERE id = :spool_id AND last_slot_id <> :slot_id",
-                {"slot_id": slot_id, "spool_id": spool_id},
-            )
-        return spool_id
+        return self._spool_ids[known_as]
 
     def previous_slot(
         self, db: sqlite3.Connection, identifiers: Identifiers
@@ -274,18 +289,7 @@ class RowWriter:
         """Return where a spool was last, or None for a new one."""
         known_as = (identifiers.external_id, identifiers.rfid_uid)
         spool_id = self._spool_ids.get(known_as) or find_spool(db, identifiers)
-        if spool_id is None:
-            return None
-        printer_id, unit_no, slot_no, label = db.execute(
-            _LAST_SLOT, {"spool_id": spool_id}
-        ).fetchone()
-        return {
-            "printer_id": printer_id,
-            "is_ams_slot": unit_no is not None,
-            "ams_unit_no": unit_no,
-            "slot_no": slot_no,
-            "slot_label": label,
-        }
+        return None if spool_id is None else last_slot(db, spool_id)
 
     def _slot_id(self, db: sqlite3.Connection, printer_id: int, key: SlotKey) -> int:
         place = (printer_id, key)
@@ -323,33 +327,16 @@ def _state_columns(event: AmsStateEvent, meta: dict[str, Any]) -> dict[str, Any]
     }
 
 
-def find_spool(db: sqlite3.Connection, identifiers: Identifiers) -> int | None:
-    """Find a spool by its stable identity; only where there is none by its chip."""
-    found = db.execute(
-        _FIND_SPOOL,
-        {
-            "external_id": identifiers.external_id,
-            "rfid_uid": pack_id(identifiers.rfid_uid),
-        },
-    ).fetchone()
-    return None if found is None else found[0]
-
-
-def find_or_make_spool(
-    db: sqlite3.Connection, slot_id: int, identifiers: Identifiers
-) -> int:
-    """Return the row of a spool, made where it is new."""
-    spool_id = find_spool(db, identifiers)
-    if spool_id is None:
-        (spool_id,) = db.execute(
-            _PUT_SPOOL, {"external_id": identifiers.external_id, "slot_id": slot_id}
-        ).fetchone()
-    if identifiers.rfid_uid is not None:
-        db.execute(
-            _PUT_CHIP,
-            {"rfid_uid": pack_id(identifiers.rfid_uid), "spool_id": spool_id},
-        )
-    return int(spool_id)
+def of_spool(event: StandardEvent) -> OfSpool:
+    """Return what an event reports of its spool, which may be gone when slots are written."""
+    meta = event.meta or {}
+    if event.event_type is EventType.AMS_STATE:
+        return {"filament": None, "label": None}
+    assigned = meta.get("assigned") or {}
+    return {
+        "filament": reported_filament(meta.get("filament")),
+        "label": assigned.get("label"),
+    }
 
 
 def is_in_history(db: sqlite3.Connection, event_id: str | None) -> bool:

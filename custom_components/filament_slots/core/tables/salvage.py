@@ -12,7 +12,8 @@ from ...model import Identifiers, parse_event
 from ..engine.errors import DATABASE_ERRORS, raising_store_errors
 from .codec import decode_event, rows, unpack_id
 from .printers import Registration, load_slots, restore_printer, whole_state
-from .row_writer import RowWriter, find_or_make_spool
+from .row_writer import RowWriter, of_spool
+from .spools import find_or_make_spool, see_spool
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ _OLD_SLOTS: Final = """
     LEFT JOIN ams_units ON ams_units.id = slots.unit_id
     WHERE slots.id = :id
 """
+_OLD_CHIPS: Final = "SELECT * FROM spool_chips WHERE spool_id = :id"
 _PUT_EVENT: Final = """
     INSERT INTO slot_events (
         id, event_id, printer_id, sequence, event_type, event_at, spool_id, rfid_uid,
@@ -123,20 +125,24 @@ def _restore_slots(
 
 
 def _save_identities(old: Path, db: sqlite3.Connection) -> None:
-    """Copy the identities of printers and units, as far as they can be read.
+    """Copy printers, units, slots and spools, as far as they can be read.
 
-    Entities, devices and history refer to their ids and keys.
+    Entities, devices and history refer to the ids and keys of the first two; what is
+    known of spools that are in no slot is nowhere else.
     """
     with suppress(*DATABASE_ERRORS), closing(_open_damaged(old)) as damaged:
         db.execute(
             "INSERT INTO history_begins (after) VALUES (:after)",
             {"after": _after(damaged)},
         )
-        for table in ("printers", "ams_units"):
+        for table in ("printers", "ams_units", "slots", "spools"):
             query = f"SELECT * FROM {table} NOT INDEXED WHERE id = :id"  # noqa: S608
             for row in _one_by_one(damaged, table, query):
                 with suppress(*DATABASE_ERRORS):
                     _insert(db, table, dict(row))
+        for chip in _one_by_one(damaged, "spools", _OLD_CHIPS):
+            with suppress(*DATABASE_ERRORS):
+                _insert(db, "spool_chips", dict(chip))
         for row in rows(
             damaged,
             "SELECT printer_id, max(sequence) AS sequence FROM slot_events"
@@ -204,12 +210,14 @@ def _makes_sense(row: sqlite3.Row) -> bool:
 
 def _write(db: sqlite3.Connection, event: dict[str, Any], about: list[_About]) -> None:
     place = event["id"]
+    parsed = parse_event(decode_event(event))
     spools = []
     for one in about:
         slot_id = _slot_id(db, one.slot)
         spool_id = None
         if one.spool.known:
             spool_id = find_or_make_spool(db, slot_id, one.spool)
+            see_spool(db, spool_id, slot_id, parsed.event_at, **of_spool(parsed))
         spools.append({"slot_id": slot_id, "event": place, "spool_id": spool_id})
     for json in (event["context"], event["filament"]):
         if json is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import sqlite3
 
 from ..engine.database_file import Tables, private_file
+from .codec import pack_id
 from .salvage import take_over
 
 _VERSION_1 = """
@@ -239,6 +240,62 @@ CREATE INDEX slot_events_by_assignment ON slot_events (event_type)
     WHERE event_type = 3 AND instr(body, '"assigned":') > 0;
 """
 
+_VERSION_7 = """
+-- What is known of a spool, as it was seen last: the name that a user gave it, its filament
+-- as JSON, and when and where what is left on it was reported.
+ALTER TABLE spools ADD COLUMN label TEXT;
+ALTER TABLE spools ADD COLUMN filament TEXT;
+ALTER TABLE spools ADD COLUMN remaining_at INTEGER;
+ALTER TABLE spools ADD COLUMN remaining_slot_id INTEGER REFERENCES slots;
+ALTER TABLE spools ADD COLUMN first_seen_at INTEGER;
+ALTER TABLE spools ADD COLUMN last_seen_at INTEGER;
+
+-- The spool that is in a slot.
+ALTER TABLE slot_assignments ADD COLUMN spool_id INTEGER REFERENCES spools;
+CREATE INDEX slot_assignments_by_spool ON slot_assignments (spool_id)
+    WHERE spool_id IS NOT NULL;
+UPDATE slot_assignments SET spool_id = coalesce(
+    (SELECT id FROM spools WHERE external_id = slot_assignments.external_id),
+    (SELECT spool_id FROM spool_chips WHERE rfid_uid = pack_id(slot_assignments.rfid_uid)),
+    (SELECT id FROM spools WHERE external_id = slot_assignments.assigned_external_id)
+);
+
+UPDATE spools SET
+    first_seen_at = (
+        SELECT event_at FROM slot_events WHERE id = (
+            SELECT min(event) FROM event_slots WHERE spool_id = spools.id
+        )
+    ),
+    last_seen_at = (
+        SELECT event_at FROM slot_events WHERE id = (
+            SELECT max(event) FROM event_slots WHERE spool_id = spools.id
+        )
+    ),
+    label = (
+        SELECT CAST(coalesce(
+            json_extract(e.body, '$.assigned.label'),
+            json_extract(e.body, '$.meta.assigned.label')
+        ) AS TEXT)
+        FROM event_slots AS about JOIN slot_events AS e ON e.id = about.event
+        WHERE about.spool_id = spools.id AND instr(e.body, '"assigned":{') > 0
+            AND json_valid(e.body)
+        ORDER BY about.event DESC LIMIT 1
+    ),
+    filament = (
+        SELECT fragments.json
+        FROM event_slots AS about
+        JOIN slot_events AS e ON e.id = about.event
+        JOIN fragments ON fragments.id = e.filament_id
+        WHERE about.spool_id = spools.id
+        ORDER BY about.event DESC LIMIT 1
+    );
+UPDATE spools SET filament = json_patch(
+    iif(json_valid(spools.filament), spools.filament, '{}'), now.filament
+)
+FROM slot_assignments AS now
+WHERE now.spool_id = spools.id AND json_valid(now.filament);
+"""
+
 # Never changed once released; the next version is one more.
 MIGRATIONS: tuple[str, ...] = (
     _VERSION_1,
@@ -247,6 +304,7 @@ MIGRATIONS: tuple[str, ...] = (
     _VERSION_4,
     _VERSION_5,
     _VERSION_6,
+    _VERSION_7,
 )
 
 
@@ -259,6 +317,7 @@ def migrate(
     the file then is as before the step.
     """
     (version,) = db.execute("PRAGMA user_version").fetchone()
+    db.create_function("pack_id", 1, pack_id, deterministic=True)
     for number, script in enumerate(migrations[version:], version + 1):
         if version > 0:
             _keep_copy(db, path.with_suffix(f".v{number - 1}{path.suffix}"))

@@ -1,0 +1,154 @@
+"""Actions on the spool library: which spools there are, and where one is."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse, callback
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.translation import async_get_translations
+from homeassistant.util import dt as dt_util
+import probatio
+
+from .colours import ColourName, Rgb, colour_names
+from .const import DOMAIN
+from .core.engine.errors import StoreError
+from .core.tables.library import (
+    Spool,
+    SpoolFilter,
+    SpoolList,
+    SpoolOrder,
+    SpoolPlace,
+    read_spools,
+)
+from .errors import invalid, store_failure
+from .runtime import require_store
+from .spool_library import MAX_SPOOLS, colour, spool_filter, spools_data
+
+# As many can be read aloud.
+_FOUND: Final = 5
+
+_CATEGORY: Final = "config_panel"
+_TEXTS: Final = f"component.{DOMAIN}.{_CATEGORY}."
+
+
+def _colour(value: object) -> ColourName | Rgb:
+    """Validate a colour; raises ServiceValidationError, whose text names what is valid."""
+    try:
+        return colour(value)
+    except probatio.Invalid as err:
+        raise invalid("invalid_color", names=", ".join(ColourName)) from err
+
+
+_GET_SPOOLS: Final = probatio.Schema(
+    {
+        probatio.Optional("material"): cv.string,
+        probatio.Optional("vendor"): cv.string,
+        probatio.Optional("color"): _colour,
+        probatio.Optional("in_slot"): cv.boolean,
+        probatio.Optional("low"): cv.boolean,
+        probatio.Optional("text", default=""): cv.string,
+        probatio.Optional("order", default=SpoolOrder.RECENT): probatio.Coerce(
+            SpoolOrder
+        ),
+        probatio.Optional("limit", default=100): probatio.All(
+            probatio.Coerce(int), probatio.Range(1, MAX_SPOOLS)
+        ),
+    }
+)
+_FIND_SPOOL: Final = probatio.Schema({probatio.Required("text"): cv.string})
+
+
+@callback
+def async_setup_spool_services(hass: HomeAssistant) -> None:
+    """Register the actions, independent of any entry."""
+    for name, handler, schema in (
+        ("get_spools", _async_get_spools, _GET_SPOOLS),
+        ("find_spool", _async_find_spool, _FIND_SPOOL),
+    ):
+        hass.services.async_register(
+            DOMAIN, name, handler, schema, supports_response=SupportsResponse.ONLY
+        )
+
+
+async def _async_get_spools(call: ServiceCall) -> dict[str, Any]:
+    """Return `{spools: [SpoolData], total: int}`."""
+    data = call.data
+    found = await _async_read(
+        call, spool_filter(data), order=data["order"], limit=data["limit"]
+    )
+    return {"spools": spools_data(call.hass, found.spools), "total": found.total}
+
+
+async def _async_find_spool(call: ServiceCall) -> dict[str, Any]:
+    """Return `{answer: str, spools: [SpoolData], total: int}`."""
+    hass = call.hass
+    texts = await async_get_translations(
+        hass, hass.config.language, _CATEGORY, [DOMAIN]
+    )
+    colours = {name: texts[f"{_TEXTS}colour.{name}"] for name in ColourName}
+    wanted = spool_filter(call.data, colours)
+    found = await _async_read(call, wanted, order=SpoolOrder.RECENT, limit=_FOUND)
+    sentences = (
+        texts[f"{_TEXTS}spools.{key}"].format(**placeholders)
+        for key, placeholders in _answer(found, texts)
+    )
+    return {
+        "answer": " ".join(sentences),
+        "spools": spools_data(hass, found.spools),
+        "total": found.total,
+    }
+
+
+async def _async_read(
+    call: ServiceCall, wanted: SpoolFilter, *, order: SpoolOrder, limit: int
+) -> SpoolList:
+    try:
+        store = require_store(call.hass).store
+        return await read_spools(store, wanted, order=order, limit=limit)
+    except StoreError as err:
+        raise store_failure(err, "history_unavailable") from err
+
+
+def _answer(
+    found: SpoolList, texts: dict[str, str]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the sentences of an answer: keys of texts, with placeholders."""
+    if not found.spools:
+        yield "none", {}
+    for spool in found.spools:
+        yield _whereabouts(spool, _described(spool, texts))
+        filament = spool.filament
+        if filament.remaining_percent is not None:
+            yield "left_percent", {"percent": f"{filament.remaining_percent:.0f}"}
+        elif filament.remaining_g is not None:
+            yield "left_grams", {"grams": f"{filament.remaining_g:.0f}"}
+    if (more := found.total - len(found.spools)) > 0:
+        yield "more", {"count": str(more)}
+
+
+def _whereabouts(spool: Spool, name: str) -> tuple[str, dict[str, str]]:
+    """Return where a spool is."""
+    match [_place(place) for place in spool.slots]:
+        case []:
+            at = spool.last_seen and dt_util.as_local(spool.last_seen)
+            return "out", {
+                "spool": name,
+                "place": _place(spool.last_slot),
+                "time": at.strftime("%Y-%m-%d %H:%M") if at else "?",
+            }
+        case [place]:
+            return "in_slot", {"spool": name, "place": place}
+        case places:
+            return "in_several", {"spool": name, "places": ", ".join(places)}
+
+
+def _described(spool: Spool, texts: dict[str, str]) -> str:
+    """Return the name of a spool, with its material and colour."""
+    name = spool.name or spool.external_id or spool.tag_ids[0]
+    colours = (texts[f"{_TEXTS}colour.{each}"] for each in colour_names(spool.colours))
+    known = ", ".join(filter(None, (spool.filament.material, *colours)))
+    return f"{name} ({known})" if known else name
+
+
+def _place(place: SpoolPlace) -> str:
+    return f"{place.printer} {place.label or place.slot_no}"

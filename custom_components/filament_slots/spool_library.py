@@ -1,0 +1,138 @@
+"""The spool library as JSON: which spools there are, and where each of them is."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypedDict
+
+from homeassistant.core import HomeAssistant
+import probatio
+
+from .colours import ColourName, Rgb, parse_colour
+from .coordinator import loaded_entries
+from .core.tables.library import Spool, SpoolFilter, SpoolPlace
+from .serializers import iso
+
+# The most that one answer holds.
+MAX_SPOOLS: Final = 2000
+
+
+class SpoolSlotData(TypedDict):
+    """A slot in which a spool is or was.
+
+    entry_id, device_id: null if the printer was removed or is not loaded.
+    """
+
+    entry_id: str | None
+    device_id: str | None
+    printer: str
+    unit: str | None
+    ams_unit_no: int | None
+    slot_no: int
+    label: str | None
+
+
+class SpoolData(TypedDict):
+    """A spool, as it was seen last.
+
+    id: its number in the library. external_id: null for one that is known by its tag
+    only. name: that of a user, else of the filament.
+    remaining_at, remaining_from: when and by which slot that was reported last.
+    slots: where it is now, more than one if several report it. out_since: null while it
+    is in a slot. last_slot: where it was seen last.
+    """
+
+    id: int
+    external_id: str | None
+    tag_ids: list[str]
+    name: str | None
+    material: str | None
+    vendor: str | None
+    colors: list[str]
+    remaining_percent: float | None
+    remaining_g: float | None
+    remaining_at: str | None
+    remaining_from: SpoolSlotData | None
+    low: bool | None
+    first_seen: str | None
+    last_seen: str | None
+    out_since: str | None
+    slots: list[SpoolSlotData]
+    last_slot: SpoolSlotData
+
+
+def colour(value: object) -> ColourName | Rgb:
+    """Validate a colour: a name such as `blue`, or `#RRGGBB`.
+
+    Raises probatio.Invalid.
+    """
+    text = str(value).strip().lower()
+    if (rgb := parse_colour(text)) is not None:
+        return rgb
+    try:
+        return ColourName(text)
+    except ValueError:
+        raise probatio.Invalid(
+            f"must be #RRGGBB or one of {', '.join(ColourName)}"
+        ) from None
+
+
+def spool_filter(
+    data: Mapping[str, Any], colour_texts: dict[ColourName, str] | None = None
+) -> SpoolFilter:
+    """Return the filter of an action or a command.
+
+    colour_texts: how colours are called, where the text may contain one.
+    """
+    return SpoolFilter(
+        material=data.get("material"),
+        vendor=data.get("vendor"),
+        colour=data.get("color"),
+        in_slot=data.get("in_slot"),
+        low=data.get("low"),
+        words=tuple(data.get("text", "").replace(",", " ").split()),
+        colour_texts=colour_texts or {},
+    )
+
+
+def spools_data(hass: HomeAssistant, spools: Iterable[Spool]) -> list[SpoolData]:
+    """Return spools with the devices of their slots."""
+    printers = {
+        entry.runtime_data.printer_id: entry.runtime_data
+        for entry in loaded_entries(hass)
+    }
+
+    def slot_data(place: SpoolPlace) -> SpoolSlotData:
+        printer = printers.get(place.printer_id)
+        return SpoolSlotData(
+            entry_id=printer.config_entry.entry_id if printer else None,
+            device_id=printer.devices.slots.get(place.slot) if printer else None,
+            printer=printer.config_entry.title if printer else place.printer,
+            unit=place.unit,
+            ams_unit_no=place.ams_unit_no,
+            slot_no=place.slot_no,
+            label=place.label,
+        )
+
+    return [
+        SpoolData(
+            id=spool.id,
+            external_id=spool.external_id,
+            tag_ids=list(spool.tag_ids),
+            name=spool.name,
+            material=spool.filament.material,
+            vendor=spool.filament.vendor,
+            colors=list(spool.colours),
+            remaining_percent=spool.filament.remaining_percent,
+            remaining_g=spool.filament.remaining_g,
+            remaining_at=iso(spool.remaining_at),
+            remaining_from=(
+                slot_data(spool.remaining_slot) if spool.remaining_slot else None
+            ),
+            low=spool.low,
+            first_seen=iso(spool.first_seen),
+            last_seen=iso(spool.last_seen),
+            out_since=None if spool.slots else iso(spool.last_seen),
+            slots=[slot_data(place) for place in spool.slots],
+            last_slot=slot_data(spool.last_slot),
+        )
+        for spool in spools
+    ]
