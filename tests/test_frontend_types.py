@@ -9,7 +9,12 @@ import pytest
 
 from custom_components.filament_slots.drivers.health import Health, LastError
 from custom_components.filament_slots.model import Filament, Identifiers, SlotStatus
-from custom_components.filament_slots.serializers import PrinterData, SlotData, UnitData
+from custom_components.filament_slots.serializers import (
+    AnnouncedData,
+    PrinterData,
+    SlotData,
+    UnitData,
+)
 from custom_components.filament_slots.websocket import FailedEventData, PrinterHealth
 
 SOURCES = Path(__file__).parents[1] / "frontend" / "src"
@@ -22,6 +27,7 @@ NAMES = {
     SlotStatus: "Status",
     SlotData: "Slot",
     UnitData: "Unit",
+    AnnouncedData: "Announced",
 }
 
 
@@ -52,6 +58,7 @@ def _interface(file: str, name: str) -> dict[str, str]:
         ("model.ts", "Printer", PrinterData),
         ("model.ts", "Unit", UnitData),
         ("model.ts", "Slot", SlotData),
+        ("model.ts", "Announced", AnnouncedData),
     ],
 )
 def test_the_fields_that_a_card_reads_have_the_types_of_the_backend(

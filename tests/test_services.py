@@ -598,6 +598,25 @@ async def test_a_spool_expected_without_a_printer_may_be_inserted_in_any(
     }
 
 
+async def test_an_announcement_is_withdrawn_without_a_spool(
+    hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    """On the printer, or on any; a name alone is a mistake."""
+    freezer.move_to("2026-11-01T11:59:30+00:00")
+    printer = device_of(hass, entry, SERIAL)
+    insertions = async_capture_events(hass, "filament_slots_spool_inserted")
+    for where in ({"device_id": printer}, {}):
+        await ask(hass, "expect_spool", **where, **SPOOL)
+        answer = await ask(hass, "expect_spool", **where)
+        assert answer == {"expires_at": None}
+
+    await async_deliver(hass, entry, spool_event("spool_inserted", 3))
+
+    assert insertions[0].data["meta"]["assigned"] == {}
+    key = await refused(hass, "expect_spool", label="Black")
+    assert key == "label_without_spool"
+
+
 async def test_a_spool_cannot_be_expected_by_a_unit_or_a_slot(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
@@ -648,7 +667,7 @@ async def test_the_audit_contains_every_change_with_user_and_result(
         ("assign_spool", {**SPOOL}),
         ("assign_spool", {**SPOOL, "device_id": "x", "label": " "}),
         ("assign_spool", {**SPOOL, "device_id": "x", "label": "x" * 65}),
-        ("expect_spool", {"label": "Black"}),
+        ("expect_spool", {**SPOOL, "label": " "}),
         ("expect_spool", {**SPOOL, "timeout": 0}),
         ("expect_spool", {**SPOOL, "timeout": {"days": 2}}),
         ("expect_spool", {**SPOOL, "timeout": {"days": 10**12}}),

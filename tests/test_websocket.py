@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 import sqlite3
 from typing import Any
 from unittest.mock import patch
@@ -507,6 +507,48 @@ async def test_a_lost_and_a_restored_connection_are_sent(
     assert await browser.receives_nothing()
 
 
+async def test_an_announced_spool_is_sent_and_then_what_took_it(
+    hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
+) -> None:
+    """To subscribers of every printer, where it may be inserted in any."""
+    other = make_entry("00M09A000000002")
+    await async_set_up(hass, other)
+    first = await browser.subscribe(entry_id=entry.entry_id)
+    assert first["printers"][0]["announced"] == []
+
+    await hass.services.async_call(
+        DOMAIN,
+        "expect_spool",
+        {"external_id": "12", "label": "Galaxy black", "timeout": {"hours": 24}},
+        blocking=True,
+    )
+    (announced,) = (await browser.receive())["printer"]["announced"]
+    until = announced.pop("until")
+    assert announced == {
+        "printer_id": None,
+        "external_id": "spoolman:12",
+        "label": "Galaxy black",
+        "taken_at": None,
+        "taken_by": None,
+        "taken_in": None,
+    }
+
+    at = datetime.now(UTC).isoformat()
+    await async_deliver(
+        hass,
+        other,
+        state(at=at),
+        spool_event("spool_inserted", 3, event_at=at, meta={"slot_label": "A3"}),
+    )
+
+    message = await browser.receive()
+    assert message["event"] is None
+    (taken,) = message["printer"]["announced"]
+    assert taken["until"] == until
+    assert (taken["taken_by"], taken["taken_in"]) == (2, "A3")
+    assert await browser.receives_nothing()
+
+
 async def test_a_subscriber_gets_only_its_event_types_and_printer(
     hass: HomeAssistant, browser: Browser, entry: MockConfigEntry
 ) -> None:
@@ -587,14 +629,17 @@ async def test_a_closed_connection_is_unsubscribed(
     handler = async_shared_core(hass).handler
     subscribers = handler._printers[1].subscribers
     listeners = entry.runtime_data._listeners
+    announced = handler._announced
     before = len(subscribers), len(listeners)
     await browser.subscribe()
     assert (len(subscribers), len(listeners)) == (before[0] + 1, before[1] + 1)
+    assert len(announced) == 1
 
     await browser.socket.close()
     await hass.async_block_till_done()
 
     assert (len(subscribers), len(listeners)) == before
+    assert announced == []
 
 
 async def test_the_health_of_all_drivers_is_for_administrators(

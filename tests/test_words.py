@@ -57,7 +57,7 @@ ALLOWED: list[tuple[str, str, str]] = [
 ]
 
 SKIPPED = re.compile(
-    r"^LICENSE$|^scripts/locks/|(^|/)package-lock\.json$|\.ambr$|\.png$|\.db$"
+    r"^LICENSE$|^scripts/locks/|(^|/)package-lock\.json$|\.ambr$|\.(png|webp)$|\.db$"
     r"|^tests/test_words\.py$|/translations/(?!(en|de)\.json$)"
 )
 

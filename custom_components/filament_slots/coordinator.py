@@ -18,6 +18,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.signal_type import SignalType
 
 from .const import CONF_MODEL, DOMAIN, SPOOL_EVENTS
+from .core.expectations import Announcement
 from .core.slot_state import PrinterSlots, SlotKey
 from .core.tables.held_events import HeldEvent
 from .devices import PrinterDevices, UnitKey
@@ -146,6 +147,11 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         if (received_at := self.health["last_message_at"]) is None:
             return self._stored_last_seen
         return dt_util.parse_datetime(received_at)
+
+    @property
+    def announced(self) -> list[Announcement]:
+        """The spools that a user announced for this printer, or for any."""
+        return self._core.handler.announced(self.printer_id)
 
     async def async_start(self) -> None:
         """Start the driver; entities and triggers must be subscribed by now."""

@@ -67,7 +67,12 @@ async def _async_entry_report(
             "state": entry.state.value,
         },
         # A name may contain a serial number, and does not help to find a fault.
-        "printer": {**printer_data(hass, entry), "name": None, "report": None},
+        "printer": {
+            **printer_data(hass, entry),
+            "name": None,
+            "announced": None,
+            "report": None,
+        },
         "health": _health(entry),
         **await _async_core_report(hass),
         "log": [],

@@ -70,6 +70,24 @@ class SlotData(TypedDict):
     updated_at: str | None
 
 
+class AnnouncedData(TypedDict):
+    """A spool that a user announced with `expect_spool`.
+
+    printer_id: the printer in which it is expected; null for any.
+    until: how late it may be inserted.
+    taken_at, taken_by, taken_in: when it was inserted, in which printer, and the label
+    of the slot; null until then.
+    """
+
+    printer_id: int | None
+    external_id: str
+    label: str | None
+    until: str
+    taken_at: str | None
+    taken_by: int | None
+    taken_in: str | None
+
+
 class PrinterSummary(TypedDict):
     """A printer without its slots.
 
@@ -93,9 +111,14 @@ class PrinterSummary(TypedDict):
 
 
 class PrinterData(PrinterSummary):
-    """A printer with its slots."""
+    """A printer with its slots.
+
+    announced: the latest spool announced for this printer, and the latest for any, which
+    stay here after they were taken or their time was over.
+    """
 
     slots: list[SlotData]
+    announced: list[AnnouncedData]
 
 
 def printer_summary(
@@ -133,9 +156,11 @@ def printer_summary(
 
 def printer_data(hass: HomeAssistant, entry: FilamentSlotsConfigEntry) -> PrinterData:
     """Return a printer with its slots."""
+    loaded = is_loaded(entry)
     return {
         **printer_summary(hass, entry),
-        "slots": slots_data(entry.runtime_data) if is_loaded(entry) else [],
+        "slots": slots_data(entry.runtime_data) if loaded else [],
+        "announced": announced_data(entry.runtime_data) if loaded else [],
     }
 
 
@@ -145,6 +170,22 @@ def slots_data(coordinator: SlotCoordinator) -> list[SlotData]:
     return [
         _slot_data(slot, entry_id, coordinator.devices.slots[key])
         for key, slot in coordinator.slots.items()
+    ]
+
+
+def announced_data(coordinator: SlotCoordinator) -> list[AnnouncedData]:
+    """Return the spools announced for a printer or for any."""
+    return [
+        AnnouncedData(
+            printer_id=announced.expectation.printer_id,
+            external_id=announced.expectation.assigned.external_id,
+            label=announced.expectation.assigned.label,
+            until=iso_utc(announced.expectation.until),
+            taken_at=iso(announced.taken_at),
+            taken_by=announced.taken_by,
+            taken_in=announced.taken_in,
+        )
+        for announced in coordinator.announced
     ]
 
 

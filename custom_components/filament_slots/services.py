@@ -100,7 +100,7 @@ _ASSIGN: Final = probatio.Schema(
 _EXPECT: Final = probatio.Schema(
     {
         probatio.Optional(ATTR_DEVICE_ID): cv.string,
-        probatio.Required("external_id"): _external_id,
+        probatio.Optional("external_id"): _external_id,
         probatio.Optional("label"): _LABEL,
         probatio.Optional("timeout", default=timedelta(minutes=5)): probatio.All(
             _time_period, probatio.Range(timedelta(seconds=1), _MAX_TIMEOUT)
@@ -276,13 +276,12 @@ async def _async_assign_spool(call: ServiceCall) -> Json:
 
 
 async def _async_expect_spool(call: ServiceCall) -> Json:
-    """Return `{expires_at: ISO-8601}`.
+    """Return `{expires_at: ISO-8601}`; without `external_id` none is expected, and null.
 
     The inserted spool then counts as identified: no `unknown_spool_detected` follows.
     """
     hass = call.hass
     assigned = _assigned(call)
-    assert assigned is not None
     printer_id = None
     if ATTR_DEVICE_ID in call.data:
         place = place_of(hass, call.data[ATTR_DEVICE_ID])
@@ -295,6 +294,13 @@ async def _async_expect_spool(call: ServiceCall) -> Json:
     await async_require_control(
         call, [printer_device_id(hass, entry) for entry in entries]
     )
+    try:
+        handler = require_store(hass).handler
+    except StoreError as err:
+        raise store_failure(err, "not_saved") from err
+    if assigned is None:
+        handler.withdraw(printer_id)
+        return {"expires_at": None}
     now = dt_util.utcnow()
     expectation = Expectation(
         printer_id=printer_id,
@@ -302,10 +308,7 @@ async def _async_expect_spool(call: ServiceCall) -> Json:
         since=now,
         until=now + call.data["timeout"],
     )
-    try:
-        require_store(hass).handler.expect(expectation)
-    except StoreError as err:
-        raise store_failure(err, "not_saved") from err
+    handler.expect(expectation)
     return {"expires_at": iso_utc(expectation.until)}
 
 

@@ -32,8 +32,8 @@ class StateMessage(TypedDict):
 class ChangeMessage(TypedDict):
     """A printer after a change.
 
-    event: the standard event that made the change; null for a change of the connection
-    or of the entry.
+    event: the standard event that made the change; null for a change of the connection,
+    of the entry, or of the announced spools.
     """
 
     printer: PrinterData
@@ -125,6 +125,7 @@ class Subscription:
         self._followed[entry.entry_id] = [
             handler.subscribe(coordinator.printer_id, event_committed),
             coordinator.async_add_listener(coordinator_updated),
+            handler.subscribe_announced(lambda: self._send_state(entry)),
         ]
 
     def _unfollow(self, entry_id: str) -> None:

@@ -51,6 +51,17 @@ export interface Unit {
   drying_minutes_left: number | null;
 }
 
+/** A spool that a user announced: the next one of a printer, or of any. */
+export interface Announced {
+  printer_id: number | null;
+  external_id: string;
+  label: string | null;
+  until: string;
+  taken_at: string | null;
+  taken_by: number | null;
+  taken_in: string | null;
+}
+
 export interface Printer {
   entry_id: string;
   printer_id: number | null;
@@ -63,6 +74,7 @@ export interface Printer {
   last_seen: string | null;
   units: Unit[];
   slots: Slot[];
+  announced: Announced[];
 }
 
 export interface Assigned {

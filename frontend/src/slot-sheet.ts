@@ -1,6 +1,7 @@
 /** The dialog of a slot: what is in it, its latest events, and naming its spool. */
 
 import { html, LitElement, nothing, type TemplateResult } from "lit";
+import { announcedStyles, notice } from "./announced";
 import { shared } from "./base";
 import {
   eventIcon,
@@ -65,24 +66,26 @@ export class SlotSheet extends LitElement {
 
   protected override render(): TemplateResult | typeof nothing {
     const { hass } = this;
-    const printer = this.printers.find(({ slots }) =>
-      slots.some((slot) => slot.device_id === this.device),
+    const printer = this.printers.find(
+      ({ device_id, slots }) =>
+        device_id === this.device || slots.some((slot) => slot.device_id === this.device),
     );
     const slot = printer?.slots.find(({ device_id }) => device_id === this.device);
-    if (!hass || !printer || !slot) return nothing;
-    const label = slot.label ?? String(slot.slot_no);
+    if (!hass || !printer || !(slot || this.view === "expect")) return nothing;
+    const name = deviceName(hass, printer.device_id, printer.name);
+    const label = slot?.label ?? String(slot?.slot_no);
     const title =
       this.view === "details"
-        ? `${deviceName(hass, printer.device_id, printer.name)} · ${label}`
+        ? `${name} · ${label}`
         : text(hass, this.view === "assign" ? "assign.title" : "expect.title", { label });
     return html`<dialog aria-labelledby="title" @close=${() => this.show("details")}>
       <header>
-        ${this.view === "details" ? spool(lookOf(slot), slot.filament) : nothing}
+        ${slot && this.view === "details" ? spool(lookOf(slot), slot.filament) : nothing}
         <h2 id="title" dir="auto">${title}</h2>
         <button class="icon" aria-label=${text(hass, "sheet.close")} @click=${() => this.dialog?.close()}>
           <ha-icon .icon=${"mdi:close"}></ha-icon></button>
       </header>
-      ${this.view === "details" ? this.details(hass, printer, slot) : this.form(hass, printer, slot)}
+      ${slot && this.view === "details" ? this.details(hass, printer, slot) : this.form(hass, slot ?? printer, printer)}
     </dialog>`;
   }
 
@@ -93,10 +96,11 @@ export class SlotSheet extends LitElement {
     )}${this.idFact(hass, slot)}</dl>
       ${this.why ? html`<p class="secondary" role="status">${this.why}</p>` : nothing}
       ${this.recent(hass)}
+      ${printer.printer_id === null ? nothing : notice(hass, this.printers, printer.printer_id)}
       <div class="actions">
-        ${canAssign(hass, slot) ? this.button(hass, assigned ? "assign.change" : "assign.assign", () => this.show("assign")) : nothing}
+        ${canAssign(hass, slot) ? this.button(hass, assigned ? "assign.change" : "assign.assign", () => this.turnTo("assign")) : nothing}
         ${assigned ? this.button(hass, "assign.forget", () => this.send(hass, "assign_spool", { device_id: slot.device_id })) : nothing}
-        ${hass.services.filament_slots?.expect_spool && printer.device_id ? this.button(hass, "expect.open", () => this.show("expect")) : nothing}
+        ${hass.services.filament_slots?.expect_spool && printer.device_id ? this.button(hass, "expect.open", () => this.turnTo("expect")) : nothing}
         ${this.button(hass, "sheet.more", () => this.more(hass, slot))}
         ${hass.user?.is_admin ? this.button(hass, "sheet.device", () => this.openDevice(slot)) : nothing}
       </div>
@@ -128,7 +132,8 @@ export class SlotSheet extends LitElement {
       )}</ul>`;
   }
 
-  private form(hass: Hass, printer: Printer, slot: Slot): TemplateResult {
+  /** The form in which a spool is assigned to a slot, or announced for its printer. */
+  private form(hass: Hass, slot: Slot | Printer, printer: Printer): TemplateResult {
     const [action, device_id] =
       this.view === "assign"
         ? ["assign_spool", slot.device_id]
@@ -143,14 +148,14 @@ export class SlotSheet extends LitElement {
     return html`<form @submit=${submit}>
       ${this.view === "expect" ? html`<p class="secondary">${text(hass, "expect.help")}</p>` : nothing}
       <label>${text(hass, "assign.spool")}
-        <input name="external_id" required maxlength="128" placeholder="12" autocomplete="off"
+        <input name="external_id" required autofocus maxlength="128" placeholder="12" autocomplete="off"
           autocapitalize="none" autocorrect="off" spellcheck="false"
           aria-invalid=${this.error ? "true" : "false"} aria-describedby="error" /></label>
       ${this.alert()}
       <label>${text(hass, "assign.name")}
         <input name="label" maxlength="64" autocomplete="off" dir="auto" /></label>
       <div class="actions">
-        ${this.button(hass, "assign.cancel", () => (this.first === "details" ? this.show("details") : this.dialog?.close()))}
+        ${this.button(hass, "assign.cancel", () => (this.first === "details" ? this.turnTo("details") : this.dialog?.close()))}
         <button class="chip main">${text(hass, this.view === "assign" ? "assign.assign" : "expect.submit")}</button>
       </div>
     </form>`;
@@ -162,6 +167,13 @@ export class SlotSheet extends LitElement {
 
   private button(hass: Hass, key: string, press: () => unknown): TemplateResult {
     return html`<button type="button" class="chip" @click=${press}>${text(hass, key)}</button>`;
+  }
+
+  /** Change the view of the open dialog, with the focus where the user goes on. */
+  private async turnTo(view: View): Promise<void> {
+    this.show(view);
+    await this.updateComplete;
+    this.renderRoot.querySelector<HTMLElement>("input, .actions button")?.focus();
   }
 
   private show(view: View): void {
@@ -180,7 +192,7 @@ export class SlotSheet extends LitElement {
       this.requestUpdate();
       return;
     }
-    if (this.first === "details") this.show("details");
+    if (this.first === "details") await this.turnTo("details");
     else this.dialog?.close();
   }
 
@@ -242,7 +254,7 @@ export class SlotSheet extends LitElement {
     return this.renderRoot.querySelector("dialog");
   }
 
-  static override styles = [shared, spoolStyles, sheetStyles];
+  static override styles = [shared, spoolStyles, announcedStyles, sheetStyles];
 }
 
 /** Whether a user may say which spool is in a slot: none is reported, and it is not empty. */

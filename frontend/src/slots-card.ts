@@ -1,8 +1,9 @@
 /** Card with the units of one or all printers and the spools in them. */
 
-import { html, nothing, type TemplateResult } from "lit";
+import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { styleMap } from "lit/directives/style-map.js";
+import { announcedFor, announcedStyles, fateOf, notice, untilChange } from "./announced";
 import { byAttention, filtered, isFiltering, MANY, NO_FILTER } from "./attention";
 import { FeedCard, shared } from "./base";
 import { bay } from "./bay";
@@ -31,6 +32,7 @@ export class SlotsCard extends FeedCard {
   private room = 8;
   private filter = NO_FILTER;
   private readonly collapsed = storedCollapsed();
+  private next: ReturnType<typeof setTimeout> | undefined;
   private readonly measure = new ResizeObserver(([entry]) => {
     const width = entry?.contentRect.width ?? 640;
     // Two bays fit side by side in the narrowest card.
@@ -48,6 +50,14 @@ export class SlotsCard extends FeedCard {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.measure.disconnect();
+    clearTimeout(this.next);
+  }
+
+  protected override updated(changed: PropertyValues): void {
+    super.updated(changed);
+    clearTimeout(this.next);
+    const wait = untilChange(this.feed?.printers ?? [], Date.now());
+    if (wait !== undefined) this.next = setTimeout(() => this.requestUpdate(), wait);
   }
 
   protected override content(hass: Hass): TemplateResult {
@@ -83,16 +93,22 @@ export class SlotsCard extends FeedCard {
             )
           : nothing
       }
+      ${notice(hass, printers, null)}
       ${shown.length === 0 ? this.note("mdi:filter-outline", text(hass, "filter.nothing")) : nothing}
       ${repeat(
         shown,
         ({ printer }) => printer.entry_id,
-        (layout) => this.printer(hass, layout, many),
+        (layout) => this.printer(hass, printers, layout, many),
       )}
       <filament-slots-sheet .hass=${hass} .printers=${printers}></filament-slots-sheet>`;
   }
 
-  private printer(hass: Hass, layout: PrinterLayout, many: boolean): TemplateResult {
+  private printer(
+    hass: Hass,
+    printers: readonly Printer[],
+    layout: PrinterLayout,
+    many: boolean,
+  ): TemplateResult {
     const { printer, boxes } = layout;
     const name = deviceName(hass, printer.device_id, printer.name);
     const closed = many && !isFiltering(this.filter) && this.collapsed.has(printer.entry_id);
@@ -106,9 +122,23 @@ export class SlotsCard extends FeedCard {
         }</h2>
         ${closed ? miniatures(hass, printer) : nothing}
         ${this.condition(hass, printer)}
+        ${closed ? nothing : this.announce(hass, printer, name)}
       </header>
+      ${printer.printer_id === null ? nothing : notice(hass, printers, printer.printer_id)}
       ${closed ? nothing : this.boxes(hass, printer, name, boxes)}
     </section>`;
+  }
+
+  /** The button that announces the next spool of a printer, unless one is waited for. */
+  private announce(hass: Hass, printer: Printer, name: string): TemplateResult | typeof nothing {
+    const { connected, device_id, printer_id } = printer;
+    const announced = announcedFor([printer], printer_id);
+    const waiting = announced && fateOf(announced, Date.now()) === "waiting";
+    if (!connected || !device_id || waiting || !hass.services.filament_slots?.expect_spool)
+      return nothing;
+    return html`<button class="chip next" @click=${() => this.sheet?.open(device_id, "expect")}>
+      <ha-icon .icon=${"mdi:tray-plus"}></ha-icon>${text(hass, "expect.open")}
+      <span class="hidden">${name}</span></button>`;
   }
 
   private boxes(
@@ -204,5 +234,5 @@ export class SlotsCard extends FeedCard {
     return this.renderRoot.querySelector("filament-slots-sheet");
   }
 
-  static override styles = [shared, spoolStyles, telemetryStyles, slotsStyles];
+  static override styles = [shared, spoolStyles, telemetryStyles, announcedStyles, slotsStyles];
 }

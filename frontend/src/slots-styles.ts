@@ -15,6 +15,16 @@ export const slotsStyles = css`
     min-height: 44px;
     text-align: start;
   }
+  .next {
+    min-height: 44px;
+    padding: 3px 8px;
+    border-color: transparent;
+    color: var(--secondary-text-color);
+    white-space: normal;
+  }
+  .next:hover {
+    background: var(--tint);
+  }
   .miniatures {
     display: inline-flex;
     flex-wrap: wrap;
@@ -51,6 +61,10 @@ export const slotsStyles = css`
   .title {
     padding: 12px 16px 0;
     font-size: var(--ha-font-size-xl, 20px);
+  }
+  /* That for any printer, above all of them. */
+  ha-card > .announced:not(:empty) {
+    margin: 12px 12px 0;
   }
   section {
     padding: 12px;

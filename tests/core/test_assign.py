@@ -19,7 +19,12 @@ from custom_components.filament_slots.core.assignments import (
 from custom_components.filament_slots.core.engine.jobs import RETRY_DELAYS
 from custom_components.filament_slots.core.engine.store import Store
 from custom_components.filament_slots.core.event_jobs import Outcome
-from custom_components.filament_slots.core.expectations import Assigned, Expectation
+from custom_components.filament_slots.core.expectations import (
+    Announcement,
+    Announcements,
+    Assigned,
+    Expectation,
+)
 from custom_components.filament_slots.core.handler import EventHandler
 from custom_components.filament_slots.core.slot_state import PrinterSlots
 from custom_components.filament_slots.core.tables.history import (
@@ -539,6 +544,57 @@ async def test_a_newer_expectation_replaces_one_that_is_given_back(
     handler._state.expectations.give_back(taken)
     await handler.handle_printer_event(inserted(1, 1))
     assert first(handler).assigned_external_id == "spoolman:13"
+
+
+async def test_an_announced_spool_is_shown_with_what_took_it(
+    handler: EventHandler,
+) -> None:
+    """Until the next one; a subscriber is called for each step."""
+    assert await register(handler, "OTHER") == 2
+    shown: list[list[Announcement]] = []
+    unsubscribe = handler.subscribe_announced(
+        lambda: shown.append(handler.announced(1))
+    )
+    expect(handler, SPOOL, None)
+    await handler.handle_printer_event(inserted(1, 4, tag="A"))
+    event = inserted(1, 1, second=5, meta={"slot_label": "A1"}) | {"printer_id": 2}
+    await handler.handle_printer_event(event)
+    expect(handler, OTHER)
+    await handler.handle_printer_event(inserted(1, 2, second=6))
+    handler.withdraw(1)
+    unsubscribe()
+    handler.withdraw(None)
+
+    def seen(announced: Announcement) -> tuple[str, int | None, str | None]:
+        spool = announced.expectation.assigned.external_id
+        return spool, announced.taken_by, announced.taken_in
+
+    any_taken = ("spoolman:12", 2, "A1")
+    assert [[seen(one) for one in step] for step in shown] == [
+        [("spoolman:12", None, None)],
+        [any_taken],
+        [("spoolman:13", None, None), any_taken],
+        [("spoolman:13", 1, "2"), any_taken],
+        [any_taken],
+    ]
+    assert shown[1][0].taken_at == START + timedelta(seconds=5)
+    assert handler.announced(1) == []
+
+
+def test_a_spool_announced_meanwhile_is_not_shown_as_taken() -> None:
+    """The insertion took the one before."""
+    first, second = (
+        Expectation(printer_id=1, assigned=assigned, since=START, until=START)
+        for assigned in (SPOOL, OTHER)
+    )
+    announcements = Announcements()
+    announcements.put(first)
+    announcements.put(second)
+    announcements.take(first, inserted(1, 1))
+    assert announcements.of(1) == [Announcement(expectation=second)]
+    announcements.withdraw(1)
+    announcements.take(second, inserted(1, 1))
+    assert announcements.of(1) == []
 
 
 async def test_assignments_in_events_of_a_driver_are_ignored(

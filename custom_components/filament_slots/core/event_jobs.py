@@ -19,6 +19,7 @@ from ..model import (
     parse_event,
 )
 from .engine.jobs import BufferedJob, Failure, Job
+from .expectations import Expectation
 from .printer_state import Printers, PrinterState
 from .slot_changes import COUNT_META, Applied, apply
 from .slot_state import EventRow, PrinterSlots, Row
@@ -67,6 +68,7 @@ class EventJob(Job):
         "_published",
         "_reason",
         "_written",
+        "expectation",
         "outcome",
         "printer_id",
         "slots",
@@ -90,6 +92,8 @@ class EventJob(Job):
         super().__init__(printer_id, dispensable=_is_snapshot(event))
         self.printer_id = printer_id
         self.outcome = Outcome.UNCHANGED
+        # That the event fulfilled.
+        self.expectation: Expectation | None = None
         self._printers = printers
         self._event = event
         self._finished = finished
@@ -128,8 +132,7 @@ class EventJob(Job):
             self.outcome = Outcome.DUPLICATE
             return
         if not known:
-            event = self._with_expected_identity()
-            event = self._with_previous_slot(db, event)
+            event = self._with_previous_slot(db, self._with_expected_identity())
         else:
             assert again is not None
             event = again
@@ -151,9 +154,8 @@ class EventJob(Job):
             printers.rows.record(db, event.printer_id, self.slots, rows_now)
         if self._history is not None:
             printers.hold(db, self._history)
-        silent = state.silent
-        if not _is_new(self._history):
-            silent = (*silent, event_id)
+        new = _is_new(self._history)
+        silent = state.silent if new else (*state.silent, event_id)
         if silent and (rows or len(silent) > MAX_SILENT):
             remember(db, silent)
             silent = ()
@@ -269,10 +271,10 @@ class EventJob(Job):
     def _with_expected_identity(self) -> StandardEvent:
         """Return the event with the identity that was expected, if it takes one."""
         assert self._parsed is not None
-        expectation = self._printers.take(self._parsed)
-        if expectation is None:
+        self.expectation = expected = self._printers.take(self._parsed)
+        if expected is None:
             return self._parsed
-        return _with_meta(self._parsed, "assigned", expectation.assigned.as_meta())
+        return _with_meta(self._parsed, "assigned", expected.assigned.as_meta())
 
     def _with_previous_slot(
         self, db: sqlite3.Connection, event: StandardEvent

@@ -1,9 +1,10 @@
 """Scan first: the identity that the next unidentified spool will take."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 import threading
-from typing import Final
+from typing import Any, Final
 
 from ..model import EventType, StandardEvent
 
@@ -45,6 +46,57 @@ class Expectation:
         return self.since - _REPORTED_WITHIN <= event.event_at <= self.until
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """What is shown of an expected spool: that it is waited for, or what took it.
+
+    taken_by: the id of the printer. taken_in: the label of the slot.
+    """
+
+    expectation: Expectation
+    taken_at: datetime | None = None
+    taken_by: int | None = None
+    taken_in: str | None = None
+
+
+class Announcements:
+    """The latest announcement of each printer and of any; on the event loop.
+
+    One that was taken, or whose time is over, is kept until the next replaces it.
+    """
+
+    def __init__(self) -> None:
+        """Create it with none."""
+        self._latest: dict[int | None, Announcement] = {}
+
+    def of(self, printer_id: int) -> list[Announcement]:
+        """Return those that a printer may take, its own first."""
+        found = (self._latest.get(scope) for scope in (printer_id, None))
+        return [announcement for announcement in found if announcement is not None]
+
+    def put(self, expectation: Expectation) -> None:
+        """Note that a spool is expected."""
+        self._latest[expectation.printer_id] = Announcement(expectation=expectation)
+
+    def withdraw(self, printer_id: int | None) -> None:
+        """Forget the one of a printer, or that of any."""
+        self._latest.pop(printer_id, None)
+
+    def take(self, expectation: Expectation, event: Mapping[str, Any]) -> None:
+        """Note the published insertion that fulfilled an expectation."""
+        announced = self._latest.get(expectation.printer_id)
+        # The user may have announced another spool, or none, since.
+        if announced is None or announced.expectation is not expectation:
+            return
+        slot = event["slot"]
+        self._latest[expectation.printer_id] = replace(
+            announced,
+            taken_at=datetime.fromisoformat(event["event_at"]),
+            taken_by=event["printer_id"],
+            taken_in=event["meta"].get("slot_label") or str(slot["slot_no"]),
+        )
+
+
 class Expectations:
     """The expected spools, one a printer and one on any; in memory only.
 
@@ -61,6 +113,11 @@ class Expectations:
         """Expect a spool, in place of the one expected there before."""
         with self._lock:
             self._expected[expectation.printer_id] = expectation
+
+    def withdraw(self, printer_id: int | None) -> None:
+        """Expect no spool any more on a printer, or on any."""
+        with self._lock:
+            self._expected.pop(printer_id, None)
 
     def take(self, event: StandardEvent) -> Expectation | None:
         """Return and remove the expectation that this event fulfils.

@@ -14,7 +14,7 @@ from .engine.errors import StoreError, store_error
 from .engine.jobs import resolve
 from .engine.store import Store
 from .event_jobs import EventJob, Outcome
-from .expectations import Assigned, Expectation
+from .expectations import Announcement, Announcements, Assigned, Expectation
 from .printer_state import Printers
 from .slot_changes import flapping
 from .slot_state import PrinterSlots, SlotKey
@@ -87,6 +87,8 @@ class EventHandler:
         self._called = False
         self._counts = dict.fromkeys(Outcome, 0)
         self._printers: dict[int, _Printer] = {}
+        self._announcements = Announcements()
+        self._announced: list[Callable[[], None]] = []
         # Takes the events that name no known printer, to be rejected.
         self._unknown = _Printer(PrinterSlots())
 
@@ -157,14 +159,7 @@ class EventHandler:
 
         The event is shared: it must not be changed. KeyError for an unknown printer.
         """
-        subscribers = self._printers[printer_id].subscribers
-        subscribers.append(callback)
-
-        def unsubscribe() -> None:
-            if callback in subscribers:
-                subscribers.remove(callback)
-
-        return unsubscribe
+        return _added(self._printers[printer_id].subscribers, callback)
 
     def handle_printer_event(
         self, event: Mapping[str, Any], memory: Mapping[str, Any] | None = None
@@ -186,8 +181,12 @@ class EventHandler:
 
         def finished(job: EventJob) -> None:
             if (published := job.published) is not None:
+                if job.expectation is not None:
+                    self._announcements.take(job.expectation, published)
                 self._publish(printer, published, job.slots)
             self._settle(printer, outcome, job.outcome)
+            if job.expectation is not None:
+                self._announcements_changed()
 
         try:
             self._store.submit(EventJob(self._state, event, number, finished, memory))
@@ -217,6 +216,22 @@ class EventHandler:
         It replaces an earlier one of the same printer, or of any.
         """
         self._state.expectations.put(expectation)
+        self._announcements.put(expectation)
+        self._announcements_changed()
+
+    def withdraw(self, printer_id: int | None) -> None:
+        """Expect no spool any more on a printer, or on any."""
+        self._state.expectations.withdraw(printer_id)
+        self._announcements.withdraw(printer_id)
+        self._announcements_changed()
+
+    def announced(self, printer_id: int) -> list[Announcement]:
+        """Return the announced spools that a printer may take or that were taken."""
+        return self._announcements.of(printer_id)
+
+    def subscribe_announced(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back whenever what is announced on any printer has changed."""
+        return _added(self._announced, callback)
 
     async def assign(
         self, printer_id: int, slot: SlotKey, assigned: Assigned | None
@@ -325,6 +340,10 @@ class EventHandler:
             except Exception:
                 _LOGGER.exception("A subscriber failed on an event")
 
+    def _announcements_changed(self) -> None:
+        for subscriber in tuple(self._announced):
+            subscriber()
+
     def _settle(
         self, printer: _Printer, waiting: asyncio.Future[Outcome], outcome: Outcome
     ) -> None:
@@ -335,3 +354,14 @@ class EventHandler:
         printer.pending -= 1
         if not printer.pending:
             printer.idle.set()
+
+
+def _added[T](subscribers: list[T], subscriber: T) -> Callable[[], None]:
+    """Add a subscriber; return what removes it, which may be called twice."""
+    subscribers.append(subscriber)
+
+    def unsubscribe() -> None:
+        if subscriber in subscribers:
+            subscribers.remove(subscriber)
+
+    return unsubscribe
