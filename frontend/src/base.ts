@@ -142,7 +142,11 @@ export const shared = css`
     padding: 16px;
     color: var(--secondary-text-color);
   }
-  .note a {
+  a {
+    display: inline-flex;
+    align-items: center;
+    min-width: 44px;
+    min-height: 44px;
     color: var(--primary-text-color);
   }
   .chip {

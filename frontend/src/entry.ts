@@ -30,6 +30,8 @@ function defineCard(tag: string, rows: number, min_columns: number): void {
   customElements.define(
     tag,
     class extends HTMLElement {
+      // A card that is hidden while it has nothing to show still follows the printers.
+      readonly connectedWhileHidden = true;
       private content?: CardElement;
       private config: CardConfig = { type: tag };
       private latest?: Hass;
@@ -45,6 +47,7 @@ function defineCard(tag: string, rows: number, min_columns: number): void {
 
       setConfig(config: CardConfig): void {
         this.config = config;
+        if (config.when) this.hidden = true;
         this.content?.setConfig(config);
       }
 

@@ -47,6 +47,8 @@ export interface CardConfig {
   type: string;
   title?: unknown;
   device?: unknown;
+  /** Of the card of the connections: shown only when something needs the user, or nothing. */
+  when?: unknown;
 }
 
 const OURS = "component.filament_slots";

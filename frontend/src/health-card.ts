@@ -1,10 +1,11 @@
-/** Card with the status of the drivers and the failed events; for administrators. */
+/** Card with the connections of the printers and the failed events; for administrators. */
 
-import { css, html, nothing, type TemplateResult } from "lit";
+import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
+import { isAlert, summaryOf } from "./attention";
 import { FeedCard, shared } from "./base";
 import { ago } from "./days";
 import type { Change } from "./feed";
-import { deviceName, type Hass, needsUser, stateText, text } from "./ha";
+import { deviceName, type Hass, stateText, text } from "./ha";
 
 interface LastError {
   code: string;
@@ -19,6 +20,7 @@ interface Health {
 }
 
 interface Driver {
+  entry_id: string;
   device_id: string | null;
   name: string;
   state: string;
@@ -45,22 +47,64 @@ export class HealthCard extends FeedCard {
     if (!change?.event) void this.load();
   }
 
-  protected override content(hass: Hass): TemplateResult {
-    return html`<header><h2>${this.heading || text(hass, "health.title")}</h2></header>${this.rows(hass)}`;
+  /** Whether something needs the user, so that the card is red. */
+  private get alarmed(): boolean {
+    return this.failed.length > 0 || (this.feed?.printers ?? []).some(isAlert);
   }
 
-  private rows(hass: Hass): TemplateResult {
+  protected override updated(changed: PropertyValues): void {
+    super.updated(changed);
+    const { when } = this.config;
+    if (when) this.show(this.alarmed === (when === "alert"));
+  }
+
+  /** Show or hide the card in its section, as Home Assistant's own cards do. */
+  private show(shown: boolean): void {
+    const card = this.parentElement;
+    if (!card || card.hidden === !shown) return;
+    card.hidden = !shown;
+    card.dispatchEvent(new CustomEvent("card-visibility-changed", { detail: { value: shown } }));
+  }
+
+  protected override content(hass: Hass): TemplateResult {
+    const heading = this.heading || text(hass, "health.title");
     if (!hass.user?.is_admin)
-      return this.note("mdi:account-lock-outline", text(hass, "health.admins_only"));
+      return html`<header><h2>${heading}</h2></header>
+        ${this.note("mdi:account-lock-outline", text(hass, "health.admins_only"))}`;
     if (!this.drivers)
-      return this.broken || this.feed?.failed
-        ? this.note("mdi:power-plug-off-outline", text(hass, "card.unavailable"))
-        : this.note("mdi:heart-pulse", text(hass, "card.loading"));
-    return html`<ul>${this.drivers.map((driver) => this.row(hass, driver))}</ul>
+      return html`<header><h2>${heading}</h2></header>${
+        this.broken || this.feed?.failed
+          ? this.note("mdi:power-plug-off-outline", text(hass, "card.unavailable"))
+          : this.note("mdi:heart-pulse", text(hass, "card.loading"))
+      }`;
+    if (this.alarmed)
+      return html`<header class="alarm"><ha-icon .icon=${"mdi:alert-circle"}></ha-icon>
+        <h2>${heading}</h2></header>${this.rows(hass, this.drivers)}`;
+    const { offline } = summaryOf(this.feed?.printers ?? []);
+    return html`<details class="calm"><summary>
+        <ha-icon .icon=${"mdi:check-circle-outline"}></ha-icon>
+        <h2>${heading}</h2>
+        <span class="secondary">${[
+          text(hass, "health.calm"),
+          offline ? text(hass, "filter.offline", { count: offline }) : "",
+        ]
+          .filter(Boolean)
+          .join(" · ")}</span>
+        <ha-icon class="fold" .icon=${"mdi:chevron-down"}></ha-icon>
+      </summary>${this.rows(hass, this.drivers)}</details>`;
+  }
+
+  /** The connections, first those that need the user, and the failed events. */
+  private rows(hass: Hass, drivers: readonly Driver[]): TemplateResult {
+    const alerts = new Set(this.feed?.printers?.filter(isAlert).map(({ entry_id }) => entry_id));
+    const ordered = [...drivers].sort(
+      (one, other) => Number(alerts.has(other.entry_id)) - Number(alerts.has(one.entry_id)),
+    );
+    return html`<ul>${ordered.map((driver) => this.row(hass, driver, alerts.has(driver.entry_id)))}</ul>
       ${
         this.failed.length === 0
           ? html`<p class="none secondary">${text(hass, "health.no_failed_events")}</p>`
-          : html`<details><summary>${text(hass, "health.failed_events", {
+          : html`<details class="failed"><summary>${text(hass, "health.failed_events", {
               count: `${this.failed.length}${this.moreFailed ? "+" : ""}`,
             })}</summary>
             <ul>${this.failed.map(
@@ -70,10 +114,14 @@ export class HealthCard extends FeedCard {
       }`;
   }
 
-  private row(hass: Hass, { device_id, health, name, state }: Driver): TemplateResult {
+  private row(
+    hass: Hass,
+    { device_id, health, name, state }: Driver,
+    alert: boolean,
+  ): TemplateResult {
     const label = deviceName(hass, device_id, name);
     const error = health?.last_error;
-    return html`<li>
+    return html`<li class=${alert ? "alarm" : ""}>
       <ha-icon .icon=${health?.status === "running" ? "mdi:check-circle-outline" : "mdi:alert-circle-outline"}></ha-icon>
       <div class="what">
         <div>${label}</div>
@@ -85,7 +133,7 @@ export class HealthCard extends FeedCard {
             : text(hass, "card.not_loaded")
         }</div>
         ${
-          needsUser(health?.status ?? null, error?.code ?? null) && health?.status !== "running"
+          alert
             ? html`<div role="alert"><a href="/config/repairs">${text(hass, "card.open_repair")}</a></div>`
             : nothing
         }
@@ -142,8 +190,26 @@ export class HealthCard extends FeedCard {
   static override styles = [
     shared,
     css`
-      header {
-        padding: 12px 16px 4px;
+      header,
+      .calm > summary {
+        display: flex;
+        align-items: center;
+        flex-wrap: wrap;
+        gap: 2px 8px;
+        min-height: 48px;
+        padding: 4px 16px;
+      }
+      .fold {
+        margin-inline-start: auto;
+      }
+      [open] .fold {
+        rotate: 180deg;
+      }
+      .calm > summary > ha-icon:first-child {
+        color: var(--success-color, #43a047);
+      }
+      .alarm > ha-icon {
+        color: var(--error-color);
       }
       ul {
         list-style: none;
@@ -166,20 +232,21 @@ export class HealthCard extends FeedCard {
         line-height: 1.4;
       }
       li button.chip {
+        min-height: 44px;
         padding: 6px 12px;
       }
       button:hover:not(:disabled) {
         background: var(--tint);
       }
-      .none,
-      details {
-        margin: 4px 16px 12px;
-      }
-      details ul {
-        padding: 0;
-      }
       summary {
         cursor: pointer;
+      }
+      .none,
+      .failed {
+        margin: 4px 16px 12px;
+      }
+      .failed ul {
+        padding: 0;
       }
     `,
   ];

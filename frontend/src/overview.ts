@@ -74,9 +74,10 @@ export function miniatures(hass: Hass, printer: Printer): TemplateResult {
   const { spools } = summaryOf([printer]);
   return html`<span class="miniatures" title=${text(hass, "filter.spools", { count: spools })}>
     <span class="hidden">${text(hass, "filter.spools", { count: spools })}</span>
-    ${printer.slots.map((slot) =>
-      slot.status === "empty"
+    ${printer.slots.map((slot) => {
+      const look = lookOf(slot);
+      return look === "empty" || look === "unknown"
         ? nothing
-        : spool(lookOf(slot), { ...slot.filament, remaining_percent: undefined }),
-    )}</span>`;
+        : spool(look, { ...slot.filament, remaining_percent: undefined });
+    })}</span>`;
 }

@@ -7,11 +7,14 @@ export async function dashboard(hass: Hass) {
   // Texts that were just loaded are in the next `hass` object, not in this one.
   const now = (document.querySelector("home-assistant") as { hass?: Hass } | null)?.hass ?? hass;
   const card = (type: string) => ({ type: `custom:${type}`, grid_options: { columns: "full" } });
-  const section = (type: string, column_span: number) => ({
+  const section = (type: string, column_span: number, more: object = {}) => ({
     type: "grid",
     column_span,
-    cards: [card(type)],
+    cards: [{ ...card(type), ...more }],
   });
+  // The connections are on top when something needs the user, else at the end.
+  const health = (when: "alert" | "calm", column_span: number) =>
+    now.user?.is_admin ? [section("filament-slots-health-card", column_span, { when })] : [];
   return {
     title: text(now, "strategy.title"),
     views: [
@@ -23,9 +26,10 @@ export async function dashboard(hass: Hass) {
         max_columns: 3,
         dense_section_placement: true,
         sections: [
+          ...health("alert", 3),
           section("filament-slots-card", 2),
           section("filament-slots-timeline-card", 1),
-          ...(now.user?.is_admin ? [section("filament-slots-health-card", 1)] : []),
+          ...health("calm", 1),
         ],
       },
     ],

@@ -67,7 +67,7 @@ export function telemetry(hass: Hass, unit: Unit): TemplateResult {
 function reading(name: string, icon: string, value: string, level = "", word = "") {
   return html`<span class="reading ${level}" title=${[name, value, word].filter(Boolean).join(" ")}>
     <ha-icon .icon=${icon}></ha-icon><span class="hidden">${name}</span>${value}
-    ${word ? html`<span class=${level === "normal" ? "hidden" : "word"}>${word}</span>` : nothing}</span>`;
+    ${word ? html`<span class="word">${word}</span>` : nothing}</span>`;
 }
 
 export function duration(minutes: number, language: string): string {
@@ -90,8 +90,8 @@ export const telemetryStyles = css`
   .reading {
     display: inline-flex;
     align-items: center;
+    flex-wrap: wrap;
     gap: 2px;
-    white-space: nowrap;
   }
   .dry ha-icon,
   .normal ha-icon {
