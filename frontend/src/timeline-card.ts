@@ -239,10 +239,12 @@ export class TimelineCard extends FeedCard {
   }
 
   /** Follow a spool wherever it was, or all of them again. */
-  private choose(event: SlotEvent | undefined): void {
+  private async choose(event: SlotEvent | undefined): Promise<void> {
     this.chosen = event;
     this.place = "";
-    void this.reload();
+    await this.reload();
+    // The button that was pressed is gone.
+    this.renderRoot.querySelector<HTMLElement>(event ? ".chosen button" : ".list")?.focus();
   }
 
   private chooseDay(day: string): void {

@@ -48,6 +48,9 @@ globalThis.deepAll = (selector, root = document) => {
   return found;
 };
 globalThis.deep = (selector, root) => deepAll(selector, root)[0];
+globalThis.focused = (root = document) =>
+  root.activeElement?.shadowRoot?.activeElement ? focused(root.activeElement.shadowRoot)
+  : root.activeElement;
 globalThis.textOf = (element) =>
   [...(element.shadowRoot?.childNodes ?? []), ...element.childNodes].map((node) =>
     node.nodeType === 3 ? node.data
@@ -255,7 +258,8 @@ class Page:
               const {{left, top, width, height}} = element.getBoundingClientRect();
               const x = left + width / 2, y = top + height / 2;
               let hit = document.elementFromPoint(x, y), outer;
-              while (hit?.shadowRoot && hit !== outer)
+              // What is drawn of an icon is in shadow roots below the button.
+              while (!element.contains(hit) && hit?.shadowRoot && hit !== outer)
                 [outer, hit] = [hit, hit.shadowRoot.elementFromPoint(x, y) ?? hit];
               return element.contains(hit) && {{x, y}};
             }})()"""
@@ -281,6 +285,20 @@ class Page:
                 windowsVirtualKeyCode=code,
                 **({"text": "\r"} if key == "Enter" and kind == "keyDown" else {}),
             )
+
+    async def type(self, text: str) -> None:
+        """Type into what has the focus."""
+        await self.send("Input.insertText", text=text)
+
+    async def tab_to(self, name: str, presses: int = 80) -> None:
+        """Press the tab key until what has the focus has this name, label or text."""
+        names = """(({ariaLabel, dataset, name}) =>
+          [ariaLabel, dataset.label, name, textOf(focused())])(focused())"""
+        for _ in range(presses):
+            await self.key("Tab")
+            if name in await self.run(names):
+                return
+        raise PageError(f"{name} is not among {presses} tab stops")
 
     async def screenshot(self, file: Path, selector: str | None = None) -> None:
         """Save a PNG of the tab, or of one element."""

@@ -21,6 +21,27 @@ TIMELINE = "filament-slots-timeline-card-content"
 HEALTH = "filament-slots-health-card-content"
 CARDS = (SLOTS, TIMELINE, HEALTH)
 
+A_CARD = {"type": "custom:filament-slots-card"}
+A_TIMELINE = {"type": "custom:filament-slots-timeline-card"}
+ROWS = f"(deep('{TIMELINE}')?.renderRoot.querySelectorAll('li').length ?? 0)"
+HASS = "document.querySelector('home-assistant').hass"
+SHEET = "deep('filament-slots-sheet').renderRoot"
+LIST = f"deep('{TIMELINE}').renderRoot.querySelector('.list')"
+ANSWER = f"(deep('{TIMELINE}').renderRoot.querySelector('.answer') ?? document.body)"
+HISTORY = f"textOf(deep('{TIMELINE}'))"
+# Chooses a value in a field of the timeline.
+CHOOSE = f"""((field, value) => {{
+  const found = deep('{TIMELINE}').renderRoot.querySelector(field);
+  found.value = value;
+  found.dispatchEvent(new Event('change', {{bubbles: true}}));
+}})"""
+# Fills the form of a sheet, and submits it.
+FILL = f"""((id, label) => {{
+  {SHEET}.querySelector('[name=external_id]').value = id;
+  {SHEET}.querySelector('[name=label]').value = label;
+  {SHEET}.querySelector('.main').click();
+}})"""
+
 # The card's texts while it loads, and Home Assistant's for a card that failed.
 RED_CARD = "deepAll('hui-error-card, ha-alert[alert-type=error]').length"
 
@@ -49,11 +70,14 @@ async def sign_in(
 
 
 async def make_dashboard(
-    client: Client, config: dict[str, Any], path: str = "a-dashboard"
+    client: Client,
+    config: dict[str, Any],
+    path: str = "a-dashboard",
+    title: str = "Test",
 ) -> None:
     """Create a dashboard with nothing but cards."""
     await client.call(
-        "lovelace/dashboards/create", url_path=path, mode="storage", title="Test"
+        "lovelace/dashboards/create", url_path=path, mode="storage", title=title
     )
     await client.call("lovelace/config/save", url_path=path, config=config)
 
@@ -121,6 +145,20 @@ async def violations(page: Page, *selectors: str) -> list[str]:
     return [f"{one['id']}: {where}" for one in found for where in one["where"]]
 
 
+async def small_targets(page: Page, *selectors: str) -> list[str]:
+    """Return what can be pressed in these elements, and is below 44 pixels."""
+    found: list[str] = await page.run(
+        f"""{json.dumps(selectors)}.flatMap((selector) => deepAll(selector))
+          .flatMap((root) => deepAll("a[href], button, input, select, summary", root.shadowRoot))
+          .filter((target) => target.checkVisibility())
+          .map((target) => [target, target.getBoundingClientRect()])
+          .filter(([, {{width, height}}]) => Math.min(width, height) < 43.5)
+          .map(([target, {{width, height}}]) =>
+            `${{width}} x ${{height}}: ${{target.outerHTML.slice(0, 120)}}`)"""
+    )
+    return found
+
+
 async def note_more_info(page: Page) -> None:
     """Record in `asked` the entities whose details dialog is opened."""
     await page.run(
@@ -142,6 +180,12 @@ async def darken(page: Page, *, dark: bool) -> None:
     await page.wait(
         f"document.querySelector('home-assistant').hass.themes.darkMode === {json.dumps(dark)}"
     )
+
+
+def button(label: str) -> str:
+    """Return the button of a sheet with this label, as an expression."""
+    return f"""[...{SHEET}.querySelectorAll('.actions button')].find((one) =>
+      one.textContent.trim() === '{label}')"""
 
 
 def image(name: str) -> Path:

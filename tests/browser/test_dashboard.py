@@ -20,11 +20,20 @@ from ..printers.box_turtle import KlipperPrinter
 from ..printers.moonraker import PYTHON
 from .chromium import Chromium, Page
 from .rig import (
+    A_CARD,
+    A_TIMELINE,
+    ANSWER,
     CARDS,
+    CHOOSE,
+    HASS,
     HEALTH,
+    LIST,
     RED_CARD,
+    ROWS,
+    SHEET,
     SLOTS,
     TIMELINE,
+    button,
     cards,
     darken,
     image,
@@ -38,33 +47,7 @@ from .rig import (
 
 pytestmark = [pytest.mark.process, pytest.mark.usefixtures("socket_enabled")]
 
-A_CARD = {"type": "custom:filament-slots-card"}
-A_TIMELINE = {"type": "custom:filament-slots-timeline-card"}
-ROWS = f"(deep('{TIMELINE}')?.renderRoot.querySelectorAll('li').length ?? 0)"
-HASS = "document.querySelector('home-assistant').hass"
-SHEET = "deep('filament-slots-sheet').renderRoot"
 SPOKEN = "deep('.bay[data-label=A3] .hidden').textContent"
-LIST = f"deep('{TIMELINE}').renderRoot.querySelector('.list')"
-ANSWER = f"(deep('{TIMELINE}').renderRoot.querySelector('.answer') ?? document.body)"
-HISTORY = f"textOf(deep('{TIMELINE}'))"
-# Chooses a value in a field of the timeline.
-CHOOSE = f"""((field, value) => {{
-  const found = deep('{TIMELINE}').renderRoot.querySelector(field);
-  found.value = value;
-  found.dispatchEvent(new Event('change', {{bubbles: true}}));
-}})"""
-# Fills the form of a sheet, and submits it.
-FILL = f"""((id, label) => {{
-  {SHEET}.querySelector('[name=external_id]').value = id;
-  {SHEET}.querySelector('[name=label]').value = label;
-  {SHEET}.querySelector('.main').click();
-}})"""
-
-
-def _button(label: str) -> str:
-    """Return the button of a sheet with this label, as an expression."""
-    return f"""[...{SHEET}.querySelectorAll('.actions button')].find((one) =>
-      one.textContent.trim() === '{label}')"""
 
 
 def _hosts(page: Page) -> set[str]:
@@ -122,7 +105,7 @@ async def test_the_card_is_there_at_once_and_follows_what_happens(
         await page.click(".bay[data-label=A3]")
         await page.wait(f"{SHEET}.querySelector('li')")
         assert "PLA Basic Spool inserted" in await page.text("filament-slots-sheet")
-        await page.run(f"{_button('More details')}.click()")
+        await page.run(f"{button('More details')}.click()")
         await page.wait("asked.length === 1")
         await page.run("deep('.bay[data-label=B1]').focus()")
         await page.key("Enter")
@@ -475,106 +458,4 @@ async def test_the_editor_changes_the_card(
             ["Filament Slots", {**A_CARD, "device": unit}, None],
             ["Filament Slots timeline", {**A_TIMELINE, "device": unit}, None],
         ]
-        assert page.errors == []
-
-
-async def test_the_user_names_changes_and_forgets_a_spool_and_finds_it_again(
-    home_assistant: HomeAssistant, browser: Chromium
-) -> None:
-    client = home_assistant.client
-    async with BambuPrinter(x1c(), chatter=1.0) as printer:
-        await add_printer(client, printer)
-        await make_dashboard(client, cards(A_CARD, A_TIMELINE))
-        page = await browser.page()
-        await sign_in(page, home_assistant)
-        await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"A4": "unidentified"}, 30)
-        # Its material and colour are known, so that it is no riddle.
-        assert "No tag" in await page.text(".bay[data-label=A4]")
-        assert not await page.run("deep('button.assign')")
-
-        await page.run("deep('.bay[data-label=A4]').focus()")
-        await page.key("Enter")
-        await page.wait(f"{SHEET}.querySelector('dialog').open")
-        await page.run(f"{_button('Assign')}.click()")
-        await page.wait(f"{SHEET}.querySelector('form')")
-        assert "Which spool is in A4?" in await page.text("filament-slots-sheet")
-        assert await violations(page, "filament-slots-sheet") == []
-        await page.run(f"{FILL}('nonsense', 'Galaxy black')")
-        await page.wait(
-            f"{SHEET}.querySelector('[role=alert]')?.textContent.includes('number of the spool')"
-        )
-        await page.run(f"{FILL}('12', 'Galaxy black')")
-        await shows(page, {"A4": "identified"})
-        assert "Galaxy black" in await page.text(".bay[data-label=A4]")
-        await page.wait(f"textOf({SHEET}).includes('#12')")
-        await page.wait(f"{HISTORY}.includes('A4 Identified as Galaxy black')")
-        assert await violations(page, "filament-slots-sheet") == []
-
-        await page.run(f"{_button('Forget this assignment')}.click()")
-        await shows(page, {"A4": "unidentified"})
-        await page.wait(f"{HISTORY}.includes('No longer identified as Galaxy black')")
-        await page.run(f"{_button('Assign')}.click()")
-        await page.run(f"{FILL}('Spoolman:13', 'Silver')")
-        await shows(page, {"A4": "identified"})
-        await page.run(f"{_button('Change')}.click()")
-        await page.run(f"{FILL}('14', 'Gold')")
-        await page.wait(f"textOf({SHEET}).includes('#14')")
-        await page.wait(
-            f"{HISTORY}.includes('Identified as Gold, previously as Silver')"
-        )
-        await page.key("Escape")
-
-        place = next(
-            device["id"]
-            for device in await client.call("config/device_registry/list")
-            if device["name"] == "Slot A4"
-        )
-        await page.run(f"{CHOOSE}('select', '{place}')")
-        await page.run(
-            f"{CHOOSE}('input[type=date]', deep('{TIMELINE}').renderRoot.querySelector('[max]').max)"
-        )
-        await page.wait(
-            f"textOf({ANSWER}).startsWith('Today · A4 held Galaxy black → ')"
-        )
-        assert (await page.run(f"textOf({ANSWER})")).endswith("→ Silver → Gold")
-        assert await violations(page, TIMELINE) == []
-
-        await printer.play(printer.hardware.remove(1, 4))
-        row = f"deep('{TIMELINE}').renderRoot.querySelector('li')"
-        await page.wait(f"textOf({row} ?? document.body).includes('Gold')")
-        await page.wait(f"{row}.querySelector('.spool.identified')")
-        await page.run(f"{row}.querySelector('.icon').click()")
-        await page.wait(f"textOf(deep('{TIMELINE}')).includes('Only this spool: Gold')")
-        # A followed spool may be anywhere, which the picker shows.
-        assert (
-            await page.run(
-                f"deep('{TIMELINE}').renderRoot.querySelector('select').value"
-            )
-            == ""
-        )
-        assert page.errors == []
-
-
-async def test_the_next_spool_is_announced_in_the_sheet_of_a_slot(
-    home_assistant: HomeAssistant, browser: Chromium
-) -> None:
-    client = home_assistant.client
-    async with BambuPrinter(x1c(), chatter=1.0) as printer:
-        await add_printer(client, printer)
-        await make_dashboard(client, cards(A_CARD))
-        page = await browser.page()
-        await sign_in(page, home_assistant)
-        await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"A3": "empty"}, 30)
-
-        await page.click(".bay[data-label=A3]")
-        await page.wait(f"{SHEET}.querySelector('dialog').open")
-        await page.run(f"{_button('Next spool…')}.click()")
-        await page.run(f"{FILL}('12', 'Galaxy black')")
-        await page.wait(f"!{SHEET}.querySelector('form')")
-        await printer.play(printer.hardware.insert(1, 3, PLAIN_SPOOL))
-
-        await shows(page, {"A3": "identified"})
-        assert "Galaxy black" in await page.text(".bay[data-label=A3]")
         assert page.errors == []
