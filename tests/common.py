@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 import yaml
 
 from custom_components.filament_slots import const
-from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.const import DOMAIN, ENTRY_MINOR_VERSION
 from custom_components.filament_slots.coordinator import SlotCoordinator
 from custom_components.filament_slots.drivers.base import DriverStatus
 from custom_components.filament_slots.model import EventType
@@ -47,6 +47,7 @@ def make_entry(serial: str = SERIAL, **data: Any) -> MockConfigEntry:
         domain=DOMAIN,
         title="X1C",
         unique_id=serial,
+        minor_version=ENTRY_MINOR_VERSION,
         data={
             "driver_key": "scripted",
             "model": "X1C",

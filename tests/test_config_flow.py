@@ -791,15 +791,15 @@ async def test_only_history_options_other_than_the_defaults_are_stored(
     entry.add_to_hass(hass)
     flow_id, form = await _options_form(hass, entry)
     defaults = form({})["history"]
-    assert defaults == {"history_days": 365, "snapshot_days": 30, "max_megabytes": 50}
+    assert defaults == {"history_days": 365, "snapshot_days": 30}
 
     # As the frontend sends numbers.
     await hass.config_entries.options.async_configure(
         flow_id,
-        {"history": {"history_days": 90.0, "snapshot_days": 30.0, "max_megabytes": 20}},
+        {"history": {"history_days": 90.0, "snapshot_days": 30.0}},
     )
 
-    assert entry.options == {"history_days": 90, "max_megabytes": 20}
+    assert entry.options == {"history_days": 90}
     assert all(type(value) is int for value in entry.options.values())
     flow_id, form = await _options_form(hass, entry)
     assert form({})["history"] == defaults | entry.options
@@ -808,9 +808,32 @@ async def test_only_history_options_other_than_the_defaults_are_stored(
     )
     assert entry.options == {
         "history_days": 90,
-        "max_megabytes": 20,
         "removal_confirm": 12,
     }
+
+
+async def test_what_all_printers_share_is_the_same_in_the_options_of_each(
+    hass: HomeAssistant,
+) -> None:
+    first, second = make_entry(), make_entry(OTHER_SERIAL)
+    for entry in (first, second):
+        entry.add_to_hass(hass)
+    flow_id, form = await _options_form(hass, first)
+    assert form({})["shared"] == {"max_megabytes": 50}
+
+    await hass.config_entries.options.async_configure(
+        flow_id, {"shared": {"max_megabytes": 20.0}}
+    )
+
+    assert first.options == second.options == {}
+    flow_id, form = await _options_form(hass, second)
+    assert form({})["shared"] == {"max_megabytes": 20}
+
+    await hass.config_entries.options.async_configure(
+        flow_id, {"shared": {"max_megabytes": 50}}
+    )
+    _, form = await _options_form(hass, first)
+    assert form({})["shared"] == {"max_megabytes": 50}
 
 
 async def test_only_the_choice_to_leave_out_identifiers_is_stored(
@@ -841,8 +864,8 @@ async def test_only_the_choice_to_leave_out_identifiers_is_stored(
         ("history", "history_days", 3651),
         ("history", "snapshot_days", 0),
         ("history", "snapshot_days", 3651),
-        ("history", "max_megabytes", 4),
-        ("history", "max_megabytes", 1025),
+        ("shared", "max_megabytes", 4),
+        ("shared", "max_megabytes", 1025),
         ("advanced", "insert_settle", 0),
         ("advanced", "removal_confirm", 3600),
     ],
@@ -875,10 +898,17 @@ async def test_the_options_form_can_be_shown_in_a_browser(
 
     assert response.status == 200
     sections = (await response.json())["data_schema"]
-    assert [part["name"] for part in sections] == ["history", "privacy", "advanced"]
+    assert [part["name"] for part in sections] == [
+        "history",
+        "privacy",
+        "advanced",
+        "shared",
+    ]
     assert sections[0]["default"]["history_days"] == 365
     limits = {
-        field["name"]: field["selector"]["number"] for field in sections[0]["schema"]
+        field["name"]: field["selector"]["number"]
+        for part in (sections[0], sections[3])
+        for field in part["schema"]
     }
     assert {
         name: (number["min"], number["max"], number["unit_of_measurement"])

@@ -26,7 +26,7 @@ from custom_components.filament_slots.drivers.moonraker_filament.driver import (
     Driver as MoonrakerDriver,
 )
 from custom_components.filament_slots.drivers.timings import Timings
-from custom_components.filament_slots.options import CONF_MAX_MEGABYTES, HISTORY_OPTIONS
+from custom_components.filament_slots.options import HISTORY_OPTIONS, SHARED_OPTIONS
 
 from .common import (
     PLA,
@@ -394,15 +394,16 @@ def test_every_option_is_listed_with_what_is_usual_and_its_bounds() -> None:
 
     assert [row[1:] for row in rows] == [
         *(
-            [
-                f"{usual} {'MB' if name == CONF_MAX_MEGABYTES else 'days'}",
-                f"{least} to {most}",
-            ]
-            for name, (least, most, usual) in HISTORY_OPTIONS.items()
+            [f"{usual} days", f"{least} to {most}"]
+            for least, most, usual in HISTORY_OPTIONS.values()
         ),
         *(
             [usual[name], f"{least:g} to {most:g}"]
             for name, (least, most) in SETTLE_TIMES.items()
+        ),
+        *(
+            [f"{usual} MB", f"{least} to {most}"]
+            for least, most, usual in SHARED_OPTIONS.values()
         ),
     ]
 

@@ -13,8 +13,13 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.core.maintenance import Maintenance
 from custom_components.filament_slots.core.tables.retention import Keep
-from custom_components.filament_slots.options import max_store_bytes
+from custom_components.filament_slots.options import (
+    async_share_options,
+    async_shared_options,
+)
 from custom_components.filament_slots.runtime import SharedCore
+
+from .common import make_entry
 
 MEGABYTE = 1024 * 1024
 
@@ -56,32 +61,57 @@ async def test_each_printer_keeps_its_history_as_long_as_its_options_say(
 
 
 @pytest.mark.parametrize(
-    ("entries", "megabytes"),
+    ("set_to", "megabytes"), [(None, 50), (20, 20), (1, 5), (99999, 1024)]
+)
+async def test_the_size_that_all_printers_share_limits_the_store(
+    hass: HomeAssistant, set_to: int | None, megabytes: int
+) -> None:
+    if set_to is not None:
+        await async_share_options(hass, {"max_megabytes": set_to})
+
+    assert (await _purge(hass))[1] == megabytes * MEGABYTE
+
+
+@pytest.mark.parametrize(
+    ("entries", "shared"),
     [
-        ([], 50),
-        ([{"max_megabytes": 20}], 20),
-        ([{"max_megabytes": 20}, {"max_megabytes": 200}], 200),
-        ([{"max_megabytes": 20}, {}], 50),
-        ([{"max_megabytes": 1}], 5),
-        ([{"max_megabytes": 99999}], 1024),
+        ([{}], {}),
+        ([{"max_megabytes": 20}], {"max_megabytes": 20}),
+        (
+            [{"max_megabytes": 20}, {"max_megabytes": 200}],
+            {"max_megabytes": 200},
+        ),
+        # A default counted as well: no other printer's option undercut it.
+        ([{"max_megabytes": 20}, {}], {}),
+        ([{"max_megabytes": 1}], {"max_megabytes": 5}),
     ],
 )
-async def test_the_largest_size_of_any_printer_limits_the_store(
-    hass: HomeAssistant, entries: list[dict[str, int]], megabytes: int
+async def test_the_largest_size_of_any_printer_becomes_that_of_all(
+    hass: HomeAssistant,
+    scripted_driver: Any,
+    entries: list[dict[str, int]],
+    shared: dict[str, int],
 ) -> None:
-    """An ignored discovery does not count as a printer."""
+    """The other options stay; an ignored discovery does not count as a printer."""
     MockConfigEntry(domain=DOMAIN, source=SOURCE_IGNORE).add_to_hass(hass)
-    for name, options in zip(("first", "second"), entries, strict=False):
-        _add(hass, name, **options)
+    made = [make_entry(f"00M09A00000000{number}") for number in range(len(entries))]
+    for entry, options in zip(made, entries, strict=True):
+        entry.add_to_hass(hass)
+        hass.config_entries.async_update_entry(
+            entry, options={"history_days": 90, **options}, minor_version=1
+        )
+    assert await hass.config_entries.async_setup(made[0].entry_id)
+    await hass.async_block_till_done()
 
-    assert max_store_bytes(hass) == megabytes * MEGABYTE
-    assert (await _purge(hass))[1] == megabytes * MEGABYTE
+    assert [entry.options for entry in made] == [{"history_days": 90}] * len(made)
+    assert await async_shared_options(hass) == shared
+    assert {entry.minor_version for entry in made} == {2}
 
 
 async def test_a_purge_of_one_printer_keeps_all_others_and_the_file_size(
     hass: HomeAssistant,
 ) -> None:
-    _add(hass, "first", max_megabytes=5)
+    _add(hass, "first")
 
     keep, max_bytes = await _purge(hass, entry_id="first", keep_days=3)
 

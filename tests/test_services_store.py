@@ -109,7 +109,7 @@ async def test_the_options_set_how_long_history_is_kept(
     freezer.move_to("2026-11-10T12:00:00Z")
     entry = await async_make_history(hass)
     hass.config_entries.async_update_entry(
-        entry, options={"history_days": 2, "snapshot_days": 1, "max_megabytes": 5}
+        entry, options={"history_days": 2, "snapshot_days": 1}
     )
     for day in (1, 2):
         night = dt_util.now().replace(hour=4, minute=27, second=1) + timedelta(days=day)

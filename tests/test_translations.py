@@ -28,6 +28,7 @@ from custom_components.filament_slots.model import SlotStatus
 from custom_components.filament_slots.options import (
     CONF_BUS_IDENTIFIERS,
     HISTORY_OPTIONS,
+    SHARED_OPTIONS,
 )
 from custom_components.filament_slots.repairs_printer import PRINTER_ISSUES
 from custom_components.filament_slots.repairs_store import STORE_ISSUES
@@ -331,6 +332,7 @@ def test_every_setting_has_a_text() -> None:
         "history": set(HISTORY_OPTIONS),
         "privacy": {CONF_BUS_IDENTIFIERS},
         "advanced": set(SETTLE_TIMES),
+        "shared": set(SHARED_OPTIONS),
     }
     for section in sections.values():
         assert set(section["data"]) == set(section["data_description"])

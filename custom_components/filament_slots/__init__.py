@@ -11,7 +11,13 @@ from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 from pydantic import ValidationError
 
-from .const import CONF_DRIVER_KEY, DOMAIN, ENTRY_VERSION, PLATFORMS
+from .const import (
+    CONF_DRIVER_KEY,
+    DOMAIN,
+    ENTRY_MINOR_VERSION,
+    ENTRY_VERSION,
+    PLATFORMS,
+)
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator, is_loaded
 from .core.engine.errors import Problem, StoreError
 from .core.handler import EventHandler
@@ -19,6 +25,7 @@ from .discovery import async_listen
 from .drivers.base import Driver, DriverError, ErrorCode
 from .drivers.registry import load_driver
 from .frontend import async_register_frontend
+from .options import async_migrate_options
 from .repairs_printer import async_forget_issues, async_show_issue
 from .runtime import SharedCore, async_shared_core
 from .services import async_setup_services
@@ -119,7 +126,11 @@ async def async_migrate_entry(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry
 ) -> bool:
     """Migrate the entry's data; refuse data of a later version."""
-    return entry.version <= ENTRY_VERSION
+    if entry.version > ENTRY_VERSION:
+        return False
+    if entry.minor_version < ENTRY_MINOR_VERSION:
+        await async_migrate_options(hass, entry)
+    return True
 
 
 async def _async_load_driver(

@@ -25,6 +25,7 @@ from .const import (
     CONF_MODEL,
     CONF_NAME,
     DOMAIN,
+    ENTRY_MINOR_VERSION,
     ENTRY_VERSION,
 )
 from .coordinator import FilamentSlotsConfigEntry, loaded_entries
@@ -41,15 +42,21 @@ from .forms import (
     filled_in,
     form,
     found_form,
-    history_form,
     in_sections,
+    number_form,
     out_of_sections,
     privacy_form,
     secret_fields,
     settle_form,
     without_secrets,
 )
-from .options import HISTORY_OPTIONS, history_option
+from .options import (
+    HISTORY_OPTIONS,
+    SHARED_OPTIONS,
+    async_share_options,
+    async_shared_options,
+    number_option,
+)
 from .search import Search
 
 # Errors of an address where a printer of another type may be.
@@ -66,12 +73,14 @@ _MAYBE_ANOTHER_TYPE = frozenset(
 
 _HISTORY = "history"
 _PRIVACY = "privacy"
+_SHARED = "shared"
 
 
 class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
     """Adds a printer, and changes its connection settings."""
 
     VERSION = ENTRY_VERSION
+    MINOR_VERSION = ENTRY_MINOR_VERSION
 
     _driver_key: str
     _driver: type[Driver]
@@ -374,9 +383,10 @@ class FilamentSlotsOptionsFlow(OptionsFlowWithReload):
         except DriverError as err:
             return self.async_abort(reason=err.code)
         if user_input is not None:
+            await async_share_options(self.hass, user_input[_SHARED])
             return self.async_create_entry(
                 data={
-                    name: history_option(user_input[_HISTORY], name)
+                    name: number_option(user_input[_HISTORY], name)
                     for name, (_, _, default) in HISTORY_OPTIONS.items()
                     if user_input[_HISTORY][name] != default
                 }
@@ -392,9 +402,10 @@ class FilamentSlotsOptionsFlow(OptionsFlowWithReload):
                 }
             )
         sections = {
-            _HISTORY: history_form(entry.options),
+            _HISTORY: number_form(HISTORY_OPTIONS, entry.options),
             _PRIVACY: privacy_form(entry.options),
             ADVANCED: settle_form(driver_timings(entry, driver)),
+            _SHARED: number_form(SHARED_OPTIONS, await async_shared_options(self.hass)),
         }
         return self.async_show_form(
             step_id="init",

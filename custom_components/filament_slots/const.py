@@ -19,6 +19,8 @@ CONF_CONFIG: Final = "config"
 
 # Version of the entry's data; a higher one needs a step in `async_migrate_entry`.
 ENTRY_VERSION: Final = 1
+# Of 2: what all printers share is no option of an entry.
+ENTRY_MINOR_VERSION: Final = 2
 
 PLATFORMS: Final = [
     Platform.BINARY_SENSOR,

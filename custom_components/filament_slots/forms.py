@@ -30,9 +30,8 @@ from .drivers.timings import Timings
 from .options import (
     CONF_BUS_IDENTIFIERS,
     CONF_MAX_MEGABYTES,
-    HISTORY_OPTIONS,
     bus_identifiers,
-    history_option,
+    number_option,
 )
 
 if TYPE_CHECKING:
@@ -112,11 +111,16 @@ def settle_form(timings: Timings) -> probatio.Schema:
     )
 
 
-def history_form(options: Mapping[str, Any]) -> probatio.Schema:
-    """Return the form of the history options, prefilled with these."""
+def number_form(
+    bounds: Mapping[str, tuple[int, int, int]], options: Mapping[str, Any]
+) -> probatio.Schema:
+    """Return the form of these options, prefilled with their values.
+
+    bounds: minimum, maximum and default of each.
+    """
     return probatio.Schema(
         {
-            probatio.Required(name, default=history_option(options, name)): _number(
+            probatio.Required(name, default=number_option(options, name)): _number(
                 minimum,
                 maximum,
                 step=1,
@@ -126,7 +130,7 @@ def history_form(options: Mapping[str, Any]) -> probatio.Schema:
                     else UnitOfTime.DAYS
                 ),
             )
-            for name, (minimum, maximum, _) in HISTORY_OPTIONS.items()
+            for name, (minimum, maximum, _) in bounds.items()
         }
     )
 

@@ -25,7 +25,12 @@ from .core.tables.audit import AuditEntry, write_audit
 from .core.tables.held_events import HeldEvent, read_held
 from .core.tables.retention import Purged
 from .core.tables.schema import TABLES
-from .options import history_kept, max_store_bytes
+from .options import (
+    CONF_MAX_MEGABYTES,
+    async_shared_options,
+    history_kept,
+    number_option,
+)
 from .repairs_store import async_manage_store_issues
 
 _LOGGER = logging.getLogger(__name__)
@@ -160,7 +165,10 @@ class SharedCore:
             for printer_id, owner in (await maintenance.printer_entries()).items()
             if entry_id in (None, owner)
         }
-        max_bytes = None if entry_id else max_store_bytes(self._hass)
+        max_bytes = None
+        if entry_id is None:
+            shared = await async_shared_options(self._hass)
+            max_bytes = number_option(shared, CONF_MAX_MEGABYTES) * 1024 * 1024
         return await maintenance.purge(dt_util.utcnow(), keep, max_bytes)
 
     @asynccontextmanager
