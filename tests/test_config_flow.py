@@ -160,15 +160,6 @@ async def test_the_form_asks_only_for_what_the_probe_cannot_find(
     assert schema(asked) == asked | {"advanced": {"port": 8883}}
 
 
-async def test_a_single_driver_is_chosen_automatically(hass: HomeAssistant) -> None:
-    with patch(f"{FLOW}.available_drivers", return_value=("scripted",)):
-        result = await hass.config_entries.flow.async_init(
-            DOMAIN, context={"source": SOURCE_USER}
-        )
-
-    assert result["step_id"] == "scripted"
-
-
 @pytest.mark.parametrize("code", ErrorCode)
 async def test_the_flow_recovers_from_every_error(
     hass: HomeAssistant, probe: AsyncMock, code: ErrorCode

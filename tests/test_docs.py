@@ -54,6 +54,7 @@ PAGES = (
             "printers",
             "privacy",
             "setup",
+            "spoolman",
             "troubleshooting",
         )
     ),

@@ -66,6 +66,7 @@ async def test_it_shows_the_printers_and_the_store(hass: HomeAssistant) -> None:
     assert re.fullmatch(r"\d+\.\d ms", str(commit_time))
     assert info == {
         "printers_connected": "1/2",
+        "inventories_connected": "0/0",
         "store_size": "0.2 MB",
         "last_event": AT,
         "store_version": len(MIGRATIONS),
@@ -132,6 +133,7 @@ async def test_it_works_without_any_printer_loaded(hass: HomeAssistant) -> None:
 
     assert await _info(hass) == {
         "printers_connected": "0/1",
+        "inventories_connected": "0/0",
         "store_size": "-",
         "last_event": "-",
         "store_version": len(MIGRATIONS),

@@ -24,12 +24,18 @@ from custom_components.filament_slots.drivers.moonraker_filament.driver import (
     Driver as MoonrakerDriver,
 )
 from custom_components.filament_slots.forms import advanced_fields, asked_fields
+from custom_components.filament_slots.inventory.base import (
+    Inventory,
+    InventoryErrorCode,
+)
+from custom_components.filament_slots.inventory.registry import INVENTORIES
 from custom_components.filament_slots.model import SlotStatus
 from custom_components.filament_slots.options import (
     CONF_BUS_IDENTIFIERS,
     HISTORY_OPTIONS,
     SHARED_OPTIONS,
 )
+from custom_components.filament_slots.repairs_inventory import INVENTORY_ISSUES
 from custom_components.filament_slots.repairs_printer import PRINTER_ISSUES
 from custom_components.filament_slots.repairs_store import STORE_ISSUES
 
@@ -40,6 +46,7 @@ TRANSLATED = LANGUAGES[1:]
 # Names and formats, and words that a language shares with English.
 SAME_EVERYWHERE = {
     *("Bambu Lab", "CSV", "Filament Slots", "JSON Lines", "Klipper (Moonraker)"),
+    "Spoolman",
     *("{name}", "{printer} {unit}"),
 }
 SAME = {
@@ -221,7 +228,10 @@ def test_every_error_has_a_text_wherever_it_can_show() -> None:
     texts = _texts("en")
     codes = set(ErrorCode)
 
-    assert codes | INVALID_FIELDS | {"another_type"} == set(texts["config"]["error"])
+    inventories = {f"inventory_{code}" for code in InventoryErrorCode}
+    assert codes | INVALID_FIELDS | inventories | {"another_type"} == set(
+        texts["config"]["error"]
+    )
     for flow in _fixable().values():
         assert codes == set(flow["error"])
     status = texts["entity"]["sensor"]["driver_status"]
@@ -231,13 +241,13 @@ def test_every_error_has_a_text_wherever_it_can_show() -> None:
 def test_every_repair_has_a_text_and_no_text_is_left_over() -> None:
     texts = set(_texts("en")["issues"])
 
-    assert texts == set(PRINTER_ISSUES) | STORE_ISSUES
+    assert texts == set(PRINTER_ISSUES) | set(INVENTORY_ISSUES) | STORE_ISSUES
 
 
 def test_every_repair_has_a_title_and_a_description() -> None:
     issues = _texts("en")["issues"]
 
-    for code, flow in PRINTER_ISSUES.items():
+    for code, flow in {**PRINTER_ISSUES, **INVENTORY_ISSUES}.items():
         assert issues[code]["title"]
         # A flow shows its own description.
         assert ("description" in issues[code]) is (flow is None)
@@ -304,7 +314,9 @@ def test_no_text_about_a_bambu_lab_printer_names_an_api_key() -> None:
     assert [
         path
         for path, text in shown
-        if "key" in text.lower() and not path.endswith("invalid_api_key")
+        if "key" in text.lower()
+        and not path.endswith("invalid_api_key")
+        and ".inventory_" not in path
     ] == []
 
 
@@ -319,9 +331,28 @@ def test_every_step_of_the_flow_has_a_text() -> None:
         "reauth_confirm",
         "reconfigure",
         "new_certificate",
+        *INVENTORIES,
+        "inventory_reauth",
+        "inventory_reconfigure",
     }
     assert DRIVER_ABORTS | {"no_identity", "unique_id_mismatch"} <= set(config["abort"])
     assert config["flow_title"] == "{name}"
+
+
+@pytest.mark.parametrize("kind", INVENTORIES.values())
+def test_every_field_of_an_inventory_has_a_text(kind: type[Inventory]) -> None:
+    steps = _texts("en")["config"]["step"]
+
+    for step in (kind.inventory_key, "inventory_reauth", "inventory_reconfigure"):
+        assert set(steps[step]["data"]) == set(kind.Config.model_fields)
+
+
+@pytest.mark.parametrize("key", [k for k, flow in INVENTORY_ISSUES.items() if flow])
+def test_every_fix_of_an_inventory_has_a_text(key: str) -> None:
+    flow = _texts("en")["issues"][key]["fix_flow"]
+
+    assert set(flow["step"]) == {"confirm"}
+    assert set(flow["abort"]) == {"entry_removed"}
 
 
 def test_every_setting_has_a_text() -> None:

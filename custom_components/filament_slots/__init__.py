@@ -1,5 +1,7 @@
 """Filament Slots: which spool is in which slot, and when it changes."""
 
+from typing import cast
+
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import (
@@ -24,7 +26,14 @@ from .core.handler import EventHandler
 from .discovery import async_listen
 from .drivers.base import Driver, DriverError, ErrorCode
 from .drivers.registry import load_driver
+from .entry_kinds import is_printer
 from .frontend import async_register_frontend
+from .inventory_entry import (
+    InventoryConfigEntry,
+    async_remove_inventory,
+    async_setup_inventory,
+    async_unload_inventory,
+)
 from .options import async_migrate_options
 from .repairs_printer import async_forget_issues, async_show_issue
 from .runtime import SharedCore, async_shared_core
@@ -45,7 +54,9 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 async def async_setup_entry(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry
 ) -> bool:
-    """Set up a printer from its stored state, whether it is switched on or not."""
+    """Set up an inventory, or a printer from its stored state, switched on or not."""
+    if not is_printer(entry):
+        return await async_setup_inventory(hass, cast(InventoryConfigEntry, entry))
     driver_class = await _async_load_driver(hass, entry)
     core = async_shared_core(hass)
     try:
@@ -85,6 +96,8 @@ async def async_unload_entry(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry
 ) -> bool:
     """Stop the driver, and publish its last events before the entities are unloaded."""
+    if not is_printer(entry):
+        return await async_unload_inventory(cast(InventoryConfigEntry, entry))
     coordinator = entry.runtime_data
     if entry.disabled_by is not None:
         await coordinator.async_deactivate()
@@ -96,6 +109,9 @@ async def async_remove_entry(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry
 ) -> None:
     """Mark the printer as deleted; its history stays, also if it is added again."""
+    if not is_printer(entry):
+        await async_remove_inventory(hass, cast(InventoryConfigEntry, entry))
+        return
     async_forget_issues(hass, entry)
     core = async_shared_core(hass)
     async with core.use() as handler:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, override
 
 from homeassistant.config_entries import (
-    ConfigFlow,
+    ConfigEntry,
     ConfigFlowResult,
     OptionsFlow,
     OptionsFlowWithReload,
@@ -18,6 +18,7 @@ from homeassistant.helpers.typing import DiscoveryInfoType
 import probatio
 from pydantic import ValidationError
 
+from .config_flow_inventory import InventoryFlow
 from .const import (
     CONF_CONFIG,
     CONF_DRIVER_KEY,
@@ -33,6 +34,7 @@ from .discovery import async_heal_address_soon, async_read_zeroconf
 from .driver_host import async_look, async_probe, driver_config, driver_timings
 from .drivers.base import Driver, DriverError, ErrorCode, ProbeResult
 from .drivers.registry import available_drivers, load_driver
+from .entry_kinds import is_printer
 from .forms import (
     ADVANCED,
     CONF_PRINTER,
@@ -50,6 +52,7 @@ from .forms import (
     settle_form,
     without_secrets,
 )
+from .inventory.registry import INVENTORIES
 from .options import (
     HISTORY_OPTIONS,
     SHARED_OPTIONS,
@@ -76,8 +79,8 @@ _PRIVACY = "privacy"
 _SHARED = "shared"
 
 
-class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
-    """Adds a printer, and changes its connection settings."""
+class FilamentSlotsConfigFlow(InventoryFlow, domain=DOMAIN):
+    """Adds a printer or an inventory, and changes its connection settings."""
 
     VERSION = ENTRY_VERSION
     MINOR_VERSION = ENTRY_MINOR_VERSION
@@ -96,6 +99,13 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
         self._suggested: Mapping[str, Any] = {}
         self._about_error: Mapping[str, str] = {}
 
+    @classmethod
+    @callback
+    @override
+    def async_supports_options_flow(cls, config_entry: ConfigEntry) -> bool:
+        """Return whether there are options: an inventory has none."""
+        return is_printer(config_entry)
+
     @staticmethod
     @callback
     @override
@@ -107,7 +117,7 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_user(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Choose a driver; skipped if there is only one."""
+        """Choose a driver or an inventory."""
         drivers = list(await available_drivers())
         if self._search is None:
             self._search = Search()
@@ -115,11 +125,16 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
             # themselves. The time in which the user chooses counts.
             if not loaded_entries(self.hass):
                 await self._search.async_start(self.hass)
-        if user_input is not None or len(drivers) == 1:
-            self._driver_key = (user_input or {}).get(CONF_DRIVER_KEY, drivers[0])
+        if user_input is not None:
+            chosen = user_input[CONF_DRIVER_KEY]
+            if chosen in INVENTORIES:
+                return await self.async_start_inventory(chosen)
+            self._driver_key = chosen
             return await self.async_step_search()
         select = SelectSelector(
-            SelectSelectorConfig(options=drivers, translation_key=CONF_DRIVER_KEY)
+            SelectSelectorConfig(
+                options=[*drivers, *INVENTORIES], translation_key=CONF_DRIVER_KEY
+            )
         )
         return self.async_show_form(
             step_id="user",
@@ -207,7 +222,10 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reauth(
         self, entry_data: Mapping[str, Any]
     ) -> ConfigFlowResult:
-        """Start when the printer has refused the credentials."""
+        """Start when the printer or the inventory has refused the credentials."""
+        entry = self._get_reauth_entry()
+        if not is_printer(entry):
+            return await self.async_change_inventory("inventory_reauth", entry)
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(
@@ -224,6 +242,8 @@ class FilamentSlotsConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Ask for the connection settings; the printer stays the same."""
         entry = self._changed_entry = self._get_reconfigure_entry()
+        if not is_printer(entry):
+            return await self.async_change_inventory("inventory_reconfigure", entry)
         driver = await load_driver(entry.data[CONF_DRIVER_KEY])
         schema = self.add_suggested_values_to_schema(
             form(address_fields(driver, entry), keep_secrets=True),

@@ -12,6 +12,10 @@ DOMAIN: Final = "filament_slots"
 CONF_DRIVER_KEY: Final = "driver_key"
 CONF_MODEL: Final = "model"
 
+# Entry data of an inventory: its kind, and the inventory's own config. An entry without
+# it is a printer's.
+CONF_INVENTORY_KEY: Final = "inventory_key"
+
 # Data of a discovery flow; the config prefills the driver's form.
 CONF_IDENTITY: Final = "identity"
 CONF_NAME: Final = "name"

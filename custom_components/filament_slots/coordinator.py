@@ -24,6 +24,7 @@ from .core.tables.held_events import HeldEvent
 from .devices import PrinterDevices, UnitKey
 from .driver_host import DriverLog, driver_config, driver_services, driver_timings
 from .drivers.base import Driver, DriverStatus, EventEmitter
+from .entry_kinds import is_printer
 from .model import SCHEMA_VERSION, StoredSlot, StoredUnit
 from .options import bus_identifiers
 from .repairs_printer import (
@@ -392,10 +393,13 @@ def is_loaded(entry: FilamentSlotsConfigEntry) -> bool:
 
 
 def loaded_entries(hass: HomeAssistant) -> list[FilamentSlotsConfigEntry]:
-    """Return the entries that have a coordinator."""
-    return hass.config_entries.async_loaded_entries(DOMAIN)
+    """Return the entries of printers that have a coordinator."""
+    return [
+        e for e in hass.config_entries.async_loaded_entries(DOMAIN) if is_printer(e)
+    ]
 
 
 def all_entries(hass: HomeAssistant) -> list[FilamentSlotsConfigEntry]:
     """Return the entries of all printers, loaded or not; ignored discoveries are none."""
-    return hass.config_entries.async_entries(DOMAIN, include_ignore=False)
+    entries = hass.config_entries.async_entries(DOMAIN, include_ignore=False)
+    return [entry for entry in entries if is_printer(entry)]

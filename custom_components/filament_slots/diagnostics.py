@@ -5,7 +5,7 @@ that `scripts/replay` can reproduce the events from its capture.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from homeassistant.components.diagnostics import async_redact_data
 from homeassistant.core import HomeAssistant
@@ -15,8 +15,11 @@ from .const import CONF_DRIVER_KEY, CONF_MODEL
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator, is_loaded
 from .core.engine.errors import StoreError
 from .core.tables.audit import AuditEntry, read_audit
+from .diagnostics_inventory import inventory_diagnostics
 from .drivers.base import DriverStatus
+from .entry_kinds import is_printer
 from .explanation import async_answer_texts, explain
+from .inventory_entry import InventoryConfigEntry
 from .model import SCHEMA_VERSION
 from .redaction import Pseudonyms
 from .runtime import require_store
@@ -32,7 +35,9 @@ _ACTIONS_SHOWN = 50
 async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry
 ) -> Json:
-    """Return the diagnostics of a printer."""
+    """Return the diagnostics of a printer or an inventory."""
+    if not is_printer(entry):
+        return inventory_diagnostics(cast(InventoryConfigEntry, entry))
     report = await _async_entry_report(hass, entry)
     return await hass.async_add_executor_job(_pseudonyms(entry).mask, report)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 import logging
@@ -14,11 +15,12 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from pydantic import SecretStr
 
-from .const import CONF_DRIVER_KEY, CONF_MODEL
+from .const import CONF_DRIVER_KEY, CONF_MODEL, DOMAIN
 from .drivers.base import Driver, DriverError, DriverServices, ErrorCode, ProbeResult
 from .drivers.registry import load_drivers
 from .drivers.snapshot import NO_MEMORY
 from .drivers.timings import Timings
+from .entry_kinds import is_printer
 from .model import StoredSlot
 from .network.address import parse_address
 from .network.clock import LoopClock
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__package__)
 
 _LINES_KEPT = 200
+# Seconds that printers have to name the inventory that they use.
+_INVENTORY_WAIT = 5.0
 
 # The confirmation times a user can set, with minimum and maximum in seconds. The rules of
 # the tracker hold for every combination within these bounds.
@@ -85,6 +89,26 @@ async def async_look(
         )
     )
     return next(filter(None, found), None)
+
+
+async def async_inventory_address(
+    hass: HomeAssistant, inventory_key: str
+) -> str | None:
+    """Return the address of an inventory that a connected printer uses; None if none does."""
+    drivers = [
+        entry.runtime_data.driver
+        for entry in hass.config_entries.async_loaded_entries(DOMAIN)
+        if is_printer(entry) and entry.runtime_data.connected
+    ]
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_INVENTORY_WAIT):
+            found = await asyncio.gather(
+                *(driver.inventory_addresses() for driver in drivers)
+            )
+            return next(
+                (each[inventory_key] for each in found if inventory_key in each), None
+            )
+    return None
 
 
 def driver_config(entry: FilamentSlotsConfigEntry) -> dict[str, Any]:

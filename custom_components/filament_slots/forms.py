@@ -27,6 +27,7 @@ from .driver_host import SETTLE_TIMES
 from .drivers.base import Driver
 from .drivers.discovery import DiscoveredPrinter
 from .drivers.timings import Timings
+from .inventory.base import Inventory
 from .options import (
     CONF_BUS_IDENTIFIERS,
     CONF_MAX_MEGABYTES,
@@ -63,7 +64,7 @@ def found_form(printers: Mapping[str, DiscoveredPrinter]) -> probatio.Schema:
     )
 
 
-def asked_fields(driver: type[Driver]) -> dict[str, FieldInfo]:
+def asked_fields(driver: type[Driver | Inventory]) -> dict[str, FieldInfo]:
     """Return the fields that a user fills in.
 
     An optional field without a default that is no secret is filled in by the probe.
@@ -75,7 +76,7 @@ def asked_fields(driver: type[Driver]) -> dict[str, FieldInfo]:
     }
 
 
-def secret_fields(driver: type[Driver]) -> dict[str, FieldInfo]:
+def secret_fields(driver: type[Driver | Inventory]) -> dict[str, FieldInfo]:
     """Return the fields whose values must never be shown."""
     return {
         name: field for name, field in asked_fields(driver).items() if _is_secret(field)
@@ -93,7 +94,9 @@ def address_fields(
     }
 
 
-def without_secrets(driver: type[Driver], data: Mapping[str, Any]) -> dict[str, Any]:
+def without_secrets(
+    driver: type[Driver | Inventory], data: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the data that a form may show: all but secrets."""
     secrets = secret_fields(driver)
     return {name: value for name, value in data.items() if name not in secrets}

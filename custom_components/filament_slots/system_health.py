@@ -9,6 +9,7 @@ from .coordinator import all_entries, is_loaded
 from .core.engine.errors import StoreError
 from .core.tables.history import EventFilter, read_events
 from .core.tables.schema import MIGRATIONS
+from .inventory_entry import loaded_inventories
 from .model import SCHEMA_VERSION
 from .runtime import async_shared_core, require_store
 
@@ -29,12 +30,20 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
     )
     return {
         "printers_connected": f"{connected}/{len(entries)}",
+        "inventories_connected": _inventories(hass),
         "store_size": _async_store_size(hass),
         "last_event": _async_last_event(hass),
         "store_version": len(MIGRATIONS),
         "event_version": SCHEMA_VERSION,
         **_pipeline(hass),
     }
+
+
+def _inventories(hass: HomeAssistant) -> str:
+    """Return how many of the loaded inventories have a connection."""
+    inventories = loaded_inventories(hass)
+    connected = sum(host.health["connected"] for host in inventories)
+    return f"{connected}/{len(inventories)}"
 
 
 def _pipeline(hass: HomeAssistant) -> dict[str, Any]:

@@ -48,6 +48,7 @@ from .core.tables.history import (
     read_failed_events,
 )
 from .drivers.health import Health
+from .entry_kinds import is_printer
 from .model import EventType
 from .runtime import require_store
 from .serializers import (
@@ -328,7 +329,7 @@ def _failed_event(event: FailedEvent) -> FailedEventData:
 
 def _entry(hass: HomeAssistant, entry_id: str) -> FilamentSlotsConfigEntry:
     entry = hass.config_entries.async_get_entry(entry_id)
-    if entry is None or entry.domain != DOMAIN:
+    if entry is None or entry.domain != DOMAIN or not is_printer(entry):
         raise RefusedError(ERR_NOT_FOUND, "There is no such printer")
     return entry
 

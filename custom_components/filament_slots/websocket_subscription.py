@@ -16,6 +16,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from .const import DOMAIN
 from .coordinator import FilamentSlotsConfigEntry, is_loaded
 from .core.slot_state import PrinterSlots
+from .entry_kinds import is_printer
 from .model import EventType
 from .runtime import async_shared_core
 from .serializers import Json, PrinterData, printer_data
@@ -98,10 +99,11 @@ class Subscription:
             self._unfollow(entry_id)
 
     def _includes(self, entry: ConfigEntry) -> bool:
-        # An ignored discovery is an entry, too, but not a printer.
+        # An ignored discovery and an inventory are entries, too, but not printers.
         return (
             entry.domain == DOMAIN
             and entry.source != SOURCE_IGNORE
+            and is_printer(entry)
             and self._entry_id in (None, entry.entry_id)
         )
 

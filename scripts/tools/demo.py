@@ -1,8 +1,9 @@
-"""A real Home Assistant with two virtual printers, in which spools are swapped.
+"""A real Home Assistant with two virtual printers, in which spools are swapped, and Spoolman.
 
 One is a Bambu Lab printer (MQTT over TLS), the other a Klipper printer with a Box
-Turtle behind a real Moonraker. Home Assistant is the newest one, in a process of its
-own; both printers are added through the integration's dialog.
+Turtle behind a real Moonraker. A virtual Spoolman holds some spools. Home Assistant is
+the newest one, in a process of its own; all three are added through the integration's
+dialog.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from tests.e2e.client import Client
 from tests.e2e.hass import PASSWORD, USER, HomeAssistant
 from tests.e2e.integration import (
     Event,
+    add_inventory,
     add_printer,
     on_spool_events,
     slots,
@@ -31,11 +33,19 @@ from tests.e2e.integration import (
     summary,
     wait_until,
 )
+from tests.inventory.spoolman_server import SpoolmanServer
 from tests.printers.bambu_scenarios import Expected
 
 from .demo_printers import DemoBambu, DemoKlipper, DemoPrinter
 from .terminal import bold, columns, green, red, say
 
+# What is in the inventory: name, material and colour.
+SPOOLS = (
+    ("Jade White", "PLA", "F4F4F0"),
+    ("Galaxy Black", "PLA", "202028"),
+    ("Signal Red", "PETG", "C8102E"),
+    ("Silk Gold", "PLA", "D4AF37"),
+)
 # The path of the dashboard, which the strategy generates.
 DASHBOARD = "filament-slots"
 # How long the printers' slots may take to appear in Home Assistant.
@@ -122,6 +132,7 @@ async def _stage() -> AsyncIterator[Stage]:
         async with (
             bambu.printer,
             klipper.printer,
+            SpoolmanServer() as spoolman,
             HomeAssistant(Path(folder)) as home_assistant,
         ):
             stage = Stage(home_assistant)
@@ -129,6 +140,19 @@ async def _stage() -> AsyncIterator[Stage]:
             for printer in (bambu, klipper):
                 await stage.add(printer)
                 say(f"  {printer.name:14}  {printer.title}")
+            for name, material, color in SPOOLS:
+                spoolman.add_spool(
+                    vendor="Prusament",
+                    filament={
+                        "name": name,
+                        "material": material,
+                        "color_hex": color,
+                        "weight": 1000,
+                    },
+                    location="Shelf A",
+                )
+            await add_inventory(home_assistant.client, "spoolman", spoolman.url)
+            say(f"  Spoolman        {len(SPOOLS)} spools at {spoolman.url}")
             await _make_dashboard(home_assistant.client)
             version = (await home_assistant.client.get("config"))["version"]
             address = f"{home_assistant.url}/{DASHBOARD}"

@@ -59,6 +59,21 @@ async def add_entry(client: Client, driver_key: str, fields: dict[str, Any]) -> 
     return str(answer["result"]["entry_id"])
 
 
+async def add_inventory(client: Client, key: str, url: str) -> str:
+    """Add an inventory by the dialog; return the id of the new entry.
+
+    Raises HomeAssistantError with the errors of the dialog.
+    """
+    step = await client.post("config/config_entries/flow", {"handler": DOMAIN})
+    dialog = f"config/config_entries/flow/{step['flow_id']}"
+    await client.post(dialog, {"driver_key": key})
+    fields = {"url": url, "api_key_header": "X-API-Key", "verify_ssl": True}
+    answer = await client.post(dialog, fields)
+    if answer["type"] != "create_entry":
+        raise HomeAssistantError(f"the dialog reported {answer.get('errors')}")
+    return str(answer["result"]["entry_id"])
+
+
 def _filled_in(printer: BambuPrinter | KlipperPrinter) -> tuple[str, dict[str, Any]]:
     """Return the driver and the fields of its form."""
     match printer:

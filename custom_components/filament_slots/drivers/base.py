@@ -234,6 +234,13 @@ class Driver(ABC):
     async def sync_state(self) -> None:
         """Request the full state from the printer again, if that is possible."""
 
+    async def inventory_addresses(self) -> Mapping[str, str]:
+        """Return the addresses of inventories that the printer uses, by their keys.
+
+        Asked while a user adds an inventory; never raises.
+        """
+        return {}
+
     def explain(self) -> Explanation | None:
         """Return why the slots read as they do, if that is known; never raises."""
         return None

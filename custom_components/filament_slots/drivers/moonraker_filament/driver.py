@@ -25,7 +25,7 @@ from .capture import ABOUT, as_frame
 from .config import Config
 from .discovery import ZEROCONF
 from .explanation import wire_state
-from .identity import identify
+from .identity import authorise, identify, read_spoolman
 from .jsonrpc import JsonRpc, open_rpc
 from .limits import Limits
 from .look import look_for_moonraker, other_scheme
@@ -72,6 +72,28 @@ class Driver(ConnectedDriver[Config]):
     @override
     def page(self) -> str:
         return self.config.page
+
+    @override
+    async def inventory_addresses(self) -> Mapping[str, str]:
+        found: list[str | None] = []
+
+        async def ask(rpc: JsonRpc) -> None:
+            await authorise(rpc, self.config)
+            found.append(await read_spoolman(rpc, self.config))
+
+        try:
+            async with open_rpc(
+                self.config,
+                _http(self.services),
+                lambda frame: None,
+                lambda data: None,
+                Counters(),
+            ) as rpc:
+                await race(ask(rpc), rpc.listen())
+        except DriverError as err:
+            self.services.log.debug("The inventory's address is not known: %s", err)
+        address = found[0] if found else None
+        return {"spoolman": address} if address else {}
 
     @override
     def request_state(self) -> None:

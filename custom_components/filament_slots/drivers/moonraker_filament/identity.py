@@ -4,6 +4,8 @@ from collections.abc import Mapping
 import re
 from typing import Any, Final
 
+from yarl import URL
+
 from ..base import DriverError, ErrorCode, ProbeResult
 from .config import Config
 from .jsonrpc import JsonRpc, Refusal, RpcError
@@ -17,6 +19,7 @@ _CLIENT: Final = {
 }
 _ID: Final = re.compile(r"[0-9A-Za-z_-]{8,64}")
 _MAC: Final = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _NO_MAC: Final = "00:00:00:00:00:00"
 # Prefixes of virtual interfaces, whose addresses change with each boot.
 _VIRTUAL: Final = ("br-", "docker", "veth", "virbr", "tun", "tap", "wg", "can")
@@ -98,6 +101,25 @@ async def read_machine(rpc: JsonRpc) -> dict[str, str]:
             if model := text(fields(system.get("cpu_info")).get("model")):
                 known["hardware"] = model
     return known
+
+
+async def read_spoolman(rpc: JsonRpc, config: Config) -> str | None:
+    """Return the address of the Spoolman server that Moonraker uses, if it uses one.
+
+    A server beside Moonraker is at an address that is good for its machine only.
+    """
+    match await _ask(rpc, "server.config"):
+        case {"config": {"spoolman": {"server": str(server)}}} if server.strip():
+            server = server.strip()
+        case _:
+            return None
+    try:
+        url = URL(server if "://" in server else f"http://{server}")
+        if url.host in _LOOPBACK:
+            url = url.with_host(config.url.host or "")
+        return str(url.with_user(None)).rstrip("/")
+    except ValueError:
+        return None
 
 
 def _mac(network: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,227 @@
+"""Entry of an inventory: its set-up, its health, and what has to be known of its spools."""
+
+from collections.abc import Callable, Mapping
+import logging
+from typing import Any, Final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryError
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.storage import Store
+from pydantic import ValidationError
+
+from .const import CONF_INVENTORY_KEY, DOMAIN
+from .driver_host import DriverLog
+from .inventory.base import (
+    Changes,
+    Inventory,
+    InventoryError,
+    InventoryErrorCode,
+    InventoryProbe,
+    InventoryServices,
+    InventoryStatus,
+    Spool,
+)
+from .inventory.health import InventoryHealth
+from .inventory.identities import Identities
+from .inventory.registry import INVENTORIES
+from .network.clock import LoopClock
+from .repairs_inventory import (
+    async_forget_inventory_issues,
+    async_show_inventory_issues,
+)
+
+_LOGGER = logging.getLogger(__name__)
+
+_STORE_VERSION: Final = 1
+# Seconds in which many new spools are written once.
+_SAVE_DELAY: Final = 10.0
+
+type InventoryConfigEntry = ConfigEntry[InventoryHost]
+
+
+async def async_setup_inventory(
+    hass: HomeAssistant, entry: InventoryConfigEntry
+) -> bool:
+    """Set up an inventory, whether its server is there or not."""
+    kind = INVENTORIES.get(entry.data[CONF_INVENTORY_KEY])
+    if kind is None:
+        raise ConfigEntryError(
+            translation_domain=DOMAIN, translation_key="unknown_inventory"
+        )
+    stored = await _store(hass, entry).async_load()
+    try:
+        host = InventoryHost(hass, entry, kind, Identities(stored))
+    except ValidationError as err:
+        # Name the field but never its value, which may be the key.
+        fields = ", ".join(str(error["loc"][0]) for error in err.errors())
+        raise ConfigEntryError(
+            translation_domain=DOMAIN,
+            translation_key="invalid_inventory",
+            translation_placeholders={"field": fields},
+        ) from None
+
+    async def stop(_: Event) -> None:
+        await host.async_stop()
+
+    # Entries are not unloaded when Home Assistant stops.
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
+    entry.runtime_data = host
+    await host.async_start()
+    return True
+
+
+async def async_unload_inventory(entry: InventoryConfigEntry) -> bool:
+    """Stop the inventory."""
+    await entry.runtime_data.async_stop()
+    return True
+
+
+async def async_remove_inventory(
+    hass: HomeAssistant, entry: InventoryConfigEntry
+) -> None:
+    """Forget what was stored for the inventory."""
+    async_forget_inventory_issues(hass, entry)
+    await _store(hass, entry).async_remove()
+
+
+async def async_probe_inventory(
+    hass: HomeAssistant, kind: type[Inventory], config: Mapping[str, Any]
+) -> InventoryProbe:
+    """Connect to a server once.
+
+    Raises pydantic.ValidationError for a config that the inventory refuses,
+    InventoryError with the cause of a failure.
+    """
+    try:
+        return await kind.probe(config, _services(hass, DriverLog("Set-up")))
+    except InventoryError, ValidationError:
+        raise
+    except Exception as err:
+        _LOGGER.exception("Unexpected error while probing an inventory")
+        raise InventoryError(InventoryErrorCode.UNKNOWN, type(err).__name__) from err
+
+
+def loaded_inventories(hass: HomeAssistant) -> list[InventoryHost]:
+    """Return the inventories of all loaded entries."""
+    return [
+        entry.runtime_data
+        for entry in hass.config_entries.async_loaded_entries(DOMAIN)
+        if CONF_INVENTORY_KEY in entry.data
+    ]
+
+
+def inventory_config(entry: InventoryConfigEntry) -> dict[str, Any]:
+    """Return the inventory's own config of an entry."""
+    return {
+        key: value for key, value in entry.data.items() if key != CONF_INVENTORY_KEY
+    }
+
+
+class InventoryHost:
+    """Runs the inventory of an entry, and raises the repairs of its server.
+
+    entry: its entry.
+    log: its lines, for diagnostics.
+    identities: which spool each id stands for.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: InventoryConfigEntry,
+        kind: type[Inventory],
+        identities: Identities,
+    ) -> None:
+        """Create the inventory, without starting it; raises pydantic.ValidationError."""
+        self.entry = entry
+        self.log = DriverLog(entry.title)
+        self.identities = identities
+        self._hass = hass
+        self._store = _store(hass, entry)
+        self._stopped = False
+        self._inventory = kind(
+            inventory_config(entry),
+            _services(
+                hass,
+                self.log,
+                health_changed=self._async_health_changed,
+                changed=self._async_changed,
+            ),
+        )
+
+    @property
+    def spools(self) -> Mapping[int, Spool]:
+        """The spools of the server, as last read."""
+        return self._inventory.spools
+
+    @property
+    def health(self) -> InventoryHealth:
+        """The health of the inventory."""
+        return self._inventory.health()
+
+    async def async_start(self) -> None:
+        """Start the inventory; returns at once."""
+        self._async_update_issues()
+        await self._inventory.start()
+
+    async def async_stop(self) -> None:
+        """Stop the inventory; harmless if it is stopped."""
+        if self._stopped:
+            return
+        self._stopped = True
+        await self._inventory.stop()
+        async_show_inventory_issues(self._hass, self.entry, None, self.identities)
+
+    @callback
+    def async_confirm(self) -> None:
+        """Note that the user knows of the ids that have another spool."""
+        self.identities.confirm()
+        self._async_save()
+        self._async_update_issues()
+
+    @callback
+    def _async_changed(self, changes: Changes) -> None:
+        if self.identities.take(changes.changed, self.spools):
+            self._async_save()
+            self._async_update_issues()
+
+    @callback
+    def _async_health_changed(self) -> None:
+        if self._stopped:
+            return
+        self._async_update_issues()
+        if self.health["status"] == InventoryStatus.AUTH_FAILED:
+            self.entry.async_start_reauth(self._hass)
+
+    @callback
+    def _async_update_issues(self) -> None:
+        async_show_inventory_issues(
+            self._hass, self.entry, self.health, self.identities
+        )
+
+    @callback
+    def _async_save(self) -> None:
+        self._store.async_delay_save(self.identities.as_json, _SAVE_DELAY)
+
+
+def _store(hass: HomeAssistant, entry: InventoryConfigEntry) -> Store[dict[str, Any]]:
+    return Store(hass, _STORE_VERSION, f"{DOMAIN}.{entry.entry_id}")
+
+
+def _services(
+    hass: HomeAssistant,
+    log: DriverLog,
+    *,
+    health_changed: Callable[[], None] = lambda: None,
+    changed: Callable[[Changes], None] = lambda changes: None,
+) -> InventoryServices:
+    return InventoryServices(
+        session=async_get_clientsession(hass),
+        clock=LoopClock(),
+        log=log,
+        health_changed=health_changed,
+        changed=changed,
+    )
