@@ -245,12 +245,12 @@ class KlipperWire(World):
                 self.send({"jsonrpc": "2.0", "id": number, "result": result}, shows)
             case {"id": number, "result": result}:
                 self.send({"jsonrpc": "2.0", "id": number, "result": result}, None)
-            case {"params": {"status": status}}:
+            case {"params": {"status": status, "eventtime": made_at}}:
                 self.send(
                     {
                         "jsonrpc": "2.0",
                         "method": "notify_status_update",
-                        "params": [status, self.now],
+                        "params": [status, made_at],
                     },
                     self.shows(),
                 )

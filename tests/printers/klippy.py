@@ -121,6 +121,10 @@ class Klippy:
         """Let the printer's time pass."""
         await asyncio.sleep(seconds / self.speed)
 
+    def now(self) -> float:
+        """Return the printer's time, from any zero."""
+        return asyncio.get_running_loop().time() * self.speed
+
     def set(self, name: str, /, **fields: Any) -> None:
         """Change fields of an object, or make it appear."""
         self.objects[name] = self.objects.get(name, {}) | fields
@@ -212,7 +216,8 @@ class _Client:
                 name: {field: seen.get(field) for field in fields}
                 for name, seen, fields in self._seen(wanted)
             }
-            self._send({"id": number, "result": {"eventtime": 0.0, "status": status}})
+            result = {"eventtime": self._klippy.now(), "status": status}
+            self._send({"id": number, "result": result})
         changes: Status = {}
         for name, seen, fields in self._seen(self._wanted):
             old = before.get(name, {})
@@ -220,7 +225,7 @@ class _Client:
             if changed:
                 changes[name] = changed
         if changes:
-            update = {"eventtime": 0.0, "status": changes}
+            update = {"eventtime": self._klippy.now(), "status": changes}
             self._send(self._template | {"params": update})
 
     def _seen(

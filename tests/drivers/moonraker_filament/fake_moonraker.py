@@ -1,7 +1,8 @@
 """A fake Moonraker that answers at once, as a test sets it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+import time
 from typing import Any
 
 from tests.printers.klippy import Status
@@ -32,6 +33,7 @@ class FakeMoonraker:
             "server.spoolman.status": METHOD_NOT_FOUND,
         }
         self.answers: dict[str, object] = {}
+        self.time: Callable[[], float] = time.monotonic
         self.silent: set[str] = set()
         self._fallen_silent = False
         self.components: list[str] = ["database"]
@@ -57,7 +59,7 @@ class FakeMoonraker:
     async def update(self, name: str, **fields: Any) -> None:
         """Change an object and notify all clients."""
         self.status[name] = self.status.get(name, {}) | fields
-        await self.push("notify_status_update", {name: fields}, 1.0)
+        await self.push("notify_status_update", {name: fields}, self.time())
 
     async def enter(self, state: str, *, silently: bool = False) -> None:
         """Change Klippy's state and notify all clients, if not silently."""
@@ -133,7 +135,7 @@ class FakeMoonraker:
                     else {}
                     for name, fields in wanted.items()
                 }
-                return {"eventtime": 1.0, "status": status}
+                return {"eventtime": self.time(), "status": status}
             case "printer.info":
                 return {"state": self.state, "hostname": "workshop"}
             case _:

@@ -49,6 +49,7 @@ class Rig:
     ) -> None:
         self.moonraker = moonraker
         self.clock = FakeClock()
+        moonraker.time = self.clock.monotonic
         self.session = session
         self.fake_host = FakeHost(self.clock, session=session)
         self.driver: Driver | None = None
@@ -556,6 +557,40 @@ async def test_an_answer_that_was_held_up_confirms_nothing(rig: Rig) -> None:
     await rig.let(20)
 
     assert rig.happened == []
+
+
+async def test_an_update_that_was_held_up_confirms_nothing(rig: Rig) -> None:
+    rig.moonraker.status[SENSOR] = sensor(detected=True)
+    await rig.start()
+    await rig.running()
+    await rig.moonraker.update(SENSOR, filament_detected=False)
+    await rig.let(9)
+    made_at = rig.clock.monotonic() - 7
+    rig.moonraker.status[SENSOR] = sensor(detected=True)
+
+    await rig.moonraker.push("notify_status_update", {"print_stats": {}}, made_at)
+    await rig.until(lambda: rig.moonraker.asked("printer.objects.query") == 1)
+    await rig.let(20)
+
+    assert rig.happened == []
+
+
+async def test_an_update_is_on_time_if_it_is_as_late_as_the_last_answer(
+    rig: Rig,
+) -> None:
+    await rig.start()
+    await rig.running()
+    rig.moonraker.time = lambda: rig.clock.monotonic() - 60
+    await rig.moonraker.update(SENSOR, filament_detected=True)
+    await rig.until(lambda: rig.happened == ["spool_inserted"], pace=0.5)
+    asked = rig.moonraker.asked("printer.objects.query")
+
+    await rig.moonraker.update(SENSOR, filament_detected=False)
+    await rig.let(9)
+    await rig.moonraker.update("print_stats", state="printing")
+    await rig.until(lambda: rig.happened[1:] == ["spool_removed"])
+
+    assert rig.moonraker.asked("printer.objects.query") == asked
 
 
 async def test_a_klippy_that_is_always_slow_is_read_all_the_same(rig: Rig) -> None:

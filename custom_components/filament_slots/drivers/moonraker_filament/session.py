@@ -10,6 +10,7 @@ from ..connection import Connection
 from ..pace import Pace
 from ..snapshot import Snapshot
 from .config import Config
+from .delays import Delays
 from .identity import authorise, read_instance_id, read_machine, server_info
 from .jsonrpc import Frame, JsonRpc, Refusal, RpcError
 from .limits import as_text
@@ -21,7 +22,7 @@ _ANSWER_TIMEOUT: Final = 25.0
 _PAUSE: Final = 5.0
 # A printer that lost power closes no connection, so it is polled.
 _KEEPALIVE: Final = 20.0
-# An answer that took longer is no evidence of the state at its arrival.
+# A message that took longer is no evidence of the state at its arrival.
 _FRESH: Final = 2.0
 # How long Klippy, and then its filament system, may take to start.
 _START_MAX: Final = 60.0
@@ -56,6 +57,7 @@ class Session:
         self._refresh = False
         self._called_at = clock.monotonic()
         self._late = False
+        self._delays = Delays()
         self._unready_since: float | None = clock.monotonic()
         self._error: ErrorCode | None = None
         self._versions: dict[str, str] = {}
@@ -90,15 +92,21 @@ class Session:
             self._wake.set()
 
     def _current(self, message: Frame) -> bool:
-        """Whether a message is recent; an answer that is not is requested again.
+        """Whether a message is recent; the state is requested again where it is not.
 
-        It is used when it is late again, as Klippy then answers no faster.
+        An answer is used when it is late again, as Klippy then answers no faster.
         """
-        late = "id" in message and self._clock.monotonic() > self._called_at + _FRESH
-        self._late = late and not self._late
-        if self._late:
+        now = self._clock.monotonic()
+        if message.get("method") == STATUS_UPDATE:
+            late = self._delays.of_update(message, now) > _FRESH
+        else:
+            late = "id" in message and now > self._called_at + _FRESH
+            late = self._late = late and not self._late
+            if not late:
+                self._delays.answered(message, now)
+        if late:
             self.refresh()
-        return not self._late
+        return not late
 
     def close(self) -> None:
         """Discard the update that is not processed yet."""
