@@ -319,9 +319,10 @@ def test_a_setting_that_a_shutdown_frame_changes_is_the_usual_one() -> None:
 
 MEMORY = {
     "version": 9,
-    "content": [15, 15, 0],
+    "content": [15, 15, 15],
     "phases": {"0": 1},
     "standing_bits": 0,
+    "left": {},
 }
 
 
@@ -418,6 +419,43 @@ def test_a_read_that_comes_back_with_the_filament_proves_nothing_either() -> Non
     feed(listener, delta(tray_read_done_bits="e"))
     feed(listener, delta(tray_read_done_bits="f"))
     assert _reads(listener) == [True, "stands", "stands", "stands"]
+
+
+def test_a_slot_that_was_named_between_two_connections_was_read_then() -> None:
+    listener = ReportDecoder(
+        logging.getLogger(__name__), memory=MEMORY | {"standing_bits": -1}
+    )
+    trays = (bambu_spool(0, 5), *({"id": str(tray)} for tray in range(1, 4)))
+    feed(listener, full(unit(0, *trays), exist="f", ams={"version": 12}))
+    assert _reads(listener) == [True, "stands", "stands", "stands"]
+
+
+def test_a_name_that_an_empty_slot_had_before_a_restart_is_nothing_that_was_read() -> (
+    None
+):
+    listener = _resumed(version=12)
+    feed(listener, delta(ams=[unit(0, bambu_spool(0, 5), bambu_spool(1, 6))]))
+    feed(listener, delta(tray_exist_bits="c", tray_read_done_bits="c"))
+    memory = dict(see_now(listener).memory)
+    again = ReportDecoder(logging.getLogger(__name__), memory=memory)
+    trays = (bambu_spool(0, 5), bambu_spool(1, 7), *four(1)[2:])
+    feed(again, full(unit(0, *trays), exist="f", ams={"version": 1}))
+    assert _reads(again) == ["stands"] * 4
+    assert [slot.identifiers.known for slot in unit_of(see_now(again), 1).slots][
+        :2
+    ] == [
+        False,
+        True,
+    ]
+
+    twice = ReportDecoder(
+        logging.getLogger(__name__), memory=dict(see_now(again).memory)
+    )
+    feed(twice, full(unit(0, *trays), exist="f", ams={"version": 1}))
+    assert not unit_of(see_now(twice), 1).slots[0].identifiers.known
+    feed(twice, delta(tray_reading_bits="1", tray_read_done_bits="e", version=2))
+    feed(twice, delta(tray_reading_bits="0", tray_read_done_bits="f", version=3))
+    assert unit_of(see_now(twice), 1).slots[0].identifiers.known
 
 
 def test_a_slot_that_was_filled_between_two_connections_was_read_then() -> None:

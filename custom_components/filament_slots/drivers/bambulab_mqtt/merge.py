@@ -142,7 +142,7 @@ def _phases(
 def _standing_bits(before: Merged, after: Merged) -> int:
     """Return which read_done bits may stand since before.
 
-    A read ends it, or a clear while the slot is filled.
+    A read ends it, which shows by a name too, or a clear while the slot is filled.
 
     They may after a restart of a printer that reads nothing then, where it is not known
     whether it restarted, and where the unit was away (docs/protocols/bambu.md 9).
@@ -150,6 +150,9 @@ def _standing_bits(before: Merged, after: Merged) -> int:
     standing = before.standing_bits
     if _may_have_restarted(before, after):
         standing = 0 if after.reads_on_start else -1
+    elif not before.units and after.before is not None and after.before.content:
+        # What was nameless at the end of the connection before was read since.
+        standing &= ~((after.before.content[-1] or 0) & after.listed(named=True))
     if before.complete:
         standing |= slot_bits(after.units.keys() - before.units.keys())
     if after.read_done_bits is not None:

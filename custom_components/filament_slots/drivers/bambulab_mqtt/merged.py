@@ -1,6 +1,6 @@
 """The state of a printer as merged from its reports: what its slots depend on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -62,7 +62,8 @@ class WireUnit:
 class Before:
     """The counter of changes that was reported last, and `Merged.content` then.
 
-    content: empty where it was not known, after a report that was not believed.
+    content: empty where it was not known: before the units were listed, and after a report
+    that was not believed.
     """
 
     version: int
@@ -84,6 +85,8 @@ class Merged:
     phases: bits 28-29 of each unit's `info`, which go from 1 to 2 when it restarts.
     standing_bits: the slots whose read_done bit may stand since before a restart,
     since before its unit was away, or since before a report that was not believed.
+    left: the external ids by which empty slots were named at the end of the connection
+    before, by their bit.
     snow: what each extruder holds, `unit id << 8 | tray` (docs/protocols/bambu.md 3.6).
     holder: the external holder of printers that have one (vt_tray).
     holders: the external holders by id (vir_slot); used instead of `holder`.
@@ -105,6 +108,7 @@ class Merged:
     before: Before | None = None
     phases: Mapping[int, int] = NOTHING
     standing_bits: int = 0
+    left: Mapping[int, str] = NOTHING
     units: Mapping[int, WireUnit] = NOTHING
     holder: Mapping[str, Any] | None = None
     holders: Mapping[int, Mapping[str, Any]] = NOTHING
@@ -137,13 +141,34 @@ class Merged:
         """What `remembered` takes: from which a restart of the printer is known."""
         known = self.before
         if self.version is not None:
-            known = Before(self.version, () if self.shutting_down else self.content)
+            sure = self.complete and not self.shutting_down
+            known = Before(self.version, self.content if sure else ())
         return {
             "version": known and known.version,
             "content": known and list(known.content),
             "phases": {str(unit_id): phase for unit_id, phase in self.phases.items()},
             "standing_bits": self._standing_bits_later,
+            "left": {str(bit): name for bit, name in self._left_later.items()},
         }
+
+    @property
+    def _left_later(self) -> Mapping[int, str]:
+        """What empty slots are named by, and those that were filled since and not read."""
+        filled = self.exist_bits or 0
+        return {
+            bit: name
+            for bit, tray in self._trays()
+            if (name := tray.identifiers.external_id) is not None
+            and (not filled >> bit & 1 or self.not_renamed(bit, tray))
+        }
+
+    def not_renamed(self, bit: int, tray: Tray) -> bool:
+        """Whether a slot is named as when it was empty, and was not read since."""
+        return (
+            bool(self.standing_bits >> bit & 1)
+            and bit in self.left
+            and self.left[bit] == tray.identifiers.external_id
+        )
 
     @property
     def _standing_bits_later(self) -> int:
@@ -158,14 +183,21 @@ class Merged:
 
     @property
     def content(self) -> tuple[int | None, ...]:
-        """Which slots are filled, read and named, a bit each; `version` counts changes."""
-        named = sum(
-            1 << PLACES[unit_id].slot_bit + number
-            for unit_id, unit in self.units.items()
-            for number, tray in unit.trays.items()
-            if tray.identifiers.known
+        """Which slots are filled, read and nameless, a bit each; `version` counts changes."""
+        return self.exist_bits, self.read_done_bits, self.listed(named=False)
+
+    def listed(self, *, named: bool) -> int:
+        """Return the slots that are listed with a name, or without one, a bit each."""
+        return sum(
+            1 << bit for bit, tray in self._trays() if tray.identifiers.known is named
         )
-        return self.exist_bits, self.read_done_bits, named
+
+    def _trays(self) -> Iterator[tuple[int, Tray]]:
+        """Yield the bit and the tray of each slot that is listed."""
+        for unit_id, unit in self.units.items():
+            first = PLACES[unit_id].slot_bit
+            for number, tray in unit.trays.items():
+                yield first + number, tray
 
 
 def remembered(memory: Mapping[str, Any]) -> Merged:
@@ -176,6 +208,7 @@ def remembered(memory: Mapping[str, Any]) -> Merged:
             "content": list(content),
             "phases": dict(phases),
             "standing_bits": int(standing),
+            "left": dict(left),
         }:
             return Merged(
                 before=Before(version, tuple(content)),
@@ -185,6 +218,7 @@ def remembered(memory: Mapping[str, Any]) -> Merged:
                     if unit_id.isdecimal()
                 },
                 standing_bits=standing,
+                left={int(bit): name for bit, name in left.items() if bit.isdecimal()},
             )
     return Merged()
 

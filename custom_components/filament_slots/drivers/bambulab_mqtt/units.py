@@ -107,6 +107,8 @@ def _slot(
 ) -> Slot:
     place = PLACES[unit_id]
     content = merged.units[unit_id].trays.get(tray, _NO_TRAY)
+    if merged.left and merged.not_renamed(place.slot_bit + tray, content):
+        content = _NO_TRAY
     names = {(unit_id, tray), (LITE if model == "AMS Lite" else unit_id, tray)}
     return Slot(
         slot_no=tray + 1,
