@@ -235,6 +235,9 @@ class BambuSpools(BambuFirmware):
         if bay.spool is None or bay.at_feeder or state.pulled:
             return
         bay.at_feeder = True
+        stay = self._last_stay(state, tray)
+        if stay.seen is not None and 0.0 <= (stay.opened or 0.0) - stay.seen < 5.0:
+            stay.returned = self.now
         state.hidden.discard(tray)
         state.back.discard(tray)
         self._shows = None

@@ -291,9 +291,10 @@ class Run(Names):
             return False
         seen_live = stay.late is False and stay.unbroken(stay.seen, event.at)
         latest = event.at
+        begins = max(stay.seen, stay.returned or 0.0)
         if seen_live and not (swap or held):
             # A switch that opens for a moment makes it begin later.
-            steady = max(stay.seen, (stay.opened or 0.0) + 5.0)
+            steady = max(begins, (stay.opened or 0.0) + 5.0)
             latest = min(latest, steady + self._facts.dated_by)
         first = 0.0 if held else edge
         if not (lenient.dates or first - 0.001 <= event.dated <= latest + 0.001):
@@ -310,7 +311,7 @@ class Run(Names):
             within += 75.0 if stay.slow else 0.0
             # It is confirmed by the next report, or by the answer to a request.
             within += 2.0 * self._record.stalled(stay.seen, event.at)
-            by = max(stay.seen + within, self._record.quiet_until + 0.5)
+            by = max(begins + within, self._record.quiet_until + 0.5)
             if not lenient.time and event.at > by:
                 return False
         return True

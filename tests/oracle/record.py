@@ -29,6 +29,7 @@ class Stay:
     began: when it physically began.
     edge: when the switch moved for the last time before that; `began` at the latest.
     opened: when the switch lost a spool that stayed, last.
+    returned: when it was fed back, having been pulled back before it had settled.
     seen: when the first report that shows it was delivered; None where none did.
     ended: when the first report that shows what followed was delivered.
     read: when the first report was delivered that shows the result of reading it.
@@ -47,6 +48,7 @@ class Stay:
     began: float
     edge: float = 0.0
     opened: float | None = None
+    returned: float | None = None
     seen: float | None = None
     ended: float | None = None
     read: float | None = None
