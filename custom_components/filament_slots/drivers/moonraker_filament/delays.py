@@ -1,4 +1,4 @@
-"""Tells how long a status update was on its way, by Klipper's time in it."""
+"""Measures how long a status update was on its way, by Klipper's time in it."""
 
 import math
 from typing import Any
