@@ -64,9 +64,23 @@ class Names:
                     and stay.seen is not None
                     and stay.seen - reading.read > 8
                     and reading.unbroken(reading.read, stay.seen)
+                    and not self._named_all_along(belief, reading)
                 ):
                     names.discard(None)
         return names
+
+    def _named_all_along(self, belief: Belief, stay: Stay) -> bool:
+        """Whether the slot had this spool's name already before it was read out of sight.
+
+        As it was read last, and held a spool since that was not read.
+        """
+        assert stay.reel is not None
+        return (
+            belief.identity is None
+            and stay.read_late
+            and self._record.read_before(stay) == stay.reel.identity
+            and Limit.NO_IDENTITY.allows()
+        )
 
     def _names_remembered(self, stay: Stay) -> set[str]:
         """Return the spools before that the printer may still name."""

@@ -364,6 +364,8 @@ class Run(Names):
                 if stay.unread_by_choice and belief.identity is None:
                     # It was read out of sight or just before, and forgotten.
                     names.add(None)
+                if self._named_all_along(belief, stay):
+                    names.add(None)
             else:
                 names.add(None)
         if last.identity not in names and not self._lenient.identity:

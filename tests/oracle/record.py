@@ -136,12 +136,24 @@ class Record:
 
     def named_before(self, stay: Stay) -> list[str]:
         """Return the identities that were in the slot of a stay before it, in order."""
-        stays = next(stays for stays in self.stays.values() if stay in stays)
         return [
             one.reel.identity
-            for one in stays[: stays.index(stay)]
+            for one in self._before(stay)
             if one.reel is not None and one.reel.identity is not None
         ]
+
+    def read_before(self, stay: Stay) -> str | None:
+        """Return the identity that was read last in the slot of a stay before it."""
+        read = [
+            one.reel.identity
+            for one in self._before(stay)
+            if one.reel is not None and one.read is not None
+        ]
+        return read[-1] if read else None
+
+    def _before(self, stay: Stay) -> list[Stay]:
+        stays = next(stays for stays in self.stays.values() if stay in stays)
+        return stays[: stays.index(stay)]
 
     def emitted(self, event: Emitted) -> None:
         """Note an event of the product."""
