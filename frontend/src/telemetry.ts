@@ -28,11 +28,6 @@ export function telemetry(hass: Hass, unit: Unit): TemplateResult {
   const { humidity_percent: percent, temperature_c, drying_minutes_left: minutes } = unit;
   const humidity = humidityLevel(unit);
   const warmth = warmthLevel(unit);
-  const celsius = new Intl.NumberFormat(language, {
-    style: "unit",
-    unit: "celsius",
-    maximumFractionDigits: 0,
-  });
   return html`${
     unit.drying
       ? reading(
@@ -56,12 +51,18 @@ export function telemetry(hass: Hass, unit: Unit): TemplateResult {
       ? reading(
           text(hass, "card.temperature"),
           "mdi:thermometer",
-          celsius.format(temperature_c),
+          degrees(temperature_c, language),
           warmth,
           text(hass, `level.${warmth}`),
         )
       : nothing
   }`;
+}
+
+/** A temperature as Home Assistant writes it; with its unit, Intl writes "26 st. C" in Polish. */
+export function degrees(celsius: number, language: string): string {
+  const number = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
+  return `${number.format(celsius)} °C`;
 }
 
 function reading(name: string, icon: string, value: string, level = "", word = "") {

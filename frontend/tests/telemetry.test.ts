@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Unit } from "../src/model";
-import { duration, humidityLevel, warmthLevel } from "../src/telemetry";
+import { degrees, duration, humidityLevel, warmthLevel } from "../src/telemetry";
 
 const unit = (values: Partial<Unit>) =>
   ({ humidity_percent: null, humidity_index: null, temperature_c: null, ...values }) as Unit;
@@ -36,4 +36,8 @@ it("a duration has hours and minutes", () => {
   expect(duration(125, "en")).toBe("2h 5m");
   expect(duration(120, "en")).toBe("2h");
   expect(duration(5, "en")).toBe("5m");
+});
+
+it.each(["en", "pl", "nl"])("a temperature is written alike in %s", (language) => {
+  expect(degrees(26.4, language)).toBe("26 °C");
 });
