@@ -1,8 +1,6 @@
 """Coordinator: events on the bus, in order, and the driver's health."""
 
 from concurrent.futures import ThreadPoolExecutor
-import ssl
-import threading
 from typing import Any
 
 from homeassistant.config_entries import SOURCE_REAUTH
@@ -274,20 +272,6 @@ async def test_log_messages_of_a_driver_name_its_printer(
     driver.services.log.warning("Printer is unavailable: %s", "timeout")
 
     assert "X1C: Printer is unavailable: timeout" in caplog.text
-
-
-async def test_certificates_are_loaded_outside_the_event_loop(
-    hass: HomeAssistant,
-) -> None:
-    driver = await async_set_up(hass, make_entry())
-    threads = []
-
-    def make() -> ssl.SSLContext:
-        threads.append(threading.get_ident())
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-    assert isinstance(await driver.services.ssl_context(make), ssl.SSLContext)
-    assert threads != [threading.get_ident()]
 
 
 async def test_a_name_with_a_per_cent_sign_is_logged(

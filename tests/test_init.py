@@ -1,6 +1,8 @@
 """Entries: set-up and unloading, devices, migration, and stored data."""
 
 import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
 from pathlib import Path
 import sqlite3
 import threading
@@ -89,6 +91,27 @@ async def test_an_entry_loads_with_the_printer_off(hass: HomeAssistant) -> None:
     assert driver.config.serial == SERIAL
     assert driver.config.certificate == "certificate"
     assert entity_state(hass, "binary_sensor.x1c_connected").state == "off"
+
+
+async def test_a_further_entry_takes_no_thread_to_set_up(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await async_set_up(hass, make_entry())
+    jobs = []
+    run = hass.loop.run_in_executor
+
+    def run_in_executor(
+        executor: Executor | None, job: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        if executor is None:
+            jobs.append(job)
+        return run(executor, job, *args)
+
+    monkeypatch.setattr(hass.loop, "run_in_executor", run_in_executor)
+
+    await async_set_up(hass, make_entry(OTHER_SERIAL))
+
+    assert jobs == []
 
 
 async def test_setting_up_an_entry_takes_less_than_100_ms_of_cpu_time(

@@ -25,7 +25,7 @@ from .core.engine.errors import Problem, StoreError
 from .core.handler import EventHandler
 from .discovery import async_listen
 from .drivers.base import Driver, DriverError, ErrorCode
-from .drivers.registry import load_driver
+from .drivers.registry import load_driver, load_drivers
 from .entry_kinds import is_printer
 from .frontend import async_register_frontend
 from .inventory_entry import (
@@ -48,6 +48,8 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     async_setup_services(hass)
     async_register_commands(hass)
     await async_register_frontend(hass)
+    # At once: the entries, which are set up together, would take a thread each.
+    await load_drivers()
     return True
 
 

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 import logging
-import ssl
 from typing import TYPE_CHECKING, Any, override
 
 from homeassistant.const import CONF_HOST
@@ -141,9 +140,6 @@ def driver_services(
 ) -> DriverServices:
     """Return the services of a driver."""
 
-    def ssl_context(make: Callable[[], ssl.SSLContext]) -> Awaitable[ssl.SSLContext]:
-        return hass.async_add_executor_job(make)
-
     return DriverServices(
         stored=stored,
         last_seen=last_seen,
@@ -151,7 +147,6 @@ def driver_services(
         timings=timings,
         session=async_get_clientsession(hass),
         clock=LoopClock(),
-        ssl_context=ssl_context,
         log=log,
         health_changed=health_changed,
     )

@@ -3,16 +3,10 @@
 import asyncio
 from collections.abc import Callable
 import logging
-import ssl
 from typing import Any
 
 from custom_components.filament_slots.drivers.base import DriverServices, EventEmitter
 from custom_components.filament_slots.network.clock import Clock, LoopClock
-
-
-async def build_context(factory: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-    """Build an SSL context in a thread."""
-    return await asyncio.to_thread(factory)
 
 
 class FakeHost:
@@ -30,7 +24,6 @@ class FakeHost:
         services.setdefault("random", lambda: 0.0)
         self.services = DriverServices(
             clock=clock or LoopClock(),
-            ssl_context=build_context,
             log=logging.getLogger("tests.driver"),
             health_changed=self._health_changed,
             **services,

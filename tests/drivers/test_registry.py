@@ -1,5 +1,6 @@
 """Drivers are found by their folders, and a broken one affects no other."""
 
+import asyncio
 from importlib import import_module
 from pathlib import Path
 
@@ -59,6 +60,13 @@ async def test_our_own_driver_loads() -> None:
     driver = await load_driver("bambulab_mqtt")
 
     assert driver is import_module(f"{drivers.__name__}.bambulab_mqtt.driver").Driver
+
+
+async def test_a_loaded_driver_takes_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = await load_driver("bambulab_mqtt")
+    monkeypatch.setattr(asyncio, "to_thread", None)
+
+    assert await load_driver("bambulab_mqtt") is driver
 
 
 @pytest.mark.parametrize("key", ["no_driver", "", "..", "base", "os.path"])

@@ -124,9 +124,6 @@ class Product:
         """Start as after a start of Home Assistant."""
         self._printer_id, self._slots = await self._open()
 
-        async def no_context(make: Callable[[], Any]) -> Any:
-            return make()
-
         self._driver = self._make(
             self._printer_id,
             self._config,
@@ -138,7 +135,6 @@ class Product:
                 clock=self._clock,
                 random=lambda: 0.0,
                 session=object(),
-                ssl_context=no_context,
                 log=LOG,
                 health_changed=lambda: None,
             ),

@@ -1,14 +1,13 @@
 """The driver contract: the base class, what a driver receives, and its errors."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 import logging
 import random
-import ssl
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
@@ -155,7 +154,6 @@ class DriverServices:
     memory: what `Driver.memory` returned last; nothing at the first start.
     timings: set by the user; None for the driver's own.
     random: returns a number from 0 to 1; spreads the retries of many printers.
-    ssl_context: creates a client context in a thread, as loading certificates blocks.
     health_changed: called when `health()` has changed; from any thread.
     """
 
@@ -166,7 +164,6 @@ class DriverServices:
     session: aiohttp.ClientSession | None = None
     clock: Clock
     random: Callable[[], float] = random.random
-    ssl_context: Callable[[Callable[[], ssl.SSLContext]], Awaitable[ssl.SSLContext]]
     log: logging.Logger | logging.LoggerAdapter[logging.Logger]
     health_changed: Callable[[], None]
 

@@ -11,6 +11,8 @@ from .base import Driver, DriverError, ErrorCode
 
 _LOGGER = logging.getLogger(__name__)
 
+# The drivers that were loaded: nothing but a restart replaces one.
+_loaded: dict[str, type[Driver]] = {}
 # Drivers whose failure was logged already; another attempt must not fill the log.
 _logged: set[str] = set()
 
@@ -21,11 +23,13 @@ async def available_drivers() -> tuple[str, ...]:
 
 
 async def load_driver(driver_key: str) -> type[Driver]:
-    """Return the driver of this key, imported off the event loop.
+    """Return the driver of this key, imported off the event loop if it is not yet.
 
     Raises DriverError: UNKNOWN_DRIVER if there is none, DRIVER_BROKEN if it cannot be
     used. A broken driver affects no other.
     """
+    if (driver := _loaded.get(driver_key)) is not None:
+        return driver
     return await asyncio.to_thread(load_driver_now, driver_key)
 
 
@@ -70,6 +74,7 @@ def load_driver_now(driver_key: str) -> type[Driver]:
             ErrorCode.DRIVER_BROKEN, f"{driver_key}: {type(err).__name__}: {err}"
         ) from err
     _logged.discard(driver_key)
+    _loaded[driver_key] = driver
     return driver
 
 

@@ -309,6 +309,19 @@ async def test_a_known_certificate_that_does_not_verify_is_a_tls_failure(
     await rig.fails(ErrorCode.TLS_FAILED)
 
 
+async def test_connecting_to_an_address_takes_no_thread(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = []
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "run_in_executor", lambda *job: jobs.append(job))
+
+    await rig.start()
+    await rig.running()
+
+    assert jobs == []
+
+
 async def test_a_wrong_serial_is_a_silent_printer(rig: Rig) -> None:
     rig.printer.change_certificate(OTHER_SERIAL)
     await rig.start(serial=OTHER_SERIAL, certificate=rig.printer.certificate)

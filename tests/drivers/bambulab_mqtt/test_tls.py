@@ -8,6 +8,7 @@ import socket
 import ssl
 import time
 from typing import Any
+from unittest.mock import AsyncMock
 
 from cryptography import x509
 import pytest
@@ -19,7 +20,6 @@ from custom_components.filament_slots.drivers.bambulab_mqtt.tls import (
     pinned_context,
 )
 from custom_components.filament_slots.drivers.base import DriverError, ErrorCode
-from tests.drivers.fake_host import FakeHost
 from tests.printers.certificates import Certificate, make_certificate
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -67,7 +67,7 @@ async def plain_server(handler: Handler, **options: Any) -> AsyncIterator[int]:
 async def code_of(port: int, host: str = HOST) -> ErrorCode:
     """Return the code that fetching the certificate fails with."""
     with pytest.raises(DriverError) as caught:
-        await fetch_certificate(host, port, SERIAL, FakeHost().services)
+        await fetch_certificate(host, port, SERIAL)
     return caught.value.code
 
 
@@ -83,7 +83,7 @@ def test_certificates_are_v1_as_the_printers_have_them() -> None:
 async def test_the_certificate_is_fetched_from_the_printer_that_was_asked_for() -> None:
     certificate = make_certificate(SERIAL)
     async with tls_server(certificate) as port:
-        pem = await fetch_certificate(HOST, port, SERIAL, FakeHost().services)
+        pem = await fetch_certificate(HOST, port, SERIAL)
 
     assert ssl.PEM_cert_to_DER_cert(pem) == ssl.PEM_cert_to_DER_cert(certificate.pem)
 
@@ -181,7 +181,24 @@ async def test_the_next_address_is_tried_when_one_is_dead(
             return [(*stream, (HOST, unused_port)), (*stream, (HOST, port))]
 
         monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", two)
-        assert await fetch_certificate("name", 1, SERIAL, FakeHost().services)
+        assert await fetch_certificate("name", 1, SERIAL)
+
+
+@pytest.mark.parametrize(
+    ("host", "family"),
+    [("192.0.2.1", socket.AF_INET), ("2001:db8::1", socket.AF_INET6)],
+)
+async def test_an_address_is_not_looked_up(
+    monkeypatch: pytest.MonkeyPatch, host: str, family: socket.AddressFamily
+) -> None:
+    loop = asyncio.get_running_loop()
+    connect = AsyncMock(side_effect=ConnectionRefusedError)
+    monkeypatch.setattr(loop, "sock_connect", connect)
+    monkeypatch.setattr(loop, "getaddrinfo", None)
+
+    assert await code_of(8883, host) is ErrorCode.CONNECTION_REFUSED
+    connection, address = connect.call_args.args
+    assert (connection.family, address) == (family, (host, 8883))
 
 
 async def test_connecting_to_a_silent_host_can_be_called_off_at_once(

@@ -87,9 +87,7 @@ class Driver(ConnectedDriver[Config]):
     ) -> ProbeResult:
         known = Config.model_validate(config)
         try:
-            shown = await fetch_certificate(
-                known.host, known.port, known.serial, services
-            )
+            shown = await fetch_certificate(known.host, known.port, known.serial)
         except DriverError as err:
             raise await web_server(err, known, services) or err from err
         if known.certificate not in (None, shown):
@@ -124,7 +122,7 @@ class Driver(ConnectedDriver[Config]):
         if known.certificate is None:
             return False
         try:
-            connection = await open_pinned(known, known.certificate, services)
+            connection = await open_pinned(known, known.certificate)
         except ssl.SSLCertVerificationError as err:
             raise DriverError(
                 ErrorCode.WRONG_PRINTER, "it shows another certificate"

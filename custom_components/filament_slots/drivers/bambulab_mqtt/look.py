@@ -39,6 +39,6 @@ async def look_for_printer(host: str, services: DriverServices) -> str | None:
     """Return the model of the printer at this host, by its certificate."""
     with suppress(DriverError, TimeoutError):
         async with asyncio.timeout(_TIMEOUT):
-            if serial := await fetch_serial(host, PORT, services):
+            if serial := await fetch_serial(host, PORT):
                 return f"Bambu Lab {model_by_serial(serial) or ''}".strip()
     return None

@@ -46,10 +46,9 @@ async def open_session(
     Raises DriverError. The access code is sent only after the certificate was
     verified to be the known one.
     """
-    connection = await _open_trusted(config, services)
+    connection = await _open_trusted(config)
     with closing(connection):
-        context = await services.ssl_context(lambda: _OpenConnection(connection))
-        session = Session(connection, context, config.serial, services.clock, take)
+        session = Session(connection, config.serial, services.clock, take)
         with closing(session):
             await session.log_in(config.access_code.get_secret_value())
             yield session
@@ -64,15 +63,11 @@ class Session:
     def __init__(
         self,
         connection: ssl.SSLSocket,
-        context: ssl.SSLContext,
         serial: str,
         clock: Clock,
         take: Take,
     ) -> None:
-        """Prepare a session with the printer of this serial; nothing is sent yet.
-
-        context: gives paho the connection.
-        """
+        """Prepare a session with the printer of this serial; nothing is sent yet."""
         self._connection = connection
         self._clock = clock
         self._take = take
@@ -86,7 +81,7 @@ class Session:
         self._end: asyncio.Future[Exception] = self._loop.create_future()
         self._keepalive_timer: TimerHandle | None = None
         self._next_read: asyncio.Handle | None = None
-        self._client = self._make_client(context)
+        self._client = self._make_client()
 
     async def log_in(self, access_code: str) -> None:
         """Send the access code and wait until it is accepted; raises DriverError."""
@@ -144,14 +139,14 @@ class Session:
             raise self._end.result()
         raise DriverError(ErrorCode.CONNECTION_TIMEOUT, "a request was not answered")
 
-    def _make_client(self, context: ssl.SSLContext) -> Client:
+    def _make_client(self) -> Client:
         client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=f"filament-slots-{uuid4().hex}",
             protocol=MQTTProtocolVersion.MQTTv311,
             reconnect_on_failure=False,
         )
-        client.tls_set_context(context)
+        client.tls_set_context(_OpenConnection(self._connection))
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
@@ -254,15 +249,13 @@ def _answered[T](future: asyncio.Future[T], answer: T) -> None:
         future.set_result(answer)
 
 
-async def open_pinned(
-    config: Config, certificate: str, services: DriverServices
-) -> ssl.SSLSocket:
+async def open_pinned(config: Config, certificate: str) -> ssl.SSLSocket:
     """Open a TLS connection to a printer that presents this certificate (PEM).
 
     Raises ssl.SSLCertVerificationError if it presents another one, or DriverError.
     """
     try:
-        context = await services.ssl_context(lambda: pinned_context(certificate))
+        context = pinned_context(certificate)
     except ssl.SSLError as err:
         raise DriverError(
             ErrorCode.TLS_FAILED, "the stored certificate is broken"
@@ -270,15 +263,15 @@ async def open_pinned(
     return await open_tls(config.host, config.port, context)
 
 
-async def _open_trusted(config: Config, services: DriverServices) -> ssl.SSLSocket:
+async def _open_trusted(config: Config) -> ssl.SSLSocket:
     """Open a TLS connection to the known certificate.
 
     Raises DriverError, with the certificate that is shown instead looked at.
     """
     if config.certificate is not None:
         with suppress(ssl.SSLCertVerificationError):
-            return await open_pinned(config, config.certificate, services)
-    shown = await fetch_certificate(config.host, config.port, config.serial, services)
+            return await open_pinned(config, config.certificate)
+    shown = await fetch_certificate(config.host, config.port, config.serial)
     if shown == config.certificate:
         raise DriverError(ErrorCode.TLS_FAILED, "its known certificate does not verify")
     raise new_certificate(config.certificate, shown)

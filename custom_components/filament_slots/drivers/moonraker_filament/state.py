@@ -298,7 +298,7 @@ class MoonrakerDecoder:
                         value = fields[key]
                         if type(value) is float:
                             try:
-                                if -_RESOLUTION < value - kept[key] < _RESOLUTION:
+                                if abs(value - kept[key]) < _RESOLUTION:
                                     continue
                             except TypeError:
                                 pass  # It was no number before.
