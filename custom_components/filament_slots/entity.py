@@ -8,6 +8,7 @@ from typing import Any, override
 from homeassistant.const import Platform
 from homeassistant.core import callback
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.device_registry import ChildDeviceInfo, DeviceInfo
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
@@ -84,18 +85,33 @@ def async_add_subjects[K: (UnitKey, SlotKey, None), T](
 
 
 class FilamentSlotsEntity[T](CoordinatorEntity[SlotCoordinator]):
-    """Base of all entities: writes its state only when its subject has changed it."""
+    """Base of all entities: writes its state only when its subject has changed it.
+
+    What Home Assistant reads once, as its device and its unique id, is not kept: a
+    printer has a hundred entities.
+    """
 
     _attr_has_entity_name = True
+    _key: UnitKey | SlotKey | None
 
     def __init__(
-        self, coordinator: SlotCoordinator, description: EntityDescription, stem: str
+        self,
+        coordinator: SlotCoordinator,
+        description: EntityDescription,
+        key: UnitKey | SlotKey | None = None,
     ) -> None:
-        """Set up the entity; `stem` is the unique id of its subject's device."""
+        """Set up the entity of the subject with this key; the printer needs none."""
         super().__init__(coordinator)
         self.entity_description = description
-        self._attr_unique_id = f"{stem}_{description.key}"
+        self._key = key
         self._written: object = None
+
+    @property
+    @override
+    def unique_id(self) -> str:
+        """The unique id of its subject's device, with the key of its description."""
+        stem = self.coordinator.devices.unique_id(self._key)
+        return f"{stem}_{self.entity_description.key}"
 
     @property
     @override
@@ -129,18 +145,13 @@ class FilamentSlotsEntity[T](CoordinatorEntity[SlotCoordinator]):
 
 
 class PrinterEntity(FilamentSlotsEntity[SlotCoordinator]):
-    """An entity of the printer; it needs no key."""
+    """An entity of the printer."""
 
-    def __init__(
-        self,
-        coordinator: SlotCoordinator,
-        description: EntityDescription,
-        key: None = None,
-    ) -> None:
-        """Set up an entity on the printer's device."""
-        devices = coordinator.devices
-        super().__init__(coordinator, description, devices.unique_id())
-        self._attr_device_info = devices.printer_info
+    @property
+    @override
+    def device_info(self) -> DeviceInfo:
+        """The printer's device."""
+        return self.coordinator.devices.printer_info
 
     @property
     @override
@@ -152,14 +163,13 @@ class PrinterEntity(FilamentSlotsEntity[SlotCoordinator]):
 class UnitEntity(FilamentSlotsEntity[StoredUnit]):
     """An entity of a unit; unavailable while the unit is."""
 
-    def __init__(
-        self, coordinator: SlotCoordinator, description: EntityDescription, key: UnitKey
-    ) -> None:
-        """Set up an entity on the unit's device."""
-        devices = coordinator.devices
-        super().__init__(coordinator, description, devices.unique_id(key))
-        self._attr_device_info = devices.unit_info(key)
-        self._key = key
+    _key: UnitKey
+
+    @property
+    @override
+    def device_info(self) -> DeviceInfo:
+        """The unit's device."""
+        return self.coordinator.devices.unit_info(self._key)
 
     @property
     @override
@@ -177,14 +187,13 @@ class UnitEntity(FilamentSlotsEntity[StoredUnit]):
 class SlotEntity(FilamentSlotsEntity[StoredSlot]):
     """An entity of a slot."""
 
-    def __init__(
-        self, coordinator: SlotCoordinator, description: EntityDescription, key: SlotKey
-    ) -> None:
-        """Set up an entity on the slot's device."""
-        devices = coordinator.devices
-        super().__init__(coordinator, description, devices.unique_id(key))
-        self._attr_device_info = devices.slot_info(key)
-        self._key = key
+    _key: SlotKey
+
+    @property
+    @override
+    def device_info(self) -> ChildDeviceInfo:
+        """The slot's device."""
+        return self.coordinator.devices.slot_info(self._key)
 
     @property
     @override

@@ -99,7 +99,10 @@ async def test_a_broken_driver_is_logged_once_and_affects_no_other(
             await load_driver(key)
         assert caught.value.code is ErrorCode.DRIVER_BROKEN
 
-    assert [record.getMessage() for record in caplog.records] == [
-        f"Driver {key} cannot be used"
-    ]
+    # asyncio complains of a busy machine.
+    assert [
+        record.getMessage()
+        for record in caplog.records
+        if record.name.endswith(".registry")
+    ] == [f"Driver {key} cannot be used"]
     assert (await load_driver("bambulab_mqtt")).driver_key == "bambulab_mqtt"
