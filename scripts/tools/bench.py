@@ -12,6 +12,7 @@ from . import (
     bench_house,
     bench_moonraker,
     bench_running,
+    bench_scale,
     bench_store,
 )
 from .bench_table import HEADER, Bar
@@ -140,6 +141,44 @@ def _running() -> Iterator[str]:
         yield Bar("… commits of the store", "", "≤", 0).row(running["commits"])
 
 
+def _memory() -> Iterator[str]:
+    numbers = asyncio.run(bench_scale.memory())
+    entities = f"{numbers['entities']:.0f} entities"
+    yield Bar(f"Memory of {entities} of a template integration", "MB").row(
+        numbers["template_mb"]
+    )
+    yield Bar(f"… of a printer with four units, {entities}", "MB", "≤", 2).row(
+        numbers["printer_mb"]
+    )
+    yield Bar("… this printer against them", "x").row(
+        numbers["printer_mb"] / numbers["template_mb"]
+    )
+
+
+def _stop() -> Iterator[str]:
+    numbers = asyncio.run(bench_scale.stopping())
+    yield Bar("50 Bambu printers, threads more than without", "", "≤", 5).row(
+        numbers["threads"]
+    )
+    yield Bar("Stopping all integrations without a printer", "ms").row(
+        numbers["none_ms"]
+    )
+    for name, what in (("reachable", ""), ("unreachable", " that do not answer")):
+        yield Bar(f"… with 50 printers{what}, longer than that", "ms", "<", 200).row(
+            numbers[f"{name}_ms"] - numbers["none_ms"]
+        )
+
+
+def _latency() -> Iterator[str]:
+    numbers = asyncio.run(bench_scale.latency())
+    yield Bar("10 printers at 10 reports a second, changes", "").row(numbers["changes"])
+    yield Bar("… from confirmed to the websocket, p99", "ms", "≤", 10).row(
+        numbers["p99_ms"]
+    )
+    yield Bar("… half of them within", "ms").row(numbers["p50_ms"])
+    yield Bar("… at most", "ms").row(numbers["max_ms"])
+
+
 def _house() -> Iterator[str]:
     for reports, what in (("delta", "small"), ("full", "full")):
         house = asyncio.run(bench_house.house(reports))
@@ -186,6 +225,9 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "house": _house,
     "flood": _flood,
     "running": _running,
+    "memory": _memory,
+    "stop": _stop,
+    "latency": _latency,
     "store": _store,
     "history": _history,
     "library": _library,

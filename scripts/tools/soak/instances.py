@@ -99,7 +99,7 @@ async def unreachable(folder: Path) -> Verdict:
     """Stop with 50 printers: a third refuses, a third is silent, a third drops packets."""
     verdict = Verdict()
     with ExitStack() as stack:
-        ports = [_refusing(), _silent(stack), _dropping(stack)]
+        ports = unanswering(stack)
         async with HomeAssistant(_made(folder)) as home_assistant:
             client = home_assistant.client
             async with BambuPrinter(x1c()) as bambu, KlipperPrinter() as klipper:
@@ -183,6 +183,11 @@ def _multiply(folder: Path, ports: list[int]) -> None:
     for entry in ours:
         entries.remove(entry)
     path.write_text(json.dumps(content))
+
+
+def unanswering(stack: ExitStack) -> list[int]:
+    """Return ports: one that refuses, one that is silent, one that drops packets."""
+    return [_refusing(), _silent(stack), _dropping(stack)]
 
 
 def _refusing() -> int:
