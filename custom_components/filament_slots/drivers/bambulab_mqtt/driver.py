@@ -135,7 +135,7 @@ class Driver(ConnectedDriver[Config]):
     async def look(
         cls, host: str, port: int | None, services: DriverServices
     ) -> str | None:
-        return await look_for_printer(host, services)
+        return await look_for_printer(host)
 
     @override
     async def run_session(self) -> None:

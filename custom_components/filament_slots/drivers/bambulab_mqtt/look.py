@@ -35,7 +35,7 @@ async def web_server(
     return DriverError(ErrorCode.WEB_SERVER, f"it speaks {found[0]}") if found else None
 
 
-async def look_for_printer(host: str, services: DriverServices) -> str | None:
+async def look_for_printer(host: str) -> str | None:
     """Return the model of the printer at this host, by its certificate."""
     with suppress(DriverError, TimeoutError):
         async with asyncio.timeout(_TIMEOUT):
