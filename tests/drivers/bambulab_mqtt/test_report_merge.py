@@ -503,6 +503,18 @@ def test_a_finished_read_of_a_unit_that_was_away_proves_nothing(
     assert _reads(listener, 2) == [True, "stands", "stands", "stands"]
 
 
+def test_a_unit_that_is_listed_before_its_bit_is_connected_with_its_bit() -> None:
+    bits = {"tray_exist_bits": "f", "tray_read_done_bits": "f"}
+    listener = _read_by(delta(ams_exist_bits="1", **bits), delta(ams=[BLANK]))
+    assert [unit.ams_unit_no for unit in see_now(listener).units] == [1]
+    feed(listener, delta(ams_exist_bits="3", tray_exist_bits="ff"))
+    assert [unit.ams_unit_no for unit in see_now(listener).units] == [1, 2]
+    assert not listener.contradiction
+    feed(listener, delta(ams_exist_bits="1"))
+    feed(listener, delta(ams_exist_bits="3"))
+    assert [unit.ams_unit_no for unit in see_now(listener).units] == [1]
+
+
 def test_the_reads_of_a_unit_count_although_another_one_was_away() -> None:
     listener = _read_by(
         delta(ams_exist_bits="1"), delta(ams_exist_bits="3", ams=[BLANK])

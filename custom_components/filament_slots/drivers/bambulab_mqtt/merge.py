@@ -99,7 +99,7 @@ def _merge_ams(
     if values.get("unit_bits") == 0 and merged.units and not no_units_at_all:
         # A printer that shuts down reports that everything is gone
         # (docs/protocols/bambu.md P1).
-        refused = _merge_units(merged, listed or [], all_listed=False, ignore=ignore)
+        refused = _merge_units(merged.units, listed or [], False, ignore)
         return _with(
             merged,
             contradictory=True,
@@ -113,12 +113,13 @@ def _merge_ams(
             **(_unknown(merged, values) | {"version": merged.version}),
         )
     after = _with(merged, lists_units=True, **values)
+    units = {**merged.announced, **merged.units} if merged.announced else merged.units
     if listed is not None:
-        units = _merge_units(after, listed, msg == 0, ignore)
+        units = _merge_units(units, listed, msg == 0, ignore)
         phases = _phases(merged.phases, units)
-        after = _with(after, units=units, phases=phases, complete=True)
+        after = _with(after, phases=phases, complete=True)
+    after = _with_units(after, units)
     after = _with(after, standing_bits=_standing_bits(merged, after))
-    after = _with(after, units=_connected_units(after))
     if msg == 0 or (listed is not None and "exist_bits" in values):
         return _with(after, contradictory=False, shutting_down=False)
     if _contradicts(merged, after, values):
@@ -218,13 +219,12 @@ def _read(piece: Mapping[str, Any], fields: _Fields, ignore: Ignore) -> dict[str
 
 
 def _merge_units(
-    merged: Merged, listed: list[Any], all_listed: bool, ignore: Ignore
+    units: Mapping[int, WireUnit], listed: list[Any], all_listed: bool, ignore: Ignore
 ) -> Mapping[int, WireUnit]:
     """Merge by id; of two objects with one id the later counts.
 
     A unit that a full list is without is gone; one that a partial list is without stays.
     """
-    units = merged.units
     seen = set()
     for piece in listed:
         unit_id = whole(piece.get("id")) if isinstance(piece, dict) else None
@@ -243,13 +243,13 @@ def _merge_units(
     return _only(units, seen) if all_listed else units
 
 
-def _connected_units(merged: Merged) -> Mapping[int, WireUnit]:
+def _with_units(merged: Merged, units: Mapping[int, WireUnit]) -> Merged:
+    """Return it with those that are connected, and those listed before their bit."""
     if merged.unit_bits is None:
-        return merged.units
-    return _only(
-        merged.units,
-        {unit_id for unit_id in merged.units if _connected(merged, unit_id)},
-    )
+        return _with(merged, units=units)
+    here = {unit_id for unit_id in units if _connected(merged, unit_id)}
+    announced = units.keys() - here - merged.units.keys()
+    return _with(merged, units=_only(units, here), announced=_only(units, announced))
 
 
 def _connected(merged: Merged, unit_id: int) -> bool:

@@ -87,6 +87,7 @@ class Merged:
     since before its unit was away, or since before a report that was not believed.
     left: the external ids by which empty slots were named at the end of the connection
     before, by their bit.
+    announced: the units that were listed before their bit, which makes them connected.
     snow: what each extruder holds, `unit id << 8 | tray` (docs/protocols/bambu.md 3.6).
     holder: the external holder of printers that have one (vt_tray).
     holders: the external holders by id (vir_slot); used instead of `holder`.
@@ -110,6 +111,7 @@ class Merged:
     standing_bits: int = 0
     left: Mapping[int, str] = NOTHING
     units: Mapping[int, WireUnit] = NOTHING
+    announced: Mapping[int, WireUnit] = NOTHING
     holder: Mapping[str, Any] | None = None
     holders: Mapping[int, Mapping[str, Any]] = NOTHING
     extruder_state: int = 0
