@@ -373,3 +373,64 @@ def test_a_spool_removed_before_its_name_was_confirmed_is_inserted_with_it(
     rig.take()
     rig.wait(8)
     assert rig.changes() == [("inserted", 1, "RED"), ("removed", 1, "RED")]
+
+
+def test_a_name_that_was_gone_was_read_where_it_is_shown_again(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.take()
+    rig.wait(10)
+    rig.events.clear()
+    rig.outage()
+    rig.slot(present=True, read_done=True, read_stands=True, identifiers=RED)
+    rig.wait(2.5)
+    assert rig.changes() == [("inserted", 1, "RED")]
+
+
+def test_a_name_that_an_empty_slot_showed_was_not_read(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.take()
+    rig.wait(10)
+    rig.slot(identifiers=RED)
+    rig.events.clear()
+    rig.outage()
+    rig.slot(present=True, read_done=True, read_stands=True)
+    rig.wait(31)
+    assert rig.changes() == [("inserted", 1, None)]
+
+
+def test_a_name_found_on_a_slot_whose_tag_is_being_read_is_of_a_spool_before() -> None:
+    rig = restarted(stored_slot(present=False))
+    rig.slot(present=True, reading=True, identifiers=BLUE)
+    rig.wait(4)
+    rig.slot(reading=False, read_done=True)  # the tray follows one report later
+    rig.wait(1)
+    rig.slot(identifiers=RED)
+    rig.wait(10)
+    assert rig.changes() == [("inserted", 1, "RED")]
+
+
+def test_a_spool_that_was_named_before_a_short_absence_is_inserted_with_its_name(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.take()
+    rig.wait(10)
+    rig.events.clear()
+    rig.put_unread(reading=True)
+    rig.wait(10)
+    rig.slot(reading=False, read_done=True, identifiers=RED)
+    rig.silence(3)
+    rig.take()
+    rig.wait(5)
+    rig.put_unread(reading=True)
+    rig.wait(20)
+    rig.slot(reading=False, read_done=True, identifiers=BLUE)
+    rig.wait(10)
+    assert rig.changes() == [
+        ("inserted", 1, "RED"),
+        ("removed", 1, "RED"),
+        ("inserted", 1, "BLUE"),
+    ]

@@ -163,6 +163,9 @@ class Presence:
     def _decide_removal(
         self, removal: PendingChange, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> tuple[list[SlotChange], float]:
+        if self.insertion is not None and self._spool.removed_named:
+            # It settled and was identified, and does not wait for what becomes of it.
+            return [self._insert_removed(self.insertion)], NEVER
         timings, since = self._timings, removal.time.monotonic
         settled = since + timings.removal_confirm
         ran_out = self._spool.ran_out(removal)
@@ -195,12 +198,16 @@ class Presence:
         changes = []
         if self.insertion is not None:
             # It settled, and was removed while its identity was still awaited.
-            changes.append(self._spool.insert_removed(self.insertion))
-            self.insertion = None
+            changes.append(self._insert_removed(self.insertion))
         changes.append(self._spool.remove(removal))
         self.confirmed = False
         self.removal = None
         return changes, NEVER
+
+    def _insert_removed(self, insertion: PendingChange) -> SlotChange:
+        self.confirmed = True
+        self.insertion = None
+        return self._spool.insert_removed(insertion)
 
     def _cleared_near(self, since: float, unit: UnitActivity) -> list[float]:
         """Return when slots of the unit were cleared around that time, this one too."""

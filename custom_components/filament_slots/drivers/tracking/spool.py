@@ -151,6 +151,11 @@ class TrackedSpool:
             filament=filament,
         )
 
+    @property
+    def removed_named(self) -> bool:
+        """Whether the spool was identified when it was there last."""
+        return self._removed[0].known
+
     def insert_removed(self, insertion: PendingChange) -> SlotChange:
         """Report the insertion of a spool that is gone, with what was known of it."""
         return self.insert(insertion, *self._removed)

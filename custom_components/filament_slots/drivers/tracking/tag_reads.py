@@ -23,6 +23,7 @@ class TagReads:
         self.ended: Timestamp | None = None
         self.ended_before: Timestamp | None = None
         self.departed: Identifiers = NO_IDENTIFIERS
+        self._nameless = False
         self._before_gap: Slot | None = None
         self._unreadable = False
         self._read_until_absent = False
@@ -52,11 +53,13 @@ class TagReads:
         unless one was running when the absence began.
         """
         self._observe_unreadable(before, slot)
+        self._observe_name(before, slot)
         before, self._before_gap = before or self._before_gap, None
         was_reading = before is not None and before.reading
         before_stands = before is not None and before.read_stands
         was_absent = before is not None and before.present is False
         was_done = before is not None and before.read_done and not was_absent
+        was_done = was_done and not before_stands
         if slot.present is False and before is not None and before.present:
             named = before.identifiers.known
             self.ended_before = None if named else self.ended
@@ -69,8 +72,25 @@ class TagReads:
         elif was_reading or (slot.read_done and not (was_done or slot.read_stands)):
             is_back = was_absent and identified and not slot.identifiers.known
             self.ended = None if is_back and not self._read_until_absent else now
-        elif was_done and not (slot.read_done and before_stands == slot.read_stands):
+        elif was_done and (slot.read_stands or not slot.read_done):
             self.ended = None
+
+    def _observe_name(self, before: Slot | None, slot: Slot) -> None:
+        """Note whether the slot is without a name, so that the next one was read.
+
+        The name that is found on a slot not read yet is that of a spool before.
+        """
+        unread = slot.reading or slot.read_done is False
+        if not slot.identifiers.known:
+            read = slot.read_done and not slot.reading
+            if (slot.present is False or read) and not slot.read_stands:
+                self._nameless = True
+        elif not slot.present:
+            self._nameless = False
+        elif unread and (before is None or not before.present):
+            self._nameless = False
+            if before is None:
+                self.departed = slot.identifiers
 
     def _found_tag(self, before: Slot | None, slot: Slot, now: Timestamp) -> bool:
         """Whether the name that is gone now had stayed after the end of the read."""
@@ -138,6 +158,7 @@ class TagReads:
         if not slot.identifiers.same_spool(self.departed):
             return True, NEVER
         if self.ended is None:
-            return slot.read_done is None and not slot.read_stands, NEVER
+            unknown = slot.read_done is None and not slot.read_stands
+            return self._nameless or unknown, NEVER
         due = self.ended.monotonic + self._timings.insert_settle
         return now.monotonic >= due, due
