@@ -199,6 +199,7 @@ class BambuWorld(BambuSpools):
             self._listing = True
             self._shows = None
             self.changed()
+            self.later(1.0, self._read_next, boot)
 
     def do_restart_home_assistant(self, pick: int, how: int) -> None:
         """Restart Home Assistant."""

@@ -134,6 +134,7 @@ class BambuFirmware(BambuWire):
     def _readable(self, state: UnitState, tray: int) -> bool:
         return (
             state.plugged
+            and self._listing
             and not self._loose
             and not self._feeds(state)
             and not state.unit.drying_minutes

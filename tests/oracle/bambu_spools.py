@@ -1,6 +1,7 @@
 """What is done with the spools of a Bambu Lab printer: changed, printed, dried."""
 
 from dataclasses import replace
+import math
 
 from tests.printers.bambu_models import PLAIN_SPOOL, PRESET_SPOOL, Kind
 
@@ -59,7 +60,10 @@ class BambuSpools(BambuFirmware):
         state, tray = found
         bay, stays = state.unit.bays[tray], state.stays[tray]
         bay.at_feeder = False
-        self._last_stay(state, tray).opened = self.now
+        stay = self._last_stay(state, tray)
+        stay.opened = self.now
+        if stay.read is None:
+            stay.opened_unread = self.now
         if self._unseen(state, tray):
             # What is reported first shows it as it was before.
             state.hidden.add(tray)
@@ -153,6 +157,7 @@ class BambuSpools(BambuFirmware):
         if how % 3 == 0 and state.unit.kind is not Kind.LITE:
             # The active slot is given up a report before the bit clears; the health
             # message names the slot that ran out (docs/protocols/bambu.md 9).
+            self._fed_last, self._fed_until = active, self.now
             self.printer.active = None
             self.changed()
             self.later(2.6, end)
@@ -198,12 +203,12 @@ class BambuSpools(BambuFirmware):
                 if bay.at_feeder:
                     self.clear(state, None)
                     state.back.add(tray)
+                    stay = self._last_stay(state, tray)
+                    if stay.seen is None or self.now < stay.seen + 5.0:
+                        # It has to settle again.
+                        stay.returned = math.inf
                     if self._unseen(state, tray):
                         state.hidden.add(tray)
-                    stay = self._last_stay(state, tray)
-                    if stay.seen is not None and self.now < stay.seen + 5.0:
-                        # As when the switch opens for a moment, it has to settle again.
-                        stay.opened = self.now
                 bay.at_feeder = False
             self._shows = None
             self.changed()
@@ -236,8 +241,7 @@ class BambuSpools(BambuFirmware):
             return
         bay.at_feeder = True
         stay = self._last_stay(state, tray)
-        if stay.seen is not None and 0.0 <= (stay.opened or 0.0) - stay.seen < 5.0:
-            stay.returned = self.now
+        stay.returned = min(stay.returned, self.now)
         state.hidden.discard(tray)
         state.back.discard(tray)
         self._shows = None

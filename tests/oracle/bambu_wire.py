@@ -71,6 +71,8 @@ class BambuWire(World):
         self._queue: list[tuple[UnitState, int]] = []
         self._reading: tuple[UnitState, int] | None = None
         self._report_due = False
+        # The second half of a report that is sent in two.
+        self._second: tuple[dict[str, Any], Shows] | None = None
         self._boot = 0
         self._last_delivery = 0.0
         self._stalled: list[tuple[bytes, Shows | None]] | None = None
@@ -143,6 +145,7 @@ class BambuWire(World):
 
     def _send_full(self, boot: int) -> None:
         if boot == self._boot and self.powered and not self._loose:
+            self._send_second(boot)
             report = self.printer.report_full()
             if not self._listing:
                 report["print"]["ams"] |= {
@@ -220,13 +223,16 @@ class BambuWire(World):
             self._send({"print": first}, half)
             # The next report comes after the second half of this one.
             self._report_due = True
-            self.later(1.0, self._send_second, boot, {"print": second}, shows)
+            self._second = {"print": second}, shows
+            self.later(1.0, self._send_second, boot)
             return
         self._send(report, self._now_shown())
 
-    def _send_second(self, boot: int, report: dict[str, Any], shows: Shows) -> None:
-        if boot != self._boot:
+    def _send_second(self, boot: int) -> None:
+        second, self._second = self._second, None
+        if boot != self._boot or second is None:
             return
+        report, shows = second
         self._report_due = False
         self._send(report, shows)
         if self._shows is not shows:

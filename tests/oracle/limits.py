@@ -31,6 +31,12 @@ class Limit(Enum):
         "If a spool without a known identity is swapped within eight seconds, or while"
         " Home Assistant or the printer is off, the swap is not noticed."
     )
+    READ_WHILE_OPEN = (
+        "If a tagged spool is swapped within eight seconds for one without a tag, and the"
+        " filament switch opens for a moment just as the new spool has been read, some"
+        " printers do not report the end of that read; it is then mistaken for the"
+        " previous one."
+    )
     BETWEEN_REPORTS = (
         "A swap so quick that no report shows the empty slot is noticed only if the new"
         " spool has a tag."
@@ -52,8 +58,8 @@ class Limit(Enum):
         "A spool pulled out of the slot that feeds a print looks like one that ran out."
     )
     HELD_UP = (
-        "Reports of a Bambu Lab printer contain no time. If they are held up on their way"
-        " for longer than eight seconds while a filament switch opens for a moment, the"
+        "Reports of a Bambu Lab printer contain no time. If they are delayed for"
+        " longer than eight seconds while a filament switch opens for a moment, the"
         " spool is reported as removed and inserted again."
     )
 
@@ -76,10 +82,10 @@ OTHERS: Final = (
     "A filament motion sensor reports only movement",
     "A QIDI Box saves what it read from a tag",
     "A Creality K2 without a CFS",
-    "An AD5X with a zmod that reports nothing of its ports",
+    "An AD5X with a zmod that does not report its ports",
     "Happy Hare without pre-gate sensors",
     "A Moonraker before version 0.8",
-    "Nothing but the network protects the address",
-    "Of a Klipper printer at most",
+    "Only your network protects the address",
+    "At most 256 slots",
     "Klipper reports two changes within a quarter of a second",
 )

@@ -155,8 +155,9 @@ class Run(Names):
             if not self._facts.reads:
                 # What software assigns follows at once, and it is no swap.
                 names |= {None, stay.reel.identity}
-            elif stay.reel.identity is not None:
-                names.add(stay.reel.identity)
+            else:
+                names |= self._names_remembered(stay)
+                names |= {stay.reel.identity} - {None}
             for name in names:
                 hidden = replace(
                     belief,
@@ -218,6 +219,8 @@ class Run(Names):
             return Limit.READING_OFF.allows()
         if self._row[self._row.index(stay) - 1].seen is None and not stay.late:
             return Limit.BETWEEN_REPORTS.allows()
+        if stay.read - stay.opened_unread < 7.0:
+            return Limit.READ_WHILE_OPEN.allows()
         if stay.seen is None or stay.late or stay.read_late:
             return Limit.UNTAGGED_OUT_OF_SIGHT.allows()
         return False
@@ -291,7 +294,7 @@ class Run(Names):
             return False
         seen_live = stay.late is False and stay.unbroken(stay.seen, event.at)
         latest = event.at
-        begins = max(stay.seen, stay.returned or 0.0)
+        begins = max(stay.seen, stay.returned)
         if seen_live and not (swap or held):
             # A switch that opens for a moment makes it begin later.
             steady = max(begins, (stay.opened or 0.0) + 5.0)
@@ -302,7 +305,7 @@ class Run(Names):
         if swap or held:
             return True
         # A switch that opens before the spool has settled makes it begin again.
-        again = 0.0 <= (stay.opened or 0.0) - stay.seen < 5.0
+        again = stay.returned or 0.0 <= (stay.opened or 0.0) - stay.seen < 5.0
         if stay.late is True and not (event.late or again or lenient.lateness):
             return False
         if seen_live:

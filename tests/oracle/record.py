@@ -1,6 +1,7 @@
 """What physically happened to each slot, and when the product could see it."""
 
 from dataclasses import dataclass, field
+import math
 
 from .product import Emitted, Place
 
@@ -29,6 +30,7 @@ class Stay:
     began: when it physically began.
     edge: when the switch moved for the last time before that; `began` at the latest.
     opened: when the switch lost a spool that stayed, last.
+    opened_unread: the same, where no report had shown the result of reading it yet.
     returned: when it was fed back, having been pulled back before it had settled.
     seen: when the first report that shows it was delivered; None where none did.
     ended: when the first report that shows what followed was delivered.
@@ -48,7 +50,8 @@ class Stay:
     began: float
     edge: float = 0.0
     opened: float | None = None
-    returned: float | None = None
+    opened_unread: float = -math.inf
+    returned: float = 0.0
     seen: float | None = None
     ended: float | None = None
     read: float | None = None
