@@ -207,7 +207,7 @@ def remembered(memory: Mapping[str, Any]) -> Merged:
     match memory:
         case {
             "version": int(version),
-            "content": list(content),
+            "content": [] | [_, _, _] as content,
             "phases": dict(phases),
             "standing_bits": int(standing),
             "left": dict(left),
