@@ -119,6 +119,7 @@ class BambuWire(World):
         link = self._link = Link(self.asked, take)
         self._requests.clear()
         self._stalled = None
+        self._hide_unseen()
         # A client that connects later does not receive earlier changes.
         self.printer.report_delta()
         try:
@@ -128,6 +129,15 @@ class BambuWire(World):
             if self._link is link:
                 self._link = None
             self.record.blind(self.now)
+
+    def _hide_unseen(self) -> None:
+        """Show what was put in and pulled back out of sight as it was before."""
+        for state in self.units:
+            for tray, bay in enumerate(state.unit.bays):
+                stay = self.record.stays[(state.unit.serial, tray + 1)][-1]
+                if bay.spool is not None and not bay.at_feeder and stay.seen is None:
+                    state.hidden.add(tray)
+                    self._shows = None
 
     def asked(self, link: Link, request: str) -> None:
         """Answer a request, if it arrives."""
