@@ -269,8 +269,10 @@ def test_every_function_that_home_assistant_calls_with_an_entry_types_it() -> No
     assert found == wanted
 
 
-# Who is given entries of other integrations as well.
+# Who is given entries of other integrations as well, or of printers and inventories alike.
 ANY_ENTRY = {
+    ("entry_kinds", "is_printer"),
+    ("options", "async_migrate_options"),
     ("websocket_subscription", "_includes"),
     ("websocket_subscription", "_entry_changed"),
 }

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, override
 
 from homeassistant.config_entries import (
-    ConfigEntry,
     ConfigFlowResult,
     OptionsFlow,
     OptionsFlowWithReload,
@@ -102,7 +101,9 @@ class FilamentSlotsConfigFlow(InventoryFlow, domain=DOMAIN):
     @classmethod
     @callback
     @override
-    def async_supports_options_flow(cls, config_entry: ConfigEntry) -> bool:
+    def async_supports_options_flow(
+        cls, config_entry: FilamentSlotsConfigEntry
+    ) -> bool:
         """Return whether there are options: an inventory has none."""
         return is_printer(config_entry)
 

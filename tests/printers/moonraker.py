@@ -30,9 +30,10 @@ _TRUSTED = """\
 trusted_clients: 127.0.0.0/8
 """
 # Nothing listens there; the active spool works without a Spoolman server.
+_NOWHERE = "http://127.0.0.1:9"
 _SPOOLMAN = """\
 [spoolman]
-server: http://127.0.0.1:9
+server: {server}
 """
 
 
@@ -40,16 +41,21 @@ class Moonraker:
     """A Moonraker process, which keeps its id when it is stopped and started."""
 
     def __init__(
-        self, folder: Path, *, trusting: bool = True, spoolman: bool = False
+        self, folder: Path, *, trusting: bool = True, spoolman: bool | str = False
     ) -> None:
         """Create it with a folder for its data.
 
         trusting: whether it accepts all clients of this machine, or requires the API key.
+        spoolman: whether it uses Spoolman, with the address of a server if there is one.
         """
         self.klippy_socket = folder / "klippy.sock"
         self.port = 0
         self._data = folder / "data"
-        self._extra = (_TRUSTED if trusting else "") + (_SPOOLMAN if spoolman else "")
+        self._extra = (_TRUSTED if trusting else "") + (
+            _SPOOLMAN.format(server=_NOWHERE if spoolman is True else spoolman)
+            if spoolman
+            else ""
+        )
         self._process: subprocess.Popen[bytes] | None = None
 
     async def __aenter__(self) -> Self:
