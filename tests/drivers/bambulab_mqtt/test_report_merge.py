@@ -309,6 +309,15 @@ def test_trays_and_values_that_a_shutdown_frame_changes_are_not_known() -> None:
     ]
 
 
+def test_a_shutdown_frame_is_not_believed_where_all_units_are_away() -> None:
+    listener = decoder()
+    gone = {"ams_exist_bits": "0", "tray_exist_bits": "0"}
+    feed(listener, report(ams=NO_UNITS | {"power_on_flag": True, "version": 70}))
+    feed(listener, delta(power_on_flag=False, insert_flag=False, version=0, **gone))
+    assert see_now(listener).frozen
+    assert see_now(listener).memory["version"] == 70
+
+
 def test_a_setting_that_a_shutdown_frame_changes_is_the_usual_one() -> None:
     listener = decoder()
     feed(listener, full(unit(0, *four(1)), exist="f", ams={"insert_flag": False}))

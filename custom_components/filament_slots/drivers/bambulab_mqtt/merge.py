@@ -96,9 +96,10 @@ def _merge_ams(
     listed = _list(ams, "ams", ignore)
     values = _read(ams, _AMS_FIELDS, ignore)
     no_units_at_all = listed == [] and msg != 1
-    if values.get("unit_bits") == 0 and merged.units and not no_units_at_all:
-        # A printer that shuts down reports that everything is gone
-        # (docs/protocols/bambu.md P1).
+    some = merged.units or (merged.complete and values.get("version") == 0)
+    if values.get("unit_bits") == 0 and some and not no_units_at_all:
+        # A printer that shuts down reports that everything is gone, also where all
+        # units are away (docs/protocols/bambu.md P1).
         refused = _merge_units(merged.units, listed or [], False, ignore)
         return _with(
             merged,
