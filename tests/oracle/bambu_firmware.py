@@ -95,7 +95,9 @@ class BambuFirmware(BambuWire):
         together = self.clear(state, self._last_stay(state, tray))
         others = [bay for bay in state.unit.bays if bay is not state.unit.bays[tray]]
         since = self.record.sighted.get((state.unit.serial, tray + 1), math.inf)
-        return state.unit.drying_minutes > 0 and (
+        # The same report may show the end of the drying.
+        dries = state.unit.drying_minutes or self.now < state.dried_until + self._tick
+        return bool(dries) and (
             together
             or not any(bay.at_feeder for bay in others)
             or since > state.dried_from - 5.0

@@ -60,16 +60,19 @@ class Run(Names):
 
     def _held_up(self, stay: Stay, j: int, belief: Belief) -> bool:
         """Whether the next events are of a flicker whose end was held up on its way."""
-        opened, events = stay.opened, self._events[j : j + 2]
-        if not self._facts.untimed or opened is None:
-            return False
+        events = self._events[j : j + 2]
         expected = [(REMOVED, belief.identity), (INSERTED, belief.identity)]
         if [(event.kind, event.identity) for event in events] != expected:
             return False
-        found_at = events[0].at
-        in_time = opened <= events[0].dated <= opened + self._facts.dated_by
+        return self._seemed_removed(stay, events[0])
+
+    def _seemed_removed(self, stay: Stay, event: Emitted) -> bool:
+        """Whether a removal is that of a flicker whose end was held up on its way."""
+        opened, found_at = stay.opened, event.at
+        if not self._facts.untimed or opened is None:
+            return False
         return (
-            in_time
+            opened <= event.dated <= opened + self._facts.dated_by
             and any(
                 start < opened + 8.0 < end <= found_at <= end + 1.0
                 for start, end in self._record.stalls
@@ -246,6 +249,13 @@ class Run(Names):
             belief, before, stay
         ):
             return False
+        earlier = self._row[: self._row.index(stay)]
+        if any(
+            one.reel is belief.reel and self._seemed_removed(one, event)
+            for one in earlier
+        ):
+            # It was removed soon after that.
+            return True
         live = stay.late is False and not event.late
         if not lenient.reason and not swap and live:
             if before.runout is None:
