@@ -15,6 +15,7 @@ from custom_components.filament_slots.serializers import (
     SlotData,
     UnitData,
 )
+from custom_components.filament_slots.spool_library import SpoolData, SpoolSlotData
 from custom_components.filament_slots.websocket import FailedEventData, PrinterHealth
 
 SOURCES = Path(__file__).parents[1] / "frontend" / "src"
@@ -28,6 +29,7 @@ NAMES = {
     SlotData: "Slot",
     UnitData: "Unit",
     AnnouncedData: "Announced",
+    SpoolSlotData: "SpoolSlot",
 }
 
 
@@ -55,6 +57,8 @@ def _interface(file: str, name: str) -> dict[str, str]:
         ("health-card.ts", "Health", Health),
         ("health-card.ts", "LastError", LastError),
         ("health-card.ts", "Failed", FailedEventData),
+        ("library.ts", "Spool", SpoolData),
+        ("library.ts", "SpoolSlot", SpoolSlotData),
         ("model.ts", "Printer", PrinterData),
         ("model.ts", "Unit", UnitData),
         ("model.ts", "Slot", SlotData),

@@ -510,7 +510,6 @@ async def test_a_tag_and_a_removal_end_an_assignment(
         (f"{UNIT}_1", SPOOL, "slot_identified"),
         (UNIT, SPOOL, "not_a_slot"),
         (SERIAL, {}, "not_a_slot"),
-        (f"{UNIT}_2", {"label": "Black"}, "label_without_spool"),
     ],
 )
 async def test_a_spool_can_be_assigned_only_to_an_unidentified_one(
@@ -523,6 +522,31 @@ async def test_a_spool_can_be_assigned_only_to_an_unidentified_one(
     device = device_of(hass, entry, unique_id)
 
     assert await refused(hass, "assign_spool", device_id=device, **spool) == key
+
+
+async def test_a_label_alone_is_a_new_spool_with_an_id_of_its_own(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    """Two spools may have one name."""
+    slot = device_of(hass, entry, f"{UNIT}_2")
+    found = set()
+    for _ in range(2):
+        answer = await ask(hass, "assign_spool", device_id=slot, label="Black")
+        assert answer["slot"]["assigned_label"] == "Black"
+        found.add(answer["slot"]["assigned_external_id"])
+
+    assert len(found) == 2
+    assert all(re.fullmatch(r"local:[0-9A-Z]{26}", each) for each in found)
+
+
+async def test_a_new_spool_is_expected_by_its_name(
+    hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    freezer.move_to(AT)
+    await ask(hass, "expect_spool", label="Silver")
+    await async_deliver(hass, entry, spool_event("spool_inserted", 3))
+
+    assert state_of(hass, "sensor.x1c_ams_a_slot_a3_filament").state == "Silver"
 
 
 async def test_an_assignment_that_cannot_be_stored_is_a_failure(
@@ -601,7 +625,7 @@ async def test_a_spool_expected_without_a_printer_may_be_inserted_in_any(
 async def test_an_announcement_is_withdrawn_without_a_spool(
     hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
 ) -> None:
-    """On the printer, or on any; a name alone is a mistake."""
+    """On the printer, or on any."""
     freezer.move_to("2026-11-01T11:59:30+00:00")
     printer = device_of(hass, entry, SERIAL)
     insertions = async_capture_events(hass, "filament_slots_spool_inserted")
@@ -613,8 +637,6 @@ async def test_an_announcement_is_withdrawn_without_a_spool(
     await async_deliver(hass, entry, spool_event("spool_inserted", 3))
 
     assert insertions[0].data["meta"]["assigned"] == {}
-    key = await refused(hass, "expect_spool", label="Black")
-    assert key == "label_without_spool"
 
 
 async def test_a_spool_cannot_be_expected_by_a_unit_or_a_slot(

@@ -10,6 +10,7 @@ from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.service import async_register_admin_service
 from homeassistant.util import dt as dt_util
 import probatio
+from ulid_transform import ulid_now
 
 from .const import DOMAIN
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator, loaded_entries
@@ -256,7 +257,7 @@ async def _async_restart_driver(call: ServiceCall) -> Json:
 
 
 async def _async_assign_spool(call: ServiceCall) -> Json:
-    """Return `{slot: SlotAnswer}`; without `external_id` the assignment is removed."""
+    """Return `{slot: SlotAnswer}`; without a spool the assignment is removed."""
     hass = call.hass
     assigned = _assigned(call)
     place = place_of(hass, call.data[ATTR_DEVICE_ID])
@@ -276,7 +277,7 @@ async def _async_assign_spool(call: ServiceCall) -> Json:
 
 
 async def _async_expect_spool(call: ServiceCall) -> Json:
-    """Return `{expires_at: ISO-8601}`; without `external_id` none is expected, and null.
+    """Return `{expires_at: ISO-8601}`; without a spool none is expected, and null.
 
     The inserted spool then counts as identified: no `unknown_spool_detected` follows.
     """
@@ -313,13 +314,11 @@ async def _async_expect_spool(call: ServiceCall) -> Json:
 
 
 def _assigned(call: ServiceCall) -> Assigned | None:
-    """Return the given spool; None if there is none."""
+    """Return the given spool, a new one if it has a name only; None if there is none."""
     external_id, label = call.data.get("external_id"), call.data.get("label")
-    if external_id is not None:
-        return Assigned(external_id=external_id, label=label)
-    if label is not None:
-        raise invalid("label_without_spool")
-    return None
+    if external_id is None and label is None:
+        return None
+    return Assigned(external_id=external_id or f"local:{ulid_now()}", label=label)
 
 
 def _printers(call: ServiceCall) -> list[FilamentSlotsConfigEntry]:

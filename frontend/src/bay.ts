@@ -25,11 +25,12 @@ export function bay(
   const muted = first !== slot.filament.material && look !== "identified";
   const left = look === "empty" ? undefined : percentLeft(slot.filament);
   const active = here && slot.active === true;
+  const asks = look === "unidentified" && !isDescribed(slot.filament) && canAssign(hass, slot);
   // What is shown is hidden from screen readers: they read the sentence, once.
   return html`<button
     class="bay ${active ? "active" : ""}"
     data-label=${label}
-    @click=${() => open(slot, "details")}
+    @click=${() => open(slot, asks ? "assign" : "details")}
   >
     <span class="hidden">${spoken(hass, printer, slot, active)}</span>
     <span class="label" aria-hidden="true">${label}${active ? html`<ha-icon .icon=${"mdi:printer-3d-nozzle"}></ha-icon>` : nothing}</span>
@@ -45,7 +46,7 @@ export function bay(
     }
     </button>
     ${
-      look === "unidentified" && !isDescribed(slot.filament) && canAssign(hass, slot)
+      asks
         ? html`<button class="chip assign" title=${text(hass, "assign.title", { label })}
           @click=${() => open(slot, "assign")}>${text(hass, "assign.assign")}
           <span class="hidden">${label}</span></button>`

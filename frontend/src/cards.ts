@@ -4,6 +4,7 @@ import { type CardConfig, type Hass, loadTexts, text } from "./ha";
 import { HealthCard } from "./health-card";
 import { SlotSheet } from "./slot-sheet";
 import { SlotsCard } from "./slots-card";
+import { SpoolPicker } from "./spool-picker";
 import { TimelineCard } from "./timeline-card";
 
 export const CARDS: Record<string, CustomElementConstructor> = {
@@ -17,6 +18,8 @@ for (const [tag, card] of Object.entries(CARDS))
 
 if (!customElements.get("filament-slots-sheet"))
   customElements.define("filament-slots-sheet", SlotSheet);
+if (!customElements.get("filament-slots-spools"))
+  customElements.define("filament-slots-spools", SpoolPicker);
 
 /** The form of Home Assistant's card editor. */
 export async function configForm(tag: string, hass: Hass) {

@@ -24,6 +24,7 @@ import {
   text,
   timeZone,
 } from "./ha";
+import type { Known } from "./library";
 import { eventsFilter, type Printer, type Slot, type SlotEvent } from "./model";
 import { sheetStyles } from "./sheet-styles";
 import { lookOf, percentText, spool, spoolStyles } from "./spool";
@@ -143,12 +144,21 @@ export class SlotSheet extends LitElement {
       const filled = [...new FormData(event.target as HTMLFormElement)].filter(
         ([, value]) => String(value).trim() !== "",
       );
-      void this.send(hass, action as string, { device_id, ...Object.fromEntries(filled) });
+      // Without a spool an assignment would be undone.
+      if (filled.length === 0) this.focusField();
+      else void this.send(hass, action as string, { device_id, ...Object.fromEntries(filled) });
+    };
+    const loaded = ({ detail }: CustomEvent<number>) => detail || this.focusField();
+    const pick = ({ detail: { external_id, name } }: CustomEvent<Known>) => {
+      const label = name ? { label: name.slice(0, 64) } : {};
+      void this.send(hass, action as string, { device_id, external_id, ...label });
     };
     return html`<form @submit=${submit}>
       ${this.view === "expect" ? html`<p class="secondary">${text(hass, "expect.help")}</p>` : nothing}
+      <filament-slots-spools .hass=${hass} .slotData=${this.view === "assign" ? slot : undefined}
+        @pick=${pick} @loaded=${loaded}></filament-slots-spools>
       <label>${text(hass, "assign.spool")}
-        <input name="external_id" required autofocus maxlength="128" placeholder="12" autocomplete="off"
+        <input name="external_id" maxlength="128" placeholder="12" autocomplete="off"
           autocapitalize="none" autocorrect="off" spellcheck="false"
           aria-invalid=${this.error ? "true" : "false"} aria-describedby="error" /></label>
       ${this.alert()}
@@ -173,7 +183,8 @@ export class SlotSheet extends LitElement {
   private async turnTo(view: View): Promise<void> {
     this.show(view);
     await this.updateComplete;
-    this.renderRoot.querySelector<HTMLElement>("input, .actions button")?.focus();
+    // In a form the list takes the focus, once it is loaded.
+    if (view === "details") this.renderRoot.querySelector<HTMLElement>(".actions button")?.focus();
   }
 
   private show(view: View): void {
@@ -248,6 +259,10 @@ export class SlotSheet extends LitElement {
       // The dialog shows what is in the slot without an explanation.
     }
     this.requestUpdate();
+  }
+
+  private focusField(): void {
+    this.renderRoot.querySelector<HTMLElement>("[name=external_id]")?.focus();
   }
 
   private get dialog(): HTMLDialogElement | null {

@@ -40,7 +40,7 @@ export function percentLeft(filament: Filament): number | undefined {
 /** Whether little filament is left. */
 export function isLow(filament: Filament): boolean {
   const left = percentLeft(filament);
-  return left !== undefined && left < 15;
+  return left !== undefined && left <= 15;
 }
 
 /** The look of a slot; one without a sensor shows what was set on the printer. */

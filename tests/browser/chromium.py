@@ -275,7 +275,8 @@ class Page:
 
     async def key(self, key: str) -> None:
         """Press and release a key."""
-        code = {"Enter": 13, "Tab": 9, "Escape": 27}[key]
+        codes = {"Enter": 13, "Tab": 9, "Escape": 27, "ArrowUp": 38, "ArrowDown": 40}
+        code = codes[key]
         for kind in ("keyDown", "keyUp"):
             await self.send(
                 "Input.dispatchKeyEvent",

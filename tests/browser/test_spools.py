@@ -122,6 +122,12 @@ async def _focus_on(page: Page, selector: str) -> None:
     await page.wait(f"{SHEET}.activeElement?.matches({json.dumps(selector)})")
 
 
+async def _to_the_field(page: Page) -> None:
+    """Go from the list of spools, which has the focus first, to the field below it."""
+    await _focus_on(page, "filament-slots-spools")
+    await page.tab_to("external_id")
+
+
 async def test_a_spool_is_named_changed_forgotten_and_found_again_by_keyboard(
     home_assistant: HomeAssistant, browser: Chromium
 ) -> None:
@@ -138,7 +144,7 @@ async def test_a_spool_is_named_changed_forgotten_and_found_again_by_keyboard(
 
         await page.tab_to("Assign A3")
         await page.key("Enter")
-        await _focus_on(page, "[name=external_id]")
+        await _to_the_field(page)
         await page.type("12")
         await page.key("Tab")
         await page.type("Galaxy black")
@@ -154,7 +160,7 @@ async def test_a_spool_is_named_changed_forgotten_and_found_again_by_keyboard(
         await page.wait(f"{SHEET}.querySelector('dialog').open")
         await page.tab_to("Change")
         await page.key("Enter")
-        await _focus_on(page, "[name=external_id]")
+        await _to_the_field(page)
         await page.type("14")
         await page.tab_to("label")
         await page.type("Gold")
@@ -168,7 +174,7 @@ async def test_a_spool_is_named_changed_forgotten_and_found_again_by_keyboard(
         await _focus_on(page, ".actions button")
         assert await page.run("textOf(focused())") == "Assign"
         await page.key("Enter")
-        await _focus_on(page, "[name=external_id]")
+        await _to_the_field(page)
         await page.type("14")
         await page.key("Tab")
         await page.type("Gold")
@@ -207,7 +213,7 @@ async def test_the_next_spool_is_announced_and_the_card_names_what_took_it(
         await shows(page, {"A3": "empty"}, 30)
 
         await page.click("button.next")
-        await _focus_on(page, "[name=external_id]")
+        await _to_the_field(page)
         await page.type("12")
         await page.tab_to("label")
         await page.type("Galaxy black")
