@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 import probatio
@@ -56,7 +57,7 @@ class ConfirmIdsFlow(RepairsFlow):
         """Note that the user knows."""
         assert self.data is not None
         entry = self.hass.config_entries.async_get_entry(str(self.data["entry_id"]))
-        if entry is None:
+        if entry is None or entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="entry_removed")
         if user_input is not None:
             entry.runtime_data.async_confirm()

@@ -182,8 +182,10 @@ async def test_a_spool_whose_row_became_bad_is_kept_and_counted(
     server: SpoolmanServer, stage: InventoryStage
 ) -> None:
     server.database.row(Entity.SPOOL, WHITE)["location"] = "x" * 65
+    updates = stage.host.updates
     await stage.read_again()
 
+    assert stage.host.updates == updates + 1
     assert stage.names == {WHITE: "Jade White", GOLD: "Silk Gold"}
     assert stage.inventory.health()["unreadable"] == 1
     assert stage.status == "running"

@@ -109,7 +109,7 @@ class SpoolmanInventory(Inventory):
         services = self._services
         before, self._session = (
             self._session,
-            Session(self._table, self._connection, services.clock, services.changed),
+            Session(self._table, self._connection, services),
         )
         if before is not None:
             # Still true until the list is read again.

@@ -1,16 +1,15 @@
 """A session with Spoolman: the whole list, then its changes, and the list again."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
 import aiohttp
 import orjson
 
-from ...network.clock import Clock, TimerHandle
+from ...network.clock import TimerHandle
 from ...network.retries import race
-from ..base import Changes, Spool
+from ..base import Changes, InventoryServices, Spool
 from ..connection import Connection
 from ..spool_table import SpoolTable
 from .config import Config
@@ -45,8 +44,7 @@ class Session:
         self,
         table: SpoolTable,
         connection: Connection,
-        clock: Clock,
-        changed: Callable[[Changes], None],
+        services: InventoryServices,
     ) -> None:
         """Take the table that outlives the session."""
         self.version: str | None = None
@@ -54,14 +52,14 @@ class Session:
         self.unreadable = 0
         self._table = table
         self._connection = connection
-        self._clock = clock
-        self._changed = changed
+        self._services = services
+        self._clock = services.clock
         # While the list is read: the last frame of each spool, which is newer than the
         # list. None for a spool that was deleted.
         self._newer: dict[int, Spool | None] | None = None
         self._wake = asyncio.Event()
         self._soon: TimerHandle | None = None
-        self._read_at = clock.monotonic()
+        self._read_at = self._clock.monotonic()
 
     async def run(self, config: Config, http: aiohttp.ClientSession) -> None:
         """Connect, read and listen until the connection ends; raises InventoryError."""
@@ -118,7 +116,7 @@ class Session:
 
     def _publish(self, changes: Changes) -> None:
         if changes:
-            self._changed(changes)
+            self._services.changed(changes)
 
     async def _keep_read(self, rest: Rest) -> None:
         while True:
@@ -142,9 +140,11 @@ class Session:
                 self._apply(spool_id, spool)
         finally:
             self._newer = None
-        self.unreadable = listing.unreadable
         self.last_read_at = self._clock.now()
         self._read_at = self._clock.monotonic()
+        if listing.unreadable != self.unreadable:
+            self.unreadable = listing.unreadable
+            self._services.health_changed()
 
     def _read_soon(self) -> None:
         """Read the list again in a moment, once for all that ask for it until then."""
