@@ -94,13 +94,19 @@ export class HealthCard extends FeedCard {
       </summary>${this.rows(hass, this.drivers)}</details>`;
   }
 
-  /** The connections, first those that need the user, and the failed events. */
+  /** The connections, of which only those that need the user are open, and the failed events. */
   private rows(hass: Hass, drivers: readonly Driver[]): TemplateResult {
     const alerts = new Set(this.feed?.printers?.filter(isAlert).map(({ entry_id }) => entry_id));
-    const ordered = [...drivers].sort(
-      (one, other) => Number(alerts.has(other.entry_id)) - Number(alerts.has(one.entry_id)),
-    );
-    return html`<ul>${ordered.map((driver) => this.row(hass, driver, alerts.has(driver.entry_id)))}</ul>
+    const list = (shown: readonly Driver[]) =>
+      html`<ul>${shown.map((driver) => this.row(hass, driver, alerts.has(driver.entry_id)))}</ul>`;
+    const others = drivers.filter(({ entry_id }) => !alerts.has(entry_id));
+    return html`${
+      alerts.size > 0 && others.length > 0
+        ? html`${list(drivers.filter(({ entry_id }) => alerts.has(entry_id)))}
+            <details class="others"><summary>${text(hass, "filter.printers", { count: others.length })}</summary>
+              ${list(others)}</details>`
+        : list(drivers)
+    }
       ${
         this.failed.length === 0
           ? html`<p class="none secondary">${text(hass, "health.no_failed_events")}</p>`
@@ -240,6 +246,18 @@ export class HealthCard extends FeedCard {
       }
       summary {
         cursor: pointer;
+      }
+      .others > summary,
+      .failed > summary {
+        min-height: 44px;
+        box-sizing: border-box;
+        padding-block: 12px;
+      }
+      .others {
+        margin-inline: 16px;
+      }
+      .others ul {
+        padding: 0;
       }
       .none,
       .failed {

@@ -104,7 +104,8 @@ export const sheetStyles = css`
     border-radius: var(--ha-border-radius-md, 8px);
   }
   .error {
-    color: var(--error-color);
+    padding-inline-start: 8px;
+    border-inline-start: 3px solid var(--error-color);
   }
   .actions {
     display: flex;

@@ -88,8 +88,10 @@ export const slotsStyles = css`
     align-items: center;
     gap: 4px;
   }
-  .alert {
+  .alert > ha-icon {
     color: var(--error-color);
+  }
+  .alert {
     font-size: var(--ha-font-size-s, 12px);
   }
   .alert a {
