@@ -380,11 +380,6 @@ def test_a_finished_read_counts_where_the_printer_did_not_restart_or_read_then(
     assert _reads(_resumed(**ams)) == [True] * 4
 
 
-def test_what_was_filled_and_read_in_two_changes_was_read() -> None:
-    memory = MEMORY | {"version": 0, "content": [14, 14, 15]}
-    assert _reads(_resumed(memory)) == [True] * 4
-
-
 def test_a_restart_is_known_from_the_phase_of_a_unit_too() -> None:
     listener = ReportDecoder(logging.getLogger(__name__), memory=MEMORY)
     restarted = unit(0, *four(1), info="20001001")
@@ -397,7 +392,6 @@ def test_a_restart_is_known_from_the_phase_of_a_unit_too() -> None:
     [
         {},
         MEMORY | {"version": 2, "content": [15, 15, 2]},  # counted to it again
-        MEMORY | {"version": 1, "content": [14, 14, 15]},  # filled and read in one
         MEMORY | {"content": [15]},
         MEMORY | {"version": None},
         MEMORY | {"phases": 5},

@@ -176,15 +176,9 @@ def _may_have_restarted(before: Merged, after: Merged) -> bool:
     known = after.before
     if known is None or after.version < known.version:
         return True
-    # It counts each change, and what was filled is read in a later one: with a lower
-    # number than that it counted up to it again.
-    filled, read, _ = known.content or after.content
-    newly_read = (after.read_done_bits or 0) & ~(read or 0)
-    if newly_read & (after.exist_bits or 0) & ~(filled or 0):
-        changes = 2
-    else:
-        changes = int(known.content not in ((), after.content))
-    return after.version < known.version + changes
+    # The same number although something changed: it counted up to it again.
+    changed = known.content not in ((), after.content)
+    return changed and after.version == known.version
 
 
 def _unknown(known: Merged | WireUnit, refused: Mapping[str, Any]) -> dict[str, Any]:
