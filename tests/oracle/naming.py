@@ -92,8 +92,10 @@ class Names:
             for one in before
             if one.reel is not None and one.reel.identity and one.seen is None
         }
-        if before and len(before[-1].gaps) > 1:
-            # It was off twice: that it was filled in between looks like a read.
+        cuts = sum(at < (stay.seen or 0.0) for at in self._record.cuts)
+        if before and (len(before[-1].gaps) > 1 or cuts > 1):
+            # It was off twice: that it was filled in between looks like a read, as its
+            # counter of changes is not lower than after the first time.
             names |= set(self._record.named_before(stay)[-1:])
         return names if names and Limit.READING_OFF.allows() else set()
 
