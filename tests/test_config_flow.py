@@ -459,6 +459,8 @@ async def test_a_form_with_sections_can_be_shown_in_a_browser(
 
     form = (await response.json())["data_schema"]
     assert [field["name"] for field in form] == ["host", "api_key", "where", "advanced"]
+    # The frontend fills in the section's default, not those of its fields.
+    assert form[3]["default"] == {"port": 7125, "verify_ssl": True}
     assert [field.get("expanded") for field in form] == [None, None, False, False]
     assert [field["name"] for field in form[3]["schema"]] == ["port", "verify_ssl"]
 
@@ -711,6 +713,8 @@ async def test_a_discovered_moonraker_is_offered(
     result = await _zeroconf(hass)
     assert result["step_id"] == "moonraker_filament"
     assert _suggested(result) == {"host": "192.0.2.5", "port": 7126}
+    [advanced] = [key for key in _fields(result) if key == "advanced"]
+    assert advanced.default() == {"port": 7126, "verify_ssl": True}
     [flow] = hass.config_entries.flow.async_progress()
     assert flow["context"]["title_placeholders"] == {"name": "voron"}
     probe.return_value = ProbeResult(identity=UUID, name="voron")

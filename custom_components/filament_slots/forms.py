@@ -188,13 +188,23 @@ def in_sections(
     return probatio.Schema(
         asked
         | {
-            probatio.Required(name, default={}): section(
+            # The frontend fills in a section's own default, not those of its fields.
+            probatio.Required(name, default=_prefilled(content)): section(
                 probatio.Schema(content), {"collapsed": True}
             )
             for name, content in ((_WHERE, texts), (ADVANCED, rest))
             if content
         }
     )
+
+
+def _prefilled(content: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return what fields show at first: what is suggested, else their default."""
+    return dict(probatio.Schema(content)({})) | {
+        str(key): key.description["suggested_value"]
+        for key in content
+        if key.description
+    }
 
 
 def out_of_sections(user_input: dict[str, Any]) -> dict[str, Any]:
