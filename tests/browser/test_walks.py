@@ -2,6 +2,8 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+import json
+import re
 from typing import Any
 
 import pytest
@@ -239,3 +241,86 @@ async def test_the_dashboard_fits_every_width_theme_and_language(
         ]
 
         assert wrong == []
+
+
+async def test_the_sheet_shows_all_that_is_known_of_a_slot(
+    home_assistant: HomeAssistant, browser: Chromium
+) -> None:
+    client = home_assistant.client
+    async with BambuPrinter(x1c(), chatter=1.0) as printer:
+        await add_printer(client, printer)
+        await make_dashboard(client, cards(A_CARD))
+        page = await browser.page()
+        await sign_in(page, home_assistant)
+        await page.open(f"{home_assistant.url}/a-dashboard")
+        await shows(page, {"B1": "identified"}, 60)
+        headings = await page.run(f"[...{ON_CARD}.querySelectorAll('h3')].map(textOf)")
+        assert headings == ["AMS A", "AMS 2 Pro B", "AMS HT-A", "External"]
+        levels = await page.run(f"textOf({ON_CARD}.querySelector('.unit'))")
+        assert re.fullmatch(
+            r"AMS A Humidity 23% dry Temperature 26\s?°C normal", levels
+        )
+
+        await printer.play(printer.hardware.swap(2, 1, RED))
+        await page.wait("textOf(deep('.bay[data-label=B1]')).includes('PETG HF')")
+        await page.click(".bay[data-label=B1]")
+        await page.wait(f"{SHEET}.querySelectorAll('li').length === 2")
+        facts = dict(
+            await page.run(
+                f"[...{SHEET}.querySelectorAll('dl > div')].map((one) => [...one.children].map(textOf))"
+            )
+        )
+        assert facts.pop("Inserted")
+        assert facts.pop("Spool ID").startswith("bambulab:")
+        assert facts == {
+            "Status": "Identified",
+            "Name": "PETG HF",
+            "Material": "PETG",
+            "Manufacturer": "Bambu Lab",
+            "Remaining": "80%",
+            "Nozzle temperature": "190–230 °C",
+        }
+        await page.run(f"{button('Open device')}.click()")
+        await page.wait("location.pathname.startsWith('/config/devices/device/')")
+
+        # A holder without a sensor can be assigned a spool, and shows its number.
+        await page.open(f"{home_assistant.url}/a-dashboard")
+        await shows(page, {"B1": "identified"}, 60)
+        await page.click(".bay[data-label=Ext]")
+        await page.wait(f"{SHEET}.querySelector('dialog').open")
+        await page.run(f"{button('Assign')}.click()")
+        await page.wait(f"{SHEET}.querySelector('form')")
+        field = await page.run(
+            f"{SHEET}.querySelector('[name=external_id]').autocapitalize"
+        )
+        assert field == "none"
+        await page.run(f"{FILL}('5', '')")
+        await page.wait(f"textOf({SHEET}).includes('#5')")
+        await page.run(f"{SHEET}.querySelector('dd .icon').click()")
+        await page.wait(f"textOf({SHEET}).includes('Copied')")
+        await page.key("Escape")
+        await page.wait(f"textOf({ON_CARD}).includes('#5')")
+
+        # A card of one slot names its unit, with its letter.
+        devices = {
+            device["name"]: device["id"]
+            for device in await client.call("config/device_registry/list")
+        }
+        await client.call(
+            "lovelace/config/save",
+            url_path="a-dashboard",
+            config=cards(A_CARD | {"device": devices["Slot B1"]}),
+        )
+        await page.open(f"{home_assistant.url}/a-dashboard")
+        await shows(page, {"B1": "identified"}, 60)
+        assert json.loads(await page.run(f"JSON.stringify({LEFT})")) == ["B1"]
+        assert await page.run(f"textOf({ON_CARD}.querySelector('h3'))") == "AMS 2 Pro B"
+
+        # A printer that is switched off: its spools fade.
+        await printer.power_off()
+        await page.wait(f"textOf({ON_CARD}).includes('Offline')", 60)
+        faded = await page.run(
+            f"getComputedStyle({ON_CARD}.querySelector('.spool')).opacity"
+        )
+        assert float(faded) < 0.6
+        assert page.errors == []
