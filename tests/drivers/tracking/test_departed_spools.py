@@ -411,6 +411,26 @@ def test_a_name_found_on_a_slot_whose_tag_is_being_read_is_of_a_spool_before() -
     assert rig.changes() == [("inserted", 1, "RED")]
 
 
+@pytest.mark.parametrize(("after", "name"), [(RED, "RED"), (BLUE, "BLUE")])
+def test_a_name_that_stayed_after_a_read_up_to_a_gap_counts_after_it(
+    rig: Rig, after: Identifiers, name: str
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.take()
+    rig.slot(identifiers=RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.slot(present=True, reading=True, identifiers=RED)
+    rig.wait(10)
+    rig.slot(reading=False, read_done=True)
+    rig.wait(1)
+    rig.outage()
+    rig.slot(read_stands=True, identifiers=after)
+    rig.wait(40)
+    assert rig.changes() == [("inserted", 1, name)]
+
+
 def test_a_spool_that_was_named_before_a_short_absence_is_inserted_with_its_name(
     rig: Rig,
 ) -> None:

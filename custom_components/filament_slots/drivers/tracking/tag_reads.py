@@ -25,6 +25,7 @@ class TagReads:
         self.departed: Identifiers = NO_IDENTIFIERS
         self._nameless = False
         self._before_gap: Slot | None = None
+        self._read_before_gap = NO_IDENTIFIERS
         self._unreadable = False
         self._read_until_absent = False
 
@@ -32,10 +33,13 @@ class TagReads:
         """Forget the running read, as its end will not be observed.
 
         A spool read without a tag before a gap is not taken for read in that gap,
-        unless its read had ended and was about to decide on a possible swap.
+        unless its read had ended and was about to decide on a possible swap. A name that
+        was about to count as it stays after a read counts if it is there after the gap.
         """
         undecided = possibly_swapped and self.ended is not None
         if reported is not None:
+            read = self.ended is not None and reported.present
+            self._read_before_gap = reported.identifiers if read else NO_IDENTIFIERS
             named = reported.identifiers.known
             self.ended_before = self.ended if undecided and not named else None
             if not undecided and not named:
@@ -64,9 +68,13 @@ class TagReads:
             named = before.identifiers.known
             self.ended_before = None if named else self.ended
             self._read_until_absent = before.reading
-        read = slot.read_done and not (slot.reading or slot.read_stands)
-        if slot.present and read and not slot.identifiers.known:
+        done = slot.present and slot.read_done and not slot.reading
+        if done and not (slot.read_stands or slot.identifiers.known):
             self.departed = NO_IDENTIFIERS  # and what it reports next was read
+        if slot.identifiers.known or not done:
+            read, self._read_before_gap = self._read_before_gap, NO_IDENTIFIERS
+            if done and read.known and slot.identifiers.same_spool(read):
+                self.departed = NO_IDENTIFIERS
         if slot.reading or slot.present is False or self._found_tag(before, slot, now):
             self.ended = None
         elif was_reading or (slot.read_done and not (was_done or slot.read_stands)):
