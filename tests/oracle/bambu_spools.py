@@ -7,7 +7,7 @@ from tests.printers.bambu_models import PLAIN_SPOOL, PRESET_SPOOL, Kind
 
 from .bambu_firmware import BambuFirmware
 from .bambu_parts import UnitState
-from .record import READ
+from .record import READ, UNREAD
 
 
 class BambuSpools(BambuFirmware):
@@ -249,6 +249,7 @@ class BambuSpools(BambuFirmware):
             self.changed()
             if self._reads_after_drying or state.shown[tray] != READ:
                 bay.read_done = False
+                state.shown[tray] = UNREAD
                 self._want_read(state, tray)
 
     def do_preset(self, pick: int, how: int) -> None:

@@ -120,6 +120,10 @@ class Run(Names):
         else:
             need = self._facts.present_must
             if not (self._must(k - 1) and self._must(k + 1)):
+                soon = stay.ended - stay.seen < 30.0 + need
+                if soon and stay.reel.identity is None and self._must(k - 1):
+                    # The wait for its identity may go on with the next one.
+                    return not Limit.NO_IDENTITY.allows()
                 # Taken for the spool before until its tag shows otherwise.
                 if stay.read is None or stay.ended - stay.read < need + 5:
                     return False
@@ -262,8 +266,11 @@ class Run(Names):
                 Limit.RUNOUT.allows()
             elif before.runout != (event.reason == "runout"):
                 return False
+        # Its switch may have been open already in the first report after a gap.
+        late = stay.edge < stay.began and bool(before.gaps)
+        within = self._facts.removed_by
         return self._in_time(
-            event, stay, edge, self._facts.removed_by, swap=swap, held=before.held
+            event, stay, edge, within, swap=swap, held=before.held, late=late
         )
 
     def _insertion(
