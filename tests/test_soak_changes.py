@@ -86,3 +86,21 @@ def test_an_unknown_spool_may_be_reported_as_unknown() -> None:
     changes.happens(Change(PLACE, None, frozenset({INSERTED}), frozenset({UNKNOWN})))
     changes.store([event(1, INSERTED, None), event(2, UNKNOWN, None)])
     assert changes.wrong == 0
+
+
+def test_what_happened_at_a_place_its_printer_and_the_house_is_told_beside_an_event() -> (
+    None
+):
+    changes = inserted()
+    changes.note((1,), "broker: begins")
+    changes.note((), "disk: begins")
+    changes.note((2,), "another printer")
+    changes.note((1, 2, 4), "another slot")
+    changes.publish(event(1, REMOVED))
+    [surplus] = changes.surplus.values()
+    assert [line[10:] for line in changes.story(surplus)] == [
+        f"{INSERTED} of {SPOOL}",
+        "broker: begins",
+        "disk: begins",
+        f"  {REMOVED} of {SPOOL}, live: E1",
+    ]

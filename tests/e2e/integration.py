@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 import re
 import sqlite3
 from typing import Any
@@ -179,11 +179,16 @@ def complaints(home_assistant: HomeAssistant) -> list[str]:
 async def until_shown(client: Client, printer: VirtualBambu, seconds: float) -> None:
     """Wait until the entities show what really is in the slots.
 
-    Raises TimeoutError when they do not in that time.
+    Raises AssertionError when they do not in that time.
     """
-    async with asyncio.timeout(seconds):
-        while statuses(await slots(client, printer.serial)) != true_statuses(printer):
-            await asyncio.sleep(0.1)
+    shown: dict[SlotKey, str] = {}
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while (shown := statuses(await slots(client, printer.serial))) != (
+                true_statuses(printer)
+            ):
+                await asyncio.sleep(0.1)
+    assert shown == true_statuses(printer)
 
 
 async def wait_until(true: Callable[[], bool], seconds: float) -> bool:

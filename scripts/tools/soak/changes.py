@@ -14,6 +14,8 @@ type Place = tuple[int, int, int]
 INSERTED: Final = "spool_inserted"
 REMOVED: Final = "spool_removed"
 UNKNOWN: Final = "unknown_spool_detected"
+# How much of what happened before a wrong event is told, in seconds.
+_BEFORE: Final = 150.0
 
 
 @dataclass(slots=True, eq=False)
@@ -57,6 +59,24 @@ class Changes:
         self.misnamed: dict[str, Event] = {}
         self._last: dict[Place, Change] = {}
         self._types: dict[str, str] = {}
+        self._story: list[tuple[float, tuple[int, ...], str]] = []
+
+    def note(self, where: tuple[int, ...], text: str) -> None:
+        """Remember what happened at a place, at a printer, or to the house: ()."""
+        self._story.append((time.monotonic(), where, text))
+
+    def story(self, event: Event) -> list[str]:
+        """Return what happened at the place of an event before it was seen, and to it."""
+        slot = event["slot"]
+        place = (event["printer_id"], slot["ams_unit_no"], slot["slot_no"])
+        seen = next(
+            at for at, _, text in self._story if text.endswith(event["event_id"])
+        )
+        return [
+            f"{at - seen:7.1f} s {text}"
+            for at, where, text in self._story
+            if where == place[: len(where)] and -_BEFORE < at - seen < 1
+        ]
 
     @property
     def pending(self) -> list[Change]:
@@ -73,6 +93,7 @@ class Changes:
         assert self.is_free(change.place)
         self.made.append(change)
         self._last[change.place] = change
+        self.note(change.place, f"{'/'.join(change.needed)} of {change.spool}")
 
     def publish(self, event: Event) -> None:
         """Take an event from Home Assistant's bus."""
@@ -96,6 +117,9 @@ class Changes:
             self.late.add(event_id)
         slot = event["slot"]
         place = (event["printer_id"], slot["ams_unit_no"], slot["slot_no"])
+        named = event["identifiers"]["external_id"]
+        when = "late" if event["meta"]["detected_late"] else "live"
+        self.note(place, f"  {kind} of {named}, {when}: {event_id}")
         change = self._last.get(place)
         if (
             change is None
@@ -107,7 +131,6 @@ class Changes:
         change.events[event_id] = kind
         if change.reported and change.took is None:
             change.took = time.monotonic() - change.at
-        named = event["identifiers"]["external_id"]
         if kind != UNKNOWN and named not in (None, change.spool):
             self.misnamed[event_id] = event
 

@@ -74,7 +74,8 @@ class Mischief:
             async def recovered(machine: Machine = machine) -> bool:
                 return house.connected.get(machine.identity, False)
 
-            await self._cause(kind, partial(fault, chance), recovered)
+            where = (machine.printer_id,)
+            await self._cause(kind, where, partial(fault, chance), recovered)
             house.disturbed[machine.identity] = time.monotonic() + GRACE
 
     async def _disturb_house(self, until: float) -> None:
@@ -88,22 +89,25 @@ class Mischief:
             if time.monotonic() > until:
                 return
             kind = first.pop() if first else chance.choices(kinds, weights)[0]
-            await self._cause(kind, self._faults[kind][1], self._house_recovered)
+            await self._cause(kind, (), self._faults[kind][1], self._house_recovered)
 
     async def _cause(
         self,
         kind: str,
+        where: tuple[int, ...],
         fault: Callable[[], Awaitable[None]],
         recovered: Callable[[], Awaitable[bool]],
     ) -> None:
         """Cause a fault, and wait until everything that it concerns has recovered."""
         self.injected[kind] += 1
+        self._house.changes.note(where, f"{kind}: begins")
         began = time.monotonic()
         try:
             async with asyncio.timeout(_DEADLINE):
                 await fault()
         except Exception as err:  # noqa: BLE001 - the others have to go on
             self.failures.append(f"{kind}: {err!r}")
+        self._house.changes.note(where, f"{kind}: ends")
         over = time.monotonic()
         waited = 0.0
         while waited < _RECOVERY:

@@ -142,12 +142,19 @@ def _print(
 
 
 def _explain(house: House) -> None:
-    """Print the first of what is wrong."""
+    """Print the first of what is wrong, and what happened before it."""
     changes = house.changes
+    events = {
+        "without a change": changes.surplus.values(),
+        "misnamed": changes.misnamed.values(),
+    }
     lines = [
         *(f"pending: {each}" for each in changes.pending),
-        *(f"without a change: {each}" for each in changes.surplus.values()),
-        *(f"misnamed: {each}" for each in changes.misnamed.values()),
+        *(
+            "\n  ".join((f"{what}: {event['event_id']}", *changes.story(event)))
+            for what, wrong in events.items()
+            for event in wrong
+        ),
         *(f"not stored: {each}" for each in set(changes.published) - changes.stored),
     ]
     for line in lines[:_SHOWN]:
