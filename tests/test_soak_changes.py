@@ -88,7 +88,7 @@ def test_an_unknown_spool_may_be_reported_as_unknown() -> None:
     assert changes.wrong == 0
 
 
-def test_what_happened_at_a_place_its_printer_and_the_house_is_told_beside_an_event() -> (
+def test_what_happened_at_a_place_its_printer_and_the_house_is_printed_beside_an_event() -> (
     None
 ):
     changes = inserted()

@@ -46,6 +46,7 @@ class BambuPrinter:
         self.logins = 0
         self.requests: list[dict[str, Any]] = []
         self.silent = False
+        self._held: list[tuple[Client, bytes]] | None = None
         self.answers_versions = True
         self.closes_after_connect = False
         self.refusal: int | None = None
@@ -125,7 +126,19 @@ class BambuPrinter:
     def publish_raw(self, payload: bytes) -> None:
         """Send any payload."""
         if not self.silent:
-            self._server.publish(self._report_topic, payload)
+            for client in list(self.clients):
+                self._send(client, payload)
+
+    def hold(self) -> None:
+        """Keep all that is sent from now on: it is stuck on its way, but not lost."""
+        self._held = []
+
+    def release(self) -> None:
+        """Send what was held to those who are still connected, in order."""
+        held, self._held = self._held or [], None
+        for client, payload in held:
+            if client in self.clients:
+                self._send(client, payload)
 
     async def play(self, steps: Iterable[Step], speed: float = 1.0) -> None:
         """Send the reports of these steps, at their pace."""
@@ -193,7 +206,13 @@ class BambuPrinter:
                 self._answer(client, self.hardware.report_full())
 
     def _answer(self, client: Client, report: Report) -> None:
-        client.publish(self._report_topic, json.dumps(report).encode())
+        self._send(client, json.dumps(report).encode())
+
+    def _send(self, client: Client, payload: bytes) -> None:
+        if self._held is None:
+            client.publish(self._report_topic, payload)
+        else:
+            self._held.append((client, payload))
 
     async def _talk(self, pause: float) -> None:
         while True:

@@ -99,11 +99,6 @@ class MqttServer:
         server.abort_clients()
         await server.wait_closed()
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        """Send a message to all clients that subscribed to its topic."""
-        for client in list(self.clients):
-            client.publish(topic, payload)
-
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:

@@ -14,7 +14,7 @@ type Place = tuple[int, int, int]
 INSERTED: Final = "spool_inserted"
 REMOVED: Final = "spool_removed"
 UNKNOWN: Final = "unknown_spool_detected"
-# How much of what happened before a wrong event is told, in seconds.
+# How much of what happened before a wrong event is printed, in seconds.
 _BEFORE: Final = 150.0
 
 

@@ -126,7 +126,7 @@ class Bambu(Machine):
             "broker: not listening": self._away,
             "broker: refuses logins": self._refusing,
             "broker: closes at once": self._closing,
-            "broker: silent": self._silent,
+            "broker: reports held back": self._held_back,
             "broker: garbage": self._garbage,
             "printer: switched off and on": self._power_cycle,
         }
@@ -185,10 +185,11 @@ class Bambu(Machine):
         await asyncio.sleep(chance.uniform(5, 20))
         self.printer.closes_after_connect = False
 
-    async def _silent(self, chance: random.Random) -> None:
-        self.printer.silent = True
+    async def _held_back(self, chance: random.Random) -> None:
+        # A connection loses nothing on its way while it lasts.
+        self.printer.hold()
         await asyncio.sleep(chance.uniform(10, 40))
-        self.printer.silent = False
+        self.printer.release()
 
     async def _garbage(self, chance: random.Random) -> None:
         for _ in range(20):
