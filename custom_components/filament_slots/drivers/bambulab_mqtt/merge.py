@@ -13,7 +13,7 @@ from ..numbers import boolean, number, whole
 from .filament import describe, has_right_types, identify
 from .hms import ran_out_slots, unreadable_slots
 from .layout import PLACES, Place
-from .merged import HOLDERS, Merged, Tray, WireUnit, flag, slot_bits
+from .merged import HOLDERS, NOTHING, Merged, Tray, WireUnit, flag, slot_bits
 from .wire import bits, serial_number
 
 # Called with the reason why a part of a report was left out; never with a value.
@@ -249,6 +249,8 @@ def _with_units(merged: Merged, units: Mapping[int, WireUnit]) -> Merged:
     if merged.unit_bits is None:
         return _with(merged, units=units)
     here = {unit_id for unit_id in units if _connected(merged, unit_id)}
+    if len(here) == len(units):
+        return _with(merged, units=units, announced=NOTHING)
     announced = units.keys() - here - merged.units.keys()
     return _with(merged, units=_only(units, here), announced=_only(units, announced))
 
