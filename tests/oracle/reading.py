@@ -121,7 +121,7 @@ class Run(Names):
             need = self._facts.present_must
             if not (self._must(k - 1) and self._must(k + 1)):
                 soon = stay.ended - stay.seen < 30.0 + need
-                if soon and stay.reel.identity is None and self._must(k - 1):
+                if soon and stay.reel.identity is None and not self._must(k + 1):
                     # The wait for its identity may go on with the next one.
                     return not Limit.NO_IDENTITY.allows()
                 # Taken for the spool before until its tag shows otherwise.
