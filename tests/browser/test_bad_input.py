@@ -92,6 +92,7 @@ def _printer(name: str, filaments: list[dict[str, Any]]) -> dict[str, Any]:
         "error": None,
         "last_seen": None,
         "units": [unit] if filaments else [],
+        "announced": [],
         "slots": slots,
     }
 
