@@ -144,6 +144,49 @@ def test_a_swap_interrupted_by_a_gap_is_late(rig: Rig) -> None:
     assert all(event["meta"]["detected_late"] for event in events)
 
 
+def test_a_read_cut_off_from_its_name_by_a_gap_is_repeated_where_it_is_unread_after_it(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.take()
+    rig.wait(3)
+    rig.events.clear()
+    rig.put_unread(reading=True)
+    rig.wait(5)
+    rig.slot(reading=False, read_done=True)
+    rig.outage()
+    rig.slot(read_done=False)
+    rig.wait(20)
+    rig.slot(reading=True)
+    rig.wait(5)
+    rig.slot(reading=False, read_done=True, identifiers=BLUE)
+    rig.wait(5)
+    assert rig.changes() == [("removed", 1, "RED"), ("inserted", 1, "BLUE")]
+
+
+def test_a_name_that_is_gone_a_report_before_its_spool_was_not_read_without_a_tag(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.outage()
+    rig.report()
+    rig.wait(2)
+    rig.slot(identifiers=NO_IDENTIFIERS)
+    rig.wait(1)
+    rig.take()
+    rig.wait(2)
+    rig.put_unread()
+    rig.wait(20)
+    rig.slot(reading=True)
+    rig.wait(5)
+    rig.slot(reading=False, read_done=True, identifiers=BLUE)
+    rig.wait(5)
+    assert rig.changes() == [("removed", 1, "RED"), ("inserted", 1, "BLUE")]
+
+
 def test_a_removal_pending_before_a_gap_is_compared_after_it(
     rig: Rig,
 ) -> None:

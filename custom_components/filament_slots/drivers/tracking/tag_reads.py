@@ -26,6 +26,8 @@ class TagReads:
         self._nameless = False
         self._before_gap: Slot | None = None
         self._read_before_gap = NO_IDENTIFIERS
+        self._done_before_gap = False
+        self._named_until = -NEVER
         self._unreadable = False
         self._read_until_absent = False
 
@@ -33,7 +35,8 @@ class TagReads:
         """Forget the running read, as its end will not be observed.
 
         A spool read without a tag before a gap is not taken for read in that gap,
-        unless its read had ended and was about to decide on a possible swap. A name that
+        unless its read had ended and was about to decide on a possible swap. That counts
+        as long as the printer does not report it as unread afterwards. A name that
         was about to count as it stays after a read counts if it is there after the gap.
         """
         undecided = possibly_swapped and self.ended is not None
@@ -42,6 +45,7 @@ class TagReads:
             self._read_before_gap = reported.identifiers if read else NO_IDENTIFIERS
             named = reported.identifiers.known
             self.ended_before = self.ended if undecided and not named else None
+            self._done_before_gap = bool(reported.read_done)
             if not undecided and not named:
                 self._before_gap = replace(reported, reading=False)
         self.ended = None
@@ -58,6 +62,10 @@ class TagReads:
         """
         self._observe_unreadable(before, slot)
         self._observe_name(before, slot)
+        if before is None and self._done_before_gap and slot.read_done is False:
+            self.ended_before = None
+        if before is not None and before.identifiers.known:
+            self._named_until = now.monotonic
         before, self._before_gap = before or self._before_gap, None
         was_reading = before is not None and before.reading
         before_stands = before is not None and before.read_stands
@@ -65,7 +73,8 @@ class TagReads:
         was_done = before is not None and before.read_done and not was_absent
         was_done = was_done and not before_stands
         if slot.present is False and before is not None and before.present:
-            named = before.identifiers.known
+            # A name may be gone a report before its spool is.
+            named = now.monotonic < self._named_until + self._timings.insert_settle
             self.ended_before = None if named else self.ended
             self._read_until_absent = before.reading
         done = slot.present and slot.read_done and not slot.reading
