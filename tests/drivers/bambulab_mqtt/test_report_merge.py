@@ -468,6 +468,24 @@ def test_a_name_that_an_empty_slot_had_before_a_restart_is_nothing_that_was_read
     assert unit_of(see_now(twice), 1).slots[0].identifiers.known
 
 
+def test_a_spool_read_in_a_slot_that_had_its_name_keeps_it_over_a_loose_contact() -> (
+    None
+):
+    before = _resumed(version=12)
+    feed(before, delta(ams=[unit(0, bambu_spool(0, 5))]))
+    feed(before, delta(tray_exist_bits="e", tray_read_done_bits="e"))
+    memory = dict(see_now(before).memory)
+    listener = ReportDecoder(logging.getLogger(__name__), memory=memory)
+    trays = (bambu_spool(0, 5), *four(1)[1:])
+    feed(listener, full(unit(0, *trays), exist="e", ams={"version": 13}))
+    feed(listener, delta(tray_exist_bits="f", tray_reading_bits="1"))
+    feed(listener, delta(tray_reading_bits="0", tray_read_done_bits="f"))
+    feed(listener, delta(ams_exist_bits="0", tray_exist_bits="0"))
+    feed(listener, full(unit(0, *trays), exist="f", ams={"version": 14}))
+    assert _reads(listener) == ["stands"] * 4
+    assert unit_of(see_now(listener), 1).slots[0].identifiers.known
+
+
 def test_a_slot_that_was_filled_between_two_connections_was_read_then() -> None:
     listener = _resumed()
     feed(listener, delta(tray_exist_bits="e", tray_read_done_bits="e"))

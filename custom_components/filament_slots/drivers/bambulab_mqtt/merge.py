@@ -121,6 +121,7 @@ def _merge_ams(
         after = _with(after, phases=phases, complete=True)
     after = _with_units(after, units)
     after = _with(after, standing_bits=_standing_bits(merged, after))
+    after = _with(after, left=after.left_unread)
     if msg == 0 or (listed is not None and "exist_bits" in values):
         return _with(after, contradictory=False, shutting_down=False)
     if _contradicts(merged, after, values):

@@ -86,7 +86,7 @@ class Merged:
     standing_bits: the slots whose read_done bit may stand since before a restart,
     since before its unit was away, or since before a report that was not believed.
     left: the external ids by which empty slots were named at the end of the connection
-    before, by their bit.
+    before, by their bit; of those that were not filled and read since.
     announced: the units that were listed before their bit, which makes them connected.
     snow: what each extruder holds, `unit id << 8 | tray` (docs/protocols/bambu.md 3.6).
     holder: the external holder of printers that have one (vt_tray).
@@ -163,6 +163,13 @@ class Merged:
             if (name := tray.identifiers.external_id) is not None
             and (not filled >> bit & 1 or self.not_renamed(bit, tray))
         }
+
+    @property
+    def left_unread(self) -> Mapping[int, str]:
+        """`left` without the slots that were filled since, and read on this connection."""
+        read = (self.exist_bits or 0) & (self.read_done_bits or 0)
+        read &= ~(self.standing_bits | (self.reading_bits or 0))
+        return {bit: name for bit, name in self.left.items() if not read >> bit & 1}
 
     def not_renamed(self, bit: int, tray: Tray) -> bool:
         """Whether a slot is named as when it was empty, and was not read since."""
