@@ -82,6 +82,24 @@ class Names:
             and Limit.NO_IDENTITY.allows()
         )
 
+    def _named_over_restart(self, stay: Stay) -> bool:
+        """Whether the slot had this spool's name before a restart out of sight.
+
+        As it was read last. That it took the place of one that was not read, and was read
+        itself, does not show.
+        """
+        assert stay.reel is not None
+        before = self._row[: self._row.index(stay)]
+        since = max((one.seen for one in before if one.seen is not None), default=0.0)
+        return (
+            stay.read_late
+            and stay.seen is not None
+            and any(since < at < stay.seen for at in self._record.cuts)
+            and any(one.reel is not None and one.read is None for one in before)
+            and self._record.read_before(stay) == stay.reel.identity
+            and Limit.NO_IDENTITY.allows()
+        )
+
     def _names_remembered(self, stay: Stay) -> set[str]:
         """Return the spools before that the printer may still name."""
         if not (stay.late and stay.unread_by_choice):
@@ -121,6 +139,8 @@ class Names:
             # It may have been read out of sight, or be read after it was gone for a moment.
             return {None, identity, *self._names_remembered(stay)}
         if stay.seen is None or stay.unread_by_choice or stay.late is None:
+            return {identity, None}
+        if self._named_over_restart(stay):
             return {identity, None}
         soon = stay.read - stay.seen <= self._facts.names_by
         stayed = stay.ended is None or stay.ended > stay.read + 8

@@ -362,6 +362,8 @@ class Run(Names):
             return False
         if reel.identity is None or stay.unread_by_choice:
             return True
+        if belief.identity is None and self._named_over_restart(stay):
+            return True
         # Assigned by software, in its own time.
         return not self._facts.reads and belief.identity is None
 
