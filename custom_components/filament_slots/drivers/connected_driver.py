@@ -51,6 +51,7 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
         self._emitter = emitter
         self._last_report = LastReport()
         self._newest = self._last_report.snapshot
+        self._held_up = False
         self._pace = Pace(services.clock, self._observe)
         self._memory = services.memory
         self._tracker = SlotTracker(
@@ -91,15 +92,16 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
             self._pace.discard()
             self._tracker.disconnected()
 
-    def observe(self, snapshot: Snapshot) -> None:
+    def observe(self, snapshot: Snapshot, *, held_up: bool = False) -> None:
         """Pass what the last message reported to the tracker.
 
         To be called for each report of the printer's state, with the same object where
-        nothing changed: a change is confirmed by a report, never by silence.
+        nothing changed: a change is confirmed by a report, never by silence, nor by one
+        that was held up on its way.
         """
         if snapshot is not self._last_report.snapshot:
             self.connection.recorder.mark_significant()
-        self._newest = snapshot
+        self._newest, self._held_up = snapshot, held_up
         self._memory = snapshot.memory
         self._pace.request()
 
@@ -107,7 +109,7 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
         snapshot = self._newest
         if snapshot is not self._last_report.snapshot:
             self._last_report.observe(snapshot, self.services.clock.now())
-        self._tracker.observe(snapshot)
+        self._tracker.observe(snapshot, held_up=self._held_up)
         if snapshot.complete and not snapshot.frozen:
             self.connection.ready()
 

@@ -31,6 +31,7 @@ from .fake_moonraker import (
     FakeMoonraker,
     fake_moonraker,
 )
+from .systems.statuses import ace_hub, afc
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
@@ -569,10 +570,69 @@ async def test_an_update_that_was_held_up_confirms_nothing(rig: Rig) -> None:
     rig.moonraker.status[SENSOR] = sensor(detected=True)
 
     await rig.moonraker.push("notify_status_update", {"print_stats": {}}, made_at)
-    await rig.until(lambda: rig.moonraker.asked("printer.objects.query") == 1)
-    await rig.let(20)
+    await rig.let(30)
 
     assert rig.happened == []
+
+
+async def held_up(rig: Rig, since: float, name: str, **fields: Any) -> None:
+    """Change an object and let the update come only now that was made at a time."""
+    rig.moonraker.status[name] |= fields
+    await rig.moonraker.push("notify_status_update", {name: fields}, since)
+
+
+async def test_a_spool_exchanged_while_updates_were_held_up_is_seen(rig: Rig) -> None:
+    tagged = {"status": "ready", "sku": "AHPLBK-103", "type": "PLA", "rfid": 2}
+    rig.moonraker.status = {**rig.moonraker.status, **ace_hub(slot1=tagged)}
+    await rig.start()
+    await rig.running()
+    await rig.let(60)
+
+    began = rig.clock.monotonic()
+    rig.clock.tick(15)
+    for second, slot in (
+        (0, {}),
+        (5, {"status": "preload", "rfid": 3}),
+        (10, {"status": "ready", "rfid": 1}),
+    ):
+        hubs = ace_hub(slot1=slot)["filament_hub"]["filament_hubs"]
+        await held_up(rig, began + second, "filament_hub", filament_hubs=hubs)
+    await rig.let(60)
+
+    assert rig.happened == [
+        "spool_removed",
+        "spool_inserted",
+        "unknown_spool_detected",
+    ]
+
+
+async def test_an_id_that_waited_in_the_socket_while_we_were_frozen_is_the_spool_s(
+    rig: Rig,
+) -> None:
+    rig.moonraker.status = {**rig.moonraker.status, **afc()}
+    await rig.start()
+    await rig.running()
+    await rig.let(60)
+    stepper = "AFC_stepper lane3"
+    messages = rig.health["counters"]["messages"]
+    await rig.moonraker.update(stepper, prep=True, filament_status="Prep")
+    await rig.until(lambda: rig.health["counters"]["messages"] > messages)
+
+    began = rig.clock.monotonic()
+    rig.clock.tick(10)
+    await held_up(rig, began + 1, stepper, load=True, filament_status="Ready")
+    await held_up(
+        rig, began + 2.5, stepper, status="Loaded", spool_id=8, material="PLA"
+    )
+    await rig.let(60)
+
+    assert rig.happened == ["spool_inserted"]
+    (inserted,) = (
+        event
+        for event in rig.fake_host.events
+        if event["event_type"] == "spool_inserted"
+    )
+    assert inserted["identifiers"]["external_id"] == "spoolman:8"
 
 
 async def test_an_update_is_on_time_if_it_is_as_late_as_the_last_answer(
@@ -580,6 +640,9 @@ async def test_an_update_is_on_time_if_it_is_as_late_as_the_last_answer(
 ) -> None:
     await rig.start()
     await rig.running()
+    messages = rig.health["counters"]["messages"]
+    await rig.moonraker.update("print_stats", state="standby")
+    await rig.until(lambda: rig.health["counters"]["messages"] > messages)
     rig.moonraker.time = lambda: rig.clock.monotonic() - 60
     await rig.moonraker.update(SENSOR, filament_detected=True)
     await rig.until(lambda: rig.happened == ["spool_inserted"], pace=0.5)

@@ -76,6 +76,18 @@ def test_a_report_after_a_silence_confirms_a_change(
     assert rig.changes()
 
 
+@pytest.mark.parametrize("change", _CHANGES)
+def test_a_report_that_was_held_up_confirms_no_change(
+    rig: Rig, change: Callable[[Rig], None]
+) -> None:
+    change(rig)
+    rig.silence(600)
+    rig.tracker.observe(rig.snapshot, held_up=True)
+    assert rig.changes() == []
+    rig.report()
+    assert rig.changes()
+
+
 def test_a_change_that_a_report_confirms_late_has_the_time_of_its_edge(
     rig: Rig,
 ) -> None:

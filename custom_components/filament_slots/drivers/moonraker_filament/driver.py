@@ -168,9 +168,9 @@ class Driver(ConnectedDriver[Config]):
             self.services.log, self._numbers, counters, self._limits
         )
 
-        def observe(snapshot: Snapshot) -> None:
+        def observe(snapshot: Snapshot, held_up: bool) -> None:
             self._decoder = decoder
-            self.observe(snapshot)
+            self.observe(snapshot, held_up=held_up)
 
         session = Session(decoder, self.connection, observe, self.services.clock)
         async with open_rpc(

@@ -41,10 +41,13 @@ class Session:
         self,
         decoder: MoonrakerDecoder,
         connection: Connection,
-        observe: Callable[[Snapshot], None],
+        observe: Callable[[Snapshot, bool], None],
         clock: Clock,
     ) -> None:
-        """Create it ready to receive; nothing is sent before run()."""
+        """Create it ready to receive; nothing is sent before run().
+
+        observe: is passed each snapshot, and whether it was held up on its way.
+        """
         self._decoder = decoder
         self._connection = connection
         self._observe = observe
@@ -86,27 +89,29 @@ class Session:
         snapshot = self._decoder.feed(message)
         if self._decoder.snapshot is not before:
             self._update_connection()
-        if snapshot is not None and self._current(message):
-            self._observe(snapshot)
+        if snapshot is not None:
+            self._pass_on(snapshot, message)
         if self._decoder.ask != self._asked:
             self._wake.set()
 
-    def _current(self, message: Frame) -> bool:
-        """Whether a message is recent; the state is requested again where it is not.
+    def _pass_on(self, snapshot: Snapshot, message: Frame) -> None:
+        """Pass on what a message shows; the state is requested again where it is late.
 
-        An answer is used when it is late again, as Klippy then answers no faster.
+        Each update counts, as a change may be seen by it alone. An answer is used when it
+        is late again, as Klippy then answers no faster.
         """
         now = self._clock.monotonic()
         if message.get("method") == STATUS_UPDATE:
             late = self._delays.of_update(message, now) > _FRESH
+            self._observe(snapshot, late)
         else:
             late = "id" in message and now > self._called_at + _FRESH
             late = self._late = late and not self._late
             if not late:
                 self._delays.answered(message, now)
+                self._observe(snapshot, False)
         if late:
             self.refresh()
-        return not late
 
     def close(self) -> None:
         """Discard the update that is not processed yet."""

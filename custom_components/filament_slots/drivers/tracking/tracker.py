@@ -89,8 +89,11 @@ class SlotTracker:
         self._state_known = bool(self._units or self._direct.slots)
         self._reporter = StateReporter(timings, self._units, self._direct)
 
-    def observe(self, snapshot: Snapshot) -> None:
-        """Take in what the printer reports now; the same object where nothing changed."""
+    def observe(self, snapshot: Snapshot, *, held_up: bool = False) -> None:
+        """Take in what the printer reports now; the same object where nothing changed.
+
+        held_up: it was reported a while ago, so that nothing is confirmed by it.
+        """
         if not snapshot.complete:
             return
         if (
@@ -105,7 +108,10 @@ class SlotTracker:
         self._snapshot = snapshot
         self._observe_units(snapshot, now)
         self._direct.observe(snapshot.direct_slots, snapshot, now)
-        self._report_changes(snapshot, now)
+        if held_up:
+            self._confirmable_at = now.monotonic
+        else:
+            self._report_changes(snapshot, now)
 
     def disconnected(self) -> None:
         """Discard all pending changes; what changes until the next snapshot is late."""
