@@ -206,7 +206,7 @@ class KlipperWorld(KlipperWire):
             return
         self._booting = True
         # Switches that read open at first make a late change look like a live one.
-        self.record.doubt_until = self.now + 8.0
+        self.record.doubt_until = self.record.open_until = self.now + 8.0
         self._changer.boot()
         self.klippy_there = True
         self._new_client()

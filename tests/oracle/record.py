@@ -8,6 +8,8 @@ from .product import Emitted, Place
 UNREAD, READING, READ = range(3)
 # Seconds: longer than a switch that loses its spool stays open, with the report of it.
 _FLICKER = 8.0
+# Seconds: a spool that was in sight for so long is confirmed.
+_CONFIRMED = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +90,8 @@ class Record:
         self.holders: dict[Place, str | None] = {}
         # Until then the product may hold what it sees for late.
         self.doubt_until = 0.0
+        # Until then a switch may have read open at first, although it has a spool.
+        self.open_until = 0.0
         # Slots that are in sight, but whose presence is not known.
         self.unsure: set[Place] = set()
         # From when to when reports waited on their way.
@@ -172,6 +176,7 @@ class Record:
                 self._blind.discard(place)
                 self.sighted[place] = at
                 self._see(place, seen, at, late=True)
+                self._doubt(self.stays[place][seen[0]], at)
             elif self._shown[place] != seen:
                 self._see(place, seen, at, late=False)
         for place in self._shown.keys() - shows.keys() - self._blind:
@@ -198,6 +203,16 @@ class Record:
             stays = self.stays[place]
             shown = self._shown[place][0]
             stays[shown].gaps.append(at)
+
+    def _doubt(self, stay: Stay, at: float) -> None:
+        """Note that a spool that was found late may look as if it came while in sight.
+
+        It does where it was not confirmed yet, and its switch reads open at first.
+        """
+        if stay.reel is None or stay.seen is None or at >= self.open_until:
+            return
+        if stay.gaps and stay.gaps[-1] < stay.seen + _CONFIRMED:
+            stay.late = None
 
     def _see(
         self, place: Place, seen: tuple[int, int], at: float, *, late: bool
