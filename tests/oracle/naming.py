@@ -144,6 +144,8 @@ class Names:
             return {identity, None}
         soon = stay.read - stay.seen <= self._facts.names_by
         stayed = stay.ended is None or stay.ended > stay.read + 8
+        # Its client may learn a minute later that the printer was switched off.
+        stayed &= not any(stay.read <= at <= stay.read + 8 for at in self._record.cuts)
         if soon and stayed and stay.unbroken(stay.seen, stay.read + 8):
             return {identity}
         return {identity, None}

@@ -269,9 +269,9 @@ class Run(Names):
         # Its switch may have been open already in the first report after a gap.
         late = stay.edge < stay.began and bool(before.gaps)
         within = self._facts.removed_by
-        return self._in_time(
-            event, stay, edge, within, swap=swap, held=before.held, late=late
-        )
+        # In a swap, `before` is the short absence after the spool that was pulled back.
+        held = before.held or (swap and any(one.held for one in earlier[-2:]))
+        return self._in_time(event, stay, edge, within, swap=swap, held=held, late=late)
 
     def _insertion(
         self, j: int, stay: Stay, edge: float, *, late: bool, swap: bool = False
