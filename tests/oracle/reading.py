@@ -313,8 +313,10 @@ class Run(Names):
         latest = event.at
         begins = max(stay.seen, stay.returned)
         if seen_live and not (swap or held):
-            # A switch that opens for a moment makes it begin later.
-            steady = max(begins, (stay.opened or 0.0) + 5.0)
+            # A switch that opens for a moment makes it begin later, with its report.
+            opened = stay.opened or 0.0
+            held_up = self._record.stalled(opened, event.at) if opened else 0.0
+            steady = max(begins, opened + 5.0 + held_up)
             latest = min(latest, steady + self._facts.dated_by)
         first = 0.0 if held else edge
         if not (lenient.dates or first - 0.001 <= event.dated <= latest + 0.001):
