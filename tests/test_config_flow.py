@@ -1,6 +1,6 @@
 """Config flow: adding a printer, changing its connection settings, options."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from ipaddress import ip_address
 from typing import Any
 from unittest.mock import AsyncMock, patch
@@ -54,12 +54,13 @@ def _fields(result: ConfigFlowResult, name: str | None = None) -> Mapping[Any, A
 
 
 @pytest.fixture(autouse=True)
-def set_up_entry() -> Any:
-    """Create entries without setting them up."""
+async def set_up_entry(hass: HomeAssistant) -> AsyncGenerator[AsyncMock]:
+    """Create entries without setting them up, and without a reload after the test."""
     with patch(
         "custom_components.filament_slots.async_setup_entry", return_value=True
     ) as mock:
         yield mock
+        await hass.async_block_till_done()
 
 
 @pytest.fixture(autouse=True)
