@@ -1,9 +1,11 @@
 """The address of a Spoolman server, from what a user pastes."""
 
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from yarl import URL
+
+from ...network.address import parse_address
 
 _PORT: Final = 7912
 _SCHEMES: Final = ("http", "https")
@@ -19,31 +21,18 @@ def base_urls(address: str) -> tuple[URL, ...]:
     address without scheme and port is Spoolman's own (docs/protocols/spoolman.md 1).
     Raises ValueError, whose text never repeats the input: it may hold a password.
     """
-    address = address.strip()
-    whole = "://" in address
-    if not whole and address.count(":") > 1 and not address.startswith("["):
-        address = f"[{address}]"  # a bare IPv6 address
-    try:
-        parts = urlsplit(address if whole else f"http://{address}")
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError("is neither a host nor a URL") from None
-    if parts.scheme not in _SCHEMES:
+    parts = parse_address(address)
+    if parts.scheme not in (None, *_SCHEMES):
         raise ValueError("must begin with http or https")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("must not hold a user name or a password")
-    if not host or any(letter.isspace() for letter in host):
-        raise ValueError("has no host")
-    if port == 0:
-        raise ValueError("must have a port between 1 and 65535")
-    if port is None and not whole:
+    port = parts.port
+    if port is None and parts.scheme is None:
         port = _PORT
     segments = [unquote(segment) for segment in parts.path.split("/") if segment]
     try:
         return tuple(
             URL.build(
-                scheme=parts.scheme,
-                host=host,
+                scheme=parts.scheme or "http",
+                host=parts.host,
                 port=port,
                 path="/" + "/".join(segments[:length]),
             )
