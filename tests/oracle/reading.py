@@ -11,12 +11,13 @@ from dataclasses import replace
 
 from .belief import Belief
 from .limits import Limit
-from .naming import INSERTED, REMOVED, UNKNOWN, Names
+from .naming import INSERTED, REMOVED, UNKNOWN
 from .product import Emitted
 from .record import Reel, Stay
+from .settling import Settling
 
 
-class Run(Names):
+class Run(Settling):
     """Finds the ways in which the events can come of the stays."""
 
     def ends(self, i: int, j: int, belief: Belief) -> Iterator[Belief]:
@@ -57,95 +58,6 @@ class Run(Names):
             yield from self._take(i, k, j, belief)
             if self._must(k):
                 return
-
-    def _held_up(self, stay: Stay, j: int, belief: Belief) -> bool:
-        """Whether the next events are of a flicker whose end was held up on its way."""
-        events = self._events[j : j + 2]
-        expected = [(REMOVED, belief.identity), (INSERTED, belief.identity)]
-        if [(event.kind, event.identity) for event in events] != expected:
-            return False
-        return self._seemed_removed(stay, events[0])
-
-    def _seemed_removed(self, stay: Stay, event: Emitted) -> bool:
-        """Whether a removal is that of a flicker whose end was held up on its way."""
-        opened, found_at = stay.opened, event.at
-        if not self._facts.untimed or opened is None:
-            return False
-        return (
-            opened <= event.dated <= opened + self._facts.dated_by
-            and any(
-                start < opened + 8.0 < end <= found_at <= end + 1.0
-                for start, end in self._record.stalls
-            )
-            and Limit.HELD_UP.allows()
-        )
-
-    def _since(self, k: int) -> float | None:
-        """Return when what stay k shows was first seen.
-
-        Stays of the same reel, or of none, look like one where what was between them
-        was never seen.
-        """
-        first = k
-        for earlier in range(k - 1, -1, -1):
-            if self._row[earlier].seen is not None:
-                if self._row[earlier].reel is not self._row[k].reel:
-                    break
-                first = earlier
-        return self._row[first].seen
-
-    def _until(self, k: int) -> float | None:
-        """Return when something else was seen than stay k shows."""
-        last = k
-        for later in range(k + 1, len(self._row)):
-            if self._row[later].seen is not None:
-                if self._row[later].reel is not self._row[k].reel:
-                    break
-                last = later
-        return self._row[last].ended
-
-    def _must(self, k: int) -> bool:
-        """Whether stay k has to be reported."""
-        stay = self._row[k]
-        if k + 1 == len(self._row):
-            return True
-        if stay.seen is None or stay.ended is None:
-            return False
-        if (stay.held or self._row[k - 1].held) and Limit.DRYING.allows():
-            return False
-        if stay.reel is None and stay.dries and stay.late is not False:
-            return not Limit.PULLED_BACK_UNSEEN.allows()
-        if stay.reel is None:
-            need = self._facts.absent_must + (60.0 if stay.slow else 0.0)
-        else:
-            need = self._facts.present_must
-            if not (self._must(k - 1) and self._must(k + 1)):
-                soon = stay.ended - stay.seen < 30.0 + need
-                if soon and stay.reel.identity is None and not self._must(k + 1):
-                    # The wait for its identity may go on with the next one.
-                    return not Limit.NO_IDENTITY.allows()
-                # Taken for the spool before until its tag shows otherwise.
-                if stay.read is None or stay.ended - stay.read < need + 5:
-                    return False
-        # A report that is due after a rest comes later than others.
-        seen = max(stay.seen, min(self._record.quiet_until - 8.0, stay.ended))
-        settled = stay.ended + self._facts.absent_must
-        need += 2.0 * self._record.stalled(stay.seen, settled)
-        return stay.ended - seen >= need and all(
-            one.unbroken(stay.seen, settled) for one in self._row
-        )
-
-    def _may(self, k: int) -> bool:
-        """Whether stay k may be reported."""
-        stay = self._row[k]
-        if k + 1 == len(self._row):
-            return True
-        if stay.seen is None:
-            return False
-        length = (self._until(k) or self._now) - (self._since(k) or stay.seen)
-        if stay.reel is None:
-            return length >= self._facts.absent_may
-        return length >= self._facts.present_may
 
     def _take(self, i: int, k: int, j: int, belief: Belief) -> Iterator[Belief]:
         """Go on with stay k, which follows stay i in what the product can know."""
