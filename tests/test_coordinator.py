@@ -6,7 +6,7 @@ from typing import Any
 from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
 from homeassistant.core import CoreState, Event, HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
 
 from custom_components.filament_slots.const import DOMAIN
@@ -68,6 +68,9 @@ async def test_the_bus_event_is_the_whole_event_with_the_ids_of_entry_and_device
     assert device is not None
     assert event.data["entry_id"] == entry.entry_id
     assert event.data["device_id"] == device.id
+    entity = er.async_get(hass).async_get(event.data["entity_id"])
+    assert entity is not None
+    assert (entity.domain, entity.device_id) == ("event", device.id)
     assert event.data["printer_id"] == driver.printer_id
     assert event.data["slot"]["slot_no"] == 3
     assert event.data["identifiers"] == TAG

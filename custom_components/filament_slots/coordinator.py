@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
+from homeassistant.const import ATTR_DEVICE_ID, ATTR_ENTITY_ID
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.event import async_call_later
@@ -287,7 +288,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         for listener in list(self._event_listeners):
             listener(key, event)
         async_dispatcher_send(self.hass, SIGNAL_SPOOL_EVENT, self, key, event)
-        self._async_fire(event, self.devices.slots.get(key))
+        self._async_fire(event, key)
 
     @callback
     def _async_refire(self, event: dict[str, Any]) -> None:
@@ -297,9 +298,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
             # Its unit may have been removed since.
             with suppress(KeyError):
                 key = self.data.key_of(event["slot"])
-            self._async_fire(
-                self._with_place(key, event), key and self.devices.slots.get(key)
-            )
+            self._async_fire(self._with_place(key, event), key)
 
     def _with_place(self, key: SlotKey | None, event: dict[str, Any]) -> dict[str, Any]:
         """Return a spool event with the present names of printer and slot in `meta`."""
@@ -309,7 +308,8 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         return event | {"meta": meta | {"place": place}}
 
     @callback
-    def _async_fire(self, event: dict[str, Any], device_id: str | None) -> None:
+    def _async_fire(self, event: dict[str, Any], key: SlotKey | None) -> None:
+        """Fire an event on the bus; the logbook finds it by its device and its entity."""
         if not bus_identifiers(self.config_entry.options):
             event = _without_identifiers(event)
         self.hass.bus.async_fire(
@@ -318,7 +318,8 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
             | {
                 "schema_version": SCHEMA_VERSION,
                 "entry_id": self.config_entry.entry_id,
-                "device_id": device_id,
+                ATTR_DEVICE_ID: key and self.devices.slots.get(key),
+                ATTR_ENTITY_ID: key and self.devices.event_entity(key),
             },
         )
 

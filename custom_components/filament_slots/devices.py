@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 import re
 from typing import Any, Final
 
+from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.device_registry import ChildDeviceInfo, DeviceInfo
 
 from .const import DOMAIN
@@ -18,6 +19,9 @@ type UnitKey = str
 
 # The unit's part in the unique id of a direct slot, which has no unit.
 _NO_UNIT = "direct"
+
+# The key of a slot's event entity.
+SPOOL_CHANGE: Final = "spool"
 
 # What a device shows of `versions` in the driver's health.
 _VERSION_DETAILS: Final = {
@@ -48,6 +52,7 @@ class PrinterDevices:
         self.units: dict[UnitKey, str] = {}
         self.slots: dict[SlotKey, str] = {}
         self._registry = dr.async_get(hass)
+        self._entities = er.async_get(hass)
         self._entry_id = entry_id
         self._name = name
         self._manufacturer = driver.manufacturer
@@ -73,6 +78,12 @@ class PrinterDevices:
             return f"{self.identity}_{key}"
         unit, slot_no = key
         return f"{self.identity}_{unit or _NO_UNIT}_{slot_no}"
+
+    def event_entity(self, key: SlotKey) -> str | None:
+        """Return the entity of a slot's events; it may be disabled."""
+        return self._entities.async_get_entity_id(
+            Platform.EVENT, DOMAIN, f"{self.unique_id(key)}_{SPOOL_CHANGE}"
+        )
 
     @property
     def printer_info(self) -> DeviceInfo:

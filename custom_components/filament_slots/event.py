@@ -11,6 +11,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .const import SPOOL_EVENTS
 from .coordinator import FilamentSlotsConfigEntry
 from .core.slot_state import SlotKey
+from .devices import SPOOL_CHANGE
 from .entity import SlotEntity, SubjectDescription, async_add_subjects, has_sensor
 from .model import StoredSlot
 
@@ -24,7 +25,7 @@ class EventDescription(SubjectDescription[StoredSlot], EventEntityDescription):
 
 
 SPOOL = EventDescription(
-    key="spool",
+    key=SPOOL_CHANGE,
     translation_key="spool",
     event_types=[str(event_type) for event_type in SPOOL_EVENTS],
     value_fn=lambda _: None,

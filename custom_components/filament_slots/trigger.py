@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, override
 
 from homeassistant.const import ATTR_AREA_ID, ATTR_DEVICE_ID, ATTR_ENTITY_ID, Platform
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.helpers import config_validation as cv, entity_registry as er
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.trigger import (
     NotTriggeredInfo,
@@ -20,10 +20,8 @@ from homeassistant.helpers.trigger import (
 from homeassistant.helpers.typing import ConfigType
 import probatio
 
-from .const import DOMAIN
 from .coordinator import SIGNAL_SPOOL_EVENT, SlotCoordinator
 from .core.slot_state import SlotKey
-from .event import SPOOL
 from .model import EventType, Identifiers
 from .targets import CONF_MATERIAL, TEXTS, SlotPlace, SlotTarget, matches_any, validate
 
@@ -86,9 +84,7 @@ class SpoolTrigger(Trigger):
             place = SlotPlace.of(self._hass, device_id, Platform.EVENT)
             if place is None or not self._target.includes(place):
                 return
-            where = _where(self._hass, coordinator, key, place) | {
-                "place": event["meta"]["place"]
-            }
+            where = _where(coordinator, key, place) | {"place": event["meta"]["place"]}
             if reason := self._filter.mismatch(event):
                 if did_not_trigger is not None:
                     did_not_trigger(NotTriggeredInfo(reason, event | where))
@@ -174,7 +170,7 @@ class _Filter:
 
 
 def _where(
-    hass: HomeAssistant, coordinator: SlotCoordinator, key: SlotKey, place: SlotPlace
+    coordinator: SlotCoordinator, key: SlotKey, place: SlotPlace
 ) -> dict[str, Any]:
     """Return the ids that actions and templates need to use an event."""
     slot, *unit, printer = (device.id for device in place.devices)
@@ -183,8 +179,6 @@ def _where(
         ATTR_DEVICE_ID: slot,
         "unit_device_id": unit[0] if unit else None,
         "printer_device_id": printer,
-        ATTR_ENTITY_ID: er.async_get(hass).async_get_entity_id(
-            Platform.EVENT, DOMAIN, f"{coordinator.devices.unique_id(key)}_{SPOOL.key}"
-        ),
+        ATTR_ENTITY_ID: coordinator.devices.event_entity(key),
         ATTR_AREA_ID: next(iter(place.area_ids), None),
     }

@@ -84,6 +84,11 @@ async def test_the_pages_of_home_assistant_show_the_integration(
         await printer.play(printer.hardware.insert(1, 3, WHITE))
         await _shows(page, "PLA Basic", "Identified", "Spool inserted")
         await _save(page, "device")
+        # One line of the logbook, whichever entities have changed with it.
+        await page.open(f"{url}/logbook?device_id={slot}")
+        await _shows(page, "PLA Basic was inserted into X1-Carbon 0001 · A3")
+        written = await page.run("textOf(deep('ha-logbook'))")
+        assert written.count("was inserted") == 1, written
 
         await _automate(client, "new_spool")
         await page.open(f"{url}/config/automation/edit/new_spool")
