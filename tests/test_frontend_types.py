@@ -13,8 +13,10 @@ from custom_components.filament_slots.serializers import (
     AnnouncedData,
     PrinterData,
     SlotData,
+    SlotSpoolData,
     UnitData,
 )
+from custom_components.filament_slots.slot_spools import LinkSource
 from custom_components.filament_slots.spool_library import SpoolData, SpoolSlotData
 from custom_components.filament_slots.websocket import FailedEventData, PrinterHealth
 
@@ -27,6 +29,8 @@ NAMES = {
     NoneType: "null",
     SlotStatus: "Status",
     SlotData: "Slot",
+    SlotSpoolData: "SlotSpool",
+    LinkSource: "LinkSource",
     UnitData: "Unit",
     AnnouncedData: "Announced",
     SpoolSlotData: "SpoolSlot",
@@ -62,6 +66,7 @@ def _interface(file: str, name: str) -> dict[str, str]:
         ("model.ts", "Printer", PrinterData),
         ("model.ts", "Unit", UnitData),
         ("model.ts", "Slot", SlotData),
+        ("model.ts", "SlotSpool", SlotSpoolData),
         ("model.ts", "Announced", AnnouncedData),
     ],
 )

@@ -150,6 +150,7 @@ async def test_slots_are_returned_with_their_devices_entities_and_spools(
         "assigned_external_id": None,
         "assigned_label": None,
         "filament": first["filament"],
+        "spool": None,
         "inserted_at": None,
         "updated_at": None,
         "age": 0,

@@ -193,6 +193,7 @@ async def test_slots_are_listed_with_their_contents(
         "assigned_external_id": None,
         "assigned_label": None,
         "filament": PLA,
+        "spool": None,
         "inserted_at": None,
         "updated_at": None,
     }

@@ -38,6 +38,7 @@ from .options import async_migrate_options
 from .repairs_printer import async_forget_issues, async_show_issue
 from .runtime import SharedCore, async_shared_core
 from .services import async_setup_services
+from .slot_spools import slot_spools
 from .websocket import async_register_commands
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -58,7 +59,12 @@ async def async_setup_entry(
 ) -> bool:
     """Set up an inventory, or a printer from its stored state, switched on or not."""
     if not is_printer(entry):
-        return await async_setup_inventory(hass, cast(InventoryConfigEntry, entry))
+        inventory = cast(InventoryConfigEntry, entry)
+        await async_setup_inventory(hass, inventory)
+        inventory.async_on_unload(
+            slot_spools(hass).async_follow_inventory(inventory.runtime_data)
+        )
+        return True
     driver_class = await _async_load_driver(hass, entry)
     core = async_shared_core(hass)
     try:
@@ -84,6 +90,8 @@ async def async_setup_entry(
     # Entries are not unloaded when Home Assistant stops.
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
     entry.runtime_data = coordinator
+    # Before the entities, which read what it finds.
+    entry.async_on_unload(slot_spools(hass).async_follow_printer(coordinator))
     try:
         await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
         await coordinator.async_start()

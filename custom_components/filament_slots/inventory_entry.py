@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
-from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.storage import Store
@@ -40,11 +40,12 @@ _STORE_VERSION: Final = 1
 _SAVE_DELAY: Final = 10.0
 
 type InventoryConfigEntry = ConfigEntry[InventoryHost]
+type ChangesListener = Callable[[Changes], None]
 
 
 async def async_setup_inventory(
     hass: HomeAssistant, entry: InventoryConfigEntry
-) -> bool:
+) -> None:
     """Set up an inventory, whether its server is there or not."""
     kind = INVENTORIES.get(entry.data[CONF_INVENTORY_KEY])
     if kind is None:
@@ -70,7 +71,6 @@ async def async_setup_inventory(
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
     entry.runtime_data = host
     await host.async_start()
-    return True
 
 
 async def async_unload_inventory(entry: InventoryConfigEntry) -> bool:
@@ -142,6 +142,7 @@ class InventoryHost:
         self._hass = hass
         self._store = _store(hass, entry)
         self._stopped = False
+        self._listeners: list[ChangesListener] = []
         self._inventory = kind(
             inventory_config(entry),
             _services(
@@ -156,6 +157,14 @@ class InventoryHost:
     def spools(self) -> Mapping[int, Spool]:
         """The spools of the server, as last read."""
         return self._inventory.spools
+
+    def external_id(self, spool_id: int) -> str:
+        """Return a spool's id as printers report it: `spoolman:12`."""
+        return f"{self._inventory.inventory_key}:{spool_id}"
+
+    def spool_page(self, spool_id: int) -> str:
+        """Return the URL of the server's page of a spool."""
+        return self._inventory.spool_page(spool_id)
 
     @property
     def health(self) -> InventoryHealth:
@@ -176,6 +185,12 @@ class InventoryHost:
         async_show_inventory_issues(self._hass, self.entry, None, self.identities)
 
     @callback
+    def async_subscribe(self, listener: ChangesListener) -> CALLBACK_TYPE:
+        """Subscribe to changes of spools; `spools` has each by then."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    @callback
     def async_confirm(self) -> None:
         """Note that the user knows of the ids that have another spool."""
         self.identities.confirm()
@@ -187,6 +202,8 @@ class InventoryHost:
         if self.identities.take(changes.changed, self.spools):
             self._async_save()
             self._async_update_issues()
+        for listener in list(self._listeners):
+            listener(changes)
 
     @callback
     def _async_health_changed(self) -> None:

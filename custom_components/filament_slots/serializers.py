@@ -17,7 +17,8 @@ from .coordinator import (
     is_loaded,
     loaded_entries,
 )
-from .model import SlotStatus, StoredSlot, StoredUnit, iso_utc
+from .model import Filament, SlotStatus, StoredSlot, StoredUnit, iso_utc
+from .slot_spools import LinkSource, SlotSpool, slot_spools
 
 type Json = dict[str, Any]
 
@@ -43,6 +44,29 @@ class UnitData(TypedDict):
     drying_minutes_left: int | None
 
 
+class SlotSpoolData(TypedDict):
+    """The spool of an inventory in a slot.
+
+    inventory_entry_id, id: identify it. remaining_percent: of a full spool.
+    low: whether little is left. mismatch: whether the slot has another material or
+    colour. url: of its page. source: what it is known from, see `LinkSource`.
+    """
+
+    inventory_entry_id: str
+    id: int
+    name: str | None
+    vendor: str | None
+    material: str | None
+    colors: list[str]
+    remaining_g: float | None
+    weight_g: float | None
+    remaining_percent: float | None
+    low: bool | None
+    mismatch: bool | None
+    url: str
+    source: LinkSource
+
+
 class SlotData(TypedDict):
     """A slot, with the entry of its printer.
 
@@ -50,6 +74,7 @@ class SlotData(TypedDict):
     status: null before anything is known, and where the slot has no sensor.
     identifiers: `{rfid_uid, external_id, vendor_tag}`, as the printer reported them.
     filament: as in events; `{}` if nothing is known.
+    spool: of an inventory; null if none is known.
     """
 
     entry_id: str
@@ -66,6 +91,7 @@ class SlotData(TypedDict):
     assigned_external_id: str | None
     assigned_label: str | None
     filament: Json
+    spool: SlotSpoolData | None
     inserted_at: str | None
     updated_at: str | None
 
@@ -167,8 +193,11 @@ def printer_data(hass: HomeAssistant, entry: FilamentSlotsConfigEntry) -> Printe
 def slots_data(coordinator: SlotCoordinator) -> list[SlotData]:
     """Return the slots of a printer."""
     entry_id = coordinator.config_entry.entry_id
+    spools = slot_spools(coordinator.hass)
     return [
-        _slot_data(slot, entry_id, coordinator.devices.slots[key])
+        _slot_data(
+            slot, spools.of(coordinator, key), entry_id, coordinator.devices.slots[key]
+        )
         for key, slot in coordinator.slots.items()
     ]
 
@@ -235,7 +264,28 @@ def _unit_data(unit: StoredUnit, device_id: str) -> UnitData:
     )
 
 
-def _slot_data(slot: StoredSlot, entry_id: str, device_id: str) -> SlotData:
+def _spool_data(found: SlotSpool, filament: Filament | None) -> SlotSpoolData:
+    spool, host = found.spool, found.host
+    return SlotSpoolData(
+        inventory_entry_id=host.entry.entry_id,
+        id=spool.id,
+        name=spool.name,
+        vendor=spool.vendor,
+        material=spool.material,
+        colors=list(spool.colors),
+        remaining_g=spool.remaining_g,
+        weight_g=spool.weight_g,
+        remaining_percent=found.remaining_percent,
+        low=found.low,
+        mismatch=found.mismatch(filament),
+        url=host.spool_page(spool.id),
+        source=found.source,
+    )
+
+
+def _slot_data(
+    slot: StoredSlot, spool: SlotSpool | None, entry_id: str, device_id: str
+) -> SlotData:
     return SlotData(
         entry_id=entry_id,
         device_id=device_id,
@@ -251,6 +301,7 @@ def _slot_data(slot: StoredSlot, entry_id: str, device_id: str) -> SlotData:
         assigned_external_id=slot.assigned_external_id,
         assigned_label=slot.assigned_label,
         filament=slot.filament.as_dict() if slot.filament else {},
+        spool=_spool_data(spool, slot.filament) if spool else None,
         inserted_at=iso(slot.inserted_at),
         updated_at=iso(slot.updated_at),
     )

@@ -14,12 +14,13 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 
 from .const import DOMAIN
-from .coordinator import FilamentSlotsConfigEntry, is_loaded
-from .core.slot_state import PrinterSlots
+from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator, is_loaded
+from .core.slot_state import PrinterSlots, SlotKey
 from .entry_kinds import is_printer
 from .model import EventType
 from .runtime import async_shared_core
 from .serializers import Json, PrinterData, printer_data
+from .slot_spools import slot_spools
 
 
 @final
@@ -34,7 +35,7 @@ class ChangeMessage(TypedDict):
     """A printer after a change.
 
     event: the standard event that made the change; null for a change of the connection,
-    of the entry, or of the announced spools.
+    of the entry, of the announced spools, or of an inventory's spool.
     """
 
     printer: PrinterData
@@ -123,11 +124,17 @@ class Subscription:
             if coordinator.data is data:
                 self._send_state(entry)
 
+        @callback
+        def spool_changed(owner: SlotCoordinator, _: SlotKey) -> None:
+            if owner is coordinator:
+                coordinator_updated()
+
         handler = async_shared_core(self._hass).handler
         self._followed[entry.entry_id] = [
             handler.subscribe(coordinator.printer_id, event_committed),
             coordinator.async_add_listener(coordinator_updated),
             handler.subscribe_announced(lambda: self._send_state(entry)),
+            slot_spools(self._hass).async_subscribe(spool_changed),
         ]
 
     def _unfollow(self, entry_id: str) -> None:

@@ -20,6 +20,26 @@ export interface Identifiers {
 
 export type Status = "empty" | "unidentified" | "identified";
 
+/** What the spool in a slot is known from. */
+export type LinkSource = "printer" | "assigned" | "link" | "tag";
+
+/** The spool of an inventory in a slot. */
+export interface SlotSpool {
+  inventory_entry_id: string;
+  id: number;
+  name: string | null;
+  vendor: string | null;
+  material: string | null;
+  colors: string[];
+  remaining_g: number | null;
+  weight_g: number | null;
+  remaining_percent: number | null;
+  low: boolean | null;
+  mismatch: boolean | null;
+  url: string;
+  source: LinkSource;
+}
+
 export interface Slot {
   entry_id: string;
   device_id: string;
@@ -33,6 +53,7 @@ export interface Slot {
   assigned_external_id: string | null;
   assigned_label: string | null;
   filament: Filament;
+  spool: SlotSpool | null;
   inserted_at: string | null;
 }
 

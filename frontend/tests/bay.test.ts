@@ -30,6 +30,7 @@ const slot = (values: object) =>
     assigned_label: null,
     assigned_external_id: null,
     filament: {},
+    spool: null,
     ...values,
   }) as Slot;
 const basic = {

@@ -28,6 +28,7 @@ const slot = (unit: string | null, slot_no: number): Slot => ({
   assigned_external_id: null,
   assigned_label: null,
   filament: {},
+  spool: null,
   inserted_at: null,
 });
 

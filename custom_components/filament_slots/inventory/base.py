@@ -188,6 +188,10 @@ class Inventory(ABC):
     def page(self) -> str:
         """The URL of the server's own page."""
 
+    @abstractmethod
+    def spool_page(self, spool_id: int) -> str:
+        """Return the URL of the server's page of a spool."""
+
     @classmethod
     @abstractmethod
     async def probe(

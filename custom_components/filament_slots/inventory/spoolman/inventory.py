@@ -51,6 +51,10 @@ class SpoolmanInventory(Inventory):
         return self.config.url
 
     @override
+    def spool_page(self, spool_id: int) -> str:
+        return f"{self.page}/spool/show/{spool_id}"
+
+    @override
     async def start(self) -> None:
         self._connection.start()
 
