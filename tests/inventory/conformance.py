@@ -31,7 +31,9 @@ from custom_components.filament_slots.inventory.base import (
     InventoryErrorCode,
     InventoryServices,
     InventoryStatus,
+    Located,
     Spool,
+    WriteResult,
 )
 from custom_components.filament_slots.inventory.health import InventoryHealth
 from custom_components.filament_slots.inventory.registry import INVENTORIES
@@ -70,6 +72,29 @@ class ScriptedServer(ABC):
     @abstractmethod
     async def delete(self, spool_id: int) -> None:
         """Delete a spool."""
+
+    @abstractmethod
+    def reuse(self, spool_id: int) -> None:
+        """Give the id of a spool to another one."""
+
+    @abstractmethod
+    def location(self, spool_id: int) -> str | None:
+        """Return where a spool is."""
+
+    @abstractmethod
+    def tags(self, spool_id: int) -> list[str]:
+        """Return the tags of a spool."""
+
+    @abstractmethod
+    def writes(self) -> int:
+        """Return how many requests to change something have arrived."""
+
+    @abstractmethod
+    def fail_writes(self, *, stored: bool) -> None:
+        """Answer the next request to change something with an error.
+
+        stored: whether it is done nevertheless.
+        """
 
     @abstractmethod
     def fall_silent(self) -> None:
@@ -167,6 +192,18 @@ class InventoryStage:
         """Start the inventory, and wait until it has read all spools."""
         await self.inventory.start()
         await self.until(lambda: self.status == "running")
+
+    async def locate(
+        self, spool_id: int, text: str | None, *replaces: str | None
+    ) -> Located:
+        """Write the location of a spool, as it is known."""
+        registered = self.inventory.spools[spool_id].registered
+        return await self.inventory.locate(spool_id, registered, text, replaces)
+
+    async def link(self, spool_id: int, tag: str) -> WriteResult:
+        """Add a tag to a spool, as it is known."""
+        registered = self.inventory.spools[spool_id].registered
+        return await self.inventory.link(spool_id, registered, tag)
 
 
 class InventoryConformance:
@@ -415,6 +452,156 @@ class InventoryConformance:
         await stage.run()
 
         assert len(stage.inventory.spools) == 2
+
+    async def test_a_location_is_written_once_and_reported(
+        self, stage: InventoryStage, server: ScriptedServer
+    ) -> None:
+        """The second time it is there already."""
+        await stage.run()
+        (first, second) = stage.inventory.spools
+
+        written = await stage.locate(first, "X1C A3", None)
+        again = await stage.locate(first, "X1C A3", None)
+        await stage.until(lambda: stage.locations[first] == "X1C A3")
+
+        assert written == Located(WriteResult.WRITTEN, None)
+        assert again == Located(WriteResult.UNCHANGED, "X1C A3")
+        assert server.location(first) == "X1C A3"
+        assert server.location(second) is None
+        assert server.writes() == 1
+
+    async def test_a_location_can_be_taken_back(
+        self, stage: InventoryStage, server: ScriptedServer
+    ) -> None:
+        """Also to none at all."""
+        await stage.run()
+        spool_id = next(iter(stage.inventory.spools))
+        await stage.locate(spool_id, "X1C A3", None)
+
+        taken_back = await stage.locate(spool_id, None, "X1C A3")
+
+        assert taken_back == Located(WriteResult.WRITTEN, "X1C A3")
+        assert server.location(spool_id) is None
+
+    async def test_a_location_that_another_client_wrote_stays(
+        self, stage: InventoryStage, server: ScriptedServer
+    ) -> None:
+        """It is read before, so that an edit that was not reported counts as well."""
+        await stage.run()
+        spool_id = next(iter(stage.inventory.spools))
+        server.fall_silent()
+        await server.move(spool_id, "Dry box")
+        writes = server.writes()
+
+        located = await stage.locate(spool_id, "X1C A3", None, "", "Shelf B")
+
+        assert located == Located(WriteResult.EDITED, "Dry box")
+        assert server.location(spool_id) == "Dry box"
+        assert server.writes() == writes
+
+    async def test_the_location_of_another_spool_is_never_written(
+        self, stage: InventoryStage, server: ScriptedServer
+    ) -> None:
+        """The id of a deleted spool may be handed out again."""
+        await stage.run()
+        (first, second) = stage.inventory.spools
+        gone = stage.inventory.spools[second].registered
+        server.reuse(first)
+        await server.delete(second)
+        writes = server.writes()
+
+        reused = await stage.locate(first, "X1C A3", None)
+        deleted = await stage.inventory.locate(second, gone, "X1C A4", {None})
+
+        assert reused == deleted == Located(WriteResult.MISSING, None)
+        assert server.location(first) is None
+        assert server.writes() == writes
+
+    async def test_a_location_that_is_too_long_is_never_sent(
+        self, stage: InventoryStage, server: ScriptedServer
+    ) -> None:
+        """It would make every list with it fail."""
+        await stage.run()
+        spool_id = next(iter(stage.inventory.spools))
+
+        located = await stage.locate(spool_id, "x" * 65, None)
+        await stage.locate(spool_id, "x" * 64, None)
+
+        assert located == Located(WriteResult.REFUSED, None)
+        assert server.location(spool_id) == "x" * 64
+        assert server.writes() == 1
+
+    async def test_an_error_of_the_server_is_answered_by_reading_back(
+        self, stage: InventoryStage, server: ScriptedServer
+    ) -> None:
+        """The change may be stored nevertheless: it is not sent twice then."""
+        await stage.run()
+        (first, second) = stage.inventory.spools
+
+        server.fail_writes(stored=True)
+        stored = await stage.locate(first, "X1C A3", None)
+        server.fail_writes(stored=False)
+        with pytest.raises(InventoryError) as failed:
+            await stage.locate(second, "X1C A4", None)
+        again = await stage.locate(second, "X1C A4", None)
+
+        assert stored == again == Located(WriteResult.WRITTEN, None)
+        assert failed.value.code is InventoryErrorCode.SERVER_ERROR
+        assert server.writes() == 3
+
+    async def test_nothing_is_written_while_the_server_is_away(
+        self, stage: InventoryStage, server: ScriptedServer
+    ) -> None:
+        """It may be tried again."""
+        await stage.run()
+        spool_id = next(iter(stage.inventory.spools))
+        await server.power_off()
+
+        for write in (
+            stage.locate(spool_id, "X1C A3", None),
+            stage.link(spool_id, "AB"),
+        ):
+            with pytest.raises(InventoryError) as away:
+                await write
+            assert away.value.code is InventoryErrorCode.CONNECTION_REFUSED
+
+    async def test_a_tag_is_linked_once(
+        self, stage: InventoryStage, server: ScriptedServer
+    ) -> None:
+        """Others of the spool stay, and no other spool takes it."""
+        await stage.run()
+        (first, second) = stage.inventory.spools
+        assert await stage.inventory.add_tag_field()
+        assert await stage.inventory.add_tag_field()
+        defined = server.writes()
+
+        results = [
+            await stage.link(first, "75886B1D"),
+            await stage.link(first, "0123456789ABCDEF0123456789ABCDEF"),
+            await stage.link(first, "75886B1D"),
+        ]
+
+        assert results == [
+            WriteResult.WRITTEN,
+            WriteResult.WRITTEN,
+            WriteResult.UNCHANGED,
+        ]
+        assert server.tags(first) == ["75886B1D", "0123456789ABCDEF0123456789ABCDEF"]
+        assert server.tags(second) == []
+        assert server.writes() == defined + 2
+
+    async def test_a_tag_is_linked_to_no_other_spool(
+        self, stage: InventoryStage, server: ScriptedServer
+    ) -> None:
+        """The id may stand for another spool by now."""
+        await stage.run()
+        spool_id = next(iter(stage.inventory.spools))
+        await stage.inventory.add_tag_field()
+        server.reuse(spool_id)
+        writes = server.writes()
+
+        assert await stage.link(spool_id, "75886B1D") is WriteResult.MISSING
+        assert server.writes() == writes
 
     async def test_a_probe_finds_the_server(
         self, stage: InventoryStage, server: ScriptedServer

@@ -1,10 +1,15 @@
 """The virtual Spoolman as the scripted server of the conformance suite."""
 
+from datetime import timedelta
+import json
 from typing import Any, override
 
 import aiohttp
 
+from custom_components.filament_slots.inventory.spoolman.writes import TAG_FIELD
+
 from .conformance import ScriptedServer
+from .spoolman_bodies import Entity
 from .spoolman_server import SpoolmanServer
 
 KEY = "s3cr3t-key"
@@ -33,9 +38,12 @@ class ScriptedSpoolman(ScriptedServer):
 
     secrets = (KEY,)
 
-    def __init__(self) -> None:
-        """Create it with two spools, switched off."""
-        self.server = SpoolmanServer()
+    def __init__(self, *, has_tags: bool = False) -> None:
+        """Create it with two spools, switched off.
+
+        has_tags: whether it is of a version that stores tags.
+        """
+        self.server = SpoolmanServer(has_tags=has_tags)
         self.server.api_key = KEY
         for name in ("Jade White", "Silk Gold"):
             self.server.add_spool(filament={"name": name, "weight": 1000})
@@ -69,6 +77,34 @@ class ScriptedSpoolman(ScriptedServer):
     @override
     async def delete(self, spool_id: int) -> None:
         await self._call("DELETE", f"spool/{spool_id}", None)
+
+    @override
+    def reuse(self, spool_id: int) -> None:
+        self._row(spool_id)["registered"] += timedelta(days=1)
+
+    @override
+    def location(self, spool_id: int) -> str | None:
+        found: str | None = self._row(spool_id)["location"]
+        return found
+
+    @override
+    def tags(self, spool_id: int) -> list[str]:
+        row = self._row(spool_id)
+        if self.server.database.has_tags:
+            return [tag["uid"] for tag in row["tags"]]
+        text: str = json.loads(row["extra"].get(TAG_FIELD, '""'))
+        return text.split(", ") if text else []
+
+    @override
+    def writes(self) -> int:
+        return len(self.server.written)
+
+    @override
+    def fail_writes(self, *, stored: bool) -> None:
+        self.server.failing_write = "stored" if stored else "lost"
+
+    def _row(self, spool_id: int) -> dict[str, Any]:
+        return self.server.database.row(Entity.SPOOL, spool_id)
 
     @override
     def fall_silent(self) -> None:

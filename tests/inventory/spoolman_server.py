@@ -12,7 +12,7 @@ from functools import partial
 import json
 import math
 import re
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from aiohttp import WSCloseCode, WSMsgType, web
 from pydantic import BaseModel, StringConstraints
@@ -119,6 +119,9 @@ class SpoolmanServer:
     api_key: the value of the header X-API-Key that it demands, if it demands one.
     allowed_host: the only host name that it answers to, if there is one.
     asked: the requests, each with its path, query and headers.
+    written: the requests that change something, each with its method, path and body.
+    failing_write: what becomes of the next of them, which is answered with an error:
+    done nevertheless, or not.
     mute: whether it sends no frames, on connections that stay open.
     html: whether it answers everything with a web page, as another server does.
     failing: the status with which it answers every request.
@@ -134,6 +137,8 @@ class SpoolmanServer:
         self.api_key: str | None = None
         self.allowed_host: str | None = None
         self.asked: list[tuple[str, Mapping[str, str]]] = []
+        self.written: list[tuple[str, str, Any]] = []
+        self.failing_write: Literal["stored", "lost"] | None = None
         self.mute = False
         self.html = False
         self.failing: int | None = None
@@ -249,11 +254,23 @@ class SpoolmanServer:
         data = await request.read()
         try:
             self._check_host(request)
+            if request.method != "GET":
+                return self._write(request, data)
             return self._respond(request, data)
         except Refused as err:
             return web.json_response(err.body, status=err.status)
         except BadRowError:
             return web.Response(status=500, text="Internal Server Error")
+
+    def _write(self, request: web.Request, data: bytes) -> web.Response:
+        """Answer a request that changes something, with an error if that is wanted."""
+        self.written.append((request.method, request.path, _parsed(data)))
+        failing, self.failing_write = self.failing_write, None
+        if failing != "lost":
+            answer = self._respond(request, data)
+        if failing is not None:
+            raise BadRowError
+        return answer
 
     def _check_host(self, request: web.Request) -> None:
         if self.allowed_host is not None and request.url.host != self.allowed_host:
@@ -647,6 +664,13 @@ async def _send(socket: web.WebSocketResponse, frame: str) -> None:
 def _is_own_origin(request: web.Request) -> bool:
     origin = request.headers.get("origin")
     return origin is None or origin == f"http://{request.host}"
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data
 
 
 def _set(row: Row) -> Row:

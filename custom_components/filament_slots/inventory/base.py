@@ -1,13 +1,13 @@
 """The inventory contract: the base class, what an inventory receives, and its errors."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 import logging
 import random
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic import BaseModel
 
@@ -16,6 +16,11 @@ from .health import InventoryHealth
 
 if TYPE_CHECKING:
     import aiohttp
+
+
+# The most characters of a location. Spoolman stores a longer one under some conditions,
+# and then fails to show any list with it (docs/protocols/spoolman.md 3.6).
+LOCATION_MAX: Final = 64
 
 
 class InventoryStatus(StrEnum):
@@ -71,6 +76,35 @@ class InventoryError(Exception):
         self.detail = detail
         self.placeholders = placeholders or {}
         self.suggested = suggested or {}
+
+
+class WriteResult(StrEnum):
+    """What became of something that was to be written; each one is final.
+
+    unchanged: the server had it already. edited: it was changed by another client since, and
+    stays as it is. missing: there is no such spool, or another one has its id. taken: the
+    tag is another spool's. unsupported: the server has no place for it. refused: the
+    server does not accept it.
+    """
+
+    WRITTEN = "written"
+    UNCHANGED = "unchanged"
+    EDITED = "edited"
+    MISSING = "missing"
+    TAKEN = "taken"
+    UNSUPPORTED = "unsupported"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The result of writing a location.
+
+    before: the location that was read before it; None also for a missing spool.
+    """
+
+    result: WriteResult
+    before: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +225,38 @@ class Inventory(ABC):
     @abstractmethod
     def spool_page(self, spool_id: int) -> str:
         """Return the URL of the server's page of a spool."""
+
+    @abstractmethod
+    async def locate(
+        self,
+        spool_id: int,
+        registered: datetime,
+        text: str | None,
+        replaces: Collection[str | None],
+    ) -> Located:
+        """Write the location of a spool, if it is one of `replaces` now.
+
+        text: at most LOCATION_MAX characters; None for no location.
+
+        Raises InventoryError where it is not known to be written and may be tried again:
+        it is read first, so that nothing is written twice.
+        """
+
+    @abstractmethod
+    async def link(self, spool_id: int, registered: datetime, tag: str) -> WriteResult:
+        """Add the id of a tag, in upper-case hexadecimal digits, to a spool.
+
+        Only where the server stores tags, or has the field of `add_tag_field`.
+        Raises InventoryError as `locate` does.
+        """
+
+    @abstractmethod
+    async def add_tag_field(self) -> bool:
+        """Create the field in which `link` stores tags on a server that knows none.
+
+        Only for an owner who agreed to it. Returns False where the field is there with
+        another type. Raises InventoryError.
+        """
 
     @classmethod
     @abstractmethod

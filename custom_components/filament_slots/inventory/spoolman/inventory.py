@@ -1,6 +1,8 @@
 """The inventory on a Spoolman server."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, ClassVar, override
 
 import aiohttp
@@ -12,7 +14,9 @@ from ..base import (
     InventoryErrorCode,
     InventoryProbe,
     InventoryServices,
+    Located,
     Spool,
+    WriteResult,
 )
 from ..connection import Connection
 from ..health import InventoryHealth
@@ -22,12 +26,13 @@ from .decode import decode_spool
 from .rest import Rest
 from .session import Session
 from .url import as_address, base_urls
+from .writes import define_tag_field, write_location, write_tag
 
 _OLDEST = 5
 
 
 class SpoolmanInventory(Inventory):
-    """Reads one Spoolman server."""
+    """Reads one Spoolman server, and writes to it what is asked for."""
 
     inventory_key: ClassVar[str] = "spoolman"
     Config: ClassVar[type[Config]] = Config
@@ -93,6 +98,27 @@ class SpoolmanInventory(Inventory):
             "transitions": connection.transitions,
         }
 
+    @override
+    async def locate(
+        self,
+        spool_id: int,
+        registered: datetime,
+        text: str | None,
+        replaces: Collection[str | None],
+    ) -> Located:
+        async with self._requests() as rest:
+            return await write_location(rest, spool_id, registered, text, replaces)
+
+    @override
+    async def link(self, spool_id: int, registered: datetime, tag: str) -> WriteResult:
+        async with self._requests() as rest:
+            return await write_tag(rest, spool_id, registered, tag)
+
+    @override
+    async def add_tag_field(self) -> bool:
+        async with self._requests() as rest:
+            return await define_tag_field(rest)
+
     @classmethod
     @override
     async def probe(
@@ -108,6 +134,11 @@ class SpoolmanInventory(Inventory):
             name=f"Spoolman ({rest.base.host})",
             oldest=tuple((spool.id, spool.registered) for spool in spools if spool),
         )
+
+    @asynccontextmanager
+    async def _requests(self) -> AsyncIterator[Rest]:
+        async with without_redirects(self._services.session) as http:
+            yield Rest(self.config, base_urls(self.config.url)[0], http)
 
     async def _run_session(self) -> None:
         services = self._services

@@ -29,12 +29,19 @@ class Answer:
 
 
 class StatusError(InventoryError):
-    """An answer that is an error, with its HTTP status."""
+    """An answer that is an error, with its HTTP status.
 
-    def __init__(self, code: InventoryErrorCode, status: int) -> None:
+    has_message: whether a rule of Spoolman is behind it: a 404 without a message is
+    about the path, not about an object.
+    """
+
+    def __init__(
+        self, code: InventoryErrorCode, status: int, *, has_message: bool = False
+    ) -> None:
         """Create it with the code of its meaning."""
         super().__init__(code, f"HTTP status {status}")
         self.status = status
+        self.has_message = has_message
 
 
 class Rest:
@@ -54,12 +61,30 @@ class Rest:
 
         Raises InventoryError: StatusError for an answer that is an error.
         """
+        return await self._request("GET", path, query)
+
+    async def send(self, method: str, path: str, body: Mapping[str, Any]) -> Answer:
+        """Change something below /api/v1; return the answer. Raises as `get` does.
+
+        It may have been changed whatever is raised.
+        """
+        return await self._request(method, path, body=body)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Answer:
         try:
             async with (
                 asyncio.timeout(_TIMEOUT),
-                self._http.get(
+                self._http.request(
+                    method,
                     self.base / API / path,
                     params=query,
+                    json=body,
                     headers=self._config.headers,
                     ssl=self._config.verify_ssl,
                 ) as response,
@@ -136,7 +161,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 def _answer(response: aiohttp.ClientResponse, data: bytes) -> Answer:
     """Return the answer; a web page that answers 200 is none."""
     match response.status:
-        case 200:
+        case 200 | 201:
             pass
         case 401 | 403:
             raise StatusError(InventoryErrorCode.INVALID_AUTH, response.status)
@@ -146,7 +171,9 @@ def _answer(response: aiohttp.ClientResponse, data: bytes) -> Answer:
         case 429 | 500 | 502 | 503 | 504:
             raise StatusError(InventoryErrorCode.SERVER_ERROR, response.status)
         case status:
-            raise StatusError(InventoryErrorCode.WRONG_SERVICE, status)
+            raise StatusError(
+                InventoryErrorCode.WRONG_SERVICE, status, has_message=_is_message(data)
+            )
     try:
         body = orjson.loads(data)
     except orjson.JSONDecodeError:
