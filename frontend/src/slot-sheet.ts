@@ -79,7 +79,7 @@ export class SlotSheet extends LitElement {
       this.view === "details"
         ? `${name} · ${label}`
         : text(hass, this.view === "assign" ? "assign.title" : "expect.title", { label });
-    return html`<dialog aria-labelledby="title" @close=${() => this.show("details")}>
+    return html`<dialog aria-labelledby="title" @close=${this.closed}>
       <header>
         ${slot && this.view === "details" ? spool(lookOf(slot), slot.filament) : nothing}
         <h2 id="title" dir="auto">${title}</h2>
@@ -88,6 +88,11 @@ export class SlotSheet extends LitElement {
       </header>
       ${slot && this.view === "details" ? this.details(hass, printer, slot) : this.form(hass, slot ?? printer, printer)}
     </dialog>`;
+  }
+
+  private closed(): void {
+    // The event comes a little later: another slot may have been opened since.
+    if (!this.dialog?.open) this.show("details");
   }
 
   private details(hass: Hass, printer: Printer, slot: Slot): TemplateResult {

@@ -188,9 +188,11 @@ async def _walk(
     await page.wait(f"{SHEET}.querySelector('dd')")
     wrong += await violations(page, sheet) + await small_targets(page, sheet)
     await page.screenshot(image(f"sheet-{language}"))
-    await page.key("Escape")
-    # A slot of which nothing is known opens with the question which spool it is.
-    await page.click(".bay[data-label=A3]")
+    # A slot of which nothing is known opens with the question which spool it is, however
+    # soon after another.
+    await page.run(
+        f"{SHEET}.querySelector('dialog').close(); deep('.bay[data-label=A3]').click()"
+    )
     await page.wait(f"{SHEET}.querySelector('form')")
     await page.run(f"{FILL}('nonsense', '')")
     error = await page.wait(f"{SHEET}.querySelector('[role=alert]')?.textContent")
