@@ -16,7 +16,9 @@ from custom_components.filament_slots.core.tables.retention import Keep
 from custom_components.filament_slots.options import (
     async_share_options,
     async_shared_options,
+    low_limit,
 )
+from custom_components.filament_slots.remaining import LowLimit
 from custom_components.filament_slots.runtime import SharedCore
 
 from .common import make_entry
@@ -125,3 +127,24 @@ async def test_a_purge_may_delete_everything_but_the_last_event_of_each_slot(
     keep, _ = await _purge(hass, keep_days=0)
 
     assert set(keep.values()) == {Keep(timedelta(0), timedelta(0))}
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers", "limit"),
+    [
+        ({}, {}, LowLimit.of_percent(15)),
+        ({"low_limit": 10}, {"low": 300.0}, LowLimit.of_percent(10)),
+        ({"low_limit": 200, "low_unit": "grams"}, {}, LowLimit.of_grams(200)),
+        ({"low_field": "low"}, {"low": 300.0}, LowLimit.of_grams(300)),
+        ({"low_field": "low"}, {"low": 0.0}, LowLimit.of_grams(0)),
+        (
+            {"low_limit": 200, "low_unit": "grams", "low_field": "low"},
+            {"other": 300.0},
+            LowLimit.of_grams(200),
+        ),
+    ],
+)
+def test_the_limit_of_a_filament_comes_before_that_of_all(
+    options: dict[str, Any], numbers: dict[str, float], limit: LowLimit
+) -> None:
+    assert low_limit(options, numbers) == limit

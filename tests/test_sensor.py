@@ -282,6 +282,22 @@ async def test_the_driver_status_has_the_error_as_an_attribute(
     assert found.attributes["error"] is None
 
 
+async def test_grams_have_a_sensor_where_the_printer_reports_them(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    assert hass.states.get(f"{SLOT_3}_remaining_weight") is None
+
+    async def left(grams: float | None) -> str:
+        filament = {"material": "PLA", "remaining_g": grams}
+        slot = slot_state(3, True, filament=filament)
+        await async_deliver(hass, entry, state(unit_state(slots=[slot])))
+        return state_of(hass, f"{SLOT_3}_remaining_weight").state
+
+    assert await left(412.0) == "412.0"
+    assert await left(0.0) == "0.0"
+    assert await left(None) == STATE_UNKNOWN
+
+
 async def test_only_changed_entities_are_written(
     hass: HomeAssistant, entry: MockConfigEntry, written: list[str]
 ) -> None:

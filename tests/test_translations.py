@@ -33,6 +33,7 @@ from custom_components.filament_slots.model import SlotStatus
 from custom_components.filament_slots.options import (
     CONF_BUS_IDENTIFIERS,
     HISTORY_OPTIONS,
+    LOW_DEFAULTS,
     SHARED_OPTIONS,
 )
 from custom_components.filament_slots.repairs_inventory import INVENTORY_ISSUES
@@ -365,7 +366,11 @@ def test_every_setting_has_a_text() -> None:
         "advanced": set(SETTLE_TIMES),
         "shared": set(SHARED_OPTIONS),
     }
-    for section in sections.values():
+    inventory = options["step"]["inventory"]["sections"]
+    assert {name: set(section["data"]) for name, section in inventory.items()} == {
+        "low": set(LOW_DEFAULTS),
+    }
+    for section in (*sections.values(), *inventory.values()):
         assert set(section["data"]) == set(section["data_description"])
     assert set(options["abort"]) == DRIVER_ABORTS
 

@@ -90,6 +90,27 @@ def distance(one: Rgb, other: Rgb) -> float:
     return math.dist(_lab(one), _lab(other))
 
 
+def alike_colours(some: Iterable[str], others: Iterable[str]) -> bool | None:
+    """Return whether any colour of the one is near any of the other.
+
+    None where either has no known colour: a clear one is none, as its value means nothing.
+    """
+    distances = [
+        distance(one, other) for one in _opaque(some) for other in _opaque(others)
+    ]
+    return min(distances) <= NEAR if distances else None
+
+
+def _opaque(colours: Iterable[str]) -> list[Rgb]:
+    """Return the colours that are colours, and not clear."""
+    return [
+        rgb
+        for text in colours
+        if colour_name(text) is not ColourName.CLEAR
+        and (rgb := parse_colour(text)) is not None
+    ]
+
+
 def _hue(rgb: Rgb) -> float:
     red, green, blue = rgb
     most = max(rgb)

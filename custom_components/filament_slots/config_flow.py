@@ -10,14 +10,13 @@ from homeassistant.config_entries import (
 )
 from homeassistant.const import CONF_HOST
 from homeassistant.core import callback
-from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import SelectSelector, SelectSelectorConfig
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from homeassistant.helpers.typing import DiscoveryInfoType
 import probatio
 from pydantic import ValidationError
 
-from .config_flow_inventory import InventoryFlow
+from .config_flow_inventory import InventoryFlow, InventoryOptionsFlow
 from .const import (
     CONF_CONFIG,
     CONF_DRIVER_KEY,
@@ -40,6 +39,7 @@ from .forms import (
     address_fields,
     advanced_fields,
     asked_fields,
+    collapsed,
     filled_in,
     form,
     found_form,
@@ -98,21 +98,14 @@ class FilamentSlotsConfigFlow(InventoryFlow, domain=DOMAIN):
         self._suggested: Mapping[str, Any] = {}
         self._about_error: Mapping[str, str] = {}
 
-    @classmethod
-    @callback
-    @override
-    def async_supports_options_flow(
-        cls, config_entry: FilamentSlotsConfigEntry
-    ) -> bool:
-        """Return whether there are options: an inventory has none."""
-        return is_printer(config_entry)
-
     @staticmethod
     @callback
     @override
     def async_get_options_flow(config_entry: FilamentSlotsConfigEntry) -> OptionsFlow:
-        """Return the options flow."""
-        return FilamentSlotsOptionsFlow()
+        """Return the options flow of a printer, or of an inventory."""
+        if is_printer(config_entry):
+            return FilamentSlotsOptionsFlow()
+        return InventoryOptionsFlow()
 
     @override
     async def async_step_user(
@@ -430,13 +423,6 @@ class FilamentSlotsOptionsFlow(OptionsFlowWithReload):
         }
         return self.async_show_form(
             step_id="init",
-            data_schema=probatio.Schema(
-                {
-                    probatio.Required(name, default=fields({})): section(
-                        fields, {"collapsed": True}
-                    )
-                    for name, fields in sections.items()
-                }
-            ),
+            data_schema=collapsed(sections),
             description_placeholders={"name": entry.title},
         )

@@ -1,15 +1,19 @@
-"""Config flow of inventories: add one, renew its key, change its connection."""
+"""Config flow of inventories: add one, renew its key, change its connection; options."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
+from homeassistant.config_entries import (
+    ConfigFlow,
+    ConfigFlowResult,
+    OptionsFlowWithReload,
+)
 from homeassistant.core import callback
 from pydantic import ValidationError
 
 from .const import CONF_INVENTORY_KEY
 from .driver_host import async_inventory_address
-from .forms import filled_in, form, without_secrets
+from .forms import collapsed, filled_in, form, low_form, without_secrets
 from .inventory.base import Inventory, InventoryError, InventoryProbe
 from .inventory.registry import INVENTORIES
 from .inventory_entry import (
@@ -18,8 +22,10 @@ from .inventory_entry import (
     inventory_config,
     loaded_inventories,
 )
+from .options import LOW_DEFAULTS
 
 _URL = "url"
+_LOW = "low"
 
 
 class InventoryFlow(ConfigFlow):
@@ -169,3 +175,31 @@ class InventoryFlow(ConfigFlow):
             CONF_INVENTORY_KEY: self._inventory.inventory_key,
             **filled_in(found.config),
         }
+
+
+class InventoryOptionsFlow(OptionsFlowWithReload):
+    """Changes the options of an inventory: when its spools are low."""
+
+    async def async_step_init(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show the form."""
+        return await self.async_step_inventory()
+
+    async def async_step_inventory(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the options; defaults are not stored, so that they may change."""
+        if user_input is not None:
+            return self.async_create_entry(
+                data={
+                    name: value
+                    for name, value in user_input[_LOW].items()
+                    if value != LOW_DEFAULTS[name]
+                }
+            )
+        return self.async_show_form(
+            step_id="inventory",
+            data_schema=collapsed({_LOW: low_form(self.config_entry.options)}),
+            description_placeholders={"name": self.config_entry.title},
+        )

@@ -30,7 +30,13 @@ from .drivers.timings import Timings
 from .inventory.base import Inventory
 from .options import (
     CONF_BUS_IDENTIFIERS,
+    CONF_LOW_FIELD,
+    CONF_LOW_LIMIT,
+    CONF_LOW_UNIT,
     CONF_MAX_MEGABYTES,
+    LOW_DEFAULTS,
+    LOW_GRAMS,
+    LOW_PERCENT,
     bus_identifiers,
     number_option,
 )
@@ -149,6 +155,29 @@ def privacy_form(options: Mapping[str, Any]) -> probatio.Schema:
     )
 
 
+def low_form(options: Mapping[str, Any]) -> probatio.Schema:
+    """Return the form of when a spool is low, prefilled with these options."""
+    known = {**LOW_DEFAULTS, **options}
+    return probatio.Schema(
+        {
+            probatio.Required(CONF_LOW_LIMIT, default=known[CONF_LOW_LIMIT]): _number(
+                0, 10_000, step=1
+            ),
+            probatio.Required(CONF_LOW_UNIT, default=known[CONF_LOW_UNIT]): (
+                SelectSelector(
+                    SelectSelectorConfig(
+                        options=[LOW_PERCENT, LOW_GRAMS], translation_key=CONF_LOW_UNIT
+                    )
+                )
+            ),
+            # A default would be back as soon as a user clears the field.
+            probatio.Optional(
+                CONF_LOW_FIELD, description={"suggested_value": known[CONF_LOW_FIELD]}
+            ): str,
+        }
+    )
+
+
 def form(
     fields: Mapping[str, FieldInfo], *, keep_secrets: bool = False
 ) -> probatio.Schema:
@@ -185,15 +214,23 @@ def in_sections(
         )
         for key in driver.where_to_find(known)
     }
+    sections = {
+        name: probatio.Schema(content)
+        for name, content in ((_WHERE, texts), (ADVANCED, rest))
+        if content
+    }
+    return probatio.Schema(asked | collapsed(sections).schema)
+
+
+def collapsed(sections: Mapping[str, probatio.Schema]) -> probatio.Schema:
+    """Return a form of these sections, collapsed."""
     return probatio.Schema(
-        asked
-        | {
+        {
             # The frontend fills in a section's own default, not those of its fields.
-            probatio.Required(name, default=_prefilled(content)): section(
-                probatio.Schema(content), {"collapsed": True}
+            probatio.Required(name, default=_prefilled(fields.schema)): section(
+                fields, {"collapsed": True}
             )
-            for name, content in ((_WHERE, texts), (ADVANCED, rest))
-            if content
+            for name, fields in sections.items()
         }
     )
 
@@ -226,17 +263,14 @@ def advanced_fields(driver: type[Driver]) -> frozenset[str]:
 
 
 def _number(
-    minimum: float, maximum: float, *, step: float, unit: str
+    minimum: float, maximum: float, *, step: float, unit: str | None = None
 ) -> NumberSelector:
-    return NumberSelector(
-        NumberSelectorConfig(
-            min=minimum,
-            max=maximum,
-            step=step,
-            unit_of_measurement=unit,
-            mode=NumberSelectorMode.BOX,
-        )
+    config = NumberSelectorConfig(
+        min=minimum, max=maximum, step=step, mode=NumberSelectorMode.BOX
     )
+    if unit is not None:
+        config["unit_of_measurement"] = unit
+    return NumberSelector(config)
 
 
 def _key(name: str, field: FieldInfo, keep_secrets: bool) -> probatio.Marker:

@@ -28,6 +28,8 @@ from .inventory.health import InventoryHealth
 from .inventory.identities import Identities
 from .inventory.registry import INVENTORIES
 from .network.clock import LoopClock
+from .options import low_limit
+from .remaining import LowLimit
 from .repairs_inventory import (
     async_forget_inventory_issues,
     async_show_inventory_issues,
@@ -165,6 +167,10 @@ class InventoryHost:
     def spool_page(self, spool_id: int) -> str:
         """Return the URL of the server's page of a spool."""
         return self._inventory.spool_page(spool_id)
+
+    def low_limit(self, spool: Spool) -> LowLimit:
+        """Return how much is left on a spool at most that is low."""
+        return low_limit(self.entry.options, spool.filament_numbers)
 
     @property
     def health(self) -> InventoryHealth:

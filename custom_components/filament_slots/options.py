@@ -1,4 +1,4 @@
-"""Options of an entry, and those that all share: what is kept, what the bus gets."""
+"""Options of entries, and those that printers share: history, bus, spools that are low."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -10,11 +10,25 @@ from homeassistant.helpers.storage import Store
 
 from .const import DOMAIN, ENTRY_MINOR_VERSION
 from .core.tables.retention import Keep
+from .remaining import LowLimit
 
 CONF_HISTORY_DAYS: Final = "history_days"
 CONF_SNAPSHOT_DAYS: Final = "snapshot_days"
 CONF_MAX_MEGABYTES: Final = "max_megabytes"
 CONF_BUS_IDENTIFIERS: Final = "bus_identifiers"
+
+# Of an inventory: how much is left at most on a spool that is low, and the extra field of
+# a filament that has its own limit, in grams.
+CONF_LOW_LIMIT: Final = "low_limit"
+CONF_LOW_UNIT: Final = "low_unit"
+CONF_LOW_FIELD: Final = "low_field"
+LOW_PERCENT: Final = "percent"
+LOW_GRAMS: Final = "grams"
+LOW_DEFAULTS: Final[Mapping[str, Any]] = {
+    CONF_LOW_LIMIT: 15,
+    CONF_LOW_UNIT: LOW_PERCENT,
+    CONF_LOW_FIELD: "",
+}
 
 # Minimum, maximum and default of each; of one printer, and of what all printers share.
 HISTORY_OPTIONS: Final[Mapping[str, tuple[int, int, int]]] = {
@@ -35,6 +49,19 @@ def number_option(options: Mapping[str, Any], name: str) -> int:
 def bus_identifiers(options: Mapping[str, Any]) -> bool:
     """Return whether events on the bus say which spool they are about."""
     return bool(options.get(CONF_BUS_IDENTIFIERS, True))
+
+
+def low_limit(options: Mapping[str, Any], numbers: Mapping[str, float]) -> LowLimit:
+    """Return when a spool of an inventory is low: its filament's limit comes first.
+
+    numbers: the extra fields of its filament.
+    """
+    wanted = {**LOW_DEFAULTS, **options}
+    if (own := numbers.get(wanted[CONF_LOW_FIELD])) is not None:
+        return LowLimit.of_grams(own)
+    if wanted[CONF_LOW_UNIT] == LOW_GRAMS:
+        return LowLimit.of_grams(wanted[CONF_LOW_LIMIT])
+    return LowLimit.of_percent(wanted[CONF_LOW_LIMIT])
 
 
 def history_kept(

@@ -15,6 +15,7 @@ from homeassistant.const import (
     PERCENTAGE,
     EntityCategory,
     Platform,
+    UnitOfMass,
     UnitOfTemperature,
     UnitOfTime,
 )
@@ -110,6 +111,18 @@ SLOT_SENSORS = (
         value_fn=lambda slot: slot.filament and slot.filament.remaining_percent,
         exists_fn=lambda slot: bool(
             slot.filament and slot.filament.remaining_percent is not None
+        ),
+    ),
+    SensorDescription[StoredSlot](
+        key="remaining_weight",
+        translation_key="remaining_weight",
+        device_class=SensorDeviceClass.WEIGHT,
+        native_unit_of_measurement=UnitOfMass.GRAMS,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=0,
+        value_fn=lambda slot: slot.filament and slot.filament.remaining_g,
+        exists_fn=lambda slot: bool(
+            slot.filament and slot.filament.remaining_g is not None
         ),
     ),
     SensorDescription[StoredSlot](

@@ -7,14 +7,15 @@ from enum import StrEnum
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
-from .colours import NEAR, distance, parse_colour
+from .colours import alike_colours
 from .const import DOMAIN
 from .coordinator import SlotCoordinator
 from .core.slot_state import SlotKey
-from .core.tables.library import LOW_G, LOW_PERCENT
 from .inventory.base import Changes, Spool
 from .inventory_entry import InventoryHost
+from .materials import same_material
 from .model import Filament, Identifiers, StoredSlot
+from .remaining import remaining_percent
 
 _KEY: HassKey[SlotSpools] = HassKey(f"{DOMAIN}_slot_spools")
 
@@ -47,16 +48,13 @@ class SlotSpool:
     @property
     def remaining_percent(self) -> float | None:
         """What is left of a full spool; None where either is not known."""
-        left, full = self.spool.remaining_g, self.spool.weight_g
-        return None if left is None or not full else min(left / full * 100, 100.0)
+        return remaining_percent(self.spool.remaining_g, self.spool.weight_g)
 
     @property
     def low(self) -> bool | None:
         """Whether little is left; None if that is not known."""
-        if (percent := self.remaining_percent) is not None:
-            return percent <= LOW_PERCENT
-        left = self.spool.remaining_g
-        return None if left is None else left <= LOW_G
+        limit = self.host.low_limit(self.spool)
+        return limit.is_low(self.remaining_percent, self.spool.remaining_g)
 
     def mismatch(self, filament: Filament | None) -> bool | None:
         """Return whether a slot's material or colour is another than the spool's.
@@ -65,19 +63,12 @@ class SlotSpool:
         """
         if filament is None:
             return None
-        compared = []
-        if filament.material and self.spool.material:
-            ours, theirs = filament.material, self.spool.material
-            compared.append(ours.casefold() == theirs.casefold())
-        shown = filament.colors or filter(None, [filament.color_hex])
-        distances = [
-            distance(one, other)
-            for one in filter(None, map(parse_colour, shown))
-            for other in filter(None, map(parse_colour, self.spool.colors))
-        ]
-        if distances:
-            compared.append(min(distances) <= NEAR)
-        return not all(compared) if compared else None
+        shown = filament.colors or tuple(filter(None, [filament.color_hex]))
+        alike = {
+            same_material(filament.material, self.spool.material),
+            alike_colours(shown, self.spool.colors),
+        } - {None}
+        return False in alike if alike else None
 
 
 @dataclass(frozen=True, slots=True)

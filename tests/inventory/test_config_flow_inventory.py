@@ -19,6 +19,7 @@ from custom_components.filament_slots.inventory.base import (
 from custom_components.filament_slots.inventory.spoolman.inventory import (
     SpoolmanInventory,
 )
+from custom_components.filament_slots.remaining import LowLimit
 from tests.common import async_set_up, async_show, driver_of, make_entry
 
 from .spoolman_server import SpoolmanServer
@@ -287,3 +288,33 @@ async def test_a_wrong_address_changes_nothing(
     assert result["errors"] == {"base": "inventory_connection_refused"}
     assert entry.data["url"] == server.url
     assert suggested(result)["url"] == "http://127.0.0.1:9"
+
+
+async def test_the_options_say_when_a_spool_is_low(
+    hass: HomeAssistant, server: SpoolmanServer
+) -> None:
+    """Defaults are not stored, so that they may change."""
+    entry = inventory_entry(server)
+    host = await async_running(hass, entry)
+    (spool,) = host.spools.values()
+
+    async def configure(**low: Any) -> Mapping[str, Any]:
+        """Submit the form; return what it was filled in with."""
+        form = await hass.config_entries.options.async_init(entry.entry_id)
+        assert form["step_id"] == "inventory"
+        assert form["data_schema"] is not None
+        shown: Mapping[str, Any] = form["data_schema"]({})["low"]
+        await hass.config_entries.options.async_configure(form["flow_id"], {"low": low})
+        await hass.async_block_till_done()
+        return shown
+
+    assert host.low_limit(spool) == LowLimit.of_percent(15)
+    changed = {"low_limit": 200, "low_unit": "grams", "low_field": "empty_below"}
+    shown = await configure(**changed)
+    assert shown == {"low_limit": 15, "low_unit": "percent", "low_field": ""}
+    assert entry.options == changed
+    assert entry.runtime_data is not host
+    assert entry.runtime_data.low_limit(spool) == LowLimit.of_grams(200)
+
+    assert await configure(low_limit=15, low_unit="percent") == changed
+    assert entry.options == {}

@@ -223,6 +223,24 @@ def test_an_extra_field_that_is_no_json_is_a_text_as_it_is() -> None:
     assert spool.extra == {"tag": "04A2,5F00", "note": "NaN"}
 
 
+def test_the_extra_fields_of_a_filament_that_are_numbers_are_kept() -> None:
+    spool = decoded(
+        filament={
+            "extra": {
+                "low": "200",
+                "density": "1.5",
+                "text": '"200"',
+                "switch": "true",
+                "range": "[1, 2]",
+                "broken": "2OO",
+            }
+        }
+    )
+
+    assert spool.filament_numbers == {"low": 200.0, "density": 1.5}
+    assert spool.extra == {}
+
+
 def test_control_characters_are_no_part_of_a_name() -> None:
     spool = decoded(filament={"name": " Galaxy\x00\n\tBlack ", "material": " \x00 "})
 

@@ -94,7 +94,6 @@ async def test_it_reads_the_spools_and_is_no_printer(
     ]
     assert loaded_entries(hass) == []
     assert all_entries(hass) == []
-    assert not entry.supports_options
     assert issues(hass) == {}
 
     assert await hass.config_entries.async_unload(entry.entry_id)

@@ -247,9 +247,12 @@ async def test_a_printer_that_is_gone_is_not_followed(
         ({}, None),
         ({"name": "PLA Basic"}, None),
         ({"material": "pla"}, False),
+        ({"material": "PLA-CF"}, False),
+        ({"material": "Wood"}, None),
         ({"material": "PETG"}, True),
         ({"color_hex": "#FAFAFA"}, False),
         ({"color_hex": "#FF0000"}, True),
+        ({"color_hex": "#FF000000"}, None),
         ({"colors": ["#FF0000", "#FFFFFF"]}, False),
         ({"material": "PLA", "color_hex": "#FF0000"}, True),
     ],
@@ -303,3 +306,19 @@ async def test_little_is_left_up_to_fifteen_percent_or_the_same_in_grams(
         None if percent is None else pytest.approx(percent)
     )
     assert spool["low"] is low
+
+
+async def test_little_is_what_the_options_of_the_server_say(
+    hass: HomeAssistant, server: SpoolmanServer, printer: MockConfigEntry
+) -> None:
+    server.database.use(server.database.row(Entity.SPOOL, 1), 700)
+    entry = inventory_entry(server)
+    await async_running(hass, entry)
+    hass.config_entries.async_update_entry(
+        entry, options={"low_limit": 300, "low_unit": "grams"}
+    )
+
+    spool = await shown(hass, printer)
+
+    assert spool is not None
+    assert spool["low"] is True

@@ -119,6 +119,7 @@ class Spool:
     tags: ids of its chips, upper-case hexadecimal digits; None if the server knows none
     for any spool.
     extra: texts of the fields that the owner has defined, by their keys.
+    filament_numbers: numbers of those that the owner has defined for filaments.
     """
 
     id: int
@@ -133,6 +134,7 @@ class Spool:
     archived: bool = False
     tags: tuple[str, ...] | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
+    filament_numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,14 +11,11 @@ from pydantic import ValidationError
 
 from ...colours import NEAR, ColourName, Rgb, colour_names, distance, parse_colour
 from ...model import Filament, Identifiers
+from ...remaining import DEFAULT_LIMIT
 from ..engine.store import Store
 from ..slot_state import NO_FILAMENT, SlotKey
 from .codec import pack_json, rows, unpack_id, unpack_time
 from .spools import find_spool
-
-# What is left on a spool that is low; grams count where no percentage is known.
-LOW_PERCENT: Final = 15.0
-LOW_G: Final = 150.0
 
 # A spool without any id was known by a chip that turned out to be another's.
 _SPOOLS: Final = """
@@ -105,10 +102,9 @@ class Spool:
     @property
     def low(self) -> bool | None:
         """Whether little is left on it; None if that is not known."""
-        if (percent := self.filament.remaining_percent) is not None:
-            return percent <= LOW_PERCENT
-        grams = self.filament.remaining_g
-        return None if grams is None else grams <= LOW_G
+        return DEFAULT_LIMIT.is_low(
+            self.filament.remaining_percent, self.filament.remaining_g
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

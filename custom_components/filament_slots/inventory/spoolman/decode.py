@@ -1,6 +1,6 @@
 """Reads Spoolman's objects: pure, and never raises (docs/protocols/spoolman.md 3)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 import re
 from typing import Any, Final
@@ -46,7 +46,8 @@ def decode_spool(value: object, refuse: Refuse) -> Spool | None:
         location=_string(fields, "location", refuse),
         archived=_archived(fields, refuse),
         tags=_tags(fields, refuse),
-        extra=_extra(fields, refuse),
+        extra=_texts(fields, refuse),
+        filament_numbers=_numbers(filament, refuse),
     )
 
 
@@ -149,20 +150,31 @@ def _tags(fields: Mapping[str, Any], refuse: Refuse) -> tuple[str, ...] | None:
     return tuple(tags)
 
 
-def _extra(fields: Mapping[str, Any], refuse: Refuse) -> dict[str, str]:
-    """Return the extra fields that are texts; each value is JSON within a string.
+def _texts(fields: Mapping[str, Any], refuse: Refuse) -> dict[str, str]:
+    """Return the extra fields that are texts."""
+    extra = _extra(fields, refuse)
+    return {key: value for key, value in extra if isinstance(value, str)}
+
+
+def _numbers(fields: Mapping[str, Any], refuse: Refuse) -> dict[str, float]:
+    """Return the extra fields that are numbers from 0 on."""
+    return {
+        key: float(value)
+        for key, value in _extra(fields, refuse)
+        if type(value) in (int, float) and value >= 0
+    }
+
+
+def _extra(fields: Mapping[str, Any], refuse: Refuse) -> Iterator[tuple[str, Any]]:
+    """Yield the extra fields; each value is JSON within a string.
 
     Other programs have stored values that are no JSON: those are texts as they are.
     """
-    texts = {}
     for key, value in _part(fields, "extra", refuse).items():
         if not isinstance(value, str) or len(value) > _TEXT_MAX:
             refuse("an extra field that is no text, or too long")
             continue
         try:
-            decoded = orjson.loads(value)
+            yield key, orjson.loads(value)
         except orjson.JSONDecodeError:
-            decoded = value
-        if isinstance(decoded, str):
-            texts[key] = decoded
-    return texts
+            yield key, value
