@@ -173,6 +173,11 @@ class InventoryHost:
         return low_limit(self.entry.options, spool.filament_numbers)
 
     @property
+    def addresses(self) -> frozenset[str]:
+        """The URLs by which codes on labels name the server."""
+        return self._inventory.addresses
+
+    @property
     def health(self) -> InventoryHealth:
         """The health of the inventory."""
         return self._inventory.health()

@@ -1,7 +1,6 @@
 """Actions for automations, scripts and dashboards (docs/actions.md)."""
 
 from datetime import timedelta
-import re
 from typing import Any, Final, TypedDict
 
 from homeassistant.const import ATTR_DEVICE_ID
@@ -28,27 +27,11 @@ from .runtime import require_store
 from .serializers import Json, SlotData, history_data, printer_device_id, slots_data
 from .services_spools import async_setup_spool_services
 from .services_store import async_setup_store_services, audited, utc_datetime
+from .spool_ids import async_spool_id
 
 MAX_PAGE: Final = 500
 
-_MAX_EXTERNAL_ID: Final = 128
-_EXTERNAL_ID: Final = re.compile(r"[a-z][a-z0-9_]*:\S(.*\S)?")
 _MAX_TIMEOUT: Final = timedelta(days=1)
-
-
-def _external_id(value: object) -> str:
-    """Return the id of a spool as it is stored: `spoolman:12`.
-
-    A number alone is one of Spoolman, and the system's name may be in capitals. Raises
-    ServiceValidationError, whose text a user can act on, for anything else.
-    """
-    system, separator, number = str(value).strip().partition(":")
-    if not separator and system.isdecimal():
-        system, number = "spoolman", str(int(system))
-    text = f"{system.strip().lower()}:{number.strip()}"
-    if len(text) > _MAX_EXTERNAL_ID or not _EXTERNAL_ID.fullmatch(text):
-        raise invalid("invalid_spool_id")
-    return text
 
 
 def _time_period(value: Any) -> timedelta:
@@ -77,7 +60,7 @@ _GET_EVENTS: Final = probatio.Schema(
         probatio.Optional("event_type", default=list): probatio.All(
             cv.ensure_list, [probatio.Coerce(EventType)]
         ),
-        probatio.Optional("external_id"): _external_id,
+        probatio.Optional("external_id"): cv.string,
         probatio.Optional("start_time"): utc_datetime,
         probatio.Optional("end_time"): utc_datetime,
         probatio.Optional("order", default="newest"): probatio.In(["newest", "oldest"]),
@@ -94,14 +77,14 @@ _PRINTERS: Final = probatio.Schema({probatio.Required(ATTR_DEVICE_ID): _DEVICES}
 _ASSIGN: Final = probatio.Schema(
     {
         probatio.Required(ATTR_DEVICE_ID): cv.string,
-        probatio.Optional("external_id"): _external_id,
+        probatio.Optional("external_id"): cv.string,
         probatio.Optional("label"): _LABEL,
     }
 )
 _EXPECT: Final = probatio.Schema(
     {
         probatio.Optional(ATTR_DEVICE_ID): cv.string,
-        probatio.Optional("external_id"): _external_id,
+        probatio.Optional("external_id"): cv.string,
         probatio.Optional("label"): _LABEL,
         probatio.Optional("timeout", default=timedelta(minutes=5)): probatio.All(
             _time_period, probatio.Range(timedelta(seconds=1), _MAX_TIMEOUT)
@@ -188,12 +171,13 @@ async def _async_get_events(call: ServiceCall) -> Json:
     """Return `{events, next_cursor: int or null}`, see `serializers.history_data`."""
     hass, data = call.hass, call.data
     place = place_of(hass, data[ATTR_DEVICE_ID]) if ATTR_DEVICE_ID in data else None
+    external_id = await _async_external_id(call)
     wanted = EventFilter(
         printer_id=place.coordinator.printer_id if place else None,
         unit=place.unit if place else None,
         slot=place.slot if place else None,
         event_types=frozenset(data["event_type"]),
-        external_id=data.get("external_id"),
+        external_id=external_id,
         since=data.get("start_time"),
         until=data.get("end_time"),
     )
@@ -259,7 +243,7 @@ async def _async_restart_driver(call: ServiceCall) -> Json:
 async def _async_assign_spool(call: ServiceCall) -> Json:
     """Return `{slot: SlotAnswer}`; without a spool the assignment is removed."""
     hass = call.hass
-    assigned = _assigned(call)
+    assigned = await _async_assigned(call)
     place = place_of(hass, call.data[ATTR_DEVICE_ID])
     if place.slot is None:
         raise invalid("not_a_slot", device=place.name)
@@ -282,7 +266,7 @@ async def _async_expect_spool(call: ServiceCall) -> Json:
     The inserted spool then counts as identified: no `unknown_spool_detected` follows.
     """
     hass = call.hass
-    assigned = _assigned(call)
+    assigned = await _async_assigned(call)
     printer_id = None
     if ATTR_DEVICE_ID in call.data:
         place = place_of(hass, call.data[ATTR_DEVICE_ID])
@@ -313,12 +297,21 @@ async def _async_expect_spool(call: ServiceCall) -> Json:
     return {"expires_at": iso_utc(expectation.until)}
 
 
-def _assigned(call: ServiceCall) -> Assigned | None:
+async def _async_assigned(call: ServiceCall) -> Assigned | None:
     """Return the given spool, a new one if it has a name only; None if there is none."""
-    external_id, label = call.data.get("external_id"), call.data.get("label")
+    external_id, label = await _async_external_id(call), call.data.get("label")
     if external_id is None and label is None:
         return None
     return Assigned(external_id=external_id or f"local:{ulid_now()}", label=label)
+
+
+async def _async_external_id(call: ServiceCall) -> str | None:
+    """Return the id of the given spool, None if none is given."""
+    text = call.data.get("external_id")
+    try:
+        return None if text is None else await async_spool_id(call.hass, text)
+    except StoreError as err:
+        raise store_failure(err, "history_unavailable") from err
 
 
 def _printers(call: ServiceCall) -> list[FilamentSlotsConfigEntry]:

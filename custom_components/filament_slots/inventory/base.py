@@ -138,6 +138,17 @@ class Spool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolCode:
+    """A code on a label: the id of a spool, and perhaps the server that it is of.
+
+    address: one of `Inventory.addresses`; None for a code that names no server.
+    """
+
+    spool_id: int
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
     """What changed in an inventory at once.
 
@@ -259,6 +270,16 @@ class Inventory(ABC):
         Only for an owner who agreed to it. Returns False where the field is there with
         another type. Raises InventoryError.
         """
+
+    @property
+    @abstractmethod
+    def addresses(self) -> frozenset[str]:
+        """The URLs by which codes on labels name this server."""
+
+    @classmethod
+    @abstractmethod
+    def read_code(cls, text: str) -> SpoolCode | None:
+        """Return the content of a code on a label; None for any other text."""
 
     @classmethod
     @abstractmethod

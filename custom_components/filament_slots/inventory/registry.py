@@ -9,3 +9,6 @@ from .spoolman.inventory import SpoolmanInventory
 INVENTORIES: Final[Mapping[str, type[Inventory]]] = {
     kind.inventory_key: kind for kind in (SpoolmanInventory,)
 }
+
+# Whose spools a number alone names.
+NUMBERED: Final = SpoolmanInventory.inventory_key

@@ -16,11 +16,13 @@ from ..base import (
     InventoryServices,
     Located,
     Spool,
+    SpoolCode,
     WriteResult,
 )
 from ..connection import Connection
 from ..health import InventoryHealth
 from ..spool_table import SpoolTable
+from .code import read_code
 from .config import Config
 from .decode import decode_spool
 from .rest import Rest
@@ -54,6 +56,18 @@ class SpoolmanInventory(Inventory):
     @override
     def page(self) -> str:
         return self.config.url
+
+    @property
+    @override
+    def addresses(self) -> frozenset[str]:
+        printed = self._session.label_address if self._session else None
+        own = as_address(base_urls(self.config.url)[0])
+        return frozenset({own, printed} if printed else {own})
+
+    @classmethod
+    @override
+    def read_code(cls, text: str) -> SpoolCode | None:
+        return read_code(text)
 
     @override
     def spool_page(self, spool_id: int) -> str:
@@ -150,6 +164,7 @@ class SpoolmanInventory(Inventory):
             # Still true until the list is read again.
             self._session.last_read_at = before.last_read_at
             self._session.unreadable = before.unreadable
+            self._session.label_address = before.label_address
         async with without_redirects(services.session) as http:
             await self._session.run(self.config, http)
 

@@ -12,9 +12,11 @@ from yarl import URL
 from ...network.http import Failure, RedirectedError, failure
 from ..base import InventoryError, InventoryErrorCode
 from .config import Config
-from .url import as_address
+from .url import as_address, base_urls
 
 API: Final = "api/v1"
+# The setting with the address that labels have.
+BASE_URL: Final = "base_url"
 _TIMEOUT: Final = 30.0
 # A page of spools has some hundred kilobytes. Anything may answer at an address.
 _BYTES_MAX: Final = 32 * 1024 * 1024
@@ -124,6 +126,18 @@ class Rest:
                 InventoryErrorCode.WRONG_SERVICE, "the answer is no list of spools"
             )
         return answer
+
+    async def read_label_address(self) -> str | None:
+        """Return the URL that the owner has set for labels, if any.
+
+        Raises InventoryError, not for an answer that is an error: nothing depends on it.
+        """
+        try:
+            answer = await self.get(f"setting/{BASE_URL}")
+            address = orjson.loads(answer.body["value"])
+            return as_address(base_urls(address)[0]) if address else None
+        except StatusError, KeyError, TypeError, ValueError, AttributeError:
+            return None
 
 
 def redirected(err: RedirectedError, suffix: str) -> InventoryError:

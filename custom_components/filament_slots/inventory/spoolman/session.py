@@ -15,7 +15,7 @@ from ..spool_table import SpoolTable
 from .config import Config
 from .decode import decode_id, decode_spool
 from .listing import read_spools
-from .rest import Rest
+from .rest import BASE_URL, Rest
 from .socket import listen, open_socket
 from .url import base_urls
 
@@ -28,9 +28,9 @@ _SOON: Final = 2.0
 _PAUSE: Final = 30.0
 _DELETED: Final = "deleted"
 _KINDS: Final = ("added", "updated", _DELETED)
-# The spools hold a copy of these, and a setting describes their extra fields.
+# The spools hold a copy of these, and settings describe their extra fields and labels.
 _PARTS: Final = ("filament", "vendor")
-_FIELDS: Final = "extra_fields_spool"
+_SETTINGS: Final = ("extra_fields_spool", BASE_URL)
 
 
 class Session:
@@ -38,6 +38,7 @@ class Session:
 
     version: of the server.
     last_read_at, unreadable: of the last list.
+    label_address: the URL on labels, if the owner has set one.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Session:
         self.version: str | None = None
         self.last_read_at: datetime | None = None
         self.unreadable = 0
+        self.label_address: str | None = None
         self._table = table
         self._connection = connection
         self._services = services
@@ -86,7 +88,7 @@ class Session:
                 kind in _KINDS and resource in _PARTS
             ):
                 self._read_soon()
-            case {"resource": "setting", "payload": {"key": key}} if key == _FIELDS:
+            case {"resource": "setting", "payload": {"key": key}} if key in _SETTINGS:
                 self._read_soon()
             case None:
                 self._connection.refuse("a frame that is no JSON")
@@ -134,6 +136,7 @@ class Session:
         self._cancel_soon()
         self._newer = {}
         try:
+            self.label_address = await rest.read_label_address()
             listing = await read_spools(rest, self._connection.refuse)
             self._publish(self._table.replace_all(listing.spools, listing.may_have))
             for spool_id, spool in self._newer.items():
