@@ -228,6 +228,8 @@ class BambuWorld(BambuSpools):
             return
         self.network = True
         self.record.stalls.append((self._stalled_at, self.now))
+        for state in self.units:
+            self.hold_up(state)
         link = self._link
         for payload, shows in waiting:
             if link is not None:

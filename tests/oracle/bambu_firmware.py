@@ -7,6 +7,7 @@ from tests.printers.bambu_models import Bay, Kind, Unit
 
 from .bambu_parts import UnitState, wire_of
 from .bambu_wire import BambuWire
+from .limits import Limit
 from .record import READ, UNREAD, Reel, Stay
 
 
@@ -118,6 +119,20 @@ class BambuFirmware(BambuWire):
                 one.held = True
         return bool(dried)
 
+    def hold_up(self, state: UnitState) -> None:
+        """Note a flicker in a drying unit whose end was held up on its way until now.
+
+        Its slot looks as if it was cleared, together with those that were.
+        """
+        if not state.unit.drying_minutes and state.dried_until < self._stalled_at:
+            return
+        for opened, closed in state.flickers:
+            if opened + 8.0 < self.now and closed + self._tick > self._stalled_at:
+                for at, stay in state.cleared:
+                    together = at < closed and abs(at - opened) < 70.0
+                    if stay is not None and together:
+                        stay.held = Limit.HELD_UP.allows()
+
     # Reading.
 
     def _want_read(self, state: UnitState, tray: int) -> None:
@@ -169,6 +184,8 @@ class BambuFirmware(BambuWire):
     def _know(self, state: UnitState, tray: int, bay: Bay, reel: Reel | None) -> None:
         """Take in what a read has found."""
         state.shown[tray] = READ
+        if not self.record.in_sight((state.unit.serial, tray + 1)):
+            self._last_stay(state, tray).read_late = True
         tagged = reel is not None and reel.identity is not None
         bay.known = wire_of(reel) if tagged else None
         bay.read_done = tagged or self.printer.model.reads_untagged

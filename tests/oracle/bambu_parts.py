@@ -1,7 +1,7 @@
 """The printers that histories are played on, their units, and the driver's session."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 import math
 from typing import Any, Final
@@ -66,6 +66,9 @@ class Link:
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.take = take
         self.open = True
+        # Units that were listed, by id, and the bits of those that are connected.
+        self._listed: set[int] = set()
+        self._connected = 0
 
     async def subscribe(self) -> None:
         """Subscribe; nothing arrives before."""
@@ -77,6 +80,18 @@ class Link:
     async def ended(self) -> None:
         """Wait for the end."""
         await self._end
+
+    def listed(self, ams: Mapping[str, Any], units: Iterable[Unit]) -> set[str]:
+        """Return the serials of those units that were listed on this connection.
+
+        Of others it is not known what they hold, although the bits cover their slots.
+        """
+        connected = int(ams.get("ams_exist_bits", f"{self._connected:x}"), 16)
+        gone = self._connected & ~connected
+        self._connected = connected
+        self._listed -= {unit.id for unit in units if gone >> unit.bit & 1}
+        self._listed |= {int(unit["id"]) for unit in ams.get("ams", ())}
+        return {unit.serial for unit in units if unit.id in self._listed}
 
     def break_off(self) -> None:
         """End it, as the client learns at once."""
@@ -102,6 +117,8 @@ class UnitState:
     dried_until: float = -math.inf
     # When slots were cleared, and the stays that ended with that.
     cleared: list[tuple[float, Stay | None]] = field(default_factory=list)
+    # When a switch lost a spool that stayed, and had it again.
+    flickers: list[tuple[float, float]] = field(default_factory=list)
     # Slots whose filament is pulled back.
     back: set[int] = field(default_factory=set)
     # Slots that were filled while out of sight, and whose switch has opened since.

@@ -68,9 +68,11 @@ class BambuSpools(BambuFirmware):
             # What is reported first shows it as it was before.
             state.hidden.add(tray)
         self.changed()
+        opened = self.now
 
         def close() -> None:
             if state.stays[tray] == stays and not state.pulled:
+                state.flickers.append((opened, self.now))
                 bay.at_feeder = True
                 state.hidden.discard(tray)
                 self.changed()

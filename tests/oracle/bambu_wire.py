@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+import math
 from random import Random
 from typing import Any
 
@@ -57,6 +58,7 @@ class BambuWire(World):
             removed_by=12.0 + longest,
             inserted_by=135.0 + longest,
             untimed=True,
+            shows_untagged=model.reads_untagged,
         )
         self._tick = 2.0 if model.sparse else 1.0
         self._full_every = rng.choice((0.0, 300.0))
@@ -261,15 +263,29 @@ class BambuWire(World):
         elif shows and not self._exist_known:
             # The units are back, but the bits are only sent when they change (2).
             shows = None
+        shows = self._listed(link, report.get("ams", {}), shows)
         self._shown_before = shows or self._shown_before
         payload = orjson.dumps(message)
         if not self.network:
             if self._stalled is not None:
                 self._stalled.append((payload, shows))
             return
-        at = max(self.now + self.rng.random() * self._latency, self._last_delivery)
+        # One after the other: the loop does not keep the order of equal times.
+        after = math.nextafter(self._last_delivery, math.inf)
+        at = max(self.now + self.rng.random() * self._latency, after)
         self._last_delivery = at
         self.loop.call_at(at, self._deliver, link, payload, shows)
+
+    def _listed(
+        self, link: Link, ams: dict[str, Any], shows: Shows | None
+    ) -> Shows | None:
+        """Return what a report shows of the units whose list its client has received."""
+        serials = link.listed(ams, [state.unit for state in self.units])
+        if not shows or all(place[0] in serials for place in shows):
+            return shows
+        return {
+            place: seen for place, seen in shows.items() if place[0] in serials
+        } or None
 
     def _deliver(self, link: Link, payload: bytes, shows: Shows | None) -> None:
         if not link.open:

@@ -15,6 +15,7 @@ class Facts:
     reads: a reader finds identities; otherwise software assigns them.
     unknown: spools without identity are reported.
     untimed: reports do not contain when they were made.
+    shows_untagged: that a spool was read and has no tag stays in the reports.
     """
 
     absent_must: float = 16.0
@@ -28,6 +29,7 @@ class Facts:
     reads: bool = True
     unknown: bool = True
     untimed: bool = False
+    shows_untagged: bool = True
 
 
 @dataclass(frozen=True, slots=True)

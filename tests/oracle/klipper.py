@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+import math
 from random import Random
 from typing import Any, ClassVar
 
@@ -207,6 +208,7 @@ class KlipperWorld(KlipperWire):
         self._booting = True
         # Switches that read open at first make a late change look like a live one.
         self.record.doubt_until = self.record.open_until = self.now + 8.0
+        self.record.booting = self.now, math.inf
         self._changer.boot()
         self.klippy_there = True
         self._new_client()
@@ -218,6 +220,8 @@ class KlipperWorld(KlipperWire):
     def _booted(self, boot: int) -> None:
         if boot == self._boot and self.powered:
             self._booting = False
+            # What is read then is reported with what changes a quarter of a second later.
+            self.record.booting = self.record.booting[0], self.now + 0.25
             self.run(self._changer.booted())
             # Where nothing changes with that, what was shown holds from now on.
             self.later(0.6, self._in_sight, boot)

@@ -60,7 +60,8 @@ class Limit(Enum):
     HELD_UP = (
         "Reports of a Bambu Lab printer contain no time. If they are delayed for"
         " longer than eight seconds while a filament switch opens for a moment, the"
-        " spool is reported as removed and inserted again."
+        " spool is reported as removed and inserted again; while its unit dries, this"
+        " counts as emptied."
     )
 
     def allows(self) -> bool:

@@ -48,7 +48,8 @@ class Run(Settling):
             found = Belief(reel, reel.identity, True, False, self._row[i])
             yield from self.ends(i, j + 2, found)
         if reel is self._row[i].reel and self._held_up(self._row[i], j, belief):
-            again = replace(belief, inserted=True, reported=False)
+            identity = self._events[j + 1].identity
+            again = replace(belief, identity=identity, inserted=True, reported=False)
             yield from self.ends(i, j + 2, again)
         if i + 1 == len(self._row):
             if j == len(events):
@@ -138,7 +139,8 @@ class Run(Settling):
             return Limit.READING_OFF.allows()
         if self._row[self._row.index(stay) - 1].seen is None and not stay.late:
             return Limit.BETWEEN_REPORTS.allows()
-        if stay.read - stay.opened_unread < 7.0:
+        read_while_open = stay.read - stay.opened_unread < 7.0
+        if read_while_open and not self._facts.shows_untagged:
             return Limit.READ_WHILE_OPEN.allows()
         if stay.seen is None or stay.late or stay.read_late:
             return Limit.UNTAGGED_OUT_OF_SIGHT.allows()

@@ -42,7 +42,8 @@ class Stay:
     runout: it ended with a runout; None: the wire cannot tell.
     held: its end may be taken for filament that the unit pulled back.
     unread_by_choice: the printer does not read the tag.
-    read_late: the report that showed the result first came after a gap.
+    read_late: it was read out of sight, or the report that showed that first came after
+    a gap.
     forgotten: the result of reading it may not have been confirmed before a gap.
     slow: it takes a minute to be sure of it.
     dries: its unit has a dryer.
@@ -92,6 +93,8 @@ class Record:
         self.doubt_until = 0.0
         # Until then a switch may have read open at first, although it has a spool.
         self.open_until = 0.0
+        # From when to when all switches may read open, as Klipper boots.
+        self.booting = math.inf, -math.inf
         # Slots that are in sight, but whose presence is not known.
         self.unsure: set[Place] = set()
         # From when to when reports waited on their way.
@@ -135,6 +138,9 @@ class Record:
         before.held = held
         opened = before.opened
         edge = opened if opened is not None and at < opened + _FLICKER else at
+        booting_since, booting_until = self.booting
+        if reel is None and at < booting_until:
+            edge = min(edge, booting_since)
         stay = Stay(reel, at, edge, dries=before.dries)
         self._own(reel)
         self.stays[place].append(stay)
@@ -232,4 +238,4 @@ class Record:
                 stay.late = None if unsure else late
         if knowledge == READ and stay.read is None:
             stay.read = at
-            stay.read_late = late
+            stay.read_late = stay.read_late or late

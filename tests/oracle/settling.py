@@ -11,12 +11,22 @@ class Settling(Names):
     """A row of stays with its events, and how long each was in sight."""
 
     def _held_up(self, stay: Stay, j: int, belief: Belief) -> bool:
-        """Whether the next events are of a flicker whose end was held up on its way."""
+        """Whether the next events are of a flicker whose end was held up on its way.
+
+        Its tag may have been read meanwhile.
+        """
         events = self._events[j : j + 2]
-        expected = [(REMOVED, belief.identity), (INSERTED, belief.identity)]
-        if [(event.kind, event.identity) for event in events] != expected:
+        if [event.kind for event in events] != [REMOVED, INSERTED]:
             return False
-        return self._seemed_removed(stay, events[0])
+        removed, inserted = events
+        names = {belief.identity}
+        if stay.reel and stay.read is not None and stay.read >= removed.at:
+            names.add(stay.reel.identity)
+        return (
+            removed.identity == belief.identity
+            and inserted.identity in names
+            and self._seemed_removed(stay, removed)
+        )
 
     def _seemed_removed(self, stay: Stay, event: Emitted) -> bool:
         """Whether a removal is that of a flicker whose end was held up on its way."""
@@ -32,8 +42,8 @@ class Settling(Names):
             and Limit.HELD_UP.allows()
         )
 
-    def _since(self, k: int) -> float | None:
-        """Return when what stay k shows was first seen.
+    def _first(self, k: int) -> Stay:
+        """Return the stay with which that began which stay k shows.
 
         Stays of the same reel, or of none, look like one where what was between them
         was never seen.
@@ -44,7 +54,7 @@ class Settling(Names):
                 if self._row[earlier].reel is not self._row[k].reel:
                     break
                 first = earlier
-        return self._row[first].seen
+        return self._row[first]
 
     def _until(self, k: int) -> float | None:
         """Return when something else was seen than stay k shows."""
@@ -65,7 +75,7 @@ class Settling(Names):
             return False
         if (stay.held or self._row[k - 1].held) and Limit.DRYING.allows():
             return False
-        if stay.reel is None and stay.dries and stay.late is not False:
+        if stay.reel is None and stay.dries and self._first(k).late is not False:
             return not Limit.PULLED_BACK_UNSEEN.allows()
         if stay.reel is None:
             need = self._facts.absent_must + (60.0 if stay.slow else 0.0)
@@ -94,7 +104,12 @@ class Settling(Names):
             return True
         if stay.seen is None:
             return False
-        length = (self._until(k) or self._now) - (self._since(k) or stay.seen)
+        first = self._first(k)
+        since = stay.seen if first.seen is None else first.seen
+        if first.edge < first.began:
+            # Its switch was open already when the spool left.
+            since = min(since, first.edge)
+        length = (self._until(k) or self._now) - since
         if stay.reel is None:
             return length >= self._facts.absent_may
         return length >= self._facts.present_may

@@ -335,11 +335,13 @@ MEMORY = {
 }
 
 
+NAMELESS = unit(0, *({"id": str(tray)} for tray in range(4)))
+
+
 def _resumed(memory: dict[str, Any] = MEMORY, **ams: object) -> ReportDecoder:
     """Return a decoder for the connection after one that left this memory."""
     listener = ReportDecoder(logging.getLogger(__name__), memory=memory)
-    ids = [{"id": str(tray)} for tray in range(4)]
-    feed(listener, full(unit(0, *ids), exist="f", ams={"version": 2} | ams))
+    feed(listener, full(NAMELESS, exist="f", ams={"version": 2} | ams))
     return listener
 
 
@@ -382,7 +384,7 @@ def test_a_finished_read_counts_where_the_printer_did_not_restart_or_read_then(
 
 def test_a_restart_is_known_from_the_phase_of_a_unit_too() -> None:
     listener = ReportDecoder(logging.getLogger(__name__), memory=MEMORY)
-    restarted = unit(0, *four(1), info="20001001")
+    restarted = NAMELESS | {"info": "20001001"}
     feed(listener, full(restarted, exist="f", ams={"version": 12}))
     assert _reads(listener) == ["stands"] * 4
 
@@ -448,7 +450,7 @@ def test_a_name_that_an_empty_slot_had_before_a_restart_is_nothing_that_was_read
     feed(listener, delta(tray_exist_bits="c", tray_read_done_bits="c"))
     memory = dict(see_now(listener).memory)
     again = ReportDecoder(logging.getLogger(__name__), memory=memory)
-    trays = (bambu_spool(0, 5), bambu_spool(1, 7), *four(1)[2:])
+    trays = (bambu_spool(0, 5), bambu_spool(1, 7), *NAMELESS["tray"][2:])
     feed(again, full(unit(0, *trays), exist="f", ams={"version": 1}))
     assert _reads(again) == ["stands"] * 4
     assert [slot.identifiers.known for slot in unit_of(see_now(again), 1).slots][
@@ -466,6 +468,40 @@ def test_a_name_that_an_empty_slot_had_before_a_restart_is_nothing_that_was_read
     feed(twice, delta(tray_reading_bits="1", tray_read_done_bits="e", version=2))
     feed(twice, delta(tray_reading_bits="0", tray_read_done_bits="f", version=3))
     assert unit_of(see_now(twice), 1).slots[0].identifiers.known
+
+
+def test_a_spool_not_read_before_a_restart_is_not_named_as_the_one_that_left() -> None:
+    listener = _resumed(version=12)
+    feed(listener, delta(ams=[unit(0, bambu_spool(0, 5))]))
+    feed(listener, delta(tray_exist_bits="e", tray_read_done_bits="e"))
+    feed(listener, delta(tray_exist_bits="f"))
+    trays = (bambu_spool(0, 5), *NAMELESS["tray"][1:])
+    memory = dict(see_now(listener).memory)
+    for _ in range(2):
+        after = ReportDecoder(logging.getLogger(__name__), memory=memory)
+        feed(after, full(unit(0, *trays), exist="f", ams={"version": 1}))
+        assert not unit_of(see_now(after), 1).slots[0].identifiers.known
+        memory = dict(see_now(after).memory)
+
+
+def test_a_name_that_appeared_over_a_restart_without_reading_was_read() -> None:
+    listener = ReportDecoder(logging.getLogger(__name__), memory=MEMORY)
+    trays = (bambu_spool(0, 5), *NAMELESS["tray"][1:])
+    feed(listener, full(unit(0, *trays), exist="f", ams={"version": 2}))
+    assert _reads(listener) == [True, "stands", "stands", "stands"]
+
+
+@pytest.mark.parametrize("version", [9, 2])
+def test_reads_that_stand_after_a_loose_contact_before_the_first_list_prove_nothing(
+    version: int,
+) -> None:
+    listener = ReportDecoder(logging.getLogger(__name__), memory=MEMORY)
+    gone = dict.fromkeys(("ams_exist_bits", "tray_exist_bits"), "0")
+    feed(listener, delta(**gone, tray_read_done_bits="0"))
+    bits = dict.fromkeys(("tray_exist_bits", "tray_read_done_bits"), "f")
+    bits["ams_exist_bits"] = "1"
+    feed(listener, delta(ams=[NAMELESS], **bits, power_on_flag=True, version=version))
+    assert _reads(listener) == ["stands"] * 4
 
 
 def test_a_spool_read_in_a_slot_that_had_its_name_keeps_it_over_a_loose_contact() -> (

@@ -96,10 +96,10 @@ def _merge_ams(
     listed = _list(ams, "ams", ignore)
     values = _read(ams, _AMS_FIELDS, ignore)
     no_units_at_all = listed == [] and msg != 1
-    some = merged.units or (merged.complete and values.get("version") == 0)
+    some = merged.units or not merged.complete or values.get("version") == 0
     if values.get("unit_bits") == 0 and some and not no_units_at_all:
         # A printer that shuts down reports that everything is gone, also where all
-        # units are away (docs/protocols/bambu.md P1).
+        # units are away (docs/protocols/bambu.md P1), and before any was listed.
         refused = _merge_units(merged.units, listed or [], False, ignore)
         return _with(
             merged,
@@ -152,8 +152,9 @@ def _standing_bits(before: Merged, after: Merged) -> int:
     """
     standing = before.standing_bits
     if _may_have_restarted(before, after):
-        standing = 0 if after.reads_on_start else -1
-    elif not before.units and after.before is not None and after.before.content:
+        believed = not before.shutting_down
+        standing = 0 if after.reads_on_start and believed else -1
+    if not before.units and after.before is not None and after.before.content:
         # What was nameless at the end of the connection before was read since.
         standing &= ~((after.before.content[-1] or 0) & after.listed(named=True))
     if before.complete:

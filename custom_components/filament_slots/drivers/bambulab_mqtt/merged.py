@@ -85,8 +85,8 @@ class Merged:
     phases: bits 28-29 of each unit's `info`, which go from 1 to 2 when it restarts.
     standing_bits: the slots whose read_done bit may stand since before a restart,
     since before its unit was away, or since before a report that was not believed.
-    left: the external ids by which empty slots were named at the end of the connection
-    before, by their bit; of those that were not filled and read since.
+    left: the external ids by which slots that were empty or not read yet were named at
+    the end of the connection before, by their bit; of those not filled and read since.
     announced: the units that were listed before their bit, which makes them connected.
     snow: what each extruder holds, `unit id << 8 | tray` (docs/protocols/bambu.md 3.6).
     holder: the external holder of printers that have one (vt_tray).
@@ -156,12 +156,13 @@ class Merged:
     @property
     def _left_later(self) -> Mapping[int, str]:
         """What empty slots are named by, and those that were filled since and not read."""
-        filled = self.exist_bits or 0
+        read = -1 if self.read_done_bits is None else self.read_done_bits
+        read &= (self.exist_bits or 0) & ~(self.reading_bits or 0)
         return {
             bit: name
             for bit, tray in self._trays()
             if (name := tray.identifiers.external_id) is not None
-            and (not filled >> bit & 1 or self.not_renamed(bit, tray))
+            and (not read >> bit & 1 or self.not_renamed(bit, tray))
         }
 
     @property
