@@ -122,6 +122,7 @@ class BambuWorld(BambuSpools):
         if not self.printer.model.sparse:
             blank = bits | {"ams": units}
         self._send({"print": head | {"ams": blank}}, self._now_shown())
+        self._blanked = units
         # What changed meanwhile follows, and what was put in is read only now.
         self.changed()
         self.later(1.0, self._read_next, boot)
@@ -133,6 +134,7 @@ class BambuWorld(BambuSpools):
             self.later(1.0, self._known_again, boot)
         elif boot == self._boot and self.powered:
             self._shows = None
+            self._blanked = None
             head = self.printer.chatter()["print"]
             del head["wifi_signal"]
             fresh = {"ams": wire.unit_list(self.printer)}

@@ -178,6 +178,10 @@ class BambuFirmware(BambuWire):
         bay, reel = state.unit.bays[tray], state.reels[tray]
         bay.reading = False
         self._know(state, tray, bay, reel)
+        if self._blanked is not None:
+            # The report of what was read names them again.
+            self.printer.note_sent(ams=self._blanked)
+            self._blanked = None
         self.changed()
         self.later(self.rng.uniform(0.5, 2.0), self._read_next, boot)
 

@@ -129,7 +129,10 @@ class BambuSpools(BambuFirmware):
 
     def do_end_print(self, pick: int = 0, how: int = 0) -> None:
         """Come to the end of the print; what could not be read is read now."""
-        if self.printer.printing:
+        if self.now < self._ran_out_at + 4.0:
+            # It pauses, and is not ended before that is reported.
+            self.later(4.0, self.do_end_print)
+        elif self.printer.printing:
             self._fed_last, self._fed_until = self.printer.active, self.now
             self.printer.printing, self.printer.active = False, None
             self.changed()
@@ -150,6 +153,7 @@ class BambuSpools(BambuFirmware):
 
         def end() -> None:
             if boot == self._boot and state.stays[tray] == stays:
+                self._ran_out_at = self.now
                 self._remove(state, tray, runout=True)
                 if how % 3 == 1 and not self.printer.model.vir_slots:
                     # The external holder is active in the report that clears the bit.
@@ -217,7 +221,8 @@ class BambuSpools(BambuFirmware):
 
     def _unseen(self, state: UnitState, tray: int) -> bool:
         """Whether no report has shown what is in a slot, and none is on its way."""
-        on_its_way = self._link is not None and self._stalled is not None
+        sent, _ = self._shown_before.get((state.unit.serial, tray + 1), (None, None))
+        on_its_way = self._link is not None and sent == state.stays[tray]
         return self._last_stay(state, tray).seen is None and not on_its_way
 
     def do_end_drying(self, pick: int, how: int) -> None:

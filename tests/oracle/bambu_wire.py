@@ -84,9 +84,12 @@ class BambuWire(World):
         self._listing = True
         self._loose = False
         self._exist_known = True
+        # The units without their names, as a loose contact left them.
+        self._blanked: list[dict[str, Any]] | None = None
         self._tag_messages: dict[tuple[str, int], dict[str, int]] = {}
         self._fed_last: Address | None = None
         self._fed_until = 0.0
+        self._ran_out_at = -math.inf
         # When the next report is due that was planned at rest.
         self._resting_until = 0.0
 
@@ -121,6 +124,7 @@ class BambuWire(World):
         link = self._link = Link(self.asked, take)
         self._requests.clear()
         self._stalled = None
+        self._shown_before = {}
         self._hide_unseen()
         # A client that connects later does not receive earlier changes.
         self.printer.report_delta()

@@ -143,9 +143,11 @@ class Names:
         if self._named_over_restart(stay):
             return {identity, None}
         soon = stay.read - stay.seen <= self._facts.names_by
-        stayed = stay.ended is None or stay.ended > stay.read + 8
+        # The next report confirms it.
+        confirmed = stay.read + max(8.0, self._facts.present_must)
+        stayed = stay.ended is None or stay.ended > confirmed
         # Its client may learn a minute later that the printer was switched off.
-        stayed &= not any(stay.read <= at <= stay.read + 8 for at in self._record.cuts)
-        if soon and stayed and stay.unbroken(stay.seen, stay.read + 8):
+        stayed &= not any(stay.read <= at <= confirmed for at in self._record.cuts)
+        if soon and stayed and stay.unbroken(stay.seen, confirmed):
             return {identity}
         return {identity, None}

@@ -84,6 +84,7 @@ class Run(Settling):
                     reel=stay.reel,
                     identity=name,
                     inserted=belief.inserted and self._facts.reads,
+                    ran_out=belief.ran_out or bool(self._row[i].runout),
                     stay=stay,
                 )
                 yield from self.ends(k, j, hidden)
@@ -178,8 +179,9 @@ class Run(Settling):
         if not lenient.reason and not swap and live:
             if before.runout is None:
                 Limit.RUNOUT.allows()
-            elif before.runout != (event.reason == "runout"):
-                return False
+            elif before.runout != (ran_out := event.reason == "runout"):
+                if not (ran_out and belief.ran_out):
+                    return False
         # Its switch may have been open already in the first report after a gap.
         late = stay.edge < stay.began and bool(before.gaps)
         within = self._facts.removed_by

@@ -55,6 +55,7 @@ class VirtualBambu:
 
     def report_full(self) -> Report:
         """Return the full report that answers a pushall."""
+        self._count_change()
         report = {
             "command": "push_status",
             "sequence_id": self._next_sequence(),
@@ -86,12 +87,10 @@ class VirtualBambu:
             report["vt_tray"] = dict(
                 item for item in holder.items() if item not in known
             )
+        self._count_change()
         bits, units = wire.bits(self), wire.unit_list(self)
         sent = self._sent.get("ams", {})
         changed = {key: value for key, value in bits.items() if sent.get(key) != value}
-        if changed.keys() - {"version"}:
-            self.version += 1
-            changed["version"] = self.version
         if units != sent.get("ams"):
             changed["ams"] = wire.partial_unit_list(self, sent.get("ams", []))
         if changed:
@@ -99,9 +98,19 @@ class VirtualBambu:
         self._sent = self._sent | current | {"ams": bits | {"ams": units}}
         return {"print": self._delta_head() | report}
 
-    def note_sent(self, **bits: str) -> None:
+    def _count_change(self) -> None:
+        """Count on where something changed since the last report, received or not."""
+        sent = self._sent.get("ams", {})
+        if sent and any(
+            sent.get(key) != value
+            for key, value in wire.bits(self).items()
+            if key != "version"
+        ):
+            self.version += 1
+
+    def note_sent(self, **values: object) -> None:
         """Note values of `ams` that a report of another kind contained."""
-        self._sent["ams"] = self._sent["ams"] | bits
+        self._sent["ams"] = self._sent["ams"] | values
 
     def chatter(self) -> Report:
         """Return a report that mentions no slot."""

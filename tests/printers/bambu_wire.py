@@ -123,7 +123,8 @@ def _partial(model: Model, tray: Report, before: Iterable[Report]) -> Report:
     state = {"state": tray.get("state")}
     needed = INFORMATION_SET | FILLED if model.omits_empty else INFORMATION_SET
     if model.reduces and any(
-        known | state == tray and known["state"] & tray["state"] & needed == needed
+        known | state == tray
+        and known.get("state", 0) & tray["state"] & needed == needed
         for known in before
     ):
         return {"id": tray["id"]} | state

@@ -522,12 +522,16 @@ def test_a_spool_read_in_a_slot_that_had_its_name_keeps_it_over_a_loose_contact(
     assert unit_of(see_now(listener), 1).slots[0].identifiers.known
 
 
-def test_a_slot_that_was_filled_between_two_connections_was_read_then() -> None:
+@pytest.mark.parametrize("named", [True, False])
+def test_a_named_slot_that_was_filled_between_two_connections_was_read_then(
+    *, named: bool
+) -> None:
     listener = _resumed()
+    if named:
+        feed(listener, delta(ams=[unit(0, bambu_spool(0, 5))]))
     feed(listener, delta(tray_exist_bits="e", tray_read_done_bits="e"))
-    assert listener.snapshot is not None
-    again = _resumed(dict(listener.snapshot.memory), version=5)
-    assert _reads(again) == [True, "stands", "stands", "stands"]
+    again = _resumed(dict(see_now(listener).memory), version=5)
+    assert _reads(again) == [named or "stands", "stands", "stands", "stands"]
 
 
 def _read_by(*messages: dict[str, Any]) -> ReportDecoder:

@@ -228,31 +228,6 @@ def test_a_swap_for_a_spool_without_a_tag_is_found_where_its_read_ends_in_a_flic
     ]
 
 
-def test_no_read_ends_in_an_absence_that_was_there_after_a_restart() -> None:
-    rig = restarted(stored_slot(present=True, identifiers=RED))
-    rig.take()
-    rig.wait(1)
-    rig.put(None)
-    rig.wait(10)
-    assert rig.changes() == []
-
-
-def test_no_read_ends_in_an_absence_that_was_there_after_a_gap(rig: Rig) -> None:
-    rig.put_unread(reading=True)
-    rig.wait(3)
-    rig.take(reading=False)
-    rig.wait(1)
-    rig.put(RED)
-    rig.wait(10)
-    rig.events.clear()
-    rig.outage()
-    rig.take()
-    rig.wait(1)
-    rig.put(None)
-    rig.wait(10)
-    assert rig.changes() == []
-
-
 def test_a_swap_for_a_spool_without_a_tag_is_not_forgotten_by_a_gap_after_a_flicker(
     rig: Rig,
 ) -> None:
@@ -305,6 +280,20 @@ def test_a_flicker_of_a_spool_that_was_not_read_since_a_restart_is_no_swap() -> 
     rig.slot(present=True, read_done=True)
     rig.wait(900)
     assert rig.changes() == []
+
+
+@pytest.mark.parametrize("stands", [True, False])
+def test_an_untagged_spool_that_seemed_gone_after_a_gap_is_another_if_it_was_read_then(
+    *, stands: bool
+) -> None:
+    rig = restarted(stored_slot(present=True, identifiers=RED))
+    rig.take()  # its switch is open for a moment
+    rig.wait(2)
+    rig.slot(present=True, read_done=True, read_stands=stands)
+    rig.wait(5)
+    assert [change[0] for change in rig.changes()][:2] == (
+        [] if stands else ["removed", "inserted"]
+    )
 
 
 def test_the_name_before_counts_again_once_a_read_found_no_tag(rig: Rig) -> None:
@@ -398,6 +387,18 @@ def test_a_name_that_an_empty_slot_showed_was_not_read(rig: Rig) -> None:
     rig.slot(present=True, read_done=True, read_stands=True)
     rig.wait(31)
     assert rig.changes() == [("inserted", 1, None)]
+
+
+@pytest.mark.parametrize(("read", "name"), [(True, "RED"), (False, None)])
+def test_a_spool_that_is_read_as_soon_as_it_is_back_has_the_name_of_the_empty_slot(
+    *, read: bool, name: str | None
+) -> None:
+    rig = restarted(stored_slot(present=False))
+    rig.slot(present=False, identifiers=RED)  # its switch is open for a moment
+    rig.wait(4)
+    rig.slot(present=True, read_done=read, read_stands=read)
+    rig.wait(31)
+    assert rig.changes() == [("inserted", 1, name)]
 
 
 def test_a_name_found_on_a_slot_whose_tag_is_being_read_is_of_a_spool_before() -> None:

@@ -91,6 +91,19 @@ def test_the_wait_lasts_two_minutes_while_another_unit_reads_tags() -> None:
     assert rig.changes() == [("inserted", 1, None)]
 
 
+def test_the_wait_goes_on_between_the_reads_of_two_other_slots(rig: Rig) -> None:
+    rig.put_unread()
+    rig.slot(2, present=True, reading=True)
+    rig.wait(40)
+    rig.slot(2, reading=False, read_done=True, identifiers=BLUE)
+    rig.wait(29)
+    rig.slot(reading=True)
+    assert rig.changes() == [("inserted", 2, "BLUE")]
+    rig.wait(5)
+    rig.slot(reading=False, read_done=True, identifiers=RED)
+    assert rig.changes() == [("inserted", 1, "RED")]
+
+
 def test_an_insertion_does_not_wait_where_reading_is_switched_off(rig: Rig) -> None:
     rig.report(reading_enabled=False)
     rig.put_unread()

@@ -182,14 +182,15 @@ class Merged:
 
     @property
     def _standing_bits_later(self) -> int:
-        """What stands on the next connection: nothing of a slot that was empty.
+        """What stands on the next connection: nothing of an empty slot with a name.
 
-        A unit that is away then, and is not read when it returns, stands as well.
+        One without a name may have lost its filament only for a moment. A unit that is
+        away then, and is not read when it returns, stands as well.
         """
         filled = -1 if self.exist_bits is None else self.exist_bits
         read_then = self.reads_on_start or not self.complete
         away = 0 if read_then else ~slot_bits(self.units)
-        return self.standing_bits & filled | away
+        return self.standing_bits & (filled | self.listed(named=False)) | away
 
     @property
     def content(self) -> tuple[int | None, ...]:

@@ -24,6 +24,7 @@ class TagReads:
         self.ended_before: Timestamp | None = None
         self.departed: Identifiers = NO_IDENTIFIERS
         self._nameless = False
+        self._departed_before_gap: Identifiers | None = None
         self._before_gap: Slot | None = None
         self._read_before_gap = NO_IDENTIFIERS
         self._done_before_gap = False
@@ -49,7 +50,6 @@ class TagReads:
             if not undecided and not named:
                 self._before_gap = replace(reported, reading=False)
         self.ended = None
-        self._read_until_absent = False
 
     def observe(
         self, before: Slot | None, slot: Slot, now: Timestamp, *, identified: bool
@@ -61,6 +61,7 @@ class TagReads:
         unless one was running when the absence began.
         """
         self._observe_unreadable(before, slot)
+        seemed_gone = self._observe_return(before, slot)
         self._observe_name(before, slot)
         if before is None and self._done_before_gap and slot.read_done is False:
             self.ended_before = None
@@ -88,9 +89,25 @@ class TagReads:
             self.ended = None
         elif was_reading or (slot.read_done and not (was_done or slot.read_stands)):
             is_back = was_absent and identified and not slot.identifiers.known
+            is_back = is_back and not seemed_gone
             self.ended = None if is_back and not self._read_until_absent else now
         elif was_done and (slot.read_stands or not slot.read_done):
             self.ended = None
+
+    def _observe_return(self, before: Slot | None, slot: Slot) -> bool:
+        """Note and return whether a spool that seemed gone after a gap is back.
+
+        It is where it is reported as read at once: it was read before, maybe in the gap,
+        and the name of the empty slot is its own.
+        """
+        if before is None:
+            self._departed_before_gap = None if slot.present else self.departed
+        elif slot.present:
+            departed, self._departed_before_gap = self._departed_before_gap, None
+            if departed is not None and slot.read_done:
+                self.departed = departed
+                return True
+        return False
 
     def _observe_name(self, before: Slot | None, slot: Slot) -> None:
         """Note whether the slot is without a name, so that the next one was read.
@@ -156,9 +173,9 @@ class TagReads:
             return began
         if ask_again < NEVER:
             return ask_again
-        if unit.reading:
-            return began + timings.identity_wait_while_reading
-        return began + timings.identity_wait
+        # A printer reads one tag after the other, with pauses in between.
+        waits = max(began, unit.reading_until) + timings.identity_wait
+        return min(waits, began + timings.identity_wait_while_reading)
 
     def names_present(self, slot: Slot, now: Timestamp) -> tuple[bool, float]:
         """Return whether the reported identity is the present spool's.

@@ -43,7 +43,8 @@ class UnitActivity:
     drying_watched: it was observed before it began to dry.
     filled_since: monotonic seconds since when the slot that is filled longest is.
     cleared_at: monotonic seconds at which each of its slots was cleared last.
-    reading: a tag is being read, in this unit or in another one of the printer.
+    reading_until: monotonic seconds when the last read of a tag ended, in this unit or in
+    another one of the printer; NEVER while one is read, minus infinity if none was.
     reading_enabled: the printer reads tags on insertion (a setting of the printer).
     idle_since: monotonic seconds since when nothing prevents that a tag is read; NEVER
     while the unit feeds a print, dries or has its filament pulled back, or a tag is read.
@@ -57,7 +58,7 @@ class UnitActivity:
     filled_since: float
     cleared_at: tuple[float, ...]
     feeding: bool
-    reading: bool
+    reading_until: float
     loading: bool
     printing: bool
     reading_enabled: bool

@@ -38,6 +38,7 @@ class TrackedUnit:
         self._idle_since = NEVER
         self._still_since = NEVER
         self._reported: tuple[Slot, ...] = ()
+        self._reading_until = -NEVER
         self._drying_until = -NEVER
         self._drying_watched = False
         self._filled_at: dict[int, float] = {}
@@ -50,6 +51,7 @@ class TrackedUnit:
             slot.suspend(gap)
         self._idle_since = NEVER
         self._reported = ()
+        self._reading_until = -NEVER
         self._drying_until = -NEVER
         self._drying_watched = False
         self._filled_at.clear()
@@ -61,6 +63,7 @@ class TrackedUnit:
         """Pass what the printer reports about the slots to them."""
         self._note_still(reported, now)
         self._note_drying(now)
+        self._note_reading(snapshot, now)
         activity = self.activity(snapshot)
         for slot in reported:
             tracked = self.slots.get(slot.slot_no)
@@ -89,7 +92,7 @@ class TrackedUnit:
             filled_since=min(self._filled_at.values(), default=NEVER),
             cleared_at=tuple(at for at, _ in self._cleared.values()),
             feeding=self._feeding(snapshot),
-            reading=_reading(snapshot),
+            reading_until=self._reading_until,
             loading=unit is not None and unit.loading,
             printing=snapshot.printing,
             reading_enabled=snapshot.reading_enabled,
@@ -160,7 +163,7 @@ class TrackedUnit:
         return (
             self._drying_until == NEVER
             or self._feeding(snapshot)
-            or _reading(snapshot)
+            or self._reading_until == NEVER
             or any(slot.presence.pulled_back for slot in self.slots.values())
         )
 
@@ -196,7 +199,9 @@ class TrackedUnit:
             if self._drying_until == NEVER:
                 self._drying_until = now.monotonic
 
-
-def _reading(snapshot: Snapshot) -> bool:
-    """Whether a tag is being read: a printer reads those of its units one by one."""
-    return any(slot.reading for unit in snapshot.units for slot in unit.slots)
+    def _note_reading(self, snapshot: Snapshot, now: Timestamp) -> None:
+        """Note whether a tag is read: a printer reads those of its units one by one."""
+        if any(slot.reading for unit in snapshot.units for slot in unit.slots):
+            self._reading_until = NEVER
+        elif self._reading_until == NEVER:
+            self._reading_until = now.monotonic
