@@ -39,6 +39,7 @@ from custom_components.filament_slots.options import (
 from custom_components.filament_slots.repairs_inventory import INVENTORY_ISSUES
 from custom_components.filament_slots.repairs_printer import PRINTER_ISSUES
 from custom_components.filament_slots.repairs_store import STORE_ISSUES
+from custom_components.filament_slots.slot_spools import LinkSource
 
 FOLDER = Path(binary_sensor.__file__).parent
 LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pl", "pt-BR")
@@ -56,8 +57,8 @@ SAME = {
         *("Offline: {count}", "Port", "Status", "normal", "orange", "pink", "warm"),
     },
     "fr": {
-        *("Filament", "Format", "Insertion", "Port", "Source", "normal", "orange"),
-        "turquoise",
+        *("Filament", "Format", "Insertion", "Page", "Port", "Source", "normal"),
+        *("orange", "turquoise"),
     },
     "es": {"Color", "Cursor", "Error", "Material", "normal"},
     "it": {
@@ -100,6 +101,7 @@ INVALID_FIELDS = {
 
 DESCRIPTIONS: list[tuple[str, EntityDescription]] = [
     *(("binary_sensor", shows) for shows in binary_sensor.SLOT_SENSORS),
+    *(("binary_sensor", shows) for shows in binary_sensor.SPOOL_SENSORS),
     ("binary_sensor", binary_sensor.UNIT_CONNECTED),
     ("binary_sensor", binary_sensor.PRINTER_CONNECTED),
     ("button", button.REFRESH),
@@ -107,6 +109,7 @@ DESCRIPTIONS: list[tuple[str, EntityDescription]] = [
     ("sensor", sensor.FILAMENT),
     ("sensor", sensor.DRIVER_STATUS),
     *(("sensor", shows) for shows in sensor.SLOT_SENSORS),
+    *(("sensor", shows) for shows in (sensor.SPOOL, sensor.REMAINING_WEIGHT)),
     *(("sensor", shows) for shows in sensor.UNIT_SENSORS),
     *(("sensor", shows) for shows in sensor.PRINTER_SENSORS),
 ]
@@ -408,6 +411,8 @@ def test_every_state_of_an_enumeration_has_a_text() -> None:
 
     assert set(SlotStatus) == set(sensors["status"]["state"])
     assert set(DriverStatus) == set(sensors["driver_status"]["state"])
+    attributes = sensors["spool"]["state_attributes"]
+    assert set(LinkSource) == set(attributes["source"]["state"])
 
 
 def test_every_event_type_has_a_text() -> None:

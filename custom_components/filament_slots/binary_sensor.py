@@ -15,10 +15,13 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
 from .entity import (
     FilamentSlotsEntity,
+    LinkedSlot,
     PrinterEntity,
     SlotEntity,
+    SpoolEntity,
     SubjectDescription,
     UnitEntity,
+    async_add_spool_entities,
     async_add_subjects,
     has_sensor,
 )
@@ -45,6 +48,21 @@ SLOT_SENSORS = (
         translation_key="active",
         value_fn=lambda slot: slot.active,
         exists_fn=lambda slot: slot.active is not None,
+    ),
+)
+
+SPOOL_SENSORS = (
+    BinarySensorDescription[LinkedSlot](
+        key="spool_low",
+        translation_key="spool_low",
+        value_fn=lambda linked: linked.low,
+        exists_fn=lambda linked: linked.is_linked,
+    ),
+    BinarySensorDescription[LinkedSlot](
+        key="spool_mismatch",
+        translation_key="spool_mismatch",
+        value_fn=lambda linked: linked.mismatch,
+        exists_fn=lambda linked: linked.is_linked,
     ),
 )
 
@@ -87,6 +105,12 @@ async def async_setup_entry(
         lambda coordinator: coordinator.slots,
         [(SlotBinarySensor, description) for description in SLOT_SENSORS],
     )
+    async_add_spool_entities(
+        entry,
+        async_add_entities,
+        Platform.BINARY_SENSOR,
+        [(SpoolBinarySensor, description) for description in SPOOL_SENSORS],
+    )
 
 
 class _SubjectBinarySensor[T](FilamentSlotsEntity[T], BinarySensorEntity):
@@ -124,3 +148,7 @@ class UnitBinarySensor(UnitEntity, _SubjectBinarySensor[StoredUnit]):
 
 class SlotBinarySensor(SlotEntity, _SubjectBinarySensor[StoredSlot]):
     """A binary sensor of a slot."""
+
+
+class SpoolBinarySensor(SpoolEntity, _SubjectBinarySensor[LinkedSlot]):
+    """A binary sensor about the spool in a slot."""

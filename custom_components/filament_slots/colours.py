@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
 import math
 import re
 from typing import Final
@@ -90,7 +91,8 @@ def distance(one: Rgb, other: Rgb) -> float:
     return math.dist(_lab(one), _lab(other))
 
 
-def alike_colours(some: Iterable[str], others: Iterable[str]) -> bool | None:
+@lru_cache(maxsize=1024)
+def alike_colours(some: tuple[str, ...], others: tuple[str, ...]) -> bool | None:
     """Return whether any colour of the one is near any of the other.
 
     None where either has no known colour: a clear one is none, as its value means nothing.

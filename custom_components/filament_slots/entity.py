@@ -3,10 +3,10 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, override
+from typing import Any, Self, override
 
 from homeassistant.const import Platform
-from homeassistant.core import callback
+from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.device_registry import ChildDeviceInfo, DeviceInfo
 from homeassistant.helpers.entity import EntityDescription
@@ -18,6 +18,7 @@ from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
 from .core.slot_state import SlotKey
 from .devices import UnitKey
 from .model import StoredSlot, StoredUnit
+from .slot_spools import SlotSpool, slot_spools
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,70 @@ def has_sensor(slot: StoredSlot) -> bool:
     return slot.unit is not None or slot.present is not None
 
 
+@dataclass(frozen=True, slots=True)
+class LinkedSlot:
+    """A slot with the spool of an inventory in it; `found` is None if none is known."""
+
+    slot: StoredSlot
+    found: SlotSpool | None
+
+    @classmethod
+    @callback
+    def of(cls, coordinator: SlotCoordinator, key: SlotKey) -> Self:
+        """Return a slot in its present state."""
+        found = slot_spools(coordinator.hass).of(coordinator, key)
+        return cls(coordinator.data.slots[key], found)
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether the spool in the slot is known."""
+        return self.found is not None
+
+    @property
+    def low(self) -> bool | None:
+        """Whether little is left on the spool; None if that is not known."""
+        return None if self.found is None else self.found.low
+
+    @property
+    def mismatch(self) -> bool | None:
+        """Whether the slot is set to another spool; None if that is not known."""
+        if self.found is None:
+            return None
+        return self.found.mismatch(self.slot.filament)
+
+
+@callback
+def async_add_spool_entities(
+    entry: FilamentSlotsConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    platform: Platform,
+    entity_types: Iterable[
+        tuple[
+            Callable[[SlotCoordinator, Any, SlotKey], FilamentSlotsEntity[LinkedSlot]],
+            SubjectDescription[LinkedSlot],
+        ]
+    ],
+) -> None:
+    """Add the entities about spools of slots, once a spool of an inventory is in them."""
+    coordinator = entry.runtime_data
+    add_new = async_add_subjects(
+        entry,
+        async_add_entities,
+        platform,
+        lambda coordinator: {
+            key: LinkedSlot.of(coordinator, key) for key in coordinator.slots
+        },
+        entity_types,
+    )
+
+    @callback
+    def spool_changed(owner: SlotCoordinator, _: SlotKey) -> None:
+        if owner is coordinator:
+            add_new()
+
+    entry.async_on_unload(slot_spools(coordinator.hass).async_subscribe(spool_changed))
+
+
 @callback
 def async_add_subjects[K: (UnitKey, SlotKey, None), T](
     entry: FilamentSlotsConfigEntry,
@@ -49,8 +114,11 @@ def async_add_subjects[K: (UnitKey, SlotKey, None), T](
             SubjectDescription[T],
         ]
     ],
-) -> None:
-    """Add the entities of units, slots or the printer, now and when it reports new ones."""
+) -> CALLBACK_TYPE:
+    """Add the entities of units, slots or the printer, now and when it reports new ones.
+
+    Returns what adds those of subjects that have changed without a report.
+    """
     coordinator = entry.runtime_data
     registry = er.async_get(coordinator.hass)
     added: set[tuple[K, str]] = set()
@@ -82,6 +150,7 @@ def async_add_subjects[K: (UnitKey, SlotKey, None), T](
 
     add_new()
     entry.async_on_unload(coordinator.async_add_listener(add_new))
+    return add_new
 
 
 class FilamentSlotsEntity[T](CoordinatorEntity[SlotCoordinator]):
@@ -184,8 +253,8 @@ class UnitEntity(FilamentSlotsEntity[StoredUnit]):
         return self.coordinator.connected and self.subject.online is not False
 
 
-class SlotEntity(FilamentSlotsEntity[StoredSlot]):
-    """An entity of a slot."""
+class _SlotDeviceEntity[T](FilamentSlotsEntity[T]):
+    """An entity of a slot's device."""
 
     _key: SlotKey
 
@@ -195,8 +264,35 @@ class SlotEntity(FilamentSlotsEntity[StoredSlot]):
         """The slot's device."""
         return self.coordinator.devices.slot_info(self._key)
 
+
+class SlotEntity(_SlotDeviceEntity[StoredSlot]):
+    """An entity of a slot."""
+
     @property
     @override
     def subject(self) -> StoredSlot:
         """The slot in its present state."""
         return self.coordinator.data.slots[self._key]
+
+
+class SpoolEntity(_SlotDeviceEntity[LinkedSlot]):
+    """An entity about the spool in a slot; unknown while no spool is known."""
+
+    @property
+    @override
+    def subject(self) -> LinkedSlot:
+        """The slot and its spool in their present state."""
+        return LinkedSlot.of(self.coordinator, self._key)
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the spool, whose values change without a report of the printer."""
+        await super().async_added_to_hass()
+        self.async_on_remove(
+            slot_spools(self.hass).async_subscribe(self._async_spool_changed)
+        )
+
+    @callback
+    def _async_spool_changed(self, owner: SlotCoordinator, key: SlotKey) -> None:
+        if owner is self.coordinator and key == self._key:
+            self._handle_coordinator_update()

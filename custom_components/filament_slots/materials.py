@@ -1,5 +1,6 @@
 """Materials of filament: which family a name belongs to."""
 
+from functools import lru_cache
 import re
 from typing import Final
 
@@ -34,6 +35,7 @@ def material_families(name: str) -> frozenset[str]:
     return frozenset(_ALIASES.get(word, word) for word in words) & _FAMILIES
 
 
+@lru_cache(maxsize=1024)
 def same_material(one: str | None, other: str | None) -> bool | None:
     """Return whether two materials are of one family; None if that is not known."""
     if not one or not other:

@@ -24,13 +24,17 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
+from .core.slot_state import SlotKey
 from .drivers.base import DriverStatus
 from .entity import (
     FilamentSlotsEntity,
+    LinkedSlot,
     PrinterEntity,
     SlotEntity,
+    SpoolEntity,
     SubjectDescription,
     UnitEntity,
+    async_add_spool_entities,
     async_add_subjects,
     has_sensor,
 )
@@ -57,6 +61,25 @@ def _filament_name(slot: StoredSlot) -> str | None:
     label = None if slot.identifiers.known else slot.assigned_label
     name = label or filament.name or filament.material
     return name[:_MAX_STATE] if name else None
+
+
+def _spool_name(linked: LinkedSlot) -> str | None:
+    """Return the name of the inventory's spool, else its material, else its number."""
+    if linked.found is None:
+        return None
+    spool = linked.found.spool
+    return (spool.name or spool.material or f"#{spool.id}")[:_MAX_STATE]
+
+
+def _remaining_weight(linked: LinkedSlot) -> float | None:
+    """Return the inventory's weight, which users correct, else that of the printer."""
+    if linked.found is not None and linked.found.spool.remaining_g is not None:
+        return linked.found.spool.remaining_g
+    return _reported_weight(linked.slot)
+
+
+def _reported_weight(slot: StoredSlot) -> float | None:
+    return slot.filament.remaining_g if slot.filament else None
 
 
 def _unidentified(coordinator: SlotCoordinator) -> int:
@@ -114,24 +137,33 @@ SLOT_SENSORS = (
         ),
     ),
     SensorDescription[StoredSlot](
-        key="remaining_weight",
-        translation_key="remaining_weight",
-        device_class=SensorDeviceClass.WEIGHT,
-        native_unit_of_measurement=UnitOfMass.GRAMS,
-        state_class=SensorStateClass.MEASUREMENT,
-        suggested_display_precision=0,
-        value_fn=lambda slot: slot.filament and slot.filament.remaining_g,
-        exists_fn=lambda slot: bool(
-            slot.filament and slot.filament.remaining_g is not None
-        ),
-    ),
-    SensorDescription[StoredSlot](
         key="inserted",
         translation_key="inserted",
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_registry_enabled_default=False,
         value_fn=lambda slot: slot.inserted_at,
         exists_fn=has_sensor,
+    ),
+)
+
+SPOOL = SensorDescription[LinkedSlot](
+    key="spool",
+    translation_key="spool",
+    entity_registry_enabled_default=False,
+    value_fn=_spool_name,
+    exists_fn=lambda linked: linked.is_linked,
+)
+
+REMAINING_WEIGHT = SensorDescription[LinkedSlot](
+    key="remaining_weight",
+    translation_key="remaining_weight",
+    device_class=SensorDeviceClass.WEIGHT,
+    native_unit_of_measurement=UnitOfMass.GRAMS,
+    state_class=SensorStateClass.MEASUREMENT,
+    suggested_display_precision=0,
+    value_fn=_remaining_weight,
+    exists_fn=lambda linked: (
+        linked.is_linked or _reported_weight(linked.slot) is not None
     ),
 )
 
@@ -250,6 +282,12 @@ async def async_setup_entry(
             *((SlotSensor, description) for description in SLOT_SENSORS),
         ],
     )
+    async_add_spool_entities(
+        entry,
+        async_add_entities,
+        Platform.SENSOR,
+        [(SpoolSensor, SPOOL), (RemainingWeightSensor, REMAINING_WEIGHT)],
+    )
 
 
 class _SubjectSensor[T](FilamentSlotsEntity[T], SensorEntity):
@@ -328,6 +366,42 @@ class FilamentSensor(SlotSensor):
                 None if self.coordinator.connected else self.coordinator.last_seen
             ),
         }
+
+
+class SpoolSensor(SpoolEntity, _SubjectSensor[LinkedSlot]):
+    """The inventory's spool in a slot; its attributes lead to it."""
+
+    _unrecorded_attributes = frozenset({"spool_id", "url", "source"})
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """The number of the spool, its page, and what it is known from."""
+        found = self.subject.found
+        return {
+            "spool_id": found and found.spool.id,
+            "url": found and found.host.spool_page(found.spool.id),
+            "source": found and found.source,
+        }
+
+
+class RemainingWeightSensor(SpoolEntity, _SubjectSensor[LinkedSlot]):
+    """The weight of what is left on the spool in a slot.
+
+    Enabled by default where the printer reports it: an inventory has it for every spool.
+    """
+
+    def __init__(
+        self,
+        coordinator: SlotCoordinator,
+        description: SensorDescription[LinkedSlot],
+        key: SlotKey,
+    ) -> None:
+        """Set up the sensor of a slot."""
+        super().__init__(coordinator, description, key)
+        self._attr_entity_registry_enabled_default = (
+            _reported_weight(self.subject.slot) is not None
+        )
 
 
 class DriverStatusSensor(PrinterSensor):
