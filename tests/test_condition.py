@@ -268,6 +268,8 @@ async def test_the_editor_offers_the_options_of_the_conditions(
         "slot_is_loaded": {"behavior"},
         "slot_holds_material": {"material", "behavior"},
         "spool_is_known": {"behavior"},
+        "spool_is_low": {"behavior"},
+        "slot_matches_spool": {"behavior"},
     }
 
 

@@ -357,6 +357,9 @@ def test_every_trigger_and_condition_is_explained_with_its_options() -> None:
         "all": set(trigger.TRIGGERS),
         "inserted": {"spool_inserted"},
         "removed": {"spool_removed"},
+        "unknown": {"unknown_spool_detected"},
+        "low": {"spool_low"},
+        "mismatched": {"spool_mismatched"},
     }
 
     listed = {

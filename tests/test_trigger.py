@@ -73,6 +73,8 @@ OPTIONS = {
     "spool_inserted": {"material", "identity", "spool", "include_late"},
     "spool_removed": {"material", "identity", "spool", "reason", "include_late"},
     "unknown_spool_detected": {"material", "include_late"},
+    "spool_low": {"material", "spool"},
+    "spool_mismatched": {"material", "spool"},
 }
 
 type Ran = list[dict[str, Any]]

@@ -39,6 +39,7 @@ from .repairs_printer import async_forget_issues, async_show_issue
 from .runtime import SharedCore, async_shared_core
 from .services import async_setup_services
 from .slot_spools import slot_spools
+from .spool_alerts import spool_alerts
 from .websocket import async_register_commands
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -92,6 +93,7 @@ async def async_setup_entry(
     entry.runtime_data = coordinator
     # Before the entities, which read what it finds.
     entry.async_on_unload(slot_spools(hass).async_follow_printer(coordinator))
+    entry.async_on_unload(spool_alerts(hass).async_follow(coordinator))
     try:
         await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
         await coordinator.async_start()

@@ -21,6 +21,7 @@ from homeassistant.helpers.typing import ConfigType
 import probatio
 
 from .coordinator import loaded_entries
+from .entity import LinkedSlot
 from .model import SlotStatus, StoredSlot
 from .targets import CONF_MATERIAL, TEXTS, SlotPlace, SlotTarget, matches_any, validate
 
@@ -36,8 +37,8 @@ _BEHAVIOR = {
 class SlotCondition(Condition):
     """Base of all conditions: tests any or all of the target's slots.
 
-    A slot whose presence is unknown is ignored. If no slot is left, the condition is
-    false.
+    A slot of which the answer is unknown is ignored. If no slot is left, the condition
+    is false.
     """
 
     options: ClassVar[dict[Any, Any]] = _BEHAVIOR
@@ -58,30 +59,45 @@ class SlotCondition(Condition):
         self._all: bool = config.options[ATTR_BEHAVIOR] == BEHAVIOR_ALL
 
     @abstractmethod
-    def holds(self, slot: StoredSlot) -> bool:
-        """Return whether a slot whose presence is known meets the condition."""
+    def answer(self, slot: LinkedSlot) -> bool | None:
+        """Return whether a slot meets the condition; None if that is unknown."""
 
     @override
     def _async_check(self, **kwargs: Unpack[ConditionCheckParams]) -> bool:
         results = [
-            self.holds(slot) for slot in self._slots() if slot.present is not None
+            result
+            for slot in self._slots()
+            if (result := self.answer(slot)) is not None
         ]
         return bool(results) and (all(results) if self._all else any(results))
 
     @callback
-    def _slots(self) -> Iterator[StoredSlot]:
+    def _slots(self) -> Iterator[LinkedSlot]:
         """Yield the target's slots, of loaded printers."""
         for entry in loaded_entries(self._hass):
             coordinator = entry.runtime_data
-            for key, slot in coordinator.slots.items():
+            for key in coordinator.slots:
                 place = SlotPlace.of(
                     self._hass, coordinator.devices.slots[key], *_PLATFORMS
                 )
                 if place is not None and self._target.includes(place):
-                    yield slot
+                    yield LinkedSlot.of(coordinator, key)
 
 
-class SlotIsLoadedCondition(SlotCondition):
+class PresenceCondition(SlotCondition):
+    """Base of conditions for slots whose presence is known."""
+
+    @override
+    def answer(self, slot: LinkedSlot) -> bool | None:
+        """Return whether the slot meets the condition; None without a sensor."""
+        return None if slot.slot.present is None else self.holds(slot.slot)
+
+    @abstractmethod
+    def holds(self, slot: StoredSlot) -> bool:
+        """Return whether a slot whose presence is known meets the condition."""
+
+
+class SlotIsLoadedCondition(PresenceCondition):
     """A spool is in the slot."""
 
     @override
@@ -90,7 +106,7 @@ class SlotIsLoadedCondition(SlotCondition):
         return slot.present is True
 
 
-class SlotHoldsMaterialCondition(SlotCondition):
+class SlotHoldsMaterialCondition(PresenceCondition):
     """A spool of one of these materials is in the slot."""
 
     options = _BEHAVIOR | {
@@ -113,7 +129,7 @@ class SlotHoldsMaterialCondition(SlotCondition):
         )
 
 
-class SpoolIsKnownCondition(SlotCondition):
+class SpoolIsKnownCondition(PresenceCondition):
     """The spool in the slot is identified, by its tag or an assignment."""
 
     @override
@@ -122,10 +138,30 @@ class SpoolIsKnownCondition(SlotCondition):
         return slot.status is SlotStatus.IDENTIFIED
 
 
+class SpoolIsLowCondition(SlotCondition):
+    """Little is left on the inventory's spool in the slot."""
+
+    @override
+    def answer(self, slot: LinkedSlot) -> bool | None:
+        """Return whether it is low."""
+        return slot.low
+
+
+class SlotMatchesSpoolCondition(SlotCondition):
+    """The slot is set to material and colour of the inventory's spool in it."""
+
+    @override
+    def answer(self, slot: LinkedSlot) -> bool | None:
+        """Return whether it is."""
+        return None if slot.mismatch is None else not slot.mismatch
+
+
 CONDITIONS: dict[str, type[Condition]] = {
     "slot_is_loaded": SlotIsLoadedCondition,
     "slot_holds_material": SlotHoldsMaterialCondition,
     "spool_is_known": SpoolIsKnownCondition,
+    "spool_is_low": SpoolIsLowCondition,
+    "slot_matches_spool": SlotMatchesSpoolCondition,
 }
 
 

@@ -1,5 +1,6 @@
 """Constants that several modules of the Home Assistant side use."""
 
+from enum import StrEnum
 from typing import Final
 
 from homeassistant.const import Platform
@@ -32,6 +33,14 @@ PLATFORMS: Final = [
     Platform.EVENT,
     Platform.SENSOR,
 ]
+
+
+class AlertType(StrEnum):
+    """What automations act on, beside events: it is not of a printer, nor in the history."""
+
+    SPOOL_LOW = "spool_low"
+    SPOOL_MISMATCHED = "spool_mismatched"
+
 
 # The events that automations act on; `ams_state` is a state, not an event of a spool.
 SPOOL_EVENTS: Final = (

@@ -48,7 +48,8 @@ _REQUEST_INTERVAL: Final = 60.0
 type FilamentSlotsConfigEntry = ConfigEntry[SlotCoordinator]
 type SpoolEventListener = Callable[[SlotKey, dict[str, Any]], None]
 
-# Carries the spool events of every printer to triggers, which exist before any printer.
+# Carries the spool events and alerts of every printer to triggers, which exist before
+# any printer.
 SIGNAL_SPOOL_EVENT: SignalType[SlotCoordinator, SlotKey, dict[str, Any]] = SignalType(
     f"{DOMAIN}_spool_event"
 )
@@ -230,6 +231,13 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         self._event_listeners.append(listener)
         return lambda: self._event_listeners.remove(listener)
 
+    @callback
+    def async_alert(self, key: SlotKey, alert: dict[str, Any]) -> None:
+        """Send an alert, which has the shape of a spool event, to triggers and the bus."""
+        alert = self._with_place(key, alert)
+        async_dispatcher_send(self.hass, SIGNAL_SPOOL_EVENT, self, key, alert)
+        self._async_fire(alert, key)
+
     async def async_request_report(self) -> bool:
         """Ask the printer for a full report; return False less than a minute after one.
 
@@ -382,10 +390,12 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
 
 def _without_identifiers(event: dict[str, Any]) -> dict[str, Any]:
     """Return a spool event without what identifies the spool; the keys stay."""
-    return event | {
+    without = {
         "identifiers": dict.fromkeys(event["identifiers"]),
         "meta": event["meta"] | {"assigned": {}},
+        "spool": None,
     }
+    return event | {key: value for key, value in without.items() if key in event}
 
 
 def is_loaded(entry: FilamentSlotsConfigEntry) -> bool:

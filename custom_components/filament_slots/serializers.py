@@ -202,6 +202,26 @@ def slots_data(coordinator: SlotCoordinator) -> list[SlotData]:
     ]
 
 
+def spool_data(found: SlotSpool, filament: Filament | None) -> SlotSpoolData:
+    """Return the spool of an inventory in a slot with this filament."""
+    spool, host = found.spool, found.host
+    return SlotSpoolData(
+        inventory_entry_id=host.entry.entry_id,
+        id=spool.id,
+        name=spool.name,
+        vendor=spool.vendor,
+        material=spool.material,
+        colors=list(spool.colors),
+        remaining_g=spool.remaining_g,
+        weight_g=spool.weight_g,
+        remaining_percent=found.remaining_percent,
+        low=found.low,
+        mismatch=found.mismatch(filament),
+        url=host.spool_page(spool.id),
+        source=found.source,
+    )
+
+
 def announced_data(coordinator: SlotCoordinator) -> list[AnnouncedData]:
     """Return the spools announced for a printer or for any."""
     return [
@@ -264,25 +284,6 @@ def _unit_data(unit: StoredUnit, device_id: str) -> UnitData:
     )
 
 
-def _spool_data(found: SlotSpool, filament: Filament | None) -> SlotSpoolData:
-    spool, host = found.spool, found.host
-    return SlotSpoolData(
-        inventory_entry_id=host.entry.entry_id,
-        id=spool.id,
-        name=spool.name,
-        vendor=spool.vendor,
-        material=spool.material,
-        colors=list(spool.colors),
-        remaining_g=spool.remaining_g,
-        weight_g=spool.weight_g,
-        remaining_percent=found.remaining_percent,
-        low=found.low,
-        mismatch=found.mismatch(filament),
-        url=host.spool_page(spool.id),
-        source=found.source,
-    )
-
-
 def _slot_data(
     slot: StoredSlot, spool: SlotSpool | None, entry_id: str, device_id: str
 ) -> SlotData:
@@ -301,7 +302,7 @@ def _slot_data(
         assigned_external_id=slot.assigned_external_id,
         assigned_label=slot.assigned_label,
         filament=slot.filament.as_dict() if slot.filament else {},
-        spool=_spool_data(spool, slot.filament) if spool else None,
+        spool=spool_data(spool, slot.filament) if spool else None,
         inserted_at=iso(slot.inserted_at),
         updated_at=iso(slot.updated_at),
     )

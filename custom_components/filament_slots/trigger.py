@@ -1,6 +1,6 @@
-"""Triggers: a spool was inserted, removed, or cannot be identified.
+"""Triggers: a spool was inserted, removed, cannot be identified, is low, or another one.
 
-They subscribe to the events of all coordinators, so they work with all entities
+They subscribe to the events and alerts of all coordinators, so they work with all entities
 disabled, before a printer is set up, and across its reload.
 """
 
@@ -20,6 +20,7 @@ from homeassistant.helpers.trigger import (
 from homeassistant.helpers.typing import ConfigType
 import probatio
 
+from .const import AlertType
 from .coordinator import SIGNAL_SPOOL_EVENT, SlotCoordinator
 from .core.slot_state import SlotKey
 from .model import EventType, Identifiers
@@ -35,20 +36,22 @@ UNIDENTIFIED: Final = "unidentified"
 RUNOUT: Final = "runout"
 OTHER: Final = "other"
 
-_ANY_SPOOL = {
-    probatio.Optional(CONF_MATERIAL, default=[]): TEXTS,
+_MATERIALS = {probatio.Optional(CONF_MATERIAL, default=[]): TEXTS}
+_SPOOLS = {probatio.Optional(CONF_SPOOL, default=[]): TEXTS}
+_ANY_SPOOL = _MATERIALS | {
     probatio.Optional(CONF_INCLUDE_LATE, default=True): cv.boolean,
 }
-_KNOWN_SPOOL = _ANY_SPOOL | {
-    probatio.Optional(CONF_IDENTITY): probatio.In([IDENTIFIED, UNIDENTIFIED]),
-    probatio.Optional(CONF_SPOOL, default=[]): TEXTS,
-}
+_KNOWN_SPOOL = (
+    _ANY_SPOOL
+    | _SPOOLS
+    | {probatio.Optional(CONF_IDENTITY): probatio.In([IDENTIFIED, UNIDENTIFIED])}
+)
 
 
 class SpoolTrigger(Trigger):
-    """Base of all triggers: runs for spool events of one type in the target's slots."""
+    """Base of all triggers: runs for events or alerts of one type in the target's slots."""
 
-    event_type: ClassVar[EventType]
+    event_type: ClassVar[EventType | AlertType]
     options: ClassVar[dict[Any, Any]]
 
     @classmethod
@@ -118,12 +121,28 @@ class UnknownSpoolDetectedTrigger(SpoolTrigger):
     options = _ANY_SPOOL
 
 
+class SpoolLowTrigger(SpoolTrigger):
+    """Little is left on the inventory's spool in a slot."""
+
+    event_type = AlertType.SPOOL_LOW
+    options = _MATERIALS | _SPOOLS
+
+
+class SpoolMismatchedTrigger(SpoolTrigger):
+    """A slot is set to another material or colour than the inventory's spool in it."""
+
+    event_type = AlertType.SPOOL_MISMATCHED
+    options = _MATERIALS | _SPOOLS
+
+
 TRIGGERS: dict[str, type[Trigger]] = {
     trigger.event_type: trigger
     for trigger in (
         SpoolInsertedTrigger,
         SpoolRemovedTrigger,
         UnknownSpoolDetectedTrigger,
+        SpoolLowTrigger,
+        SpoolMismatchedTrigger,
     )
 }
 
@@ -142,7 +161,7 @@ class _Filter:
         self._spools = {name.casefold() for name in options.get(CONF_SPOOL, ())}
         self._identity: str | None = options.get(CONF_IDENTITY)
         self._reason: str | None = options.get(CONF_REASON)
-        self._include_late: bool = options[CONF_INCLUDE_LATE]
+        self._include_late: bool = options.get(CONF_INCLUDE_LATE, True)
 
     def mismatch(self, event: dict[str, Any]) -> str | None:
         """Return why the event does not match, as traces show it; None if it does."""
@@ -150,8 +169,13 @@ class _Filter:
         identifiers = Identifiers(**(event.get("identifiers") or {}))
         assigned = (meta.get("assigned") or {}).get("external_id")
         identified = identifiers.known or assigned is not None
-        material = (meta.get("filament") or {}).get("material")
-        if self._materials and not matches_any(material, self._materials):
+        spool = event.get("spool") or {}
+        materials = [
+            each.get("material") for each in (spool, meta.get("filament") or {})
+        ]
+        if self._materials and not any(
+            matches_any(material, self._materials) for material in materials
+        ):
             return "other_material"
         if self._identity == IDENTIFIED and not identified:
             return "not_identified"
@@ -159,7 +183,12 @@ class _Filter:
             return "identified"
         if self._spools and self._spools.isdisjoint(
             (name or "").casefold()
-            for name in (identifiers.external_id, identifiers.rfid_uid, assigned)
+            for name in (
+                identifiers.external_id,
+                identifiers.rfid_uid,
+                assigned,
+                spool.get("external_id"),
+            )
         ):
             return "other_spool"
         if self._reason and (self._reason == RUNOUT) != (meta.get("reason") == RUNOUT):
