@@ -9,7 +9,9 @@ import probatio
 from .colours import ColourName, Rgb, parse_colour
 from .coordinator import loaded_entries
 from .core.tables.library import Spool, SpoolFilter, SpoolPlace
+from .inventory_entry import loaded_inventories
 from .serializers import iso
+from .slot_spools import LinkSource, SlotSpool
 
 # The most that one answer holds.
 MAX_SPOOLS: Final = 2000
@@ -57,6 +59,23 @@ class SpoolData(TypedDict):
     out_since: str | None
     slots: list[SpoolSlotData]
     last_slot: SpoolSlotData
+
+
+class InventorySpoolData(TypedDict):
+    """A spool of an inventory, wherever it is.
+
+    external_id: by which it can be assigned. location: the inventory's text.
+    """
+
+    external_id: str
+    name: str | None
+    material: str | None
+    vendor: str | None
+    colors: list[str]
+    remaining_percent: float | None
+    remaining_g: float | None
+    low: bool | None
+    location: str | None
 
 
 def colour(value: object) -> ColourName | Rgb:
@@ -135,4 +154,28 @@ def spools_data(hass: HomeAssistant, spools: Iterable[Spool]) -> list[SpoolData]
             last_slot=slot_data(spool.last_slot),
         )
         for spool in spools
+    ]
+
+
+def inventory_spools_data(hass: HomeAssistant) -> list[InventorySpoolData]:
+    """Return the spools of all inventories, without archived ones."""
+    found = (
+        SlotSpool(host=host, spool=spool, source=LinkSource.ASSIGNED)
+        for host in loaded_inventories(hass)
+        for spool in host.spools.values()
+        if not spool.archived
+    )
+    return [
+        InventorySpoolData(
+            external_id=each.host.external_id(each.spool.id),
+            name=each.spool.name,
+            material=each.spool.material,
+            vendor=each.spool.vendor,
+            colors=list(each.spool.colors),
+            remaining_percent=each.remaining_percent,
+            remaining_g=each.spool.remaining_g,
+            low=each.low,
+            location=each.spool.location,
+        )
+        for each in found
     ]
