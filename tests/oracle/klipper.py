@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 import math
 from random import Random
-from typing import Any, ClassVar
+from typing import Any, ClassVar, override
 
 from .klipper_changer import Changer
 from .klipper_wire import KlipperWire
@@ -72,6 +72,20 @@ class KlipperWorld(KlipperWire):
             )
             for slot in range(self._changer.slots)
         }
+
+    @override
+    def take_in(self, shows: Shows) -> None:
+        at_work = self._changer.at_work
+        if at_work:
+            self.record.unidentified |= {
+                place
+                for place, (stay, _) in shows.items()
+                if not self.record.in_sight(place)
+                and self.record.stays[place][stay].reel is None
+            }
+        super().take_in(shows)
+        if not at_work:
+            self.record.unidentified.clear()
 
     def new_reel(self) -> Reel:
         """Return a spool for the first slot; slots decide on identities."""
@@ -233,7 +247,7 @@ class KlipperWorld(KlipperWire):
         if not self.network:
             self.later(1.0, self._in_sight, boot)
         elif self.subscribed and shows:
-            self.record.delivered(shows, self.now)
+            self.take_in(shows)
 
     def do_restart_moonraker(self, pick: int, how: int) -> None:
         """Restart Moonraker: the connection closes."""

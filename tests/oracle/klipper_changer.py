@@ -35,6 +35,11 @@ class Changer(ABC):
         self.linked = True
         self.unsure: set[int] = set()
 
+    @property
+    def at_work(self) -> bool:
+        """Whether it handles a spool, so that an empty slot proves nothing."""
+        return False
+
     def place(self, slot: int) -> Place:
         """Return the slot as events name it."""
         return (self.unit or "direct", slot + 1)

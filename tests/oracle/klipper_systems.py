@@ -2,7 +2,7 @@
 
 import asyncio
 from random import Random
-from typing import Any
+from typing import Any, override
 
 from tests.printers.moonraker_scenarios import AceHub, Afc, HappyHare, SwitchSensors
 
@@ -106,6 +106,11 @@ class HappyHareChanger(Changer):
         self._system = _HappyHare(klippy)
         self._closed = [False] * self.slots
         self._ids: list[int | None] = [None] * self.slots
+
+    @property
+    @override
+    def at_work(self) -> bool:
+        return bool(self.klippy.objects["mmu"]["action"] != "Idle")
 
     def identity(self, number: int, slot: int) -> str | None:
         """Return the new id, or that of the spool before, which the map keeps."""

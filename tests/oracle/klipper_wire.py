@@ -269,7 +269,9 @@ class KlipperWire(World):
             if self._stalled is not None:
                 self._stalled.append((payload, shows))
             return
-        at = max(self.now + self.rng.random() * 0.1, self._last_delivery)
+        # One after the other: the loop does not keep the order of equal times.
+        after = math.nextafter(self._last_delivery, math.inf)
+        at = max(self.now + self.rng.random() * 0.1, after)
         self._last_delivery = at
         self.loop.call_at(at, self._deliver, socket, payload, shows)
 
@@ -281,10 +283,14 @@ class KlipperWire(World):
             # The client waits for an answer for so long.
             self.subscribed = self.now < asked_at + 25.0
         if shows and self.subscribed:
-            self.record.delivered(shows, self.now)
+            self.take_in(shows)
         elif shows == {}:
             self.record.blind(self.now)
         socket.put(payload)
+
+    def take_in(self, shows: Shows) -> None:
+        """Note what a message that the product received shows."""
+        self.record.delivered(shows, self.now)
 
     def flow(self) -> None:
         """Let what waits on its way arrive."""

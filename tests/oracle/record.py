@@ -101,8 +101,9 @@ class Record:
         self.stalls: list[tuple[float, float]] = []
         # When the printer was switched off, which its client may learn a minute later.
         self.cuts: list[float] = []
-        # Slots in sight whose units are not identified yet. Nothing is compared until
-        # then, so that what changes meanwhile may be found as after a gap.
+        # Slots in sight whose units are not identified yet, or empty ones whose changer is
+        # at work since. Nothing is compared until then, so that what changes meanwhile
+        # may be found as after a gap.
         self.unidentified: set[Place] = set()
         # Since when a slot is in sight.
         self.sighted: dict[Place, float] = {}
