@@ -77,7 +77,19 @@ class BambuWorld(BambuSpools):
         self.printer.units[state.unit.number] = state.unit
         if self.powered:
             self._forget(state, reads=True)
+            if self._link is None or not self.network:
+                self._read_unseen(state)
             self.changed()
+
+    def _read_unseen(self, state: UnitState) -> None:
+        """Note that its spools are read while nothing of that can be seen.
+
+        Where the setting is that nothing is read then, that shows afterwards like
+        what was read before (docs/protocols/bambu.md 9).
+        """
+        for tray in range(len(state.stays)):
+            stay = self._last_stay(state, tray)
+            stay.unread_by_choice |= not self.printer.power_on_flag
 
     def do_loose_contact(self, pick: int, how: int) -> None:
         """Let all units be gone for a moment, with masks that are not repeated (9)."""
@@ -281,4 +293,6 @@ class BambuWorld(BambuSpools):
     def rest(self) -> float:
         """Return how long everything has to be still before a checkpoint."""
         can_dry = any(state.unit.kind in (Kind.PRO, Kind.HT) for state in self.units)
-        return 680.0 if can_dry else 145.0
+        # Ten minutes until a late removal, a minute until its unit was idle for as long,
+        # and a report after each.
+        return 800.0 if can_dry else 145.0

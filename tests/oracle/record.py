@@ -41,7 +41,7 @@ class Stay:
     gaps: when the slot was out of sight since the stay was seen.
     runout: it ended with a runout; None: the wire cannot tell.
     held: its end may be taken for filament that the unit pulled back.
-    unread_by_choice: the printer does not read the tag.
+    unread_by_choice: the printer does not read the tag, or is not known to.
     read_late: it was read out of sight, or the report that showed that first came after
     a gap.
     forgotten: the result of reading it may not have been confirmed before a gap.
