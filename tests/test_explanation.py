@@ -25,6 +25,8 @@ from custom_components.filament_slots.drivers.explanation import (
 )
 from custom_components.filament_slots.model import SlotStatus
 from custom_components.filament_slots.runtime import async_shared_core
+from custom_components.filament_slots.slot_spools import LinkSource
+from custom_components.filament_slots.spool_finder import Problem
 
 from .common import (
     SERIAL,
@@ -317,6 +319,7 @@ def test_every_sentence_has_a_text_and_no_text_is_left_over(language: str) -> No
         for prefix, alias in (("pending", Change), ("waits_for", WaitsFor))
         for kind in get_args(alias.__value__)
     }
+    kinds |= {f"spool_{kind}" for kind in (*LinkSource, *Problem)}
     named = {
         key for key in texts["config_panel"]["explanation"] if f'"{key}"' in source
     }

@@ -32,11 +32,13 @@ from custom_components.filament_slots.inventory.registry import INVENTORIES
 from custom_components.filament_slots.model import SlotStatus
 from custom_components.filament_slots.options import (
     CONF_BUS_IDENTIFIERS,
+    CONF_TAG_FIELD,
     HISTORY_OPTIONS,
     LOW_DEFAULTS,
     SHARED_OPTIONS,
 )
 from custom_components.filament_slots.repairs_inventory import INVENTORY_ISSUES
+from custom_components.filament_slots.repairs_links import LINK_ISSUES
 from custom_components.filament_slots.repairs_printer import PRINTER_ISSUES
 from custom_components.filament_slots.repairs_store import STORE_ISSUES
 from custom_components.filament_slots.slot_spools import LinkSource
@@ -245,7 +247,7 @@ def test_every_error_has_a_text_wherever_it_can_show() -> None:
 def test_every_repair_has_a_text_and_no_text_is_left_over() -> None:
     texts = set(_texts("en")["issues"])
 
-    assert texts == set(PRINTER_ISSUES) | set(INVENTORY_ISSUES) | STORE_ISSUES
+    assert texts == {*PRINTER_ISSUES, *INVENTORY_ISSUES, *LINK_ISSUES, *STORE_ISSUES}
 
 
 def test_every_repair_has_a_title_and_a_description() -> None:
@@ -371,6 +373,7 @@ def test_every_setting_has_a_text() -> None:
     }
     inventory = options["step"]["inventory"]["sections"]
     assert {name: set(section["data"]) for name, section in inventory.items()} == {
+        "tags": {CONF_TAG_FIELD},
         "low": set(LOW_DEFAULTS),
     }
     for section in (*sections.values(), *inventory.values()):

@@ -35,6 +35,7 @@ from .inventory_entry import (
     async_unload_inventory,
 )
 from .options import async_migrate_options
+from .repairs_links import async_setup_link_issues
 from .repairs_printer import async_forget_issues, async_show_issue
 from .runtime import SharedCore, async_shared_core
 from .services import async_setup_services
@@ -49,6 +50,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register actions, websocket commands and cards, independent of any entry."""
     async_setup_services(hass)
     async_register_commands(hass)
+    async_setup_link_issues(hass)
     await async_register_frontend(hass)
     # At once: the entries, which are set up together, would take a thread each.
     await load_drivers()

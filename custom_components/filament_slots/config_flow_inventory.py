@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from .const import CONF_INVENTORY_KEY
 from .driver_host import async_inventory_address
-from .forms import collapsed, filled_in, form, low_form, without_secrets
+from .forms import collapsed, filled_in, form, low_form, tags_form, without_secrets
 from .inventory.base import Inventory, InventoryError, InventoryProbe
 from .inventory.registry import INVENTORIES
 from .inventory_entry import (
@@ -22,10 +22,11 @@ from .inventory_entry import (
     inventory_config,
     loaded_inventories,
 )
-from .options import LOW_DEFAULTS
+from .options import CONF_TAG_FIELD, LOW_DEFAULTS
 
 _URL = "url"
 _LOW = "low"
+_TAGS = "tags"
 
 
 class InventoryFlow(ConfigFlow):
@@ -178,7 +179,7 @@ class InventoryFlow(ConfigFlow):
 
 
 class InventoryOptionsFlow(OptionsFlowWithReload):
-    """Changes the options of an inventory: when its spools are low."""
+    """Changes the options of an inventory: where tags are, when its spools are low."""
 
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
@@ -191,15 +192,21 @@ class InventoryOptionsFlow(OptionsFlowWithReload):
     ) -> ConfigFlowResult:
         """Ask for the options; defaults are not stored, so that they may change."""
         if user_input is not None:
+            entered = {**user_input[_TAGS], **user_input[_LOW]}
             return self.async_create_entry(
                 data={
                     name: value
-                    for name, value in user_input[_LOW].items()
-                    if value != LOW_DEFAULTS[name]
+                    for name, value in entered.items()
+                    if value != {CONF_TAG_FIELD: "", **LOW_DEFAULTS}[name]
                 }
             )
         return self.async_show_form(
             step_id="inventory",
-            data_schema=collapsed({_LOW: low_form(self.config_entry.options)}),
+            data_schema=collapsed(
+                {
+                    _TAGS: tags_form(self.config_entry.options),
+                    _LOW: low_form(self.config_entry.options),
+                }
+            ),
             description_placeholders={"name": self.config_entry.title},
         )

@@ -24,6 +24,7 @@ from .model import SCHEMA_VERSION
 from .redaction import Pseudonyms
 from .runtime import require_store
 from .serializers import Json, iso, printer_data, slots_data
+from .slot_spools import slot_spools
 
 # Everything else in an entry's data may be a secret of some driver.
 _SHOWN = {CONF_DRIVER_KEY, CONF_MODEL, "port", "verify_ssl"}
@@ -99,7 +100,15 @@ def _explained(coordinator: SlotCoordinator, texts: dict[str, str]) -> Json:
     slots = zip(slots_data(coordinator), explained["slots"].values(), strict=True)
     return {
         "report": explained["report"],
-        "slots": [{**slot, "explanation": explanation} for slot, explanation in slots],
+        "slots": [
+            {
+                **slot,
+                # Its page names the server.
+                "spool": slot["spool"] and {**slot["spool"], "url": None},
+                "explanation": explanation,
+            }
+            for slot, explanation in slots
+        ],
     }
 
 
@@ -155,7 +164,13 @@ def _pseudonyms(entry: FilamentSlotsConfigEntry) -> Pseudonyms:
         for name, value in entry.data.items()
         if name not in _SHOWN and isinstance(value, str) and value != identity
     ]
-    ids = _ids(entry.runtime_data) if is_loaded(entry) else ()
+    if is_loaded(entry):
+        ids = _ids(entry.runtime_data)
+        # The title of an inventory's entry names its server.
+        hosts = slot_spools(entry.runtime_data.hass).hosts
+        secrets += [host.entry.title for host in hosts]
+    else:
+        ids = ()
     return Pseudonyms(ids=[identity, *ids], secrets=secrets)
 
 

@@ -13,6 +13,7 @@ from .coordinator import SlotCoordinator
 from .core.slot_state import SlotKey
 from .drivers.explanation import PrinterReport, Reported, SlotExplanation
 from .model import StoredSlot
+from .slot_spools import slot_spools
 
 _CATEGORY: Final = "config_panel"
 _TEXTS: Final = f"component.{DOMAIN}.{_CATEGORY}.explanation."
@@ -62,6 +63,7 @@ def explain(coordinator: SlotCoordinator, texts: dict[str, str]) -> ExplainedPri
         )
         sentences = [
             *_state(slot, connected=coordinator.connected),
+            *_inventory_spool(coordinator, key),
             *_tracking(slot, details),
             *_refused(report),
         ]
@@ -83,6 +85,29 @@ def _state(slot: StoredSlot, *, connected: bool) -> Iterator[_Sentence]:
         yield "last_changed", {"time": _time(slot.updated_at)}
     if not connected:
         yield "not_connected", {}
+
+
+def _inventory_spool(coordinator: SlotCoordinator, key: SlotKey) -> Iterator[_Sentence]:
+    """Yield which spool of an inventory it is and what that is known from, or why not."""
+    spools = slot_spools(coordinator.hass)
+    finding, found = spools.finding(coordinator, key), spools.of(coordinator, key)
+    if finding is not None and finding.problem is not None:
+        yield f"spool_{finding.problem}", {}
+    if found is None:
+        return
+    yield (
+        f"spool_{found.source}",
+        {
+            "spool": f"{found.spool.name or ''} ({found.spool.id})".strip(),
+            "inventory": found.host.entry.title,
+        },
+    )
+    if others := spools.elsewhere(coordinator, key):
+        places = (
+            f"{printer.config_entry.title} · {printer.data.slots[slot].shown_label}"
+            for printer, slot in others
+        )
+        yield "spool_elsewhere", {"slots": ", ".join(places)}
 
 
 def _tracking(slot: StoredSlot, details: SlotExplanation | None) -> Iterator[_Sentence]:

@@ -34,6 +34,7 @@ from .options import (
     CONF_LOW_LIMIT,
     CONF_LOW_UNIT,
     CONF_MAX_MEGABYTES,
+    CONF_TAG_FIELD,
     LOW_DEFAULTS,
     LOW_GRAMS,
     LOW_PERCENT,
@@ -151,6 +152,19 @@ def privacy_form(options: Mapping[str, Any]) -> probatio.Schema:
             probatio.Required(
                 CONF_BUS_IDENTIFIERS, default=bus_identifiers(options)
             ): bool
+        }
+    )
+
+
+def tags_form(options: Mapping[str, Any]) -> probatio.Schema:
+    """Return the form of where an inventory has tags, prefilled with these options."""
+    return probatio.Schema(
+        {
+            # A default would be back as soon as a user clears the field.
+            probatio.Optional(
+                CONF_TAG_FIELD,
+                description={"suggested_value": options.get(CONF_TAG_FIELD, "")},
+            ): str
         }
     )
 

@@ -27,6 +27,7 @@ from .inventory.base import (
 from .inventory.health import InventoryHealth
 from .inventory.identities import Identities
 from .inventory.registry import INVENTORIES
+from .inventory.spool_memory import pack_spools, unpack_spools
 from .network.clock import LoopClock
 from .options import low_limit
 from .remaining import LowLimit
@@ -56,7 +57,7 @@ async def async_setup_inventory(
         )
     stored = await _store(hass, entry).async_load()
     try:
-        host = InventoryHost(hass, entry, kind, Identities(stored))
+        host = InventoryHost(hass, entry, kind, stored)
     except ValidationError as err:
         # Name the field but never its value, which may be the key.
         fields = ", ".join(str(error["loc"][0]) for error in err.errors())
@@ -127,6 +128,7 @@ class InventoryHost:
 
     entry: its entry.
     log: its lines, for diagnostics.
+    is_complete: whether all spools were read since the start.
     identities: which spool each id stands for.
     """
 
@@ -135,12 +137,21 @@ class InventoryHost:
         hass: HomeAssistant,
         entry: InventoryConfigEntry,
         kind: type[Inventory],
-        identities: Identities,
+        stored: object,
     ) -> None:
-        """Create the inventory, without starting it; raises pydantic.ValidationError."""
+        """Create the inventory, without starting it; raises pydantic.ValidationError.
+
+        stored: what the last run has stored.
+        """
         self.entry = entry
         self.log = DriverLog(entry.title)
-        self.identities = identities
+        self.identities = Identities(stored)
+        self.is_complete = False
+        self._used: frozenset[int] = frozenset()
+        self._remembered = unpack_spools(
+            stored.get("spools") if isinstance(stored, dict) else None
+        )
+        self._saved = self._remembered
         self._hass = hass
         self._store = _store(hass, entry)
         self._stopped = False
@@ -157,8 +168,21 @@ class InventoryHost:
 
     @property
     def spools(self) -> Mapping[int, Spool]:
-        """The spools of the server, as last read."""
+        """The spools of the server, as last read since the start."""
         return self._inventory.spools
+
+    @property
+    def last_known(self) -> tuple[Spool, ...]:
+        """The spools that `find` returns."""
+        before = {} if self.is_complete else self._remembered
+        return tuple({**before, **self.spools}.values())
+
+    def find(self, spool_id: int) -> Spool | None:
+        """Return a spool; as it was in the last run, until the server's are read."""
+        found = self.spools.get(spool_id)
+        if found is not None or self.is_complete:
+            return found
+        return self._remembered.get(spool_id)
 
     def external_id(self, spool_id: int) -> str:
         """Return a spool's id as printers report it: `spoolman:12`."""
@@ -193,26 +217,51 @@ class InventoryHost:
             return
         self._stopped = True
         await self._inventory.stop()
-        async_show_inventory_issues(self._hass, self.entry, None, self.identities)
+        self._async_update_issues()
+        if self._spools_in_use() != self._saved:
+            await self._store.async_save(self._data_to_store())
 
     @callback
     def async_subscribe(self, listener: ChangesListener) -> CALLBACK_TYPE:
-        """Subscribe to changes of spools; `spools` has each by then."""
+        """Subscribe to changes of spools; `spools` has each by then.
+
+        It is called without any once all spools were read.
+        """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
     @callback
-    def async_confirm(self) -> None:
-        """Note that the user knows of the ids that have another spool."""
-        self.identities.confirm()
-        self._async_save()
+    def async_use(self, spool_ids: frozenset[int]) -> None:
+        """Take the ids that slots and links know spools by.
+
+        They are known after a restart, too, before the server has answered.
+        """
+        if spool_ids == self._used:
+            return
+        self._used = spool_ids
+        if self._spools_in_use() != self._saved:
+            self._async_save()
         self._async_update_issues()
 
     @callback
+    def async_confirm(self) -> None:
+        """Note that the user knows of the ids that have another spool."""
+        known = [self.find(spool_id) for spool_id in self.identities.reused]
+        self.identities.confirm()
+        self._async_save()
+        self._async_update_issues()
+        self._async_tell(Changes(changed=tuple(filter(None, known))))
+
+    @callback
     def _async_changed(self, changes: Changes) -> None:
-        if self.identities.take(changes.changed, self.spools):
+        used = self._used if self.is_complete else None
+        if self.identities.take(changes.changed, self.spools, used):
             self._async_save()
             self._async_update_issues()
+        self._async_tell(changes)
+
+    @callback
+    def _async_tell(self, changes: Changes) -> None:
         for listener in list(self._listeners):
             listener(changes)
 
@@ -221,18 +270,40 @@ class InventoryHost:
         if self._stopped:
             return
         self._async_update_issues()
-        if self.health["status"] == InventoryStatus.AUTH_FAILED:
+        status = self.health["status"]
+        if status == InventoryStatus.AUTH_FAILED:
             self.entry.async_start_reauth(self._hass)
+        if status == InventoryStatus.RUNNING and not self.is_complete:
+            self.is_complete = True
+            self._async_tell(Changes())
 
     @callback
     def _async_update_issues(self) -> None:
         async_show_inventory_issues(
-            self._hass, self.entry, self.health, self.identities
+            self._hass,
+            self.entry,
+            None if self._stopped else self.health,
+            self.identities,
+            self._used,
         )
 
     @callback
     def _async_save(self) -> None:
-        self._store.async_delay_save(self.identities.as_json, _SAVE_DELAY)
+        self._store.async_delay_save(self._data_to_store, _SAVE_DELAY)
+
+    def _spools_in_use(self) -> dict[int, Spool]:
+        return {
+            spool_id: spool
+            for spool_id in self._used
+            if (spool := self.find(spool_id)) is not None
+        }
+
+    def _data_to_store(self) -> dict[str, Any]:
+        self._saved = self._spools_in_use()
+        return {
+            **self.identities.as_json(),
+            "spools": pack_spools(self._saved.values()),
+        }
 
 
 def _store(hass: HomeAssistant, entry: InventoryConfigEntry) -> Store[dict[str, Any]]:

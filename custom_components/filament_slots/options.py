@@ -16,6 +16,8 @@ CONF_HISTORY_DAYS: Final = "history_days"
 CONF_SNAPSHOT_DAYS: Final = "snapshot_days"
 CONF_MAX_MEGABYTES: Final = "max_megabytes"
 CONF_BUS_IDENTIFIERS: Final = "bus_identifiers"
+# Of an inventory: the extra field that holds the tags of its spools.
+CONF_TAG_FIELD: Final = "tag_field"
 
 # Of an inventory: how much is left at most on a spool that is low, and the extra field of
 # a filament that has its own limit, in grams.

@@ -6,6 +6,7 @@ from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
 from .repairs_inventory import INVENTORY_ISSUES
+from .repairs_links import LINK_ISSUES
 from .repairs_printer import PRINTER_ISSUES
 from .repairs_store_flows import STORE_FLOWS
 
@@ -18,7 +19,7 @@ async def async_create_fix_flow(
     """Return the flow that fixes an issue."""
     issue = ir.async_get(hass).async_get_issue(DOMAIN, issue_id)
     assert issue is not None
-    flow = {**PRINTER_ISSUES, **STORE_FLOWS, **INVENTORY_ISSUES}[
+    flow = {**PRINTER_ISSUES, **STORE_FLOWS, **INVENTORY_ISSUES, **LINK_ISSUES}[
         str(issue.translation_key)
     ]
     assert flow is not None

@@ -1,6 +1,6 @@
 """Repairs of an inventory: issues by the health of its server, and by ids with new spools."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
@@ -86,12 +86,14 @@ def async_show_inventory_issues(
     entry: InventoryConfigEntry,
     health: InventoryHealth | None,
     identities: Identities,
+    used: frozenset[int],
 ) -> None:
     """Raise the issues of an inventory, and clear all others.
 
-    health: None while it is not running, which has no issues.
+    health: None while it is not running, which has no issues. used: the ids that slots
+    and links know spools by: what becomes of the others concerns nothing.
     """
-    wanted = {} if health is None else _wanted(health, identities)
+    wanted = {} if health is None else _wanted(health, identities, used)
     for key in INVENTORY_ISSUES:
         issue_id = f"{key}_{entry.entry_id}"
         if key not in wanted:
@@ -119,7 +121,7 @@ def async_forget_inventory_issues(
 
 
 def _wanted(
-    health: InventoryHealth, identities: Identities
+    health: InventoryHealth, identities: Identities, used: frozenset[int]
 ) -> dict[str, dict[str, str]]:
     """Return the issues to raise, each with its own placeholders."""
     wanted: dict[str, dict[str, str]] = {}
@@ -131,10 +133,16 @@ def _wanted(
             wanted[f"inventory_{error['code']}"] = {"target": error["message"]}
     if health["unreadable"]:
         wanted[_UNREADABLE] = {"count": str(health["unreadable"])}
-    if identities.exchanged:
+    ids = identities.reused & used
+    if identities.exchanged and ids:
         wanted[_EXCHANGED] = {}
-    elif identities.reused:
-        ids = sorted(identities.reused)
-        shown = ", ".join(map(str, ids[:_IDS_SHOWN]))
-        wanted[_REUSED] = {"ids": f"{shown} …" if len(ids) > _IDS_SHOWN else shown}
+    elif ids:
+        wanted[_REUSED] = {"ids": shown_ids(ids)}
     return wanted
+
+
+def shown_ids(ids: Iterable[int]) -> str:
+    """Return the first of some ids, as a text."""
+    ordered = sorted(ids)
+    shown = ", ".join(map(str, ordered[:_IDS_SHOWN]))
+    return f"{shown} …" if len(ordered) > _IDS_SHOWN else shown

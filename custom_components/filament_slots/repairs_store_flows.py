@@ -18,7 +18,7 @@ from .runtime import async_shared_core, require_store
 _BATCH_SIZE = 500
 
 
-class _StoreFlow(RepairsFlow):
+class StoreFlow(RepairsFlow):
     """Asks for confirmation, then fixes the issue; after an error it can be repeated.
 
     Either way it is stored in the audit, as `action`.
@@ -36,10 +36,12 @@ class _StoreFlow(RepairsFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
         """Fix the issue once the user confirms."""
+        if (reason := self._outdated()) is not None:
+            return self.async_abort(reason=reason)
         errors: dict[str, str] = {}
         if user_input is not None:
             try:
-                result = await self._async_fix()
+                result = await self._async_fix(user_input)
             except StoreError:
                 errors["base"] = "store_unavailable"
                 result = {"error": "store_unavailable"}
@@ -51,33 +53,41 @@ class _StoreFlow(RepairsFlow):
         issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
         return self.async_show_form(
             step_id="confirm",
-            data_schema=probatio.Schema({}),
+            data_schema=self._schema(),
             description_placeholders=issue.translation_placeholders if issue else None,
             errors=errors,
         )
 
+    def _outdated(self) -> str | None:
+        """Return the reason to abort, if there is nothing to fix any more."""
+        return None
+
+    def _schema(self) -> probatio.Schema:
+        """Return the form."""
+        return probatio.Schema({})
+
     @abstractmethod
-    async def _async_fix(self) -> dict[str, Any]:
+    async def _async_fix(self, user_input: dict[str, Any]) -> dict[str, Any]:
         """Fix the issue and return the result; raises StoreError."""
 
 
-class SalvageFlow(_StoreFlow):
+class SalvageFlow(StoreFlow):
     """Imports the readable events of damaged files into the history."""
 
     action = "salvage"
 
     @override
-    async def _async_fix(self) -> dict[str, Any]:
+    async def _async_fix(self, user_input: dict[str, Any]) -> dict[str, Any]:
         return {"events": await async_shared_core(self.hass).async_salvage()}
 
 
-class RetryFlow(_StoreFlow):
+class RetryFlow(StoreFlow):
     """Stores the events that could not be stored before."""
 
     action = "retry_failed_events"
 
     @override
-    async def _async_fix(self) -> dict[str, Any]:
+    async def _async_fix(self, user_input: dict[str, Any]) -> dict[str, Any]:
         maintenance = require_store(self.hass).maintenance
         events = 0
         while (last := await maintenance.retry_failed(_BATCH_SIZE)).replayed:

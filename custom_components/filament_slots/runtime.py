@@ -183,16 +183,17 @@ class SharedCore:
     async def _open(self) -> None:
         printers = Printers()
         self.store = Store(self.path, TABLES, printers, self._state_changed)
+        self.handler = EventHandler(self.store, printers, self._failures_changed)
         try:
             await self.store.open()
             if self._held is None:
                 self._held = await self.store.read(read_held)
+            await self.handler.read_links()
         except StoreError as err:
             await self.store.close()
             self._state_changed(StoreState(problem=err.code))
             raise
         self._state_changed(self.store.writer.state)
-        self.handler = EventHandler(self.store, printers, self._failures_changed)
         self.maintenance = Maintenance(
             self.store, printers, self.handler, self._failures_changed
         )

@@ -202,8 +202,8 @@ def slots_data(coordinator: SlotCoordinator) -> list[SlotData]:
     ]
 
 
-def spool_data(found: SlotSpool, filament: Filament | None) -> SlotSpoolData:
-    """Return the spool of an inventory in a slot with this filament."""
+def spool_data(found: SlotSpool, filament: Filament | None = None) -> SlotSpoolData:
+    """Return a spool of an inventory; filament: of the slot that it is in, if any."""
     spool, host = found.spool, found.host
     return SlotSpoolData(
         inventory_entry_id=host.entry.entry_id,

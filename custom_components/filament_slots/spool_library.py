@@ -9,9 +9,9 @@ import probatio
 from .colours import ColourName, Rgb, parse_colour
 from .coordinator import loaded_entries
 from .core.tables.library import Spool, SpoolFilter, SpoolPlace
-from .inventory_entry import loaded_inventories
-from .serializers import iso
-from .slot_spools import LinkSource, SlotSpool
+from .model import Identifiers
+from .serializers import SlotSpoolData, iso, spool_data
+from .slot_spools import slot_spools
 
 # The most that one answer holds.
 MAX_SPOOLS: Final = 2000
@@ -37,6 +37,7 @@ class SpoolData(TypedDict):
 
     id: its number in the library. external_id: null for one that is known by its tag
     only. name: that of a user, else of the filament.
+    inventory_spool: the spool of an inventory that it is, if it is known which one.
     remaining_at, remaining_from: when and by which slot that was reported last.
     slots: where it is now, more than one if several report it. out_since: null while it
     is in a slot. last_slot: where it was seen last.
@@ -45,6 +46,7 @@ class SpoolData(TypedDict):
     id: int
     external_id: str | None
     tag_ids: list[str]
+    inventory_spool: SlotSpoolData | None
     name: str | None
     material: str | None
     vendor: str | None
@@ -59,23 +61,6 @@ class SpoolData(TypedDict):
     out_since: str | None
     slots: list[SpoolSlotData]
     last_slot: SpoolSlotData
-
-
-class InventorySpoolData(TypedDict):
-    """A spool of an inventory, wherever it is.
-
-    external_id: by which it can be assigned. location: the inventory's text.
-    """
-
-    external_id: str
-    name: str | None
-    material: str | None
-    vendor: str | None
-    colors: list[str]
-    remaining_percent: float | None
-    remaining_g: float | None
-    low: bool | None
-    location: str | None
 
 
 def colour(value: object) -> ColourName | Rgb:
@@ -136,6 +121,7 @@ def spools_data(hass: HomeAssistant, spools: Iterable[Spool]) -> list[SpoolData]
             id=spool.id,
             external_id=spool.external_id,
             tag_ids=list(spool.tag_ids),
+            inventory_spool=_inventory_spool(hass, spool),
             name=spool.name,
             material=spool.filament.material,
             vendor=spool.filament.vendor,
@@ -157,25 +143,9 @@ def spools_data(hass: HomeAssistant, spools: Iterable[Spool]) -> list[SpoolData]
     ]
 
 
-def inventory_spools_data(hass: HomeAssistant) -> list[InventorySpoolData]:
-    """Return the spools of all inventories, without archived ones."""
-    found = (
-        SlotSpool(host=host, spool=spool, source=LinkSource.ASSIGNED)
-        for host in loaded_inventories(hass)
-        for spool in host.spools.values()
-        if not spool.archived
-    )
-    return [
-        InventorySpoolData(
-            external_id=each.host.external_id(each.spool.id),
-            name=each.spool.name,
-            material=each.spool.material,
-            vendor=each.spool.vendor,
-            colors=list(each.spool.colors),
-            remaining_percent=each.remaining_percent,
-            remaining_g=each.spool.remaining_g,
-            low=each.low,
-            location=each.spool.location,
-        )
-        for each in found
-    ]
+def _inventory_spool(hass: HomeAssistant, spool: Spool) -> SlotSpoolData | None:
+    for tag in spool.tag_ids or (None,):
+        identifiers = Identifiers(external_id=spool.external_id, rfid_uid=tag)
+        if (found := slot_spools(hass).identify(identifiers)) is not None:
+            return spool_data(found)
+    return None

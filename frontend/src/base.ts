@@ -19,7 +19,7 @@ const SHOWN = [
 export abstract class FeedCard extends LitElement {
   protected config: CardConfig = { type: "" };
   private current?: Hass;
-  private stopListening: (() => void)[] = [];
+  private stopListening: (() => void) | undefined;
   private clock: ReturnType<typeof setInterval> | undefined;
 
   get hass(): Hass | undefined {
@@ -51,7 +51,8 @@ export abstract class FeedCard extends LitElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     clearInterval(this.clock);
-    this.unfollow();
+    this.stopListening?.();
+    this.stopListening = undefined;
   }
 
   protected get feed(): Feed | undefined {
@@ -86,21 +87,11 @@ export abstract class FeedCard extends LitElement {
       <div>${message}${more}</div></div>`;
   }
 
-  /** The feeds whose changes update the card. */
-  protected feeds(hass: Hass): { listen(listener: (change?: Change) => void): () => void }[] {
-    return [feedOf(hass.connection)];
-  }
-
   private follow(): void {
-    this.unfollow();
-    if (!this.isConnected || !this.current) return;
-    this.stopListening = this.feeds(this.current).map((feed) =>
-      feed.listen((change) => this.feedChanged(change)),
-    );
-  }
-
-  private unfollow(): void {
-    for (const stop of this.stopListening.splice(0)) stop();
+    this.stopListening?.();
+    this.stopListening = this.isConnected
+      ? this.feed?.listen((change) => this.feedChanged(change))
+      : undefined;
   }
 }
 

@@ -8,7 +8,7 @@ export interface Colour {
   readonly alpha: number;
 }
 
-export interface Coloured {
+interface Coloured {
   color_hex?: unknown;
   colors?: unknown;
 }

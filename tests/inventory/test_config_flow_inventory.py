@@ -318,3 +318,27 @@ async def test_the_options_say_when_a_spool_is_low(
 
     assert await configure(low_limit=15, low_unit="percent") == changed
     assert entry.options == {}
+
+
+async def test_the_options_name_the_field_of_tags(
+    hass: HomeAssistant, server: SpoolmanServer
+) -> None:
+    entry = inventory_entry(server)
+    await async_running(hass, entry)
+
+    async def configure(**tags: str) -> Mapping[str, Any]:
+        """Submit the form; return what it was filled in with."""
+        form = await hass.config_entries.options.async_init(entry.entry_id)
+        assert form["data_schema"] is not None
+        shown: Mapping[str, Any] = form["data_schema"]({})["tags"]
+        low = {"low_limit": 15, "low_unit": "percent"}
+        await hass.config_entries.options.async_configure(
+            form["flow_id"], {"tags": tags, "low": low}
+        )
+        await hass.async_block_till_done()
+        return shown
+
+    assert await configure(tag_field="nfc_id") == {"tag_field": ""}
+    assert entry.options == {"tag_field": "nfc_id"}
+    assert await configure() == {"tag_field": "nfc_id"}
+    assert entry.options == {}

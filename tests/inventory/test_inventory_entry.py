@@ -25,7 +25,15 @@ from custom_components.filament_slots.diagnostics import (
 from custom_components.filament_slots.inventory.base import InventoryErrorCode
 from custom_components.filament_slots.inventory_entry import InventoryHost
 from custom_components.filament_slots.repairs_inventory import INVENTORY_ISSUES
-from tests.common import FixFlow, async_set_up, make_entry
+from tests.common import (
+    NO_TAG,
+    FixFlow,
+    async_deliver,
+    async_set_up,
+    make_entry,
+    slot_state,
+    state,
+)
 
 from .spoolman_bodies import Entity
 from .spoolman_server import SpoolmanServer
@@ -249,6 +257,35 @@ def reuse(server: SpoolmanServer, *spool_ids: int) -> None:
         server.database.row(Entity.SPOOL, spool_id)["registered"] += timedelta(days=1)
 
 
+async def async_use(hass: HomeAssistant, *spool_ids: int) -> None:
+    """Set up a printer that has these spools of the inventory in its slots."""
+    entry = make_entry()
+    await async_set_up(hass, entry)
+    slots = [
+        slot_state(
+            number, True, identifiers=NO_TAG | {"external_id": f"spoolman:{each}"}
+        )
+        for number, each in enumerate(spool_ids, 1)
+    ]
+    await async_deliver(hass, entry, state(direct=slots))
+
+
+async def test_an_id_with_another_spool_that_nothing_uses_is_no_repair(
+    hass: HomeAssistant, server: SpoolmanServer
+) -> None:
+    await async_use(hass, 1, 4)
+    host = await async_running(hass, inventory_entry(server))
+    before = host.spools[3]
+    reuse(server, 1, 2, 3)
+    for spool_id in (1, 2, 3):
+        row = server.database.row(Entity.SPOOL, spool_id)
+        server._changed("updated", Entity.SPOOL, row)
+    await async_until(hass, lambda: host.spools[3] != before)
+
+    issue = issues(hass)["inventory_reused_ids"]
+    assert issue.translation_placeholders == {"name": "Spoolman (workshop)", "ids": "1"}
+
+
 async def test_an_id_with_another_spool_is_a_repair_across_restarts(
     hass: HomeAssistant,
     server: SpoolmanServer,
@@ -256,6 +293,7 @@ async def test_an_id_with_another_spool_is_a_repair_across_restarts(
     hass_storage: dict[str, Any],
 ) -> None:
     assert await async_setup_component(hass, "repairs", {})
+    await async_use(hass, 3)
     entry = inventory_entry(server)
     host = await async_running(hass, entry)
     await host._store.async_save(host.identities.as_json())
@@ -282,6 +320,7 @@ async def test_many_ids_are_shown_in_part(
 ) -> None:
     for _ in range(40):
         server.add_spool()
+    await async_use(hass, *range(1, 16))
     entry = inventory_entry(server)
     host = await async_running(hass, entry)
     host.identities.reused |= set(range(1, 16))
@@ -299,6 +338,7 @@ async def test_another_database_is_a_repair(
     hass_storage: dict[str, Any],
 ) -> None:
     assert await async_setup_component(hass, "repairs", {})
+    await async_use(hass, 1)
     entry = inventory_entry(server)
     host = await async_running(hass, entry)
     await host._store.async_save(host.identities.as_json())

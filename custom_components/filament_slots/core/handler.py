@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 import logging
 import sqlite3
 from typing import Any, TypedDict
 
+from ..model import Identifiers
 from .assignments import Assignment
 from .engine.errors import StoreError, store_error
 from .engine.jobs import resolve
@@ -19,6 +20,7 @@ from .printer_state import Printers
 from .slot_changes import flapping
 from .slot_state import PrinterSlots, SlotKey
 from .tables.held_events import forget_held
+from .tables.links import Links, SpoolLink
 from .tables.printers import Registration, deactivate, mark_deleted
 from .tables.row_writer import remember
 
@@ -89,6 +91,8 @@ class EventHandler:
         self._printers: dict[int, _Printer] = {}
         self._announcements = Announcements()
         self._announced: list[Callable[[], None]] = []
+        self._linked: list[Callable[[], None]] = []
+        self._links: Links = {}
         # Takes the events that name no known printer, to be rejected.
         self._unknown = _Printer(PrinterSlots())
 
@@ -258,6 +262,29 @@ class EventHandler:
         )
         await done
 
+    @property
+    def links(self) -> Links:
+        """Which spools of inventories spools of ours are, by our spools."""
+        return self._links
+
+    async def read_links(self) -> None:
+        """Read the links; raises StoreError."""
+        self._links = await self._store.write(self._state.read_links)
+
+    async def link(self, link: SpoolLink) -> None:
+        """Write a link in place of the one that its spool has. Raises StoreError."""
+        self._links = await self._store.write(lambda db: self._state.link(db, link))
+        self._links_changed()
+
+    async def unlink(self, spools: Collection[Identifiers]) -> None:
+        """Remove the links of these spools. Raises StoreError."""
+        self._links = await self._store.write(lambda db: self._state.unlink(db, spools))
+        self._links_changed()
+
+    def subscribe_links(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back whenever a link was added or removed."""
+        return _added(self._linked, callback)
+
     def refire(self, event: dict[str, Any]) -> bool:
         """Publish an event of history again, with the slots as they are now.
 
@@ -342,6 +369,10 @@ class EventHandler:
 
     def _announcements_changed(self) -> None:
         for subscriber in tuple(self._announced):
+            subscriber()
+
+    def _links_changed(self) -> None:
+        for subscriber in tuple(self._linked):
             subscriber()
 
     def _settle(

@@ -1,16 +1,26 @@
 """The state of every printer as the writer thread knows it, ahead of what is published."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 import sqlite3
 from typing import Any, Final
 
+from ..model import Identifiers
 from .expectations import Expectation, Expectations
 from .slot_changes import AllChanges
 from .slot_state import EventRow, PrinterSlots
 from .tables.held_events import hold_event
+from .tables.links import (
+    Links,
+    SpoolLink,
+    chips_of,
+    put_link,
+    put_links,
+    read_links,
+    remove_link,
+)
 from .tables.printers import (
     Registration,
     put_last_seen,
@@ -46,14 +56,16 @@ class _Before:
     """What there was when a transaction or savepoint began."""
 
     states: dict[int, PrinterState]
+    links: Links | None
     recent: int
     taken: int
 
 
 class Printers:
-    """All printers; changed by jobs on the writer thread, and undone with them.
+    """All printers and links; changed by jobs on the writer thread, and undone with them.
 
     states: by the printer's id.
+    links: by their spools, replaced and never changed; None before they are read.
     rows: writes what changed.
     expectations: identities for the next unidentified spools.
     holding: whether spool events are not published yet. Set on the event loop.
@@ -62,6 +74,7 @@ class Printers:
     def __init__(self) -> None:
         """Create it with no printer."""
         self.states: dict[int, PrinterState] = {}
+        self.links: Links | None = None
         self.rows = RowWriter()
         self.expectations = Expectations()
         self.holding = False
@@ -96,6 +109,27 @@ class Printers:
         slots = replace(state.slots.seen(at), memory=memory)
         self.update(printer_id, replace(state, slots=slots))
 
+    def read_links(self, db: sqlite3.Connection) -> Links:
+        """Read the links of the file, once; return them."""
+        if self.links is None:
+            self.links = read_links(db)
+        return self.links
+
+    def link(self, db: sqlite3.Connection, link: SpoolLink) -> Links:
+        """Write a link in place of the one that its spool has; return all."""
+        put_link(db, link)
+        link = replace(link, chips=chips_of(db, link.spool))
+        self.links = {**self.read_links(db), link.spool: link}
+        return self.links
+
+    def unlink(self, db: sqlite3.Connection, spools: Collection[Identifiers]) -> Links:
+        """Remove the links of these spools; return all others."""
+        for spool in spools:
+            remove_link(db, spool)
+        links = self.read_links(db)
+        self.links = {key: link for key, link in links.items() if key not in spools}
+        return self.links
+
     def hold(self, db: sqlite3.Connection, row: EventRow) -> None:
         """Write that an event has to be published, if that has to wait."""
         if self.holding and row.moves is None:
@@ -120,19 +154,21 @@ class Printers:
         self.rows.roll_back()
 
     def fill(self, db: sqlite3.Connection) -> bool:
-        """Write all printers into a file that does not have them; return whether any."""
+        """Write everything into a file that does not have it; return whether any printer."""
         row_writer = RowWriter()
         for printer_id, state in self.states.items():
             restore_printer(db, printer_id, state.registration)
             rows = whole_state(state.slots)
             row_writer.record(db, printer_id, state.slots, rows)
         row_writer.flush(db)
+        if self.links is not None:
+            put_links(db, self.links)
         return bool(self.states)
 
     def begin(self) -> None:
         """Begin a transaction, or a savepoint in one."""
         self._before.append(
-            _Before(dict(self.states), len(self._recent), len(self._taken))
+            _Before(dict(self.states), self.links, len(self._recent), len(self._taken))
         )
 
     def flush(self, db: sqlite3.Connection) -> None:
@@ -151,6 +187,7 @@ class Printers:
         """Restore the state from before the innermost transaction or savepoint."""
         before = self._before.pop()
         self.states = before.states
+        self.links = before.links
         while len(self._recent) > before.recent:
             self._recent.popitem()
         while len(self._taken) > before.taken:

@@ -1,6 +1,6 @@
 """Which spool each id of an inventory stands for, and which ids stand for another one now."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -38,10 +38,16 @@ class Identities:
         }
         self.exchanged = stored.get("exchanged") is True
 
-    def take(self, changed: Iterable[Spool], present: Mapping[int, Spool]) -> bool:
+    def take(
+        self,
+        changed: Iterable[Spool],
+        present: Mapping[int, Spool],
+        used: Collection[int] | None = None,
+    ) -> bool:
         """Compare new and changed spools; return whether anything has to be stored.
 
-        present: all spools that there are now.
+        present: all spools that there are now. used: the ids that something knows a spool
+        by; None where that is not known yet.
         """
         new = {
             spool.id: spool.registered
@@ -52,7 +58,7 @@ class Identities:
         compared = present.keys() & self._known.keys()
         if len(reused) > 1 and 2 * len(reused) > len(compared):
             self.exchanged = True
-        self.reused |= reused
+        self.reused |= reused if used is None else reused & set(used)
         self._known |= new
         return bool(new)
 

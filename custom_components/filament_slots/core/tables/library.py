@@ -201,6 +201,12 @@ async def read_spools_of(
     return await store.read(find)
 
 
+async def read_spool(store: Store, spool_id: int) -> Spool | None:
+    """Return the spool with this number, None if there is none. Raises StoreError."""
+    found = await store.read(lambda db: _spools(db, [spool_id]))
+    return found[0] if found else None
+
+
 def _listed(
     spools: Iterable[Spool], wanted: SpoolFilter, order: SpoolOrder, limit: int
 ) -> SpoolList:

@@ -97,12 +97,13 @@ class Salvaged:
 
 
 def take_over(old: Path, copy: Path, db: sqlite3.Connection) -> None:
-    """Copy the printers and what was last known of their slots into a new file.
+    """Copy printers, what was last known of their slots, and links into a new file.
 
     old: the damaged file. copy: that of the last known slots. Never raises.
     """
     _save_identities(old, db)
     with suppress(*DATABASE_ERRORS), closing(_open_damaged(copy)) as known:
+        _copy_links(known, db)
         for printer in rows(known, "SELECT * FROM printers", {}):
             with suppress(*DATABASE_ERRORS):
                 _restore_slots(known, printer, db)
@@ -140,6 +141,7 @@ def _save_identities(old: Path, db: sqlite3.Connection) -> None:
             for row in _one_by_one(damaged, table, query):
                 with suppress(*DATABASE_ERRORS):
                     _insert(db, table, dict(row))
+        _copy_links(damaged, db)
         for chip in _one_by_one(damaged, "spools", _OLD_CHIPS):
             with suppress(*DATABASE_ERRORS):
                 _insert(db, "spool_chips", dict(chip))
@@ -154,6 +156,14 @@ def _save_identities(old: Path, db: sqlite3.Connection) -> None:
                 " WHERE id = :printer_id",
                 dict(row),
             )
+
+
+def _copy_links(old: sqlite3.Connection, db: sqlite3.Connection) -> None:
+    """Copy the links of spools that have none yet."""
+    query = "SELECT * FROM spool_links NOT INDEXED WHERE id = :id"
+    for link in _one_by_one(old, "spool_links", query):
+        with suppress(*DATABASE_ERRORS):
+            _insert(db, "spool_links", {**dict(link), "id": None})
 
 
 def read_damaged(old: Path, cursor: int | None) -> Salvaged:

@@ -296,6 +296,19 @@ FROM slot_assignments AS now
 WHERE now.spool_id = spools.id AND json_valid(now.filament);
 """
 
+_VERSION_8 = """
+-- Which spool of an inventory a spool of ours is: known by its external_id, else by its
+-- chip. It is no part of history, and outlives what is known of the spool.
+CREATE TABLE spool_links (
+    id INTEGER PRIMARY KEY,
+    external_id TEXT UNIQUE,
+    rfid_uid ANY UNIQUE,
+    inventory TEXT NOT NULL,
+    inventory_spool_id INTEGER NOT NULL,
+    registered_at INTEGER NOT NULL
+) STRICT;
+"""
+
 # Never changed once released; the next version is one more.
 MIGRATIONS: tuple[str, ...] = (
     _VERSION_1,
@@ -305,6 +318,7 @@ MIGRATIONS: tuple[str, ...] = (
     _VERSION_5,
     _VERSION_6,
     _VERSION_7,
+    _VERSION_8,
 )
 
 
