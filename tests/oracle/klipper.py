@@ -141,9 +141,6 @@ class KlipperWorld(KlipperWire):
         await self._changer.announce(slot)
         self._change(slot, reel)
         await self._changer.fill(slot, reel, printing=self._printing)
-        place = self._changer.place(slot)
-        if not self.record.in_sight(place):
-            self.record.stays[place][-1].read_late = True
         self._moving[slot] = False
 
     async def _remove(self, slot: int, *, runout: bool | None) -> None:

@@ -228,6 +228,29 @@ def test_a_swap_for_a_spool_without_a_tag_is_found_where_its_read_ends_in_a_flic
     ]
 
 
+def test_a_swap_for_a_spool_without_a_tag_is_found_where_a_flicker_follows_its_read(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.take()
+    rig.wait(2)
+    rig.put_unread(reading=True, identifiers=RED)
+    rig.wait(10)
+    rig.put(None, reading=False)
+    rig.wait(2)
+    rig.take()
+    rig.wait(1)
+    rig.put(None)
+    rig.wait(5)
+    assert [change[0] for change in rig.changes()] == [
+        "removed",
+        "inserted",
+        "unknown_spool_detected",
+    ]
+
+
 def test_a_swap_for_a_spool_without_a_tag_is_not_forgotten_by_a_gap_after_a_flicker(
     rig: Rig,
 ) -> None:

@@ -74,9 +74,7 @@ class TagReads:
         was_done = before is not None and before.read_done and not was_absent
         was_done = was_done and not before_stands
         if slot.present is False and before is not None and before.present:
-            # A name may be gone a report before its spool is.
-            named = now.monotonic < self._named_until + self._timings.insert_settle
-            self.ended_before = None if named else self.ended
+            self.ended_before = None if self._lost_name(now) else self.ended
             self._read_until_absent = before.reading
         done = slot.present and slot.read_done and not slot.reading
         if done and not (slot.read_stands or slot.identifiers.known):
@@ -135,6 +133,15 @@ class TagReads:
             and not slot.identifiers.known
             and now.monotonic > self.ended.monotonic + self._timings.insert_settle
         )
+
+    def _lost_name(self, now: Timestamp) -> bool:
+        """Whether the name is gone since a moment ago, but not as a read has ended.
+
+        It may be gone a report before its spool is.
+        """
+        gone_at = self._named_until
+        read = self.ended is not None and self.ended.monotonic >= gone_at
+        return not read and now.monotonic < gone_at + self._timings.insert_settle
 
     def _observe_unreadable(self, before: Slot | None, slot: Slot) -> None:
         """Note a report that appears while the spool is there.
