@@ -106,6 +106,7 @@ def _merge_ams(
             contradictory=True,
             shutting_down=True,
             standing_bits=-1,
+            left=merged.left_later,
             units={
                 unit_id: _unit_unknown(unit, refused[unit_id])
                 for unit_id, unit in merged.units.items()

@@ -150,14 +150,15 @@ class Merged:
             "content": known and list(known.content),
             "phases": {str(unit_id): phase for unit_id, phase in self.phases.items()},
             "standing_bits": self._standing_bits_later,
-            "left": {str(bit): name for bit, name in self._left_later.items()},
+            "left": {str(bit): name for bit, name in self.left_later.items()},
         }
 
     @property
-    def _left_later(self) -> Mapping[int, str]:
+    def left_later(self) -> Mapping[int, str]:
         """What empty slots are named by, and those that were filled since and not read."""
         read = -1 if self.read_done_bits is None else self.read_done_bits
-        read &= (self.exist_bits or 0) & ~(self.reading_bits or 0)
+        read &= -1 if self.exist_bits is None else self.exist_bits
+        read &= ~(self.reading_bits or 0)
         return {
             bit: name
             for bit, tray in self._trays()
@@ -185,8 +186,11 @@ class Merged:
         """What stands on the next connection: nothing of an empty slot with a name.
 
         One without a name may have lost its filament only for a moment. A unit that is
-        away then, and is not read when it returns, stands as well.
+        away then, and is not read when it returns, stands as well; and all after a report
+        that was not believed, as the printer may have been shut down.
         """
+        if self.shutting_down:
+            return -1
         filled = -1 if self.exist_bits is None else self.exist_bits
         read_then = self.reads_on_start or not self.complete
         away = 0 if read_then else ~slot_bits(self.units)
