@@ -657,6 +657,20 @@ def test_all_units_may_go_in_a_full_report_that_lists_none() -> None:
     assert len(see(start, partial).units) == 1
 
 
+def test_everything_is_needed_until_a_report_contained_the_state_of_the_print() -> None:
+    listener = decoder()
+    needed = [listener.needs_everything]
+    for message in (
+        report(0, ams={"ams": [unit(0, *four(1))], "tray_exist_bits": "f"}),
+        report(1, gcode_state="IDLE"),
+        delta(ams=[unit(0, {"id": "0", "state": 10})]),  # a contradiction
+    ):
+        feed(listener, message)
+        needed.append(listener.needs_everything)
+    assert see_now(listener).complete
+    assert needed == [True, True, False, True]
+
+
 def test_a_state_against_its_bit_is_a_contradiction() -> None:
     listener = decoder()
     feed(listener, full(unit(0, *four(1)), exist="f"))

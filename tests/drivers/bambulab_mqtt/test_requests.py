@@ -11,9 +11,6 @@ from custom_components.filament_slots.drivers.bambulab_mqtt.requests import (
     PUSHALL,
     Requests,
 )
-from custom_components.filament_slots.drivers.snapshot import Snapshot
-
-COMPLETE = Snapshot(complete=True)
 
 
 @dataclass
@@ -21,8 +18,7 @@ class Decoder:
     """Lacks nothing unless a test sets it otherwise."""
 
     needs_versions: bool = False
-    contradiction: bool = False
-    snapshot: Snapshot | None = COMPLETE
+    needs_everything: bool = False
 
 
 @pytest.fixture
@@ -75,21 +71,10 @@ def test_each_appearance_has_its_own_three_tries(
     assert len(asked(requests, 1000)) == 3
 
 
-@pytest.mark.parametrize(
-    "lack",
-    [
-        {"contradiction": True},
-        {"snapshot": None},
-        {"snapshot": Snapshot(complete=False)},
-    ],
-    ids=["contradiction", "no snapshot", "incomplete"],
-)
 def test_everything_is_asked_once_a_minute_while_it_is_needed(
-    requests: Requests, decoder: Decoder, lack: dict[str, Any]
+    requests: Requests, decoder: Decoder
 ) -> None:
-    for name, value in lack.items():
-        setattr(decoder, name, value)
-
+    decoder.needs_everything = True
     assert requests.due(159) == []
     assert asked(requests, 300) == [(160, PUSHALL), (220, PUSHALL), (280, PUSHALL)]
 

@@ -72,6 +72,20 @@ class ReportDecoder:
         """
         return self.merged.contradictory
 
+    @property
+    def needs_everything(self) -> bool:
+        """Whether an answer to pushall is needed: what it contains is not all known.
+
+        Some printers call all their reports full; only the answer contains the state of
+        the print whether or not that changes.
+        """
+        return (
+            self.contradiction
+            or self.snapshot is None
+            or not self.snapshot.complete
+            or not self.merged.gcode_state
+        )
+
     def feed(self, payload: bytes | bytearray | str) -> Snapshot | None:
         """Decode a message; return the snapshot, the same object when nothing changed.
 

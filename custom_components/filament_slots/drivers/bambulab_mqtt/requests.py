@@ -20,8 +20,8 @@ class Requests:
 
     On connect both are. get_version is again while a unit is not confirmed: at once when
     it appears, then every 5 s, three times in all. pushall is again while reports
-    contradict each other, while the state is incomplete and when it is wanted, a minute
-    after the last one at the earliest.
+    contradict each other, while the state is incomplete or that of the print is not known,
+    and when it is wanted, a minute after the last one at the earliest.
     """
 
     def __init__(self, decoder: ReportDecoder) -> None:
@@ -67,10 +67,4 @@ class Requests:
         return self._tries < _VERSIONS_TRIES and self._decoder.needs_versions
 
     def _wants_everything(self) -> bool:
-        snapshot = self._decoder.snapshot
-        return (
-            self._wanted
-            or self._decoder.contradiction
-            or snapshot is None
-            or not snapshot.complete
-        )
+        return self._wanted or self._decoder.needs_everything
