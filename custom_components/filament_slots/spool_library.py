@@ -1,6 +1,6 @@
 """The spool library as JSON: which spools there are, and where each of them is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypedDict
 
 from homeassistant.core import HomeAssistant
@@ -9,7 +9,7 @@ import probatio
 from .colours import ColourName, Rgb, parse_colour
 from .coordinator import loaded_entries
 from .core.tables.library import Spool, SpoolFilter, SpoolPlace
-from .model import Identifiers
+from .model import Identifiers, SlotStatus
 from .serializers import SlotSpoolData, iso, spool_data
 from .slot_spools import slot_spools
 
@@ -95,6 +95,40 @@ def spool_filter(
         words=tuple(data.get("text", "").replace(",", " ").split()),
         colour_texts=colour_texts or {},
     )
+
+
+def unidentified_spools(hass: HomeAssistant) -> Iterator[Spool]:
+    """Yield the spools without identity in the slots, as the library would have them.
+
+    It holds none of them: their id is 0.
+    """
+    for entry in loaded_entries(hass):
+        coordinator = entry.runtime_data
+        for slot in coordinator.slots.values():
+            if slot.status is not SlotStatus.UNIDENTIFIED or slot.filament is None:
+                continue
+            unit = slot.unit
+            place = SpoolPlace(
+                printer_id=coordinator.printer_id,
+                printer=entry.title,
+                unit=unit.key if unit else None,
+                ams_unit_no=unit.ams_unit_no if unit else None,
+                slot_no=slot.slot_no,
+                label=slot.label,
+            )
+            yield Spool(
+                id=0,
+                external_id=None,
+                tag_ids=(),
+                label=None,
+                filament=slot.filament,
+                remaining_at=slot.updated_at,
+                remaining_slot=place,
+                first_seen=slot.inserted_at,
+                last_seen=slot.inserted_at,
+                slots=(place,),
+                last_slot=place,
+            )
 
 
 def spools_data(hass: HomeAssistant, spools: Iterable[Spool]) -> list[SpoolData]:

@@ -34,6 +34,9 @@ UV = (sys.executable, "-m", "uv", "pip")
 # assist_pipeline (voice control) does not load.
 NEED_A_COMPILER = {"pymicro-vad", "pyspeex-noise"}
 
+# Integrations that tests add by their dialogs.
+ADDED_BY_TESTS = {"mcp_server"}
+
 # The wheel of ulid-transform 2.2.9 for glibc 2.41 lacks the compiled part that its
 # other wheels have, and a system with that glibc prefers it.
 INCOMPLETE_WHEELS = {
@@ -125,6 +128,7 @@ def requirements(home_assistant: Path) -> Iterator[str]:
     seen: set[str] = set()
     waiting = {
         ours["domain"],
+        *ADDED_BY_TESTS,
         *loaded_by_default(home_assistant / "bootstrap.py"),
         *(d for d, m in manifests.items() if m.get("integration_type") == "entity"),
         *re.findall(r"^(\w+):", CONFIGURATION.read_text(), re.MULTILINE),

@@ -42,6 +42,7 @@ class HomeAssistant:
 
     The process can be stopped, killed and started again; folder, port and login
     stay. `client` is there while the process runs. start_timeout: in seconds.
+    python: of its environment.
     """
 
     client: Client
@@ -57,7 +58,7 @@ class HomeAssistant:
 
         variables: of the environment of the process.
         """
-        self._environment = environment
+        self.python = environment / "bin" / "python"
         self._variables = variables or {}
         self.folder = folder
         self.log_file = folder / "console.log"
@@ -146,8 +147,7 @@ class HomeAssistant:
         return self.log_file.read_text(errors="replace")
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        python = self._environment / "bin" / "python"
-        command: list[str | Path] = [python, "-m", "homeassistant"]
+        command: list[str | Path] = [self.python, "-m", "homeassistant"]
         command += ["-c", self.folder, "--skip-pip"]
         with self.log_file.open("ab") as log:
             return subprocess.Popen(
