@@ -180,9 +180,29 @@ async def test_an_answer_is_in_the_language_of_home_assistant(
 ) -> None:
     hass.config.language = "de"
 
-    found = await call(hass, "find_spool", text="rot PLA")
+    for asked in ("rot PLA", "rotes PLA"):
+        found = await call(hass, "find_spool", text=asked)
 
-    assert found["answer"] == "PLA Basic (PLA, rot) ist in X1C A1. 80 % sind übrig."
+        assert found["answer"] == "PLA Basic (PLA, rot) ist in X1C A1. 80 % sind übrig."
+    assert (await call(hass, "find_spool", text="rotstichig"))["total"] == 0
+
+
+async def test_a_spool_without_identity_is_found_where_it_is(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    found = await call(hass, "find_spool", text="PETG")
+
+    assert found["answer"] == "PETG is in X1C A2."
+    assert [(spool["id"], spool["external_id"]) for spool in found["spools"]] == [
+        (0, None)
+    ]
+
+    nameless = {"color_hex": "#FF0000", "remaining_percent": 20.0}
+    first, second, *others = unit_state()["slots"]
+    red = state(unit_state(slots=[first, second | {"filament": nameless}, *others]))
+    await async_deliver(hass, entry, red)
+    found = await call(hass, "find_spool", text="red A2")
+    assert found["answer"] == "A spool (red) is in X1C A2. 20 % is left."
 
 
 async def test_an_answer_names_each_slot_and_since_when_a_spool_is_out(

@@ -22,7 +22,13 @@ from .core.tables.library import (
 )
 from .errors import invalid, store_failure
 from .runtime import require_store
-from .spool_library import MAX_SPOOLS, colour, spool_filter, spools_data
+from .spool_library import (
+    MAX_SPOOLS,
+    colour,
+    spool_filter,
+    spools_data,
+    unidentified_spools,
+)
 
 # As many can be read aloud.
 _FOUND: Final = 5
@@ -88,6 +94,8 @@ async def _async_find_spool(call: ServiceCall) -> dict[str, Any]:
     colours = {name: texts[f"{_TEXTS}colour.{name}"] for name in ColourName}
     wanted = spool_filter(call.data, colours)
     found = await _async_read(call, wanted, order=SpoolOrder.RECENT, limit=_FOUND)
+    others = [*filter(wanted.includes, unidentified_spools(hass))]
+    found = SpoolList((*found.spools, *others)[:_FOUND], found.total + len(others))
     sentences = (
         texts[f"{_TEXTS}spools.{key}"].format(**placeholders)
         for key, placeholders in _answer(found, texts)
@@ -144,9 +152,11 @@ def _whereabouts(spool: Spool, name: str) -> tuple[str, dict[str, str]]:
 
 def _described(spool: Spool, texts: dict[str, str]) -> str:
     """Return the name of a spool, with its material and colour."""
-    name = spool.name or spool.external_id or spool.tag_ids[0]
+    named = (spool.name, spool.external_id, *spool.tag_ids, spool.filament.material)
+    name = next(filter(None, named), texts[f"{_TEXTS}logbook.a_spool"])
     colours = (texts[f"{_TEXTS}colour.{each}"] for each in colour_names(spool.colours))
-    known = ", ".join(filter(None, (spool.filament.material, *colours)))
+    material = None if name == spool.filament.material else spool.filament.material
+    known = ", ".join(filter(None, (material, *colours)))
     return f"{name} ({known})" if known else name
 
 

@@ -1,9 +1,10 @@
-"""A language model asks where a filament is, through Home Assistant's MCP server."""
+"""Where is the red PETG? Asked by a language model, over MCP, and by a person."""
 
 import asyncio
 from asyncio import subprocess
 import json
 from pathlib import Path
+import shutil
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from ..printers.bambu import BambuPrinter
 from ..printers.bambu_scenarios import WHITE, x1c
 from .client import Client
-from .hass import HomeAssistant
+from .hass import ROOT, HomeAssistant
 from .integration import DOMAIN, add_printer, until_shown
 
 pytestmark = [pytest.mark.process, pytest.mark.usefixtures("socket_enabled")]
@@ -97,3 +98,32 @@ async def test_where_is_the_red_petg_is_answered_for_exposed_slots_only(
     (event,) = history["events"]
     assert event["slot"] == "X1-Carbon 0001 · A3"
     assert event["what"] == "spool_inserted"
+
+
+async def test_a_question_to_assist_is_answered_by_the_blueprint(
+    home_assistant: HomeAssistant,
+) -> None:
+    client = home_assistant.client
+    blueprint = f"{DOMAIN}/answer_where_a_spool_is.yaml"
+    installed = home_assistant.folder / "blueprints" / "automation" / blueprint
+    installed.parent.mkdir(parents=True)
+    shutil.copy(ROOT / "blueprints" / "automation" / blueprint, installed)
+    # It brings the conversation.
+    step = await client.post("config/config_entries/flow", {"handler": "mcp_server"})
+    await client.post(f"config/config_entries/flow/{step['flow_id']}", {})
+    async with BambuPrinter(x1c(), chatter=1.0) as printer:
+        await add_printer(client, printer)
+        await until_shown(client, printer.hardware, 60)
+        await client.post(
+            "config/automation/config/where",
+            {"alias": "Where", "use_blueprint": {"path": blueprint, "input": {}}},
+        )
+
+        answers = [
+            (await client.post("conversation/process", {"text": question}))["response"][
+                "speech"
+            ]["plain"]["speech"]
+            for question in ("Where is the red PETG?", "Wo ist das PETG HF?")
+        ]
+
+    assert answers == ["PETG HF (PETG, red) is in X1-Carbon 0001 A2. 80 % is left."] * 2

@@ -17,6 +17,9 @@ from ..slot_state import NO_FILAMENT, SlotKey
 from .codec import pack_json, rows, unpack_id, unpack_time
 from .spools import find_spool
 
+# The letters that a language adds to a colour at most.
+_ENDING: Final = 2
+
 # A spool without any id was known by a chip that turned out to be another's.
 _SPOOLS: Final = """
     SELECT * FROM spools
@@ -163,7 +166,11 @@ class SpoolFilter:
             *(text for slot in spool.slots for text in (slot.printer, slot.label)),
         )
         found = "\n".join(filter(None, texts)).casefold()
-        return all(word.casefold() in found for word in self.words)
+        colours = [self.colour_texts.get(name, name).casefold() for name in names]
+        return all(
+            word in found or any(_declined(word, colour) for colour in colours)
+            for word in map(str.casefold, self.words)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +246,11 @@ def _distance(spool: Spool, rgb: Rgb) -> float:
         (distance(known, rgb) for known in map(parse_colour, spool.colours) if known),
         default=float("inf"),
     )
+
+
+def _declined(word: str, colour: str) -> bool:
+    """Return whether a word is a colour with an ending, as German "rotes" of "rot"."""
+    return word.startswith(colour) and len(word) <= len(colour) + _ENDING
 
 
 def _same(wanted: str | None, known: str | None) -> bool:
