@@ -5,7 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from homeassistant.components.automation.const import DOMAIN as AUTOMATION
-from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE
+from homeassistant.const import (
+    EVENT_HOMEASSISTANT_FINAL_WRITE,
+    EVENT_HOMEASSISTANT_STOP,
+)
 from homeassistant.core import CoreState, HomeAssistant, ServiceCall
 from homeassistant.helpers.condition import (
     async_from_config,
@@ -341,6 +344,18 @@ async def test_nothing_is_reported_before_home_assistant_has_started(
     await hass.async_block_till_done()
     await wait(hass)
     assert len(calls) == 1
+
+
+async def test_what_has_not_lasted_when_home_assistant_stops_is_not_reported(
+    hass: HomeAssistant, printer: MockConfigEntry
+) -> None:
+    events = async_capture_events(hass, f"{DOMAIN}_spool_mismatched")
+    await show(hass, printer, "spoolman:3")
+
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await wait(hass)
+
+    assert events == []
 
 
 @pytest.mark.parametrize("named", [True, False])

@@ -250,3 +250,17 @@ async def test_nothing_is_written_where_nothing_changes(
     use(server, 1, 10)
     await async_until(hass, lambda: host.spools[1].remaining_g == 990.0)
     assert written == [WEIGHT]
+
+
+@pytest.mark.usefixtures("all_entities_enabled")
+async def test_a_spool_in_another_printer_adds_nothing_to_this_one(
+    hass: HomeAssistant, server: SpoolmanServer, printer: MockConfigEntry
+) -> None:
+    other = make_entry("00M09A000000002")
+    await async_set_up(hass, other)
+    await show(hass, other, "spoolman:1")
+
+    await async_running(hass, inventory_entry(server))
+
+    assert [each for each in ids(hass, printer) if each.endswith("_spool")] == []
+    assert [each for each in ids(hass, other) if each.endswith("_spool")] == [SPOOL]
