@@ -17,7 +17,11 @@ from custom_components.filament_slots.serializers import (
     UnitData,
 )
 from custom_components.filament_slots.slot_spools import LinkSource
-from custom_components.filament_slots.spool_library import SpoolData, SpoolSlotData
+from custom_components.filament_slots.spool_library import (
+    InventorySpoolData,
+    SpoolData,
+    SpoolSlotData,
+)
 from custom_components.filament_slots.websocket import FailedEventData, PrinterHealth
 
 SOURCES = Path(__file__).parents[1] / "frontend" / "src"
@@ -63,6 +67,7 @@ def _interface(file: str, name: str) -> dict[str, str]:
         ("health-card.ts", "Failed", FailedEventData),
         ("library.ts", "Spool", SpoolData),
         ("library.ts", "SpoolSlot", SpoolSlotData),
+        ("library.ts", "InventorySpool", InventorySpoolData),
         ("model.ts", "Printer", PrinterData),
         ("model.ts", "Unit", UnitData),
         ("model.ts", "Slot", SlotData),

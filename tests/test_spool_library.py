@@ -365,9 +365,13 @@ async def test_a_subscription_outlives_the_store(
     assert [slot["slot_no"] for slot in spool["slots"]] == [1]
 
 
-async def test_without_a_loaded_printer_a_subscription_begins_with_the_first_change(
+async def test_without_a_loaded_printer_all_spools_are_sent_once_one_is_loaded(
     hass: HomeAssistant, entry: MockConfigEntry, client: MockHAClientWebSocket
 ) -> None:
+    other = {**NO_TAG, "external_id": "spoolman:2"}
+    await async_deliver(
+        hass, entry, spool_event("spool_inserted", 2, identifiers=other)
+    )
     assert await hass.config_entries.async_unload(entry.entry_id)
     await client.send_json_auto_id({"type": f"{DOMAIN}/subscribe_spools"})
     assert (await client.receive_json())["success"]
@@ -376,8 +380,11 @@ async def test_without_a_loaded_printer_a_subscription_begins_with_the_first_cha
     await async_deliver(hass, entry, spool_event("spool_removed", 1, identifiers=TAG))
     await a_second_passes(hass)
 
-    (spool,) = await changed(client)
-    assert spool["slots"] == []
+    spools = await changed(client)
+    assert {spool["external_id"]: len(spool["slots"]) for spool in spools} == {
+        "spoolman:2": 1,
+        TAG["external_id"]: 0,
+    }
 
 
 async def test_after_the_end_of_a_subscription_nothing_is_sent(

@@ -293,6 +293,8 @@ async def test_history_is_sent_newest_first_in_pages(
         ({"unit": UNIT_SERIAL, "slot_no": 3}, [3]),
         ({"slot_no": 1}, [1]),
         ({"external_id": TAG["external_id"]}, [4]),
+        ({"spool_id": 1}, [4]),
+        ({"spool_id": 0}, []),
         ({"correlation_id": "one message"}, [3]),
         ({"correlation_id": "another"}, []),
         ({"since": "2026-11-02T00:00:00+01:00"}, [2]),

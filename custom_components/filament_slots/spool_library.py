@@ -9,9 +9,10 @@ import probatio
 from .colours import ColourName, Rgb, parse_colour
 from .coordinator import loaded_entries
 from .core.tables.library import Spool, SpoolFilter, SpoolPlace
+from .inventory_entry import loaded_inventories
 from .model import Identifiers, SlotStatus
 from .serializers import SlotSpoolData, iso, spool_data
-from .slot_spools import slot_spools
+from .slot_spools import LinkSource, SlotSpool, slot_spools
 
 # The most that one answer holds.
 MAX_SPOOLS: Final = 2000
@@ -61,6 +62,23 @@ class SpoolData(TypedDict):
     out_since: str | None
     slots: list[SpoolSlotData]
     last_slot: SpoolSlotData
+
+
+class InventorySpoolData(TypedDict):
+    """A spool of an inventory, wherever it is.
+
+    external_id: by which it can be assigned. location: the inventory's text.
+    """
+
+    external_id: str
+    name: str | None
+    material: str | None
+    vendor: str | None
+    colors: list[str]
+    remaining_percent: float | None
+    remaining_g: float | None
+    low: bool | None
+    location: str | None
 
 
 def colour(value: object) -> ColourName | Rgb:
@@ -174,6 +192,30 @@ def spools_data(hass: HomeAssistant, spools: Iterable[Spool]) -> list[SpoolData]
             last_slot=slot_data(spool.last_slot),
         )
         for spool in spools
+    ]
+
+
+def inventory_spools_data(hass: HomeAssistant) -> list[InventorySpoolData]:
+    """Return the spools of all inventories, without archived ones."""
+    found = (
+        SlotSpool(host=host, spool=spool, source=LinkSource.ASSIGNED)
+        for host in loaded_inventories(hass)
+        for spool in host.spools.values()
+        if not spool.archived
+    )
+    return [
+        InventorySpoolData(
+            external_id=each.host.external_id(each.spool.id),
+            name=each.spool.name,
+            material=each.spool.material,
+            vendor=each.spool.vendor,
+            colors=list(each.spool.colors),
+            remaining_percent=each.remaining_percent,
+            remaining_g=each.spool.remaining_g,
+            low=each.low,
+            location=each.spool.location,
+        )
+        for each in found
     ]
 
 

@@ -4,7 +4,8 @@
 - `filament_slots/slots`: the slots of one printer or of all, see `serializers.SlotData`.
 - `filament_slots/events`: history, page by page, see `_events`.
 - `filament_slots/subscribe`: the present state, then each change, see `_subscribe`.
-- `filament_slots/spools`, `filament_slots/subscribe_spools`: see `websocket_spools`.
+- `filament_slots/spools`, `filament_slots/inventory_spools`,
+  `filament_slots/subscribe_spools`: see `websocket_spools`.
 - `filament_slots/health`, `filament_slots/failed_events`: for administrators.
 
 `entry_id` is the id of a printer's config entry. Errors: `not_found` for an unknown id,
@@ -62,14 +63,14 @@ from .serializers import (
     slots_data,
 )
 from .websocket_result import ERR_NOT_LOADED, RefusedError, with_result
-from .websocket_spools import list_spools, subscribe_spools
+from .websocket_spools import list_inventory_spools, list_spools, subscribe_spools
 from .websocket_subscription import Message, Subscription
 
 MAX_PAGE: Final = 500
 _PAGE: Final = 50
 
 # The largest integer of SQLite.
-_CURSOR: Final = probatio.All(int, probatio.Range(0, 2**63 - 1))
+_ROW: Final = probatio.All(int, probatio.Range(0, 2**63 - 1))
 _PRINTER: Final[dict[str | probatio.Marker, Any]] = {probatio.Optional("entry_id"): str}
 
 
@@ -144,6 +145,7 @@ def async_register_commands(hass: HomeAssistant) -> None:
         _events,
         _subscribe,
         list_spools,
+        list_inventory_spools,
         subscribe_spools,
         _health,
         _failed_events,
@@ -191,6 +193,7 @@ async def _slots(hass: HomeAssistant, msg: Json) -> SlotsResult:
         probatio.Optional("event_types", default=list): [probatio.Coerce(EventType)],
         probatio.Optional("assignments", default=False): bool,
         probatio.Optional("external_id"): str,
+        probatio.Optional("spool_id"): _ROW,
         probatio.Optional("correlation_id"): str,
         probatio.Optional("since"): _aware_datetime,
         probatio.Optional("until"): _aware_datetime,
@@ -198,7 +201,7 @@ async def _slots(hass: HomeAssistant, msg: Json) -> SlotsResult:
         probatio.Optional("limit", default=_PAGE): probatio.All(
             int, probatio.Range(1, MAX_PAGE)
         ),
-        probatio.Optional("cursor"): _CURSOR,
+        probatio.Optional("cursor"): _ROW,
     }
 )
 @async_response
@@ -211,7 +214,8 @@ async def _events(hass: HomeAssistant, msg: Json) -> EventsResult:
     unit: the key of a unit. slot_no: a slot of the unit, or a direct slot without
     `unit`. Both need `entry_id`.
     assignments: beside `event_types`, each `ams_state` by which a user assigned a spool.
-    external_id: only events of this spool, in any slot.
+    external_id, spool_id: only events of this spool, in any slot; by its own id, or by
+    its number in the library.
     correlation_id: only events caused by the same message of a printer.
     since (inclusive), until (exclusive): ISO-8601 with a time zone.
     order: `newest` or `oldest` first. limit: 1 to 500.
@@ -293,7 +297,7 @@ async def _health(hass: HomeAssistant, msg: Json) -> HealthResult:
         probatio.Optional("limit", default=_PAGE): probatio.All(
             int, probatio.Range(1, MAX_PAGE)
         ),
-        probatio.Optional("cursor"): _CURSOR,
+        probatio.Optional("cursor"): _ROW,
     }
 )
 @require_admin
@@ -364,6 +368,7 @@ def _event_filter(hass: HomeAssistant, msg: Json) -> EventFilter:
         event_types=frozenset(msg["event_types"]),
         assignments=msg["assignments"],
         external_id=msg.get("external_id"),
+        spool_id=msg.get("spool_id"),
         correlation_id=msg.get("correlation_id"),
         since=msg.get("since"),
         until=msg.get("until"),

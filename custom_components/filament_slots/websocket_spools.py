@@ -1,6 +1,7 @@
 """Websocket commands for the spool library: the list, and each change of it.
 
 - `filament_slots/spools`: the spools, see `spool_library.SpoolData`.
+- `filament_slots/inventory_spools`: those of the inventories, see `InventorySpoolData`.
 - `filament_slots/subscribe_spools`: all spools, then those that changed.
 """
 
@@ -24,7 +25,15 @@ from .core.tables.library import SpoolFilter, SpoolOrder, read_spools, read_spoo
 from .model import NO_IDENTIFIERS, Identifiers
 from .runtime import require_store
 from .serializers import Json, PrinterData, SlotData
-from .spool_library import MAX_SPOOLS, SpoolData, colour, spool_filter, spools_data
+from .spool_library import (
+    MAX_SPOOLS,
+    InventorySpoolData,
+    SpoolData,
+    colour,
+    inventory_spools_data,
+    spool_filter,
+    spools_data,
+)
 from .websocket_result import with_result
 from .websocket_subscription import Message, Subscription
 
@@ -37,6 +46,12 @@ class SpoolsResult(TypedDict):
 
     spools: list[SpoolData]
     total: int
+
+
+class InventorySpoolsResult(TypedDict):
+    """The spools of all inventories."""
+
+    spools: list[InventorySpoolData]
 
 
 class SpoolsMessage(TypedDict):
@@ -81,6 +96,14 @@ async def list_spools(hass: HomeAssistant, msg: Json) -> SpoolsResult:
     return {"spools": spools_data(hass, found.spools), "total": found.total}
 
 
+@websocket_command({"type": f"{DOMAIN}/inventory_spools"})
+@async_response
+@with_result
+async def list_inventory_spools(hass: HomeAssistant, _: Json) -> InventorySpoolsResult:
+    """Return the spools of all inventories, whether they were ever in a slot or not."""
+    return {"spools": inventory_spools_data(hass)}
+
+
 @websocket_command({"type": f"{DOMAIN}/subscribe_spools"})
 @async_response
 async def subscribe_spools(
@@ -110,6 +133,7 @@ class SpoolSubscription:
         """Set up a subscription; nothing is sent before `async_start`."""
         self._hass = hass
         self._send = send
+        self._complete = False
         self._slots: dict[str, dict[str, SlotData]] = {}
         self._changed: set[Identifiers] = set()
         self._cancel: CALLBACK_TYPE | None = None
@@ -118,13 +142,7 @@ class SpoolSubscription:
     async def async_start(self) -> None:
         """Send all spools, and follow changes."""
         self._printers.async_start()
-        try:
-            found = await read_spools(
-                require_store(self._hass).store, SpoolFilter(), limit=MAX_SPOOLS
-            )
-        except StoreError:
-            return
-        self._send({"spools": spools_data(self._hass, found.spools)})
+        await self._async_send()
 
     @callback
     def async_stop(self) -> None:
@@ -152,18 +170,26 @@ class SpoolSubscription:
             if pair[0] != pair[1]:
                 self._changed.update(_identity(slot) for slot in pair if slot)
         self._changed.discard(NO_IDENTIFIERS)
-        if self._changed and self._cancel is None:
+        due = self._changed or not self._complete
+        if due and self._cancel is None:
             self._cancel = async_call_later(
-                self._hass, _COLLECT_SECONDS, self._async_send_changed
+                self._hass, _COLLECT_SECONDS, self._async_send
             )
 
-    async def _async_send_changed(self, _: datetime) -> None:
+    async def _async_send(self, _: datetime | None = None) -> None:
+        """Send what changed; all spools until that succeeded once."""
         self._cancel = None
         changed, self._changed = self._changed, set()
         try:
-            found = await read_spools_of(require_store(self._hass).store, changed)
+            store = require_store(self._hass).store
+            if self._complete:
+                found = await read_spools_of(store, changed)
+            else:
+                everything = await read_spools(store, SpoolFilter(), limit=MAX_SPOOLS)
+                found = everything.spools
         except StoreError:
             return
+        self._complete = True
         self._send({"spools": spools_data(self._hass, found)})
 
 

@@ -3,7 +3,7 @@
 import { type ColourName, colourName, coloursOf } from "./colour";
 import { needsUser } from "./ha";
 import type { Printer, PrinterLayout, Slot } from "./model";
-import { isDescribed, isLow } from "./spool";
+import { filamentOf, isDescribed, lowOf } from "./spool";
 
 /** From this number of printers on the card has a summary, filters and collapsible printers. */
 export const MANY = 6;
@@ -24,10 +24,11 @@ export function isAlert(printer: Printer): boolean {
   return !printer.connected && needsUser(printer.status, printer.error);
 }
 
-/** Whether a slot needs attention: nothing is known of its spool, or little is left. */
+/** Whether a slot needs attention: its spool is not known, another than set, or low. */
 export function slotNeedsAttention(slot: Slot): boolean {
   if (slot.status === "empty") return false;
-  return (slot.status === "unidentified" && !isDescribed(slot.filament)) || isLow(slot.filament);
+  const unknown = slot.status === "unidentified" && !isDescribed(filamentOf(slot));
+  return unknown || lowOf(slot) || slot.spool?.mismatch === true;
 }
 
 export function needsAttention(printer: Printer): boolean {
@@ -49,10 +50,11 @@ export function isFiltering({ attention, material, colour }: SlotFilter): boolea
 export function passes(slot: Slot, filter: SlotFilter): boolean {
   if (slot.status === "empty") return false;
   const { attention, material, colour } = filter;
+  const filament = filamentOf(slot);
   return (
     (!attention || slotNeedsAttention(slot)) &&
-    (!material || slot.filament.material === material) &&
-    (!colour || coloursOf(slot.filament).some((one) => colourName(one) === colour))
+    (!material || filament.material === material) &&
+    (!colour || coloursOf(filament).some((one) => colourName(one) === colour))
   );
 }
 
@@ -81,9 +83,11 @@ export function choices(printers: readonly Printer[]): {
   materials: string[];
   colours: ColourName[];
 } {
-  const filled = printers.flatMap(({ slots }) => slots.filter(({ status }) => status !== "empty"));
-  const materials = new Set(filled.flatMap(({ filament }) => filament.material || []));
-  const colours = new Set(filled.flatMap(({ filament }) => coloursOf(filament).map(colourName)));
+  const filaments = printers
+    .flatMap(({ slots }) => slots.filter(({ status }) => status !== "empty"))
+    .map(filamentOf);
+  const materials = new Set(filaments.flatMap(({ material }) => material || []));
+  const colours = new Set(filaments.flatMap((filament) => coloursOf(filament).map(colourName)));
   return { materials: [...materials].sort(), colours: [...colours].sort() };
 }
 

@@ -19,7 +19,7 @@ const SHOWN = [
 export abstract class FeedCard extends LitElement {
   protected config: CardConfig = { type: "" };
   private current?: Hass;
-  private stopListening: (() => void) | undefined;
+  private stopListening: (() => void)[] = [];
   private clock: ReturnType<typeof setInterval> | undefined;
 
   get hass(): Hass | undefined {
@@ -51,8 +51,7 @@ export abstract class FeedCard extends LitElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     clearInterval(this.clock);
-    this.stopListening?.();
-    this.stopListening = undefined;
+    this.unfollow();
   }
 
   protected get feed(): Feed | undefined {
@@ -87,11 +86,21 @@ export abstract class FeedCard extends LitElement {
       <div>${message}${more}</div></div>`;
   }
 
+  /** The feeds whose changes update the card. */
+  protected feeds(hass: Hass): { listen(listener: (change?: Change) => void): () => void }[] {
+    return [feedOf(hass.connection)];
+  }
+
   private follow(): void {
-    this.stopListening?.();
-    this.stopListening = this.isConnected
-      ? this.feed?.listen((change) => this.feedChanged(change))
-      : undefined;
+    this.unfollow();
+    if (!this.isConnected || !this.current) return;
+    this.stopListening = this.feeds(this.current).map((feed) =>
+      feed.listen((change) => this.feedChanged(change)),
+    );
+  }
+
+  private unfollow(): void {
+    for (const stop of this.stopListening.splice(0)) stop();
   }
 }
 

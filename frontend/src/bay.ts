@@ -6,7 +6,8 @@ import { shortId } from "./events";
 import { type Hass, stateText, text } from "./ha";
 import type { Bay, Slot } from "./model";
 import { canAssign, type View } from "./slot-sheet";
-import { isDescribed, type Look, lookOf, percentLeft, percentText, spool } from "./spool";
+import { filamentOf, isDescribed, type Look, lookOf, lowOf, spool } from "./spool";
+import { leftText } from "./spool-row";
 
 export function bay(
   hass: Hass,
@@ -20,12 +21,13 @@ export function bay(
       <span class="first nothing">${text(hass, "card.unknown")}</span></div>`;
   const label = slot.label ?? String(slot_no);
   const look = lookOf(slot);
+  const filament = filamentOf(slot);
   const [first, second] = words(hass, slot, look);
   // Anything but a material or a spool is shown less prominently.
-  const muted = first !== slot.filament.material && look !== "identified";
-  const left = look === "empty" ? undefined : percentLeft(slot.filament);
+  const muted = first !== filament.material && look !== "identified";
+  const left = look === "empty" ? "" : leftText(hass, filament);
   const active = here && slot.active === true;
-  const asks = look === "unidentified" && !isDescribed(slot.filament) && canAssign(hass, slot);
+  const asks = look === "unidentified" && !isDescribed(filament) && canAssign(hass, slot);
   // What is shown is hidden from screen readers: they read the sentence, once.
   return html`<button
     class="bay ${active ? "active" : ""}"
@@ -34,16 +36,12 @@ export function bay(
   >
     <span class="hidden">${spoken(hass, printer, slot, active)}</span>
     <span class="label" aria-hidden="true">${label}${active ? html`<ha-icon .icon=${"mdi:printer-3d-nozzle"}></ha-icon>` : nothing}</span>
-    ${spool(look, slot.filament)}
+    ${spool(look, filament, lowOf(slot))}
     <span class="first ${muted ? "nothing" : ""}" aria-hidden="true" dir="auto" title=${first}>${first}</span>
     ${second ? html`<span class="second secondary" aria-hidden="true" dir="auto" title=${second}>${second}</span>` : nothing}
-    ${
-      left === undefined
-        ? nothing
-        : html`<span class="secondary" aria-hidden="true">${text(hass, "card.left", {
-            percent: percentText(left, hass.locale.language),
-          })}</span>`
-    }
+    ${left ? html`<span class="secondary" aria-hidden="true">${left}</span>` : nothing}
+    ${lowOf(slot) ? sign("mdi:tray-alert", text(hass, "spool.low")) : nothing}
+    ${slot.spool?.mismatch ? sign("mdi:not-equal-variant", text(hass, "spool.mismatch")) : nothing}
     </button>
     ${
       asks
@@ -54,12 +52,16 @@ export function bay(
     }`;
 }
 
+/** A warning, as a sign and in words; hidden from screen readers, which read the sentence. */
+function sign(icon: string, words: string): TemplateResult {
+  return html`<span class="sign" aria-hidden="true"><ha-icon .icon=${icon}></ha-icon>${words}</span>`;
+}
+
 /** The name of a bay for screen readers: "X1-Carbon, slot A1: PLA Basic, blue, 80 % left" */
 export function spoken(hass: Hass, printer: string, slot: Slot, active: boolean): string {
   const look = lookOf(slot);
-  const { filament } = slot;
+  const filament = filamentOf(slot);
   const empty = look === "empty";
-  const left = empty ? undefined : percentLeft(filament);
   const names = empty ? [] : [...new Set(coloursOf(filament).map(colourName))];
   const [first, second] = words(hass, slot, look);
   // "PLA Basic" contains its material already.
@@ -67,9 +69,9 @@ export function spoken(hass: Hass, printer: string, slot: Slot, active: boolean)
   const parts = [
     ...name,
     ...names.map((colour) => text(hass, `colour.${colour}`)),
-    left === undefined
-      ? ""
-      : text(hass, "card.left", { percent: percentText(left, hass.locale.language) }),
+    empty ? "" : leftText(hass, filament),
+    lowOf(slot) ? text(hass, "spool.low") : "",
+    slot.spool?.mismatch ? text(hass, "spool.mismatch") : "",
     active ? stateText(hass, "binary_sensor.active", "on") : "",
   ];
   return text(hass, "card.spoken", {
@@ -81,7 +83,8 @@ export function spoken(hass: Hass, printer: string, slot: Slot, active: boolean)
 
 /** What is shown under the spool: what it is, and what else is known of it. */
 export function words(hass: Hass, slot: Slot, look: Look): [string, string] {
-  const { material, name, vendor } = slot.filament;
+  const filament = filamentOf(slot);
+  const { material, name, vendor } = filament;
   if (look === "empty") return [stateText(hass, "sensor.status", "empty"), ""];
   if (look === "unknown") return [text(hass, "card.unknown"), ""];
   const known = slot.assigned_label || name || shortId(slot.assigned_external_id);
@@ -89,7 +92,7 @@ export function words(hass: Hass, slot: Slot, look: Look): [string, string] {
     material ||
     known ||
     stateText(hass, "sensor.status", look === "unidentified" ? look : "identified");
-  if (look === "unidentified" && isDescribed(slot.filament))
+  if (look === "unidentified" && isDescribed(filament))
     return [first, [known || vendor, text(hass, "card.no_tag")].filter(Boolean).join(" · ")];
   return [first, known === first ? "" : known];
 }

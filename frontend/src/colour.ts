@@ -8,7 +8,7 @@ export interface Colour {
   readonly alpha: number;
 }
 
-interface Coloured {
+export interface Coloured {
   color_hex?: unknown;
   colors?: unknown;
 }

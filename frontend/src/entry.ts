@@ -142,9 +142,13 @@ function offerCard(type: string, name: string, suggested: boolean): void {
 defineCard("filament-slots-card", 5, 3);
 defineCard("filament-slots-timeline-card", 8, 6);
 defineCard("filament-slots-health-card", 3, 6);
+defineCard("filament-slots-spool-card", 5, 4);
+defineCard("filament-slots-spools-card", 8, 6);
 offerCard("filament-slots-card", "card", true);
 offerCard("filament-slots-timeline-card", "timeline", true);
 offerCard("filament-slots-health-card", "health", false);
+offerCard("filament-slots-spool-card", "spool", false);
+offerCard("filament-slots-spools-card", "spools", false);
 
 defineStrategy("ll-strategy-dashboard-filament-slots");
 addTo("customStrategies", {

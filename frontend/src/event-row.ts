@@ -22,11 +22,12 @@ export function printerOf(hass: Hass, printers: readonly Printer[], event: SlotE
     : text(hass, "timeline.removed_printer");
 }
 
-/** A row of the timeline; follow: shows the whole history of its spool. */
+/** A row of the timeline; about: opens its spool. follow: shows the whole history of it. */
 export function eventRow(
   hass: Hass,
   printers: readonly Printer[],
   { event, unidentified }: Row,
+  about: (event: SlotEvent) => void,
   follow?: (event: SlotEvent) => void,
 ): TemplateResult {
   const meta = event.meta ?? {};
@@ -56,10 +57,17 @@ export function eventRow(
     meta.persisted === false ? text(hass, "timeline.not_stored") : "",
     more ? text(hass, "timeline.more_changes", { count: more }) : "",
   ];
+  const disc = spool(eventLook(event), { ...meta.filament, remaining_percent: undefined });
   return html`<li>
       <time class="secondary" datetime=${event.event_at}>${time.format(new Date(event.event_at))}</time>
       <ha-icon class=${event.event_type} .icon=${eventIcon(event)}></ha-icon>
-      ${spool(eventLook(event), { ...meta.filament, remaining_percent: undefined })}
+      ${
+        spoolId(event)
+          ? html`<button class="about" aria-label=${text(hass, "spool.about", { name: spoolName(hass, event) })}
+            title=${text(hass, "spool.about", { name: spoolName(hass, event) })}
+            @click=${() => about(event)}>${disc}</button>`
+          : disc
+      }
       <div class="what">
         <div dir="auto"><b class="slot">${label}</b> <bdi title=${title}>${title}</bdi>
           ${chips.filter(Boolean).map((chip) => html`<span class="chip">${chip}</span> `)}</div>

@@ -91,7 +91,7 @@ export function eventTitle(hass: Hass, event: SlotEvent): string {
   return text(hass, `timeline.${event.event_type}_as`, { name });
 }
 
-/** The id under which the spool of an event is followed: its own, else the assigned one. */
+/** The id under which the spool of an event is found: its own, else the assigned one. */
 export function spoolId(event: SlotEvent): string | undefined {
   return event.identifiers?.external_id ?? event.meta?.assigned?.external_id ?? undefined;
 }

@@ -47,6 +47,8 @@ export interface CardConfig {
   type: string;
   title?: unknown;
   device?: unknown;
+  /** Of the card of a spool: its id, or that of its tag. */
+  spool?: unknown;
   /** Of the card of the connections: shown only when something needs the user, or nothing. */
   when?: unknown;
 }

@@ -1,13 +1,13 @@
 /** Printers, units, slots and events as the websocket sends them, and their layout on the cards. */
 
 export interface Filament {
-  name?: string;
-  material?: string;
-  vendor?: string;
+  name?: string | undefined;
+  material?: string | undefined;
+  vendor?: string | undefined;
   color_hex?: string;
   colors?: string[];
   remaining_percent?: number | undefined;
-  remaining_g?: number;
+  remaining_g?: number | undefined;
   nozzle_min_c?: number;
   nozzle_max_c?: number;
 }

@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { choices, type SlotFilter, summaryOf } from "./attention";
 import { type Hass, text } from "./ha";
 import type { Printer } from "./model";
-import { lookOf, spool } from "./spool";
+import { filamentOf, lookOf, spool } from "./spool";
 
 const KEY = "filament-slots-collapsed";
 
@@ -78,6 +78,6 @@ export function miniatures(hass: Hass, printer: Printer): TemplateResult {
       const look = lookOf(slot);
       return look === "empty" || look === "unknown"
         ? nothing
-        : spool(look, { ...slot.filament, remaining_percent: undefined });
+        : spool(look, { ...filamentOf(slot), remaining_percent: undefined });
     })}</span>`;
 }

@@ -103,6 +103,16 @@ export const sheetStyles = css`
     border: 1px solid var(--edge);
     border-radius: var(--ha-border-radius-md, 8px);
   }
+  .warning {
+    display: flex;
+    align-items: center;
+    gap: 8px;
+    margin-block-start: 8px;
+    overflow-wrap: anywhere;
+  }
+  .chip.low {
+    --mdc-icon-size: 14px;
+  }
   .error {
     padding-inline-start: 8px;
     border-inline-start: 3px solid var(--error-color);
@@ -114,8 +124,9 @@ export const sheetStyles = css`
     gap: 8px;
     margin-block-start: 16px;
   }
-  .actions button {
+  .actions > * {
     min-height: 44px;
+    box-sizing: border-box;
     padding: 8px 16px;
     font-size: var(--ha-font-size-m, 14px);
   }

@@ -7,13 +7,13 @@ import {
   eventIcon,
   eventText,
   eventTitle,
-  isAssignment,
   type SentEvent,
   SPOOL_EVENTS,
   shortId,
   shownEvent,
 } from "./events";
 import { errorText, explained, pendingOf } from "./explain";
+import { type Change, feedOf } from "./feed";
 import {
   deviceName,
   entityOf,
@@ -24,10 +24,21 @@ import {
   text,
   timeZone,
 } from "./ha";
+import { isAbout } from "./history";
 import type { Known } from "./library";
-import { eventsFilter, type Printer, type Slot, type SlotEvent } from "./model";
+import {
+  eventsFilter,
+  type Printer,
+  type Row,
+  rowsOf,
+  type Slot,
+  type SlotEvent,
+  withEvent,
+} from "./model";
 import { sheetStyles } from "./sheet-styles";
-import { lookOf, percentText, spool, spoolStyles } from "./spool";
+import { filamentOf, lookOf, lowOf, spool, spoolStyles } from "./spool";
+import { leftTexts, lowChip, mismatchText, spoolLink } from "./spool-row";
+import type { SpoolSheet } from "./spool-sheet";
 
 /** details: what is in the slot. assign: which spool is in it. expect: which one is next. */
 export type View = "details" | "assign" | "expect";
@@ -45,7 +56,8 @@ export class SlotSheet extends LitElement {
   private first: View = "details";
   private error = "";
   private copied = false;
-  private events: SlotEvent[] | undefined;
+  private events: SlotEvent[] = [];
+  private stopListening: (() => void) | undefined;
   /** Why the slot reads as it does, while something is pending. */
   private why = "";
 
@@ -58,11 +70,19 @@ export class SlotSheet extends LitElement {
     this.device = device;
     this.first = view;
     this.show(view);
-    this.events = undefined;
+    this.events = [];
     this.why = "";
     await this.updateComplete;
     this.dialog?.showModal();
-    await Promise.all([this.load(), this.explain()]);
+    this.stopListening?.();
+    // Called at once, as the card that this dialog belongs to listens already.
+    this.stopListening =
+      this.hass && feedOf(this.hass.connection).listen((change) => this.follow(change));
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.stopListening?.();
   }
 
   protected override render(): TemplateResult | typeof nothing {
@@ -71,7 +91,7 @@ export class SlotSheet extends LitElement {
       ({ device_id, slots }) =>
         device_id === this.device || slots.some((slot) => slot.device_id === this.device),
     );
-    const slot = printer?.slots.find(({ device_id }) => device_id === this.device);
+    const slot = this.shownSlot;
     if (!hass || !printer || !(slot || this.view === "expect")) return nothing;
     const name = deviceName(hass, printer.device_id, printer.name);
     const label = slot?.label ?? String(slot?.slot_no);
@@ -81,18 +101,14 @@ export class SlotSheet extends LitElement {
         : text(hass, this.view === "assign" ? "assign.title" : "expect.title", { label });
     return html`<dialog aria-labelledby="title" @close=${this.closed}>
       <header>
-        ${slot && this.view === "details" ? spool(lookOf(slot), slot.filament) : nothing}
+        ${slot && this.view === "details" ? spool(lookOf(slot), filamentOf(slot), lowOf(slot)) : nothing}
         <h2 id="title" dir="auto">${title}</h2>
         <button class="icon" aria-label=${text(hass, "sheet.close")} @click=${() => this.dialog?.close()}>
           <ha-icon .icon=${"mdi:close"}></ha-icon></button>
       </header>
       ${slot && this.view === "details" ? this.details(hass, printer, slot) : this.form(hass, slot ?? printer, printer)}
-    </dialog>`;
-  }
-
-  private closed(): void {
-    // The event comes a little later: another slot may have been opened since.
-    if (!this.dialog?.open) this.show("details");
+    </dialog>
+    <filament-slots-spool-sheet .hass=${hass}></filament-slots-spool-sheet>`;
   }
 
   private details(hass: Hass, printer: Printer, slot: Slot): TemplateResult {
@@ -100,6 +116,7 @@ export class SlotSheet extends LitElement {
     return html`<dl>${facts(hass, slot).map(
       ([name, value]) => html`<div><dt>${name}</dt><dd dir="auto">${value}</dd></div>`,
     )}${this.idFact(hass, slot)}</dl>
+      ${slot.spool?.mismatch ? this.warning(mismatchText(hass, slot.spool, slot.filament)) : nothing}
       ${this.why ? html`<p class="secondary" role="status">${this.why}</p>` : nothing}
       ${this.recent(hass)}
       ${printer.printer_id === null ? nothing : notice(hass, this.printers, printer.printer_id)}
@@ -107,10 +124,17 @@ export class SlotSheet extends LitElement {
         ${canAssign(hass, slot) ? this.button(hass, assigned ? "assign.change" : "assign.assign", () => this.turnTo("assign")) : nothing}
         ${assigned ? this.button(hass, "assign.forget", () => this.send(hass, "assign_spool", { device_id: slot.device_id })) : nothing}
         ${hass.services.filament_slots?.expect_spool && printer.device_id ? this.button(hass, "expect.open", () => this.turnTo("expect")) : nothing}
+        ${hasTag(slot) || assigned ? this.button(hass, "spool.open", () => this.openSpool()) : nothing}
+        ${slot.spool ? spoolLink(hass, slot.spool.url) : nothing}
         ${this.button(hass, "sheet.more", () => this.more(hass, slot))}
         ${hass.user?.is_admin ? this.button(hass, "sheet.device", () => this.openDevice(slot)) : nothing}
       </div>
       ${this.alert()}`;
+  }
+
+  private warning(words: string): TemplateResult {
+    return html`<p class="warning" role="status"><ha-icon .icon=${"mdi:not-equal-variant"}></ha-icon>
+      <span dir="auto">${words}</span></p>`;
   }
 
   private idFact(hass: Hass, slot: Slot): TemplateResult | typeof nothing {
@@ -123,17 +147,25 @@ export class SlotSheet extends LitElement {
   }
 
   private recent(hass: Hass): TemplateResult | typeof nothing {
-    if (!this.events?.length) return nothing;
+    const rows = rowsOf(this.events).slice(0, RECENT);
+    if (rows.length === 0) return nothing;
     const time = new Intl.DateTimeFormat(hass.locale.language, {
       dateStyle: "medium",
       timeStyle: "short",
       timeZone: timeZone(hass),
     });
+    const details = ({ event, unidentified }: Row) =>
+      [
+        eventText(hass, event),
+        unidentified && event.event_type === "spool_inserted"
+          ? stateText(hass, "sensor.status", "unidentified")
+          : "",
+      ].flatMap((shown) => (shown ? [shown, " · "] : []));
     return html`<h3>${text(hass, "sheet.recent")}</h3>
-      <ul>${this.events.map(
-        (event) => html`<li><ha-icon .icon=${eventIcon(event)}></ha-icon>
-          <span class="what" dir="auto">${eventTitle(hass, event)}
-            <span class="secondary">${eventText(hass, event)}${isAssignment(event) ? "" : " · "}<time datetime=${event.event_at}>${time.format(new Date(event.event_at))}</time></span>
+      <ul>${rows.map(
+        (row) => html`<li><ha-icon .icon=${eventIcon(row.event)}></ha-icon>
+          <span class="what" dir="auto">${eventTitle(hass, row.event)}
+            <span class="secondary">${details(row)}<time datetime=${row.event.event_at}>${time.format(new Date(row.event.event_at))}</time></span>
           </span></li>`,
       )}</ul>`;
   }
@@ -219,6 +251,14 @@ export class SlotSheet extends LitElement {
     else if (hass.user?.is_admin) this.openDevice(slot);
   }
 
+  private openSpool(): void {
+    const { device } = this;
+    const sheet = this.renderRoot.querySelector<SpoolSheet>("filament-slots-spool-sheet");
+    void sheet?.open((spools) =>
+      spools.find(({ slots }) => slots.some(({ device_id }) => device_id === device)),
+    );
+  }
+
   private openDevice({ device_id }: Slot): void {
     this.dialog?.close();
     navigate(`/config/devices/device/${device_id}`);
@@ -234,6 +274,26 @@ export class SlotSheet extends LitElement {
     this.requestUpdate();
   }
 
+  /** Keep up with the history of the slot, and with what it waits for. */
+  private follow(change?: Change): void {
+    const { printers, shownSlot: slot } = this;
+    const event =
+      change?.event && shownEvent({ ...change.event, entry_id: change.printer.entry_id });
+    if (event && slot && isAbout(event, printers, slot))
+      this.events = withEvent(this.events, event);
+    else if (change) return;
+    else void this.load();
+    void this.explain();
+  }
+
+  private closed(): void {
+    // The event comes a little later: another slot may have been opened since.
+    if (this.dialog?.open) return;
+    this.stopListening?.();
+    this.stopListening = undefined;
+    this.show("details");
+  }
+
   private async load(): Promise<void> {
     const filter = eventsFilter(this.printers, this.device);
     if (!this.hass || !filter) return;
@@ -242,7 +302,8 @@ export class SlotSheet extends LitElement {
       const { events } = await this.hass.connection.sendMessagePromise<{ events: SentEvent[] }>({
         type: "filament_slots/events",
         ...SPOOL_EVENTS,
-        limit: RECENT,
+        // An insertion and its *unknown* are one row.
+        limit: 2 * RECENT,
         ...filter,
       });
       if (device !== this.device) return;
@@ -270,6 +331,12 @@ export class SlotSheet extends LitElement {
     this.renderRoot.querySelector<HTMLElement>("[name=external_id]")?.focus();
   }
 
+  private get shownSlot(): Slot | undefined {
+    return this.printers
+      .flatMap(({ slots }) => slots)
+      .find(({ device_id }) => device_id === this.device);
+  }
+
   private get dialog(): HTMLDialogElement | null {
     return this.renderRoot.querySelector("dialog");
   }
@@ -289,16 +356,12 @@ function hasTag(slot: Slot): boolean {
 }
 
 /** What is known of a slot, as names and values. */
-function facts(hass: Hass, slot: Slot): [string, string][] {
-  const { filament } = slot;
+function facts(hass: Hass, slot: Slot): [string, unknown][] {
+  const filament = filamentOf(slot);
+  const linked = slot.spool;
   const { language } = hass.locale;
   const number = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
-  const left = [
-    typeof filament.remaining_percent === "number"
-      ? percentText(filament.remaining_percent, language)
-      : "",
-    typeof filament.remaining_g === "number" ? `${number.format(filament.remaining_g)} g` : "",
-  ];
+  const left = leftTexts(hass, filament).join(" · ");
   const nozzle = [filament.nozzle_min_c, filament.nozzle_max_c].filter(
     (celsius) => celsius !== undefined,
   );
@@ -307,14 +370,15 @@ function facts(hass: Hass, slot: Slot): [string, string][] {
     timeStyle: "short",
     timeZone: timeZone(hass),
   });
-  const all: [string, string][] = [
+  const all: [string, unknown][] = [
     ["status", slot.status ? stateText(hass, "sensor.status", slot.status) : ""],
     ["name", slot.assigned_label || filament.name || ""],
     ["material", filament.material ?? ""],
     ["maker", filament.vendor ?? ""],
-    ["remaining", left.filter(Boolean).join(" · ")],
+    ["remaining", left && lowOf(slot) ? html`${left} ${lowChip(hass)}` : left],
     ["nozzle", nozzle.length ? `${nozzle.map((each) => number.format(each)).join("–")} °C` : ""],
     ["since", slot.present && slot.inserted_at ? since.format(new Date(slot.inserted_at)) : ""],
+    ["identified_by", linked && text(hass, `sheet.source_${linked.source}`)],
   ];
   return all
     .filter(([, value]) => value)

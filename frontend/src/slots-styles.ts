@@ -153,8 +153,13 @@ export const slotsStyles = css`
   }
   .assign {
     min-height: 44px;
-    padding: 3px 10px;
+    max-width: 100%;
+    box-sizing: border-box;
+    /* Less padding in a bay that is hardly wider than the text. */
+    padding: 3px clamp(0px, calc(50% - 31px), 10px);
     margin-block-start: 2px;
+    white-space: normal;
+    overflow-wrap: anywhere;
   }
   .assign:hover {
     background: color-mix(in srgb, var(--primary-text-color) 7%, transparent);
@@ -186,6 +191,16 @@ export const slotsStyles = css`
     max-width: 100%;
     margin-block-end: 2px;
     font-size: var(--ha-font-size-s, 12px);
+    overflow-wrap: anywhere;
+    --mdc-icon-size: 14px;
+  }
+  .sign {
+    display: inline-flex;
+    align-items: center;
+    gap: 3px;
+    max-width: 100%;
+    font-size: var(--ha-font-size-s, 12px);
+    font-weight: var(--ha-font-weight-medium, 500);
     overflow-wrap: anywhere;
     --mdc-icon-size: 14px;
   }

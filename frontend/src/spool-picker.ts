@@ -3,9 +3,10 @@
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { shared } from "./base";
 import { type Hass, text } from "./ha";
-import { type Known, likeliest, type Spool, type SpoolSlot } from "./library";
+import { assignable, type InventorySpool, type Known, likeliest, type Spool } from "./library";
 import type { Slot } from "./model";
-import { spool as drawn, percentText, spoolStyles } from "./spool";
+import { spoolStyles } from "./spool";
+import { rowStyles, spoolRow } from "./spool-row";
 
 // A search narrows down what is not shown.
 const SHOWN = 30;
@@ -22,7 +23,7 @@ export class SpoolPicker extends LitElement {
   declare hass?: Hass;
   /** The slot for which a spool is picked; undefined for the next spool of any. */
   declare slotData?: Slot;
-  declare private spools: readonly Spool[];
+  declare private spools: readonly Known[];
   declare private search: string;
 
   constructor() {
@@ -33,19 +34,26 @@ export class SpoolPicker extends LitElement {
 
   override async connectedCallback(): Promise<void> {
     super.connectedCallback();
-    try {
-      const answer = await this.hass?.connection.sendMessagePromise<{ spools: Spool[] }>({
-        type: "filament_slots/spools",
-      });
-      this.spools = answer?.spools ?? [];
-    } catch {
-      // A spool can be named without the list.
-    }
+    // A spool can be named without the lists.
+    const [library, inventory] = await Promise.all([
+      this.ask<Spool>("filament_slots/spools"),
+      this.ask<InventorySpool>("filament_slots/inventory_spools"),
+    ]);
+    this.spools = assignable(library, inventory);
     await this.updateComplete;
     // Not the search: phones would cover the list with their keyboard.
     const choices = this.renderRoot.querySelectorAll("button");
     choices[0]?.focus();
     this.dispatchEvent(new CustomEvent("loaded", { detail: choices.length }));
+  }
+
+  private async ask<S>(type: string): Promise<S[]> {
+    try {
+      const answer = await this.hass?.connection.sendMessagePromise<{ spools: S[] }>({ type });
+      return answer?.spools ?? [];
+    } catch {
+      return [];
+    }
   }
 
   protected override render(): TemplateResult | typeof nothing {
@@ -72,24 +80,7 @@ export class SpoolPicker extends LitElement {
   }
 
   private choice(hass: Hass, spool: Known): TemplateResult {
-    const { colors, remaining_percent: left, name, external_id, slots, last_slot } = spool;
-    const grams = spool.remaining_g;
-    const facts = [
-      name?.includes(spool.material ?? "") ? null : spool.material,
-      spool.vendor,
-      left === null
-        ? null
-        : text(hass, "card.left", { percent: percentText(left, hass.locale.language) }),
-      left === null && grams !== null ? `${Math.round(grams)} g` : null,
-      slots.length > 0
-        ? slots.map(placeText).join(", ")
-        : text(hass, "pick.last", { place: placeText(last_slot) }),
-    ];
-    return html`<button type="button" @click=${() => this.pick(spool)}>
-      ${drawn("identified", { colors, remaining_percent: left ?? undefined })}
-      <span dir="auto">${name ?? external_id}
-        <span class="secondary">${facts.filter(Boolean).join(" · ")}</span></span>
-    </button>`;
+    return html`<button type="button" @click=${() => this.pick(spool)}>${spoolRow(hass, spool)}</button>`;
   }
 
   private pick(spool: Known): void {
@@ -110,10 +101,10 @@ export class SpoolPicker extends LitElement {
   static override styles = [
     shared,
     spoolStyles,
+    rowStyles,
     css`
       :host {
         height: auto;
-        --spool-size: 36px;
       }
       input {
         width: 100%;
@@ -135,27 +126,6 @@ export class SpoolPicker extends LitElement {
         max-height: min(280px, 40dvh);
         overflow-y: auto;
       }
-      button {
-        display: flex;
-        align-items: center;
-        gap: 12px;
-        width: 100%;
-        min-height: 52px;
-        padding: 4px 6px;
-        border-radius: var(--ha-border-radius-md, 8px);
-        text-align: start;
-        overflow-wrap: anywhere;
-      }
-      button:hover {
-        background: var(--tint);
-      }
-      button .secondary {
-        display: block;
-      }
     `,
   ];
-}
-
-function placeText({ printer, label, slot_no }: SpoolSlot): string {
-  return `${printer} · ${label ?? slot_no}`;
 }

@@ -8,7 +8,27 @@ import type { Filament, Slot, Status } from "./model";
 /** unknown: not reported yet; unwatched: no sensor detects whether a spool is present. */
 export type Look = Status | "unknown" | "unwatched";
 
-export function spool(look: Look, filament: Filament): TemplateResult {
+/** The filament of a slot: what the printer reports, completed by what an inventory knows. */
+export function filamentOf({ filament, spool: linked }: Slot): Filament {
+  if (!linked) return filament;
+  const measured = linked.remaining_g !== null || linked.remaining_percent !== null;
+  return {
+    ...filament,
+    name: linked.name ?? filament.name,
+    material: filament.material ?? linked.material ?? undefined,
+    vendor: filament.vendor ?? linked.vendor ?? undefined,
+    ...(coloursOf(filament).length === 0 ? { colors: linked.colors } : {}),
+    ...(measured
+      ? {
+          remaining_g: linked.remaining_g ?? undefined,
+          remaining_percent: linked.remaining_percent ?? undefined,
+        }
+      : {}),
+  };
+}
+
+/** The filament is one of `filamentOf`; low: where that is known better than by its percentage. */
+export function spool(look: Look, filament: Filament, low = isLow(filament)): TemplateResult {
   if (look === "empty" || look === "unknown")
     return html`<div class="spool ${look}" aria-hidden="true">${look === "unknown" ? "–" : nothing}</div>`;
   const colours = coloursOf(filament);
@@ -20,7 +40,7 @@ export function spool(look: Look, filament: Filament): TemplateResult {
   };
   const state = [colours.length > 0 ? "" : "plain", left === 0 ? "used-up" : ""].join(" ");
   return html`<div class="spool ${look} ${state}" style=${styleMap(style)} aria-hidden="true">
-    ${left === undefined ? nothing : html`<div class="ring ${isLow(filament) ? "low" : ""}"></div>`}
+    ${left === undefined ? nothing : html`<div class="ring ${low ? "low" : ""}"></div>`}
     <div class="disc"></div>
     <div class="hub">${look === "unidentified" && !isDescribed(filament) ? "?" : nothing}</div>
   </div>`;
@@ -41,6 +61,11 @@ export function percentLeft(filament: Filament): number | undefined {
 export function isLow(filament: Filament): boolean {
   const left = percentLeft(filament);
   return left !== undefined && left <= 15;
+}
+
+/** Whether little is left of the spool in a slot. */
+export function lowOf(slot: Slot): boolean {
+  return slot.status !== "empty" && (slot.spool?.low ?? isLow(filamentOf(slot)));
 }
 
 /** The look of a slot; one without a sensor shows what was set on the printer. */

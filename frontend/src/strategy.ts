@@ -1,4 +1,4 @@
-/** Dashboard strategy: one view of all printers. */
+/** Dashboard strategy: a view of all printers, and one of all spools. */
 
 import { type Hass, loadTexts, text } from "./ha";
 
@@ -31,6 +31,14 @@ export async function dashboard(hass: Hass) {
           section("filament-slots-timeline-card", 1),
           ...health("calm", 1),
         ],
+      },
+      {
+        title: text(now, "spool.all_title"),
+        path: "spools",
+        icon: "mdi:movie-roll",
+        type: "sections",
+        max_columns: 3,
+        sections: [section("filament-slots-spools-card", 3)],
       },
     ],
   };

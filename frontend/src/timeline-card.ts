@@ -23,6 +23,7 @@ import {
   present,
   sentence,
 } from "./history";
+import { spoolOf } from "./library";
 import {
   eventsFilter,
   layoutOf,
@@ -34,6 +35,7 @@ import {
   withEvent,
 } from "./model";
 import { spoolStyles } from "./spool";
+import type { SpoolSheet } from "./spool-sheet";
 import { timelineStyles } from "./timeline-styles";
 
 const PAGE = 50;
@@ -106,7 +108,8 @@ export class TimelineCard extends FeedCard {
           : nothing
       }
       ${this.answer(hass)}
-      ${this.list(hass)}`;
+      ${this.list(hass)}
+      <filament-slots-spool-sheet .hass=${hass}></filament-slots-spool-sheet>`;
   }
 
   /** What was in the slots on the chosen day. */
@@ -171,7 +174,7 @@ export class TimelineCard extends FeedCard {
             ? html`<ul>${repeat(
                 period.rows,
                 ({ event }) => event.event_id,
-                (row) => eventRow(hass, printers, row, follow),
+                (row) => eventRow(hass, printers, row, (event) => this.about(event), follow),
               )}</ul>`
             : html`<p class="quiet secondary" dir="auto">${this.quiet(hass, period)}</p>`
         }`,
@@ -245,6 +248,13 @@ export class TimelineCard extends FeedCard {
     await this.reload();
     // The button that was pressed is gone.
     this.renderRoot.querySelector<HTMLElement>(event ? ".chosen button" : ".list")?.focus();
+  }
+
+  /** Open the dialog of the spool of an event. */
+  private about(event: SlotEvent): void {
+    const id = spoolId(event);
+    const sheet = this.renderRoot.querySelector<SpoolSheet>("filament-slots-spool-sheet");
+    if (id) void sheet?.open((spools) => spoolOf(spools, id));
   }
 
   private chooseDay(day: string): void {

@@ -106,6 +106,19 @@ export const timelineStyles = css`
   .icon:hover {
     background: var(--tint);
   }
+  /* Its target is larger than its disc, at the cost of the space around it. */
+  .about {
+    display: grid;
+    place-items: center;
+    flex: none;
+    width: 44px;
+    height: 44px;
+    margin: -8px;
+    border-radius: 50%;
+  }
+  .about:hover {
+    background: var(--tint);
+  }
   .end {
     height: 1px;
   }

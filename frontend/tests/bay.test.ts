@@ -12,6 +12,8 @@ const TEXTS: Record<string, string> = {
   empty: "Empty",
   unidentified: "Unidentified",
   no_tag: "No tag",
+  low: "Low",
+  mismatch: "Mismatch",
   on: "In use",
   unknown: "No sensor",
 };
@@ -40,7 +42,34 @@ const basic = {
   remaining_percent: 80,
 };
 
+const linked = {
+  name: "Galaxy black",
+  vendor: "Prusament",
+  material: "PLA",
+  colors: ["#202028"],
+  remaining_g: 120,
+  remaining_percent: 12,
+  low: true,
+  mismatch: false,
+};
+
 it.each([
+  [{ spool: linked }, false, "PLA, Galaxy black, black, 120 g left, Low"],
+  [
+    { spool: { ...linked, low: false, mismatch: true }, filament: basic },
+    false,
+    "PLA, Galaxy black, blue, 120 g left, Mismatch",
+  ],
+  [
+    {
+      spool: { ...linked, remaining_g: null, remaining_percent: null, low: null },
+      filament: basic,
+    },
+    false,
+    "PLA, Galaxy black, blue, 80% left",
+  ],
+  [{ filament: { ...basic, remaining_percent: 10 } }, false, "PLA Basic, blue, 10% left, Low"],
+  [{ status: "empty", spool: linked }, false, "Empty"],
   [{ filament: basic }, false, "PLA Basic, blue, 80% left"],
   [{ filament: basic }, true, "PLA Basic, blue, 80% left, In use"],
   [{ filament: basic, assigned_label: "Galaxy black" }, false, "PLA, Galaxy black, blue, 80% left"],

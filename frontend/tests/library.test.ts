@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { likeliest, type Spool } from "../src/library";
+import { assignable, likeliest, partOf, type Spool, spoolOf } from "../src/library";
 import type { Slot } from "../src/model";
 
 const place = (device_id: string, label = device_id) => ({
+  entry_id: "x1c",
   device_id,
   printer: "X1C",
+  ams_unit_no: 1,
   slot_no: 1,
   label,
 });
@@ -13,12 +15,19 @@ function spool(name: string, values: Partial<Spool> = {}): Spool {
   return {
     id: 1,
     external_id: `spoolman:${name}`,
+    tag_ids: [],
     name,
     material: "PLA",
     vendor: null,
     colors: ["#FF0000"],
     remaining_percent: null,
     remaining_g: null,
+    remaining_at: null,
+    remaining_from: null,
+    low: null,
+    first_seen: null,
+    last_seen: null,
+    out_since: null,
     slots: [],
     last_slot: place("elsewhere"),
     ...values,
@@ -33,7 +42,7 @@ const slot = {
 const german: Record<string, string> = { red: "rot", black: "schwarz" };
 const named = (colour: string) => german[colour] ?? colour;
 const names = (spools: Spool[], search = "", where?: Slot) =>
-  likeliest(spools, search, named, where).map(({ name }) => name);
+  likeliest(assignable(spools, []), search, named, where).map(({ name }) => name);
 
 describe("the spools to pick from", () => {
   it("are those last seen in the slot, of its material and colour, of its material, and others", () => {
@@ -67,4 +76,57 @@ describe("the spools to pick from", () => {
     const spools = [spool("Galaxy black", { colors: ["#000000"] }), spool("Fire")];
     expect(names(spools, search)).toEqual(found);
   });
+});
+
+describe("the parts of the library", () => {
+  const spools = [
+    spool("in", { slots: [place("A1")], low: true }),
+    spool("out", { low: false, tag_ids: ["04A1"], external_id: null }),
+    spool("unknown"),
+  ];
+  it.each([
+    ["all", ["in", "out", "unknown"]],
+    ["in_slot", ["in"]],
+    ["out", ["out", "unknown"]],
+    ["low", ["in"]],
+  ] as const)("%s has those spools", (part, found) => {
+    expect(partOf(spools, part).map(({ name }) => name)).toEqual(found);
+  });
+
+  it.each([
+    ["spoolman:in", "in"],
+    ["04A1", "out"],
+    ["spoolman:9", undefined],
+  ])("a spool is found by the id %s", (id, found) => {
+    expect(spoolOf(spools, id)?.name).toBe(found);
+  });
+});
+
+it("spools of the inventory that were in no slot yet can be picked, each once", () => {
+  const inventory = ["1", "2"].map((id) => ({
+    external_id: `spoolman:${id}`,
+    name: `Spool ${id}`,
+    material: "PLA",
+    vendor: "Prusament",
+    colors: ["#202028"],
+    remaining_percent: 64,
+    remaining_g: 640,
+    low: false,
+    location: "Shelf A",
+  }));
+  const library = [
+    spool("1", { name: "Mine", slots: [place("A1")] }),
+    spool("1b", { external_id: null }),
+  ];
+  const found = assignable(library, inventory);
+
+  expect(found.map(({ name, remaining_g }) => [name, remaining_g])).toEqual([
+    ["Mine", 640],
+    ["Spool 2", 640],
+  ]);
+  expect(found[1]?.last_slot).toBeNull();
+  expect(likeliest(found, "shelf schwarz", named, slot).map(({ name }) => name)).toEqual([
+    "Spool 2",
+    "Mine",
+  ]);
 });

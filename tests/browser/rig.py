@@ -19,7 +19,9 @@ AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 SLOTS = "filament-slots-card-content"
 TIMELINE = "filament-slots-timeline-card-content"
 HEALTH = "filament-slots-health-card-content"
-CARDS = (SLOTS, TIMELINE, HEALTH)
+SPOOLS = "filament-slots-spools-card-content"
+SPOOL = "filament-slots-spool-card-content"
+CARDS = (SLOTS, TIMELINE, HEALTH, SPOOLS, SPOOL)
 
 A_CARD = {"type": "custom:filament-slots-card"}
 A_TIMELINE = {"type": "custom:filament-slots-timeline-card"}

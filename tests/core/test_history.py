@@ -110,6 +110,10 @@ async def ids(store: Store, wanted: EventFilter, **how: Any) -> str:
             "EB",
         ),
         ({"external_id": "unknown:1"}, ""),
+        ({"spool_id": 1}, "GA"),
+        ({"spool_id": 1, "printer_id": 1, "slot": ("S1", 1)}, "A"),
+        ({"spool_id": 2, "printer_id": 1, "unit": "S1"}, "EB"),
+        ({"spool_id": 99}, ""),
         ({"event_types": frozenset({EventType.SPOOL_REMOVED})}, "HE"),
         (
             {"event_types": frozenset({EventType.SPOOL_REMOVED, EventType.AMS_STATE})},
@@ -326,6 +330,9 @@ async def test_every_query_uses_an_index(filled: Store) -> None:
         EventFilter(event_types=some, printer_id=1, since=at(0), until=at(5)),
         EventFilter(event_types=some, printer_id=1, slot=("S1", 1)),
         EventFilter(event_types=some, assignments=True),
+        EventFilter(event_types=some, assignments=True, spool_id=1),
+        EventFilter(spool_id=1, printer_id=1, slot=("S1", 1)),
+        EventFilter(spool_id=1, printer_id=1, unit="S1", since=at(0)),
         EventFilter(event_types=some, assignments=True, printer_id=1, since=at(0)),
         EventFilter(event_types=some, assignments=True, printer_id=1, unit="S1"),
     ]
@@ -340,7 +347,7 @@ async def test_every_query_uses_an_index(filled: Store) -> None:
             step for step in plan if re.match(r"SCAN (?!page|e$|\(subquery)", step)
         ]
         assert scans == [], (one, plan)
-        by_slot = one.unit or one.slot or one.external_id
+        by_slot = one.unit or one.slot or one.external_id or one.spool_id
         if "SCAN e" in plan:
             assert not (by_slot or one.printer_id or one.since or one.until), (
                 one,

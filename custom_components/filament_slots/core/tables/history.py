@@ -64,6 +64,7 @@ class EventFilter:
 
     unit, slot: by their keys, together with printer_id only.
     assignments: beside event_types, each `ams_state` by which a user assigned a spool.
+    spool_id: its number in the library.
     correlation_id: of the events that one message of a printer caused.
     since, until: of `event_at`, the first included and the second not.
     """
@@ -74,6 +75,7 @@ class EventFilter:
     event_types: frozenset[EventType] = field(default_factory=frozenset)
     assignments: bool = False
     external_id: str | None = None
+    spool_id: int | None = None
     correlation_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -159,7 +161,11 @@ def events_query(
 
 def _by_slot(wanted: EventFilter) -> bool:
     """Return whether what events are about leads to them."""
-    return bool(wanted.slot or wanted.external_id or wanted.unit)
+    return bool(wanted.slot or wanted.unit) or _by_spool(wanted)
+
+
+def _by_spool(wanted: EventFilter) -> bool:
+    return wanted.external_id is not None or wanted.spool_id is not None
 
 
 def _apart(wanted: EventFilter) -> list[EventFilter]:
@@ -249,11 +255,14 @@ def _conditions(wanted: EventFilter, *, by_slot: bool) -> list[str]:
     conditions = []
     if wanted.slot:
         conditions.append(f"about.slot_id = ({FIND_SLOT})")
-    if wanted.external_id:
+    if wanted.external_id is not None:
         plus = "+" if wanted.slot else ""
         conditions.append(f"{plus}about.spool_id = ({_SPOOL})")
+    if wanted.spool_id is not None:
+        plus = "+" if wanted.slot else ""
+        conditions.append(f"{plus}about.spool_id = :spool_id")
     if wanted.unit:
-        plus = "+" if wanted.slot or wanted.external_id else ""
+        plus = "+" if wanted.slot or _by_spool(wanted) else ""
         conditions.append(f"{plus}about.unit_id = ({_UNIT})")
     if wanted.printer_id is not None:
         conditions.append("e.printer_id = :printer_id")
@@ -279,6 +288,7 @@ def _parameters(wanted: EventFilter) -> dict[str, Any]:
         "unit_key": unit_key,
         "slot_no": slot_no,
         "external_id": wanted.external_id,
+        "spool_id": wanted.spool_id,
         "correlation_id": pack_id(wanted.correlation_id),
         "since": pack_time(wanted.since),
         "until": pack_time(wanted.until),
