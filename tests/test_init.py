@@ -337,7 +337,6 @@ async def test_a_printer_that_is_added_again_has_its_history(
 @pytest.mark.parametrize(
     ("data", "key"),
     [
-        ({"driver_key": "no_such_driver"}, "unknown_driver"),
         ({"port": 70000}, "invalid_config"),
         ({"access_code": ""}, "invalid_config"),
         ({"surplus": "value"}, "invalid_config"),
@@ -760,7 +759,7 @@ async def test_a_device_of_an_entry_that_is_not_loaded_is_kept_with_the_reason(
         )
     else:
         hass.config_entries.async_update_entry(
-            entry, data={**entry.data, "driver_key": "no_such_driver"}
+            entry, data={**entry.data, "port": 70000}
         )
         await hass.config_entries.async_reload(entry.entry_id)
     assert not is_loaded(entry)

@@ -306,6 +306,8 @@ def test_an_entry_has_the_type_of_this_integration_everywhere() -> None:
 SHARED_DATA = {
     "SharedCore": "the store of all entries",
     "Announcements": "the listener for printers, known or not",
+    "_LoopWatch": "whether a driver of another component blocks the event loop",
+    "asyncio.Task[None]": "the set-up of the components that bring drivers",
     "SpoolAlerts": "what was sent about the slots of all printers",
     "SlotSpools": "the spools of the slots of all printers, from all inventories",
     "dict[str, float]": "when an address was changed: outlives the reload after it",

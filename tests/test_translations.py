@@ -37,6 +37,7 @@ from custom_components.filament_slots.options import (
     LOW_DEFAULTS,
     SHARED_OPTIONS,
 )
+from custom_components.filament_slots.repairs_driver import RefusedDriver
 from custom_components.filament_slots.repairs_inventory import INVENTORY_ISSUES
 from custom_components.filament_slots.repairs_links import LINK_ISSUES
 from custom_components.filament_slots.repairs_printer import PRINTER_ISSUES
@@ -247,7 +248,13 @@ def test_every_error_has_a_text_wherever_it_can_show() -> None:
 def test_every_repair_has_a_text_and_no_text_is_left_over() -> None:
     texts = set(_texts("en")["issues"])
 
-    assert texts == {*PRINTER_ISSUES, *INVENTORY_ISSUES, *LINK_ISSUES, *STORE_ISSUES}
+    assert texts == {
+        *PRINTER_ISSUES,
+        *INVENTORY_ISSUES,
+        *LINK_ISSUES,
+        *STORE_ISSUES,
+        *RefusedDriver,
+    }
 
 
 def test_every_repair_has_a_title_and_a_description() -> None:
@@ -454,4 +461,4 @@ def test_every_translation_key_of_an_exception_has_a_text() -> None:
     assert raised <= exceptions
     # Codes of drivers are raised as they come.
     assert exceptions <= named | set(ErrorCode)
-    assert {ErrorCode.DRIVER_BROKEN, ErrorCode.UNKNOWN_DRIVER} <= exceptions
+    assert ErrorCode.DRIVER_BROKEN in exceptions

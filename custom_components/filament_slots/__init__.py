@@ -24,7 +24,9 @@ from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator, is_loaded
 from .core.engine.errors import Problem, StoreError
 from .core.handler import EventHandler
 from .discovery import async_listen
+from .driver_platform import async_gather_drivers
 from .drivers.base import Driver, DriverError, ErrorCode
+from .drivers.guarded import GuardedDriver
 from .drivers.registry import load_driver, load_drivers
 from .entry_kinds import is_printer
 from .frontend import async_register_frontend
@@ -54,6 +56,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     await async_register_frontend(hass)
     # At once: the entries, which are set up together, would take a thread each.
     await load_drivers()
+    await async_gather_drivers(hass, config)
     return True
 
 
@@ -166,11 +169,16 @@ async def async_migrate_entry(
 async def _async_load_driver(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry
 ) -> type[Driver]:
-    """Return the entry's driver; raises ConfigEntryError with the reason if it has none."""
+    """Return the entry's driver, or a substitute while the component with it is missing.
+
+    Raises ConfigEntryError for a broken one.
+    """
     driver_key = entry.data[CONF_DRIVER_KEY]
     try:
         return await load_driver(driver_key)
     except DriverError as err:
+        if err.code is ErrorCode.UNKNOWN_DRIVER:
+            return GuardedDriver
         async_show_issue(hass, entry, err.code)
         raise ConfigEntryError(
             translation_domain=DOMAIN,

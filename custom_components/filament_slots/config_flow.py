@@ -10,12 +10,17 @@ from homeassistant.config_entries import (
 )
 from homeassistant.const import CONF_HOST
 from homeassistant.core import callback
-from homeassistant.helpers.selector import SelectSelector, SelectSelectorConfig
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+)
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from homeassistant.helpers.typing import DiscoveryInfoType
 import probatio
 from pydantic import ValidationError
 
+from .component_texts import async_with_texts
 from .config_flow_inventory import InventoryFlow, InventoryOptionsFlow
 from .const import (
     CONF_CONFIG,
@@ -30,8 +35,9 @@ from .const import (
 from .coordinator import FilamentSlotsConfigEntry, loaded_entries
 from .discovery import async_heal_address_soon, async_read_zeroconf
 from .driver_host import async_look, async_probe, driver_config, driver_timings
+from .driver_platform import async_wait_for_drivers
 from .drivers.base import Driver, DriverError, ErrorCode, ProbeResult
-from .drivers.registry import available_drivers, load_driver
+from .drivers.registry import available_drivers, load_driver, registered_driver
 from .entry_kinds import is_printer
 from .forms import (
     ADVANCED,
@@ -112,7 +118,8 @@ class FilamentSlotsConfigFlow(InventoryFlow, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Choose a driver or an inventory."""
-        drivers = list(await available_drivers())
+        await async_wait_for_drivers(self.hass)
+        kinds = [*await available_drivers(), *INVENTORIES]
         if self._search is None:
             self._search = Search()
             # A printer that runs listens already, and the others are offered by
@@ -127,7 +134,10 @@ class FilamentSlotsConfigFlow(InventoryFlow, domain=DOMAIN):
             return await self.async_step_search()
         select = SelectSelector(
             SelectSelectorConfig(
-                options=[*drivers, *INVENTORIES], translation_key=CONF_DRIVER_KEY
+                options=[
+                    SelectOptionDict(value=key, label=_type_name(key)) for key in kinds
+                ],
+                translation_key=CONF_DRIVER_KEY,
             )
         )
         return self.async_show_form(
@@ -227,7 +237,10 @@ class FilamentSlotsConfigFlow(InventoryFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Ask for new credentials only."""
         entry = self._changed_entry = self._get_reauth_entry()
-        driver = await load_driver(entry.data[CONF_DRIVER_KEY])
+        try:
+            driver = await load_driver(entry.data[CONF_DRIVER_KEY])
+        except DriverError as err:
+            return self.async_abort(reason=err.code)
         schema = form(secret_fields(driver))
         return await self._async_change(driver, "reauth_confirm", schema, user_input)
 
@@ -238,7 +251,10 @@ class FilamentSlotsConfigFlow(InventoryFlow, domain=DOMAIN):
         entry = self._changed_entry = self._get_reconfigure_entry()
         if not is_printer(entry):
             return await self.async_change_inventory("inventory_reconfigure", entry)
-        driver = await load_driver(entry.data[CONF_DRIVER_KEY])
+        try:
+            driver = await load_driver(entry.data[CONF_DRIVER_KEY])
+        except DriverError as err:
+            return self.async_abort(reason=err.code)
         schema = self.add_suggested_values_to_schema(
             form(address_fields(driver, entry), keep_secrets=True),
             without_secrets(driver, entry.data),
@@ -309,7 +325,7 @@ class FilamentSlotsConfigFlow(InventoryFlow, domain=DOMAIN):
                 )
         known = {**(user_input or self._discovered), **self._suggested}
         fields = form(asked_fields(self._driver))
-        return self.async_show_form(
+        step = self.async_show_form(
             step_id=self._driver.driver_key,
             data_schema=in_sections(
                 self._driver, self.add_suggested_values_to_schema(fields, known), known
@@ -317,6 +333,7 @@ class FilamentSlotsConfigFlow(InventoryFlow, domain=DOMAIN):
             description_placeholders=dict(self._about_error),
             errors=errors,
         )
+        return await async_with_texts(self.hass, self._driver, step)
 
     async def _async_change(
         self,
@@ -337,7 +354,7 @@ class FilamentSlotsConfigFlow(InventoryFlow, domain=DOMAIN):
             if errors.get("base") == ErrorCode.NEW_CERTIFICATE:
                 self._driver, self._config = driver, config
                 return await self.async_step_new_certificate()
-        return self.async_show_form(
+        step = self.async_show_form(
             step_id=step_id,
             data_schema=in_sections(
                 driver,
@@ -349,6 +366,7 @@ class FilamentSlotsConfigFlow(InventoryFlow, domain=DOMAIN):
             description_placeholders={"name": entry.title, **self._about_error},
             errors=errors,
         )
+        return await async_with_texts(self.hass, driver, step)
 
     async def _async_save_changes(self, found: ProbeResult) -> ConfigFlowResult:
         await self.async_set_unique_id(found.identity)
@@ -382,6 +400,12 @@ class FilamentSlotsConfigFlow(InventoryFlow, domain=DOMAIN):
         else:
             return found
         return None
+
+
+def _type_name(key: str) -> str:
+    """Return the name of a printer type; those of our own are texts of their keys."""
+    registered = registered_driver(key)
+    return registered.info.name if registered else key
 
 
 class FilamentSlotsOptionsFlow(OptionsFlowWithReload):

@@ -18,12 +18,18 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
 from homeassistant.util.signal_type import SignalType
 
-from .const import CONF_MODEL, DOMAIN, SPOOL_EVENTS
+from .const import CONF_DRIVER_KEY, CONF_MODEL, DOMAIN, SPOOL_EVENTS
 from .core.expectations import Announcement
 from .core.slot_state import PrinterSlots, SlotKey
 from .core.tables.held_events import HeldEvent
 from .devices import PrinterDevices, UnitKey
-from .driver_host import DriverLog, driver_config, driver_services, driver_timings
+from .driver_host import (
+    DriverLog,
+    driver_config,
+    driver_services,
+    driver_timings,
+    make_driver,
+)
 from .drivers.base import Driver, DriverStatus, EventEmitter
 from .entry_kinds import is_printer
 from .model import SCHEMA_VERSION, StoredSlot, StoredUnit
@@ -99,7 +105,9 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         self._health_due = False
         self._flapping_check: CALLBACK_TYPE | None = None
         self.log = DriverLog(entry.title)
-        self.driver = driver_class(
+        self.driver = make_driver(
+            driver_class,
+            entry.data[CONF_DRIVER_KEY],
             printer_id,
             driver_config(entry),
             EventEmitter(self._deliver),

@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING, Any, override
 from homeassistant.const import CONF_HOST
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from .const import CONF_DRIVER_KEY, CONF_MODEL, DOMAIN
-from .drivers.base import Driver, DriverError, DriverServices, ErrorCode, ProbeResult
-from .drivers.registry import load_drivers
+from .drivers.base import (
+    Driver,
+    DriverError,
+    DriverServices,
+    ErrorCode,
+    EventEmitter,
+    ProbeResult,
+)
+from .drivers.guarded import GuardedDriver
+from .drivers.registry import load_drivers, registered_driver
 from .drivers.snapshot import NO_MEMORY
 from .drivers.timings import Timings
 from .entry_kinds import is_printer
@@ -55,12 +63,12 @@ async def async_probe(
     driver.Config.model_validate(config)
     try:
         found = await driver.probe(config, driver_services(hass, DriverLog("Set-up")))
-    except DriverError:
+        kept = driver.Config.model_validate({**config, **found.config})
+    except DriverError, ValidationError:
         raise
     except Exception as err:
         _LOGGER.exception("Unexpected error while probing a printer")
         raise DriverError(ErrorCode.UNKNOWN, type(err).__name__) from err
-    kept = driver.Config.model_validate({**config, **found.config})
     return found, {
         name: value.get_secret_value() if isinstance(value, SecretStr) else value
         for name, value in kept
@@ -85,9 +93,10 @@ async def async_look(
             other.look(address.host, address.port, services)
             for other in await load_drivers()
             if other.driver_key != driver.driver_key
-        )
+        ),
+        return_exceptions=True,
     )
-    return next(filter(None, found), None)
+    return next((name for name in found if name and isinstance(name, str)), None)
 
 
 async def async_inventory_address(
@@ -125,6 +134,33 @@ def driver_timings(entry: FilamentSlotsConfigEntry, driver: type[Driver]) -> Tim
             for name, (shortest, longest) in SETTLE_TIMES.items()
             if name in entry.options
         },
+    )
+
+
+def make_driver(
+    kind: type[Driver],
+    driver_key: str,
+    printer_id: int,
+    config: Mapping[str, Any],
+    emitter: EventEmitter,
+    services: DriverServices,
+) -> Driver:
+    """Create a driver; one that is not ours, or not there, is guarded.
+
+    kind: GuardedDriver stands for a driver that is not there.
+
+    Raises pydantic.ValidationError for a configuration that it refuses.
+    """
+    registered = registered_driver(driver_key)
+    if registered is None and kind is not GuardedDriver:
+        return kind(printer_id, config, emitter, services)
+    return GuardedDriver(
+        printer_id,
+        config,
+        emitter,
+        services,
+        driver_key=driver_key,
+        registered=registered,
     )
 
 

@@ -26,6 +26,7 @@ from pydantic.fields import FieldInfo
 from .driver_host import SETTLE_TIMES
 from .drivers.base import Driver
 from .drivers.discovery import DiscoveredPrinter
+from .drivers.registry import registered_driver
 from .drivers.timings import Timings
 from .inventory.base import Inventory
 from .options import (
@@ -226,7 +227,10 @@ def in_sections(
                 value=key, translation_key=f"{_WHERE}_{driver.driver_key}_{key}"
             )
         )
-        for key in driver.where_to_find(known)
+        # A component explains it in the step's description.
+        for key in (
+            () if registered_driver(driver.driver_key) else driver.where_to_find(known)
+        )
     }
     sections = {
         name: probatio.Schema(content)

@@ -10,6 +10,10 @@ from pathlib import Path
 import sys
 from types import ModuleType
 
+from tests.clock import FakeClock
+
+__all__ = ["FOLDER", "NAME", "FakeClock", "load"]
+
 NAME = "filament_slots"
 FOLDER = Path(__file__).parents[2] / "custom_components" / NAME
 

@@ -9,15 +9,14 @@ leave out reports that changed nothing. Home Assistant is not needed.
 import argparse
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from itertools import groupby
 import json
 from pathlib import Path
 import sys
 from typing import Any
 
-from tests.clock import FakeClock
-
-from .package import load
+from .package import FakeClock, load
 
 AFTER_THE_LAST_FRAME = 900.0  # longer than every wait of the tracker
 PRINTER_ID = 1
@@ -69,13 +68,16 @@ def replay(
     capture: Mapping[str, Any],
     state: Iterable[Mapping[str, Any]] = (),
     kept: Mapping[str, Any] = snapshot.NO_MEMORY,
+    driver: Any = None,
 ) -> Replay:
     """Run a capture from an empty store, or from what an earlier replay left.
+
+    driver: its class, unless it is one of our own.
 
     Raises CaptureError for a driver that is missing or cannot replay.
     """
     try:
-        driver = registry.load_driver_now(str(capture["driver_key"]))
+        driver = driver or registry.load_driver_now(str(capture["driver_key"]))
         memory = kept.get("memory", {})
         decode = driver.frame_decoder(memory)
     except (KeyError, base.DriverError) as err:
@@ -228,13 +230,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--state", type=Path, help="start from the slots that --json printed"
     )
+    parser.add_argument(
+        "--driver", metavar="MODULE", help="with the class Driver of another component"
+    )
     options = parser.parse_args(arguments)
+    driver = import_module(options.driver).Driver if options.driver else None
     failed = False
     for path in options.files:
         try:
             state = _read_state(options.state) if options.state else {}
             slots, kept = state.get("slots", ()), state.get("kept", {})
-            result = replay(read_capture(path), slots, kept)
+            result = replay(read_capture(path), slots, kept, driver)
         except CaptureError as err:
             print(f"replay: {err}", file=sys.stderr)
             failed = True

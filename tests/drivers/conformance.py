@@ -16,8 +16,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 import json
 import logging
-from pathlib import Path
-import sys
+import re
 import threading
 from typing import Any, ClassVar
 
@@ -35,8 +34,8 @@ from custom_components.filament_slots.drivers.explanation import Explanation
 from custom_components.filament_slots.drivers.health import CounterValues, Health
 from custom_components.filament_slots.drivers.snapshot import Snapshot
 from custom_components.filament_slots.model import parse_event
-from tests.clock import FakeClock
 
+from ..clock import FakeClock
 from .fake_host import FakeHost
 
 # Frames of no protocol; a decoder ignores them.
@@ -191,12 +190,10 @@ class DriverConformance:
         left = {thread.name for thread in set(threading.enumerate()) - threads}
         assert not {name for name in left if not name.startswith(("asyncio", "Sync"))}
 
-    def test_key_is_the_name_of_the_folder(self) -> None:
-        """Drivers are found by their folders."""
-        module = sys.modules[self.driver.__module__]
-
-        assert self.driver.driver_key == Path(str(module.__file__)).parent.name
+    def test_it_is_found_by_its_name_and_its_key(self) -> None:
+        """Entries name their driver by its key."""
         assert self.driver.__name__ == "Driver"
+        assert re.fullmatch(r"[a-z][a-z0-9_]{0,63}", self.driver.driver_key)
 
     def test_config_refuses_invalid_values_without_repeating_them(self) -> None:
         """The config flow shows the field, the log must not show the value."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class DriverStatus(StrEnum):
     """The status of a driver.
 
-    waiting: connected, but the printer is not ready.
+    waiting: connected, but the printer is not ready; or the driver is not there.
     """
 
     STOPPED = "stopped"
@@ -185,7 +185,7 @@ class ProbeResult:
 class Driver(ABC):
     """Reads one printer.
 
-    driver_key: the name of the driver's folder.
+    driver_key: names it in entries; of our own drivers, the name of the folder.
     Config: what a user enters to reach a printer.
     timings: how long a change must last on its hardware before it is confirmed.
     discovery: how printers of this kind are found on the network, if they are.

@@ -1,25 +1,90 @@
-"""Finds and loads drivers: each is a subfolder with a `driver.py`."""
+"""Registry of drivers: our own, a subfolder each, and those of other components."""
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 import logging
 from pathlib import Path
+import re
 import sys
 
 from .base import Driver, DriverError, ErrorCode
 
 _LOGGER = logging.getLogger(__name__)
 
-# The drivers that were loaded: nothing but a restart replaces one.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverInfo:
+    """What a component declares about a driver of its own.
+
+    key: lower case, digits and underscores; entries name their driver by it.
+    name: the printer type, as a user selects it.
+    documentation_url: where to find its documentation and report problems.
+    api_version: the version of `api` that it was written for.
+    module: the component's module with the class `Driver`, imported once everything
+    else is in order.
+    """
+
+    key: str
+    name: str
+    version: str
+    author: str
+    documentation_url: str
+    api_version: str
+    module: str = "driver"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """A driver of another component. component: its domain. folder: of the component."""
+
+    info: DriverInfo
+    driver: type[Driver]
+    component: str
+    folder: Path
+
+
+class KeyTakenError(Exception):
+    """There is another driver with this key."""
+
+
+# Those of other components, by their keys: nothing but a restart removes one.
+_registered: dict[str, Registered] = {}
+# Our own that were loaded: nothing but a restart replaces one.
 _loaded: dict[str, type[Driver]] = {}
 # Drivers whose failure was logged already; another attempt must not fill the log.
 _logged: set[str] = set()
 
 
 async def available_drivers() -> tuple[str, ...]:
-    """Return the keys of all drivers, sorted."""
-    return await asyncio.to_thread(_find_drivers)
+    """Return the keys of all drivers: our own first, each part sorted."""
+    ours = await asyncio.to_thread(_find_drivers)
+    return *ours, *sorted(_registered)
+
+
+async def register(registered: Registered) -> None:
+    """Add the driver of another component.
+
+    Raises KeyTakenError, or TypeError or ValueError for a driver that cannot be used.
+    """
+    key = registered.info.key
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", key):
+        raise ValueError(f"{key!r} cannot be the key of a driver")
+    _checked(registered.driver, key)
+    if key in await available_drivers():
+        raise KeyTakenError(key)
+    _registered[key] = registered
+
+
+def registered_driver(driver_key: str) -> Registered | None:
+    """Return what another component registered under a key; None for our own drivers."""
+    return _registered.get(driver_key)
+
+
+def registered_drivers() -> tuple[Registered, ...]:
+    """Return the drivers of other components."""
+    return tuple(_registered.values())
 
 
 async def load_driver(driver_key: str) -> type[Driver]:
@@ -28,6 +93,8 @@ async def load_driver(driver_key: str) -> type[Driver]:
     Raises DriverError: UNKNOWN_DRIVER if there is none, DRIVER_BROKEN if it cannot be
     used. A broken driver affects no other.
     """
+    if (registered := _registered.get(driver_key)) is not None:
+        return registered.driver
     if (driver := _loaded.get(driver_key)) is not None:
         return driver
     return await asyncio.to_thread(load_driver_now, driver_key)
@@ -35,7 +102,8 @@ async def load_driver(driver_key: str) -> type[Driver]:
 
 async def load_drivers() -> tuple[type[Driver], ...]:
     """Return all drivers that can be used, imported off the event loop."""
-    return await asyncio.to_thread(_load_usable)
+    ours = await asyncio.to_thread(_load_usable)
+    return *ours, *(each.driver for each in _registered.values())
 
 
 def _load_usable() -> tuple[type[Driver], ...]:
@@ -60,7 +128,7 @@ def _find_drivers() -> tuple[str, ...]:
 
 
 def load_driver_now(driver_key: str) -> type[Driver]:
-    """Load a driver in the current thread, which its imports block."""
+    """Load one of our own in the current thread, which its imports block."""
     if driver_key not in _find_drivers():
         raise DriverError(ErrorCode.UNKNOWN_DRIVER, driver_key)
     try:
@@ -79,9 +147,9 @@ def load_driver_now(driver_key: str) -> type[Driver]:
 
 
 def _checked(driver: object, driver_key: str) -> type[Driver]:
-    """Return the driver if it is a Driver with the key of its folder."""
+    """Return the driver if it is a Driver with this key."""
     if not (isinstance(driver, type) and issubclass(driver, Driver)):
         raise TypeError("its Driver is not a driver")
     if driver.driver_key != driver_key:
-        raise ValueError(f"its key is {driver.driver_key}, not its folder's name")
+        raise ValueError(f"its key is {driver.driver_key}, not {driver_key}")
     return driver

@@ -16,7 +16,8 @@ from custom_components.filament_slots.model import (
     StoredUnit,
     parse_event,
 )
-from tests.clock import FakeClock
+
+from ...clock import FakeClock
 
 SERIAL = "00600A000000001"
 OTHER_SERIAL = "00600A000000002"

@@ -1,0 +1,65 @@
+"""API for drivers of other components: everything that they may import from us.
+
+A change that breaks drivers changes the number before the dot, an addition the one
+after it (docs/drivers.md "Versions").
+"""
+
+from typing import Final
+
+from .drivers.base import (
+    Counters,
+    Driver,
+    DriverError,
+    DriverServices,
+    DriverStatus,
+    ErrorCode,
+    EventEmitter,
+    ProbeResult,
+)
+from .drivers.connected_driver import ConnectedDriver
+from .drivers.discovery import DiscoveredPrinter, Discovery, UdpDiscovery
+from .drivers.explanation import Explanation, WireState
+from .drivers.health import Health
+from .drivers.numbers import boolean, number, whole
+from .drivers.registry import DriverInfo
+from .drivers.snapshot import NO_MEMORY, Slot, Snapshot, Unit
+from .drivers.timings import Timings
+from .model import NO_IDENTIFIERS, Filament, Identifiers, StoredSlot, clean_tag
+from .network.clock import Clock, TimerHandle
+
+API_VERSION: Final = "1.0"
+
+__all__ = [
+    "API_VERSION",
+    "NO_IDENTIFIERS",
+    "NO_MEMORY",
+    "Clock",
+    "ConnectedDriver",
+    "Counters",
+    "DiscoveredPrinter",
+    "Discovery",
+    "Driver",
+    "DriverError",
+    "DriverInfo",
+    "DriverServices",
+    "DriverStatus",
+    "ErrorCode",
+    "EventEmitter",
+    "Explanation",
+    "Filament",
+    "Health",
+    "Identifiers",
+    "ProbeResult",
+    "Slot",
+    "Snapshot",
+    "StoredSlot",
+    "TimerHandle",
+    "Timings",
+    "UdpDiscovery",
+    "Unit",
+    "WireState",
+    "boolean",
+    "clean_tag",
+    "number",
+    "whole",
+]

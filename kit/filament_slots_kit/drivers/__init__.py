@@ -1,0 +1,1 @@
+"""Parts that are built from the repository."""

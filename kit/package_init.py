@@ -1,0 +1,1 @@
+"""Filament Slots, as far as a driver needs it."""
