@@ -8,6 +8,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from syrupy.assertion import SnapshotAssertion
 
 from tests.common import (
     async_deliver,
@@ -96,6 +97,26 @@ def ids(hass: HomeAssistant, printer: MockConfigEntry) -> dict[str, str]:
         entity.entity_id: entity.id
         for entity in er.async_entries_for_config_entry(registry, printer.entry_id)
     }
+
+
+@pytest.mark.usefixtures("all_entities_enabled")
+@pytest.mark.parametrize("entity_id", ALL)
+async def test_the_entities(
+    hass: HomeAssistant,
+    server: SpoolmanServer,
+    printer: MockConfigEntry,
+    snapshot: SnapshotAssertion,
+    entity_id: str,
+) -> None:
+    await async_running(hass, inventory_entry(server))
+
+    await show(hass, printer, "spoolman:1")
+
+    assert er.async_get(hass).async_get(entity_id) == snapshot(name="entry")
+    # The port of the server is another each time.
+    shown = entity_state(hass, entity_id)
+    attributes = {key: each for key, each in shown.attributes.items() if key != "url"}
+    assert (shown.state, attributes) == snapshot(name="state")
 
 
 @pytest.mark.usefixtures("all_entities_enabled")
