@@ -492,12 +492,19 @@ def test_a_slot_that_was_empty_before_a_refused_report_is_not_named_by_what_it_w
     trays = (bambu_spool(0, 5), *NAMELESS["tray"][1:])
     feed(listener, delta(ams=[unit(0, *trays)]))
     feed(listener, delta(tray_exist_bits=exist, tray_read_done_bits=exist))
-    feed(listener, delta(ams_exist_bits="0", tray_exist_bits="0", version=0))
-    memory = dict(see_now(listener).memory)
-    after = ReportDecoder(logging.getLogger(__name__), memory=memory)
-    feed(after, full(unit(0, *trays), exist="f", ams={"version": 10}))
-    assert _reads(after) == ["stands"] * 4
-    assert unit_of(see_now(after), 1).slots[0].identifiers.known is named
+    memories = []
+    for message in (
+        delta(ams_exist_bits="0", tray_exist_bits="0", version=0),
+        # The units are back, and not named yet.
+        delta(ams=[NAMELESS], ams_exist_bits="1", tray_exist_bits=exist, version=9),
+    ):
+        feed(listener, message)
+        memories.append(dict(see_now(listener).memory))
+    for memory, version in zip(memories, (10, 2), strict=True):
+        after = ReportDecoder(logging.getLogger(__name__), memory=memory)
+        feed(after, full(unit(0, *trays), exist="f", ams={"version": version}))
+        assert _reads(after) == ["stands"] * 4
+        assert unit_of(see_now(after), 1).slots[0].identifiers.known is named
 
 
 def test_a_name_that_appeared_over_a_restart_without_reading_was_read() -> None:

@@ -107,6 +107,7 @@ def _merge_ams(
             shutting_down=True,
             standing_bits=-1,
             left=merged.left_later,
+            names_known=False,
             units={
                 unit_id: _unit_unknown(unit, refused[unit_id])
                 for unit_id, unit in merged.units.items()
@@ -122,7 +123,8 @@ def _merge_ams(
         after = _with(after, phases=phases, complete=True)
     after = _with_units(after, units)
     after = _with(after, standing_bits=_standing_bits(merged, after))
-    after = _with(after, left=after.left_unread)
+    named = merged.names_known or msg == 0 or bool(after.listed(named=True))
+    after = _with(after, left=after.left_unread, names_known=named)
     if msg == 0 or (listed is not None and "exist_bits" in values):
         return _with(after, contradictory=False, shutting_down=False)
     if _contradicts(merged, after, values):

@@ -87,6 +87,7 @@ class Merged:
     since before its unit was away, or since before a report that was not believed.
     left: the external ids by which slots that were empty or not read yet were named at
     the end of the connection before, by their bit; of those not filled and read since.
+    names_known: False from a report that was not believed until a slot is named again.
     announced: the units that were listed before their bit, which makes them connected.
     snow: what each extruder holds, `unit id << 8 | tray` (docs/protocols/bambu.md 3.6).
     holder: the external holder of printers that have one (vt_tray).
@@ -110,6 +111,7 @@ class Merged:
     phases: Mapping[int, int] = NOTHING
     standing_bits: int = 0
     left: Mapping[int, str] = NOTHING
+    names_known: bool = True
     units: Mapping[int, WireUnit] = NOTHING
     announced: Mapping[int, WireUnit] = NOTHING
     holder: Mapping[str, Any] | None = None
@@ -143,7 +145,7 @@ class Merged:
         """What `remembered` takes: from which a restart of the printer is known."""
         known = self.before
         if self.version is not None:
-            sure = self.complete and not self.shutting_down
+            sure = self.complete and self.names_known
             known = Before(self.version, self.content if sure else ())
         return {
             "version": known and known.version,
@@ -156,6 +158,8 @@ class Merged:
     @property
     def left_later(self) -> Mapping[int, str]:
         """What empty slots are named by, and those that were filled since and not read."""
+        if not self.names_known:
+            return self.left
         read = -1 if self.read_done_bits is None else self.read_done_bits
         read &= -1 if self.exist_bits is None else self.exist_bits
         read &= ~(self.reading_bits or 0)
