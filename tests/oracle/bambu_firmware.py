@@ -246,7 +246,8 @@ class BambuFirmware(BambuWire):
             state.shown[tray] = UNREAD
             if reads:
                 bay.known, bay.read_done = None, False
-                if bay.at_feeder:
+                # Also one whose switch is open for a moment.
+                if bay.spool is not None and not state.pulled:
                     self._want_read(state, tray)
             else:
                 # Nothing is read; what was known may be remembered.
