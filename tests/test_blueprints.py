@@ -14,11 +14,7 @@ from homeassistant.components.blueprint.models import Blueprint
 from homeassistant.components.blueprint.schemas import BLUEPRINT_SCHEMA
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, ServiceCall
-from homeassistant.helpers import (
-    config_validation as cv,
-    device_registry as dr,
-    entity_registry as er,
-)
+from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.template import render_complex
 from homeassistant.helpers.typing import ConfigType, TemplateVarsType
 from homeassistant.setup import async_setup_component
@@ -41,13 +37,11 @@ from custom_components.filament_slots.drivers.base import DriverStatus
 
 from .common import (
     PLA,
-    TAG,
     UNIT_SERIAL,
     async_deliver,
     async_set_up,
     async_show,
     make_entry,
-    slot_state,
     spool_event,
     state,
     unit_state,
@@ -282,131 +276,6 @@ async def test_a_unit_whose_humidity_stays_high_is_warned_about(
             "The humidity in X1C AMS A is 52 %, above 45 %.",
         )
     ]
-
-
-# Spoolman.
-
-FILAMENTS = [f"sensor.x1c_ams_a_slot_a{number}_filament" for number in range(1, 5)]
-SPOOL_12 = {**TAG, "rfid_uid": None, "external_id": "spoolman:12", "vendor_tag": None}
-
-
-@pytest.fixture
-def patched(hass: HomeAssistant) -> list[ServiceCall]:
-    """What the Spoolman integration is asked to write."""
-    return async_mock_service(hass, "spoolman", "patch_spool")
-
-
-def _moves(patched: list[ServiceCall]) -> list[tuple[str, str]]:
-    return [(str(call.data["id"]), call.data["location"]) for call in patched]
-
-
-async def test_a_spool_is_moved_to_its_slot_and_back_to_the_storage(
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    automate: Automate,
-    patched: list[ServiceCall],
-) -> None:
-    await automate(
-        "move_spool_in_spoolman", filament_sensors=FILAMENTS, storage="Shelf"
-    )
-
-    await async_deliver(
-        hass, entry, spool_event("spool_inserted", 3, identifiers=SPOOL_12)
-    )
-    assert _moves(patched) == [("12", "X1C AMS A, Slot A3")]
-
-    await async_deliver(
-        hass, entry, spool_event("spool_removed", 3, identifiers=SPOOL_12)
-    )
-    assert _moves(patched)[1:] == [("12", "Shelf")]
-
-
-async def test_a_spool_that_is_assigned_later_is_moved_then(
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    automate: Automate,
-    patched: list[ServiceCall],
-) -> None:
-    await automate("move_spool_in_spoolman", filament_sensors=FILAMENTS)
-    slots = unit_state()["slots"]
-
-    await async_deliver(
-        hass,
-        entry,
-        state(unit_state(slots=[slot_state(2, True, identifiers=SPOOL_12)])),
-        state(unit_state(slots=slots)),
-    )
-
-    assert _moves(patched) == [("12", "X1C AMS A, Slot A2")], "no storage was given"
-
-
-async def test_a_reload_moves_nothing(
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    automate: Automate,
-    patched: list[ServiceCall],
-) -> None:
-    await async_deliver(
-        hass, entry, spool_event("spool_inserted", 3, identifiers=SPOOL_12)
-    )
-    await automate(
-        "move_spool_in_spoolman", filament_sensors=FILAMENTS, storage="Shelf"
-    )
-
-    await hass.config_entries.async_reload(entry.entry_id)
-    await hass.async_block_till_done()
-
-    assert ("12", "Shelf") not in _moves(patched)
-
-
-async def test_a_spool_with_a_tag_is_found_by_the_field_that_holds_it(
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    automate: Automate,
-    patched: list[ServiceCall],
-) -> None:
-    spoolman = MockConfigEntry(domain="spoolman", title="spoolman")
-    spoolman.add_to_hass(hass)
-    registry = er.async_get(hass)
-    for spool, tag in ((7, '"FEDCBA"'), (8, f'"{TAG["external_id"][9:].lower()}"')):
-        sensor = registry.async_get_or_create(
-            "sensor", "spoolman", f"spool_{spool}", config_entry=spoolman
-        )
-        hass.states.async_set(sensor.entity_id, "500", {"id": spool, "extra_tag": tag})
-    await automate("move_spool_in_spoolman", filament_sensors=FILAMENTS)
-    unheard_of = {**TAG, "external_id": "bambulab:00000000000000000000000000000001"}
-
-    await async_deliver(
-        hass,
-        entry,
-        spool_event("spool_inserted", 3, identifiers=TAG),
-        spool_event("spool_inserted", 4, identifiers=unheard_of),
-    )
-
-    assert _moves(patched) == [("8", "X1C AMS A, Slot A3")]
-
-
-async def test_a_spool_is_not_taken_for_one_whose_tag_holds_its_name(
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    automate: Automate,
-    patched: list[ServiceCall],
-) -> None:
-    spoolman = MockConfigEntry(domain="spoolman", title="spoolman")
-    spoolman.add_to_hass(hass)
-    sensor = er.async_get(hass).async_get_or_create(
-        "sensor", "spoolman", "spool_7", config_entry=spoolman
-    )
-    hass.states.async_set(sensor.entity_id, "500", {"id": 7, "extra_tag": '"FEDCBA"'})
-    await automate("move_spool_in_spoolman", filament_sensors=FILAMENTS)
-
-    for number, identity in ((3, "name:FED"), (4, "tag:fedcba")):
-        named = {**TAG, "rfid_uid": None, "external_id": identity, "vendor_tag": None}
-        await async_deliver(
-            hass, entry, spool_event("spool_inserted", number, identifiers=named)
-        )
-
-    assert _moves(patched) == [("7", "X1C AMS A, Slot A4")]
 
 
 # Which spool is it?

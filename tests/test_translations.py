@@ -29,6 +29,7 @@ from custom_components.filament_slots.inventory.base import (
     InventoryErrorCode,
 )
 from custom_components.filament_slots.inventory.registry import INVENTORIES
+from custom_components.filament_slots.location_options import WRITE_DEFAULTS
 from custom_components.filament_slots.model import SlotStatus
 from custom_components.filament_slots.options import (
     CONF_BUS_IDENTIFIERS,
@@ -382,6 +383,7 @@ def test_every_setting_has_a_text() -> None:
     assert {name: set(section["data"]) for name, section in inventory.items()} == {
         "tags": {CONF_TAG_FIELD},
         "low": set(LOW_DEFAULTS),
+        "writes": set(WRITE_DEFAULTS),
     }
     for section in (*sections.values(), *inventory.values()):
         assert set(section["data"]) == set(section["data_description"])

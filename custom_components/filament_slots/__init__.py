@@ -36,6 +36,7 @@ from .inventory_entry import (
     async_setup_inventory,
     async_unload_inventory,
 )
+from .location_keeper import async_keep_locations
 from .options import async_migrate_options
 from .repairs_links import async_setup_link_issues
 from .repairs_printer import async_forget_issues, async_show_issue
@@ -70,6 +71,7 @@ async def async_setup_entry(
         inventory.async_on_unload(
             slot_spools(hass).async_follow_inventory(inventory.runtime_data)
         )
+        inventory.async_on_unload(async_keep_locations(hass, inventory.runtime_data))
         return True
     driver_class = await _async_load_driver(hass, entry)
     core = async_shared_core(hass)

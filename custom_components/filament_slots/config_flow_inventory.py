@@ -1,9 +1,10 @@
 """Config flow of inventories: add one, renew its key, change its connection; options."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from homeassistant.config_entries import (
+    ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
     OptionsFlowWithReload,
@@ -12,21 +13,44 @@ from homeassistant.core import callback
 from pydantic import ValidationError
 
 from .const import CONF_INVENTORY_KEY
+from .coordinator import loaded_entries
 from .driver_host import async_inventory_address
-from .forms import collapsed, filled_in, form, low_form, tags_form, without_secrets
-from .inventory.base import Inventory, InventoryError, InventoryProbe
+from .forms import (
+    collapsed,
+    filled_in,
+    form,
+    low_form,
+    tags_form,
+    without_secrets,
+    write_form,
+)
+from .inventory.base import LOCATION_MAX, Inventory, InventoryError, InventoryProbe
 from .inventory.registry import INVENTORIES
 from .inventory_entry import (
     InventoryConfigEntry,
+    InventoryHost,
     async_probe_inventory,
     inventory_config,
     loaded_inventories,
 )
+from .location_keeper import location_parts
+from .location_options import WRITE_DEFAULTS, Leave, WriteOptions, write_options
+from .location_text import full_text, is_template, location_text
 from .options import CONF_TAG_FIELD, LOW_DEFAULTS
 
 _URL = "url"
 _LOW = "low"
 _TAGS = "tags"
+_WRITES = "writes"
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    CONF_TAG_FIELD: "",
+    **LOW_DEFAULTS,
+    **WRITE_DEFAULTS,
+}
+# Of the slots of all printers, in a preview.
+_EXAMPLES_MAX: Final = 8
+# Where there is no printer yet.
+_EXAMPLE: Final = {"printer": "X1C", "slot": "A3"}
 
 
 class InventoryFlow(ConfigFlow):
@@ -179,7 +203,14 @@ class InventoryFlow(ConfigFlow):
 
 
 class InventoryOptionsFlow(OptionsFlowWithReload):
-    """Changes the options of an inventory: where tags are, when its spools are low."""
+    """Changes the options of an inventory: its tags, low spools, what is written to it."""
+
+    config_entry: InventoryConfigEntry
+
+    def __init__(self) -> None:
+        """Start with the options of the entry."""
+        self._wanted: Mapping[str, Any] | None = None
+        self._has_field = False
 
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
@@ -191,22 +222,134 @@ class InventoryOptionsFlow(OptionsFlowWithReload):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask for the options; defaults are not stored, so that they may change."""
+        errors: dict[str, str] = {}
         if user_input is not None:
-            entered = {**user_input[_TAGS], **user_input[_LOW]}
-            return self.async_create_entry(
-                data={
-                    name: value
-                    for name, value in entered.items()
-                    if value != {CONF_TAG_FIELD: "", **LOW_DEFAULTS}[name]
-                }
-            )
+            self._wanted = {
+                name: value
+                for section in (_TAGS, _LOW, _WRITES)
+                for name, value in user_input[section].items()
+                if value != _DEFAULTS[name]
+            }
+            if (error := self._error(write_options(self._wanted))) is None:
+                return await self._async_continue()
+            # Home Assistant shows no error under a field of a section.
+            errors["base"] = error
+        known = self.config_entry.options if self._wanted is None else self._wanted
         return self.async_show_form(
             step_id="inventory",
             data_schema=collapsed(
                 {
-                    _TAGS: tags_form(self.config_entry.options),
-                    _LOW: low_form(self.config_entry.options),
+                    _TAGS: tags_form(known),
+                    _LOW: low_form(known),
+                    _WRITES: write_form(known),
                 }
             ),
-            description_placeholders={"name": self.config_entry.title},
+            description_placeholders={
+                "name": self.config_entry.title,
+                # Braces in the text itself are placeholders.
+                "printer_part": "{printer}",
+                "slot_part": "{slot}",
+                "example": location_text(
+                    write_options(known).template, self._parts()[0]
+                ),
+                "maximum": str(LOCATION_MAX),
+            },
+            errors=errors,
         )
+
+    async def async_step_tag_field(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask whether the field for tags may be created, and create it."""
+        errors: dict[str, str] = {}
+        if user_input is not None and (host := self._host) is not None:
+            try:
+                field = await host.async_add_tag_field()
+            except InventoryError:
+                errors["base"] = "tag_field_failed"
+            else:
+                if field is not None:
+                    self._has_field = True
+                    # So that it is read as well, unless the owner has named another.
+                    self._wanted = {CONF_TAG_FIELD: field, **(self._wanted or {})}
+                    return await self._async_continue()
+                errors["base"] = "tag_field_type"
+        return self.async_show_form(
+            step_id="tag_field",
+            description_placeholders={"name": self.config_entry.title},
+            errors=errors,
+        )
+
+    async def async_step_location_preview(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show the locations of real slots."""
+        assert self._wanted is not None
+        template = write_options(self._wanted).template
+        examples = [
+            f"- {' · '.join(parts.values())} → {location_text(template, parts)}"
+            for parts in self._parts()[:_EXAMPLES_MAX]
+        ]
+        return self.async_show_menu(
+            step_id="location_preview",
+            menu_options=["save", "inventory"],
+            description_placeholders={"examples": "\n".join(examples)},
+        )
+
+    async def async_step_save(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Store the options; what is no longer to be written is forgotten."""
+        assert self._wanted is not None
+        wanted = write_options(self._wanted)
+        queue = self._host.queue if self._host else None
+        if queue is not None and not wanted.locations:
+            queue.forget_locations()
+        if queue is not None and not wanted.tags:
+            queue.forget_tags()
+        return self.async_create_entry(data=self._wanted)
+
+    async def _async_continue(self) -> ConfigFlowResult:
+        """Show what the user has to know of before it is switched on."""
+        assert self._wanted is not None
+        wanted = write_options(self._wanted)
+        before = write_options(self.config_entry.options)
+        host = self._host
+        no_tags = host is not None and host.health["has_tags"] is False
+        if wanted.tags and not before.tags and no_tags and not self._has_field:
+            return await self.async_step_tag_field()
+        if wanted.locations and (
+            not before.locations or wanted.template != before.template
+        ):
+            return await self.async_step_location_preview()
+        return await self.async_step_save()
+
+    @property
+    def _host(self) -> InventoryHost | None:
+        entry = self.config_entry
+        return entry.runtime_data if entry.state is ConfigEntryState.LOADED else None
+
+    def _parts(self) -> list[dict[str, str]]:
+        """Return the parts of the location of each slot of all printers."""
+        return [
+            location_parts(entry.runtime_data, key)
+            for entry in loaded_entries(self.hass)
+            for key in entry.runtime_data.slots
+        ] or [_EXAMPLE]
+
+    def _error(self, wanted: WriteOptions) -> str | None:
+        """Return what is wrong with options of locations."""
+        if not wanted.locations:
+            return None
+        if not is_template(wanted.template):
+            return "location_template"
+        if any(
+            len(full_text(wanted.template, parts)) > LOCATION_MAX
+            for parts in self._parts()
+        ):
+            return "location_too_long"
+        if wanted.leave is Leave.TEXT and not (
+            0 < len(wanted.text.strip()) <= LOCATION_MAX
+        ):
+            return "location_text"
+        return None

@@ -59,6 +59,10 @@ type SpoolEventListener = Callable[[SlotKey, dict[str, Any]], None]
 SIGNAL_SPOOL_EVENT: SignalType[SlotCoordinator, SlotKey, dict[str, Any]] = SignalType(
     f"{DOMAIN}_spool_event"
 )
+# Reports a slot whose spool a user has chosen, or no longer.
+SIGNAL_SPOOL_CHOSEN: SignalType[SlotCoordinator, SlotKey] = SignalType(
+    f"{DOMAIN}_spool_chosen"
+)
 
 
 class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
@@ -278,6 +282,9 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         self.devices.async_sync(slots)
         self.async_set_updated_data(slots)
         if event["event_type"] not in SPOOL_EVENTS:
+            if "assigned" in event["meta"]:
+                key = _assigned_slot(event, slots)
+                async_dispatcher_send(self.hass, SIGNAL_SPOOL_CHOSEN, self, key)
             return
         if self._flapping_check is None:
             self._async_check_flapping()
@@ -394,6 +401,14 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         if self._announced is not None:
             self._announced()
             self._announced = None
+
+
+def _assigned_slot(event: dict[str, Any], slots: PrinterSlots) -> SlotKey:
+    """Return the only slot of the `ams_state` of an assignment."""
+    for unit in event["ams_units"]:
+        slot_no = unit["slots"][0]["slot_no"]
+        return slots.key_of({"ams_unit_no": unit["ams_unit_no"], "slot_no": slot_no})
+    return None, event["direct_slots"][0]["slot_no"]
 
 
 def _without_identifiers(event: dict[str, Any]) -> dict[str, Any]:

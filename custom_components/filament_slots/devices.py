@@ -103,25 +103,32 @@ class PrinterDevices:
 
     @callback
     def place(self, key: SlotKey | None, reported: str, slots: PrinterSlots) -> str:
-        """Return the present names of the printer and a slot, as in `X1C · A3`.
+        """Return the present names of the printer and a slot, as in `X1C · A3`."""
+        return " · ".join(self.names(key, reported, slots))
+
+    @callback
+    def names(
+        self, key: SlotKey | None, reported: str, slots: PrinterSlots
+    ) -> tuple[str, ...]:
+        """Return the present names of the printer and a slot: `X1C` and `A3`.
 
         key: None for a slot of a unit that no longer exists; `reported` is its name.
         A slot whose device the user has renamed has that name. Otherwise it is its label,
-        with that of the unit if another slot has the same, as in `K2 · ACE 1 · 2`.
+        with that of the unit if another slot has the same, as in `K2`, `ACE 1` and `2`.
         """
         printer = self._registry.async_get(self._printer_id)
         names = [(printer and (printer.name_by_user or printer.name)) or self._name]
         slot = slots.slots.get(key) if key else None
         if key is None or slot is None:
-            return " · ".join((*names, reported))
+            return (*names, reported)
         device = self._registry.async_get(self.slots.get(key, ""))
         if device is not None and device.name_by_user:
-            return " · ".join((*names, device.name_by_user))
+            return (*names, device.name_by_user)
         label = slot.shown_label
         alike = [each for each in slots.slots.values() if each.shown_label == label]
         if slot.unit and len(alike) > 1:
             names.append(unit_title(slot.unit))
-        return " · ".join((*names, label))
+        return (*names, label)
 
     @callback
     def async_sync(self, slots: PrinterSlots) -> None:

@@ -29,7 +29,7 @@ from .slot_spools import slot_spools
 # Everything else in an entry's data may be a secret of some driver.
 _SHOWN = {CONF_DRIVER_KEY, CONF_MODEL, "port", "verify_ssl"}
 # Fields of an action that hold paths, or texts written by the user.
-_PRIVATE = {"path", "label"}
+_PRIVATE = {"path", "label", "location"}
 _ACTIONS_SHOWN = 50
 
 

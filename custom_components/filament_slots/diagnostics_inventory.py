@@ -24,6 +24,7 @@ def inventory_diagnostics(entry: InventoryConfigEntry) -> dict[str, Any]:
         },
         "health": None,
         "identities": None,
+        "waiting_to_be_written": None,
         "log": [],
     }
     if entry.state is ConfigEntryState.LOADED:
@@ -33,6 +34,8 @@ def inventory_diagnostics(entry: InventoryConfigEntry) -> dict[str, Any]:
             "reused": len(host.identities.reused),
             "exchanged": host.identities.exchanged,
         }
+        if host.queue is not None:
+            report["waiting_to_be_written"] = host.queue.waiting
         report["log"] = host.log.lines
     secrets = [
         value

@@ -29,6 +29,15 @@ from .drivers.discovery import DiscoveredPrinter
 from .drivers.registry import registered_driver
 from .drivers.timings import Timings
 from .inventory.base import Inventory
+from .location_options import (
+    CONF_LOCATION_LEAVE,
+    CONF_LOCATION_TEMPLATE,
+    CONF_LOCATION_TEXT,
+    CONF_WRITE_LOCATION,
+    CONF_WRITE_TAGS,
+    WRITE_DEFAULTS,
+    Leave,
+)
 from .options import (
     CONF_BUS_IDENTIFIERS,
     CONF_LOW_FIELD,
@@ -189,6 +198,32 @@ def low_form(options: Mapping[str, Any]) -> probatio.Schema:
             probatio.Optional(
                 CONF_LOW_FIELD, description={"suggested_value": known[CONF_LOW_FIELD]}
             ): str,
+        }
+    )
+
+
+def write_form(options: Mapping[str, Any]) -> probatio.Schema:
+    """Return the form of what is written to an inventory, prefilled with these options."""
+    known = {**WRITE_DEFAULTS, **options}
+
+    def required(name: str) -> probatio.Marker:
+        return probatio.Required(name, default=known[name])
+
+    return probatio.Schema(
+        {
+            required(CONF_WRITE_LOCATION): bool,
+            required(CONF_LOCATION_TEMPLATE): str,
+            required(CONF_LOCATION_LEAVE): SelectSelector(
+                SelectSelectorConfig(
+                    options=list(Leave), translation_key=CONF_LOCATION_LEAVE
+                )
+            ),
+            # A default would be back as soon as a user clears the field.
+            probatio.Optional(
+                CONF_LOCATION_TEXT,
+                description={"suggested_value": known[CONF_LOCATION_TEXT]},
+            ): str,
+            required(CONF_WRITE_TAGS): bool,
         }
     )
 

@@ -1,6 +1,7 @@
 """Entry of an inventory: its set-up, its health, and what has to be known of its spools."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 import logging
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from homeassistant.helpers.storage import Store
 from pydantic import ValidationError
 
 from .const import CONF_INVENTORY_KEY, DOMAIN
+from .core.engine.errors import StoreError
+from .core.tables.locations import forget_pending
 from .driver_host import DriverLog
 from .inventory.base import (
     Changes,
@@ -28,6 +31,8 @@ from .inventory.health import InventoryHealth
 from .inventory.identities import Identities
 from .inventory.registry import INVENTORIES
 from .inventory.spool_memory import pack_spools, unpack_spools
+from .location_options import write_options
+from .location_queue import LocationQueue
 from .network.clock import LoopClock
 from .options import low_limit
 from .remaining import LowLimit
@@ -35,6 +40,7 @@ from .repairs_inventory import (
     async_forget_inventory_issues,
     async_show_inventory_issues,
 )
+from .runtime import async_shared_core
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -88,6 +94,13 @@ async def async_remove_inventory(
     """Forget what was stored for the inventory."""
     async_forget_inventory_issues(hass, entry)
     await _store(hass, entry).async_remove()
+    if write_options(entry.options).any:
+        core = async_shared_core(hass)
+        try:
+            async with core.use():
+                await core.store.write(lambda db: forget_pending(db, entry.entry_id))
+        except StoreError as err:
+            _LOGGER.debug("What waits to be written could not be deleted: %s", err)
 
 
 async def async_probe_inventory(
@@ -130,6 +143,8 @@ class InventoryHost:
     log: its lines, for diagnostics.
     is_complete: whether all spools were read since the start.
     identities: which spool each id stands for.
+    queue: of what is written to the server; None where nothing is to be, or the store
+    cannot be opened.
     """
 
     def __init__(
@@ -152,19 +167,18 @@ class InventoryHost:
             stored.get("spools") if isinstance(stored, dict) else None
         )
         self._saved = self._remembered
+        self.queue: LocationQueue | None = None
         self._hass = hass
         self._store = _store(hass, entry)
         self._stopped = False
         self._listeners: list[ChangesListener] = []
-        self._inventory = kind(
-            inventory_config(entry),
-            _services(
-                hass,
-                self.log,
-                health_changed=self._async_health_changed,
-                changed=self._async_changed,
-            ),
+        self._services = _services(
+            hass,
+            self.log,
+            health_changed=self._async_health_changed,
+            changed=self._async_changed,
         )
+        self._inventory = kind(inventory_config(entry), self._services)
 
     @property
     def spools(self) -> Mapping[int, Spool]:
@@ -209,6 +223,8 @@ class InventoryHost:
     async def async_start(self) -> None:
         """Start the inventory; returns at once."""
         self._async_update_issues()
+        if write_options(self.entry.options).any:
+            await self._async_start_queue()
         await self._inventory.start()
 
     async def async_stop(self) -> None:
@@ -217,6 +233,9 @@ class InventoryHost:
             return
         self._stopped = True
         await self._inventory.stop()
+        if self.queue is not None:
+            await self.queue.stop()
+            await async_shared_core(self._hass).release()
         self._async_update_issues()
         if self._spools_in_use() != self._saved:
             await self._store.async_save(self._data_to_store())
@@ -230,6 +249,10 @@ class InventoryHost:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
+    async def async_add_tag_field(self) -> str | None:
+        """Create the field in which tags are stored, see `Inventory.add_tag_field`."""
+        return await self._inventory.add_tag_field()
+
     @callback
     def async_use(self, spool_ids: frozenset[int]) -> None:
         """Take the ids that slots and links know spools by.
@@ -242,6 +265,30 @@ class InventoryHost:
         if self._spools_in_use() != self._saved:
             self._async_save()
         self._async_update_issues()
+
+    async def _async_start_queue(self) -> None:
+        """Start to write what waits; without a store nothing is written."""
+        core = async_shared_core(self._hass)
+        try:
+            await core.acquire()
+        except StoreError as err:
+            # It has a repair of its own.
+            _LOGGER.debug("Nothing is written to %s: %s", self.entry.title, err)
+            return
+        queue = LocationQueue(
+            self._inventory,
+            self._services,
+            core.store,
+            self.entry.entry_id,
+            partial(core.async_audit, None),
+        )
+        try:
+            await queue.start()
+        except StoreError as err:
+            _LOGGER.debug("Nothing is written to %s: %s", self.entry.title, err)
+            await core.release()
+        else:
+            self.queue = queue
 
     @callback
     def async_confirm(self) -> None:
@@ -269,6 +316,8 @@ class InventoryHost:
     def _async_health_changed(self) -> None:
         if self._stopped:
             return
+        if self.queue is not None:
+            self.queue.wake()
         self._async_update_issues()
         status = self.health["status"]
         if status == InventoryStatus.AUTH_FAILED:

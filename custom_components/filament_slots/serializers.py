@@ -50,6 +50,8 @@ class SlotSpoolData(TypedDict):
     inventory_entry_id, id: identify it. remaining_percent: of a full spool.
     low: whether little is left. mismatch: whether the slot has another material or
     colour. url: of its page. source: what it is known from, see `LinkSource`.
+    location: where it is by the inventory. location_ours: whether that was written by
+    this integration, and by no other client since.
     """
 
     inventory_entry_id: str
@@ -65,6 +67,8 @@ class SlotSpoolData(TypedDict):
     mismatch: bool | None
     url: str
     source: LinkSource
+    location: str | None
+    location_ours: bool
 
 
 class SlotData(TypedDict):
@@ -219,6 +223,8 @@ def spool_data(found: SlotSpool, filament: Filament | None = None) -> SlotSpoolD
         mismatch=found.mismatch(filament),
         url=host.spool_page(spool.id),
         source=found.source,
+        location=spool.location,
+        location_ours=host.queue is not None and host.queue.is_ours(spool),
     )
 
 

@@ -38,6 +38,8 @@ export interface SlotSpool {
   mismatch: boolean | null;
   url: string;
   source: LinkSource;
+  location: string | null;
+  location_ours: boolean;
 }
 
 export interface Slot {

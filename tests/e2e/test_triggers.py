@@ -23,44 +23,9 @@ pytestmark = [pytest.mark.process, pytest.mark.usefixtures("socket_enabled")]
 BLUEPRINTS = ROOT / "blueprints" / "automation" / DOMAIN
 REMOVAL_CONFIRMED = 8.0
 
-# A phone with the companion app, and a Spoolman integration with the one action that
-# the blueprint calls.
+# A phone with the companion app.
 MORE_CONFIGURATION = """
 mobile_app:
-spoolman:
-"""
-SPOOLMAN_MANIFEST = {
-    "domain": "spoolman",
-    "name": "Spoolman",
-    "codeowners": [],
-    "documentation": "https://example.com",
-    "iot_class": "local_polling",
-    "version": "1.0.0",
-}
-SPOOLMAN = """
-import probatio
-
-from homeassistant.helpers import config_validation as cv
-
-CONFIG_SCHEMA = cv.empty_config_schema("spoolman")
-
-
-async def async_setup(hass, config):
-    async def patch(call):
-        hass.bus.async_fire("spool_patched", dict(call.data))
-
-    hass.services.async_register(
-        "spoolman",
-        "patch_spool",
-        patch,
-        probatio.Schema(
-            {
-                probatio.Required("id"): cv.string,
-                probatio.Optional("location"): cv.string,
-            }
-        ),
-    )
-    return True
 """
 
 
@@ -68,14 +33,10 @@ async def async_setup(hass, config):
 async def with_a_phone(
     tmp_path: Path, environment: Path
 ) -> AsyncIterator[HomeAssistant]:
-    """Run Home Assistant with the companion app's and Spoolman's integration."""
+    """Run Home Assistant with the companion app's integration."""
     home_assistant = HomeAssistant(tmp_path, environment)
     with (tmp_path / "configuration.yaml").open("a") as configuration:
         configuration.write(MORE_CONFIGURATION)
-    spoolman = tmp_path / "custom_components" / "spoolman"
-    spoolman.mkdir()
-    (spoolman / "manifest.json").write_text(json.dumps(SPOOLMAN_MANIFEST))
-    (spoolman / "__init__.py").write_text(SPOOLMAN)
     async with home_assistant:
         yield home_assistant
 
@@ -315,17 +276,12 @@ async def test_every_blueprint_can_be_imported_and_works(
 ) -> None:
     client = with_a_phone.client
     phone = Phone(client)
-    patched: list[dict[str, Any]] = []
     async with BambuPrinter(x1c(), chatter=1.0) as printer, _served(phone) as server:
         hardware = printer.hardware
         await phone.register(str(server.make_url("/push")))
         await add_printer(client, printer)
         await _known(client, printer)
-        found = await slots(client, hardware.serial)
         unit = hardware.units[1].serial
-        filaments = [
-            entities["sensor.filament"]["entity_id"] for entities in found.values()
-        ]
         (humidity,) = [
             entity["entity_id"]
             for entity in await client.call("config/entity_registry/list")
@@ -340,10 +296,6 @@ async def test_every_blueprint_can_be_imported_and_works(
                 "limit": 60,
                 "duration": {"seconds": 1},
             },
-            "move_spool_in_spoolman": {
-                "filament_sensors": filaments,
-                "storage": "Shelf",
-            },
             # They are tried with an inventory in tests/inventory.
             "order_new_filament": {},
             "set_slot_to_its_spool": {"setting": []},
@@ -352,9 +304,6 @@ async def test_every_blueprint_can_be_imported_and_works(
         for name, given in inputs.items():
             path = await _import(client, server, name)
             await _automate(client, name, use_blueprint={"path": path, "input": given})
-        await client.on_event(
-            "spool_patched", lambda event: patched.append(event["data"])
-        )
 
         devices = await _devices(client)
         name = devices[hardware.serial]["name"]
@@ -369,8 +318,6 @@ async def test_every_blueprint_can_be_imported_and_works(
         )
         assert await wait_until(lambda: len(phone.received) >= 1, 20)
         await phone.reply(phone.received[0], "12")
-        assert await wait_until(lambda: len(patched) >= 1, 10)
-        assert patched == [{"id": "12", "location": f"{unit_name}, Slot A3"}]
 
         await printer.play(hardware.start_print(1, 1))
         await printer.play(hardware.run_out(1, 1, 2))
@@ -386,9 +333,9 @@ async def test_every_blueprint_can_be_imported_and_works(
             20,
         )
         await printer.play(hardware.remove(1, 3))
-        assert await wait_until(lambda: len(patched) >= 2, 20)
-        assert patched[1] == {"id": "12", "location": "Shelf"}
-        assert phone.received[-1]["message"] == "clear_notification"
+        assert await wait_until(
+            lambda: phone.received[-1]["message"] == "clear_notification", 20
+        )
         await _noted(
             client,
             (

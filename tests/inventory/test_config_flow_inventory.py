@@ -304,7 +304,9 @@ async def test_the_options_say_when_a_spool_is_low(
         assert form["step_id"] == "inventory"
         assert form["data_schema"] is not None
         shown: Mapping[str, Any] = form["data_schema"]({})["low"]
-        await hass.config_entries.options.async_configure(form["flow_id"], {"low": low})
+        await hass.config_entries.options.async_configure(
+            form["flow_id"], {"low": low, "writes": {}}
+        )
         await hass.async_block_till_done()
         return shown
 

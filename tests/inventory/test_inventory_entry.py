@@ -52,13 +52,16 @@ async def server() -> AsyncIterator[SpoolmanServer]:
         yield server
 
 
-def inventory_entry(server: SpoolmanServer, **data: Any) -> MockConfigEntry:
+def inventory_entry(
+    server: SpoolmanServer, options: Any = None, **data: Any
+) -> MockConfigEntry:
     """Return the entry of an inventory, as the config flow creates it."""
     return MockConfigEntry(
         domain=DOMAIN,
         title="Spoolman (workshop)",
         minor_version=ENTRY_MINOR_VERSION,
         unique_id=f"spoolman:{server.url}",
+        options=options or {},
         data={"inventory_key": "spoolman", "url": server.url, **data},
     )
 

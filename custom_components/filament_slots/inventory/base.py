@@ -264,10 +264,10 @@ class Inventory(ABC):
         """
 
     @abstractmethod
-    async def add_tag_field(self) -> bool:
+    async def add_tag_field(self) -> str | None:
         """Create the field in which `link` stores tags on a server that knows none.
 
-        Only for an owner who agreed to it. Returns False where the field is there with
+        Only for an owner who agreed to it. Returns its key; None where it is there with
         another type. Raises InventoryError.
         """
 

@@ -309,6 +309,28 @@ CREATE TABLE spool_links (
 ) STRICT;
 """
 
+_VERSION_9 = """
+-- Of the entry of an inventory: where its spools are, what waits to be written there, and
+-- what was written last; and the tags that wait to be linked.
+CREATE TABLE spool_locations (
+    entry_id TEXT NOT NULL,
+    spool_id INTEGER NOT NULL,
+    registered INTEGER NOT NULL,
+    slot TEXT,
+    wish TEXT,
+    written TEXT,
+    before TEXT,
+    PRIMARY KEY (entry_id, spool_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE tag_wishes (
+    id INTEGER PRIMARY KEY,
+    entry_id TEXT NOT NULL,
+    spool_id INTEGER NOT NULL,
+    registered INTEGER NOT NULL,
+    tag TEXT NOT NULL
+) STRICT;
+"""
+
 # Never changed once released; the next version is one more.
 MIGRATIONS: tuple[str, ...] = (
     _VERSION_1,
@@ -319,6 +341,7 @@ MIGRATIONS: tuple[str, ...] = (
     _VERSION_6,
     _VERSION_7,
     _VERSION_8,
+    _VERSION_9,
 )
 
 

@@ -129,7 +129,7 @@ class SpoolmanInventory(Inventory):
             return await write_tag(rest, spool_id, registered, tag)
 
     @override
-    async def add_tag_field(self) -> bool:
+    async def add_tag_field(self) -> str | None:
         async with self._requests() as rest:
             return await define_tag_field(rest)
 

@@ -78,14 +78,14 @@ async def write_tag(
     )
 
 
-async def define_tag_field(rest: Rest) -> bool:
-    """Define our own field, unless it is there; return whether it can hold tags."""
+async def define_tag_field(rest: Rest) -> str | None:
+    """Define our own field, unless it is there; return its key if it can hold tags."""
     kind = await _field_type(rest)
     if kind is None:
         body = {"name": _FIELD_NAME, "field_type": "text"}
         await rest.send("POST", f"{_FIELDS}/{TAG_FIELD}", body)
-        return True
-    return kind == "text"
+        kind = "text"
+    return TAG_FIELD if kind == "text" else None
 
 
 async def _read_spool(rest: Rest, spool_id: int, registered: datetime) -> Spool | None:
