@@ -24,8 +24,13 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 import custom_components
+from custom_components.filament_slots import discovery
 from custom_components.filament_slots.const import DOMAIN, ENTRY_MINOR_VERSION
+from custom_components.filament_slots.driver_host import DriverLog, driver_services
 from custom_components.filament_slots.drivers import registry
+from custom_components.filament_slots.drivers.base import DriverError
+from custom_components.filament_slots.drivers.discovery import UdpDiscovery
+from custom_components.filament_slots.drivers.guarded import GuardedDriver
 from custom_components.filament_slots.runtime import async_shared_core
 
 from .common import (
@@ -229,6 +234,73 @@ async def test_a_component_that_comes_later_gives_its_entries_their_driver(
 
     await _until(lambda: entry.runtime_data.connected)
     assert entry.runtime_data.driver.page == "http://192.0.2.9"
+
+
+DISCOVERED = (
+    (COMPONENT / "driver.py")
+    .read_text()
+    .replace(
+        "    manufacturer:",
+        "    discovery = (UdpDiscovery(group='', port=4712, read=lambda *_: None),)\n"
+        "    manufacturer:",
+    )
+    .replace("    Snapshot,\n", "    Snapshot,\n    UdpDiscovery,\n")
+)
+
+
+async def test_printers_of_a_driver_that_comes_later_are_listened_for(
+    hass: HomeAssistant,
+    install: Install,
+    start: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ports: list[int] = []
+
+    def listen(way: UdpDiscovery) -> None:
+        ports.append(way.port)
+        raise OSError
+
+    monkeypatch.setattr(discovery, "announcement_socket", listen)
+    install(driver=DISCOVERED)
+    make_entry().add_to_hass(hass)
+
+    await start()
+
+    assert ports.count(4712) == 1
+
+
+@pytest.mark.parametrize("change", ["reauth", "reconfigure"])
+async def test_a_change_has_the_components_texts_and_needs_its_driver(
+    hass: HomeAssistant,
+    install: Install,
+    start: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    install()
+    await start()
+    box = _box()
+    await async_set_up(hass, box)
+
+    shown = await getattr(box, f"start_{change}_flow")(hass)
+    assert shown["translation_domain"] == shown["handler"] == "faulty_box"
+    hass.config_entries.flow.async_abort(shown["flow_id"])
+    monkeypatch.setattr(registry, "_registered", {})
+    aborted = await getattr(box, f"start_{change}_flow")(hass)
+
+    assert aborted["type"] is FlowResultType.ABORT
+    assert aborted["reason"] == "unknown_driver"
+
+
+async def test_what_waits_for_a_driver_reads_nothing(
+    hass: HomeAssistant, install: Install, start: Any
+) -> None:
+    """It cannot be probed, and decodes no capture."""
+    services = driver_services(hass, DriverLog("Box"))
+
+    assert GuardedDriver.frame_decoder()({"payload": {}}) is None
+    with pytest.raises(DriverError, match="unknown_driver"):
+        await GuardedDriver.probe({}, services)
 
 
 OTHER_VERSION = (COMPONENT / "filament_slots.py").read_text().replace("1.0", "2.0")

@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from .const import CONF_CONFIG, CONF_DRIVER_KEY, CONF_IDENTITY, CONF_NAME, DOMAIN
 from .coordinator import FilamentSlotsConfigEntry
 from .driver_host import driver_config, driver_services
-from .drivers.base import DriverError
+from .drivers.base import Driver, DriverError
 from .drivers.discovery import (
     DiscoveredPrinter,
     UdpDiscovery,
@@ -59,6 +59,8 @@ class Announcements:
         self._hass = hass
         self._users = 0
         self._transports: list[asyncio.DatagramTransport] = []
+        # The keys of the drivers whose sockets are open, if they have any.
+        self._listening: set[str] = set()
         self._unsubscribe: Callable[[], None] | None = None
         # The identities that were offered, oldest first.
         self._offered: deque[str] = deque()
@@ -70,13 +72,20 @@ class Announcements:
         if self._users > 1:
             return
         for driver in await load_drivers():
-            for way in driver.discovery:
-                if isinstance(way, UdpDiscovery):
-                    await self._async_open(driver.driver_key, way)
+            await self.async_add(driver)
         # Entries are not unloaded when Home Assistant stops.
         self._unsubscribe = self._hass.bus.async_listen_once(
             EVENT_HOMEASSISTANT_STOP, self._async_stopping
         )
+
+    async def async_add(self, driver: type[Driver]) -> None:
+        """Open the sockets of a driver, once, while there is a user."""
+        if self._users == 0 or driver.driver_key in self._listening:
+            return
+        self._listening.add(driver.driver_key)
+        for way in driver.discovery:
+            if isinstance(way, UdpDiscovery):
+                await self._async_open(driver.driver_key, way)
 
     @callback
     def async_release(self) -> None:
@@ -156,6 +165,7 @@ class Announcements:
 
     @callback
     def _async_close(self) -> None:
+        self._listening.clear()
         while self._transports:
             self._transports.pop().close()
 
@@ -188,6 +198,12 @@ async def async_listen(hass: HomeAssistant, entry: FilamentSlotsConfigEntry) -> 
         hass.data[_KEY] = Announcements(hass)
     await hass.data[_KEY].async_acquire()
     entry.async_on_unload(hass.data[_KEY].async_release)
+
+
+async def async_listen_to(hass: HomeAssistant, driver: type[Driver]) -> None:
+    """Listen for the printers of a driver that came later, if there is a listener."""
+    if _KEY in hass.data:
+        await hass.data[_KEY].async_add(driver)
 
 
 def announcement_socket(way: UdpDiscovery) -> socket.socket:

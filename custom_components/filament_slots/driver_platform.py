@@ -28,6 +28,7 @@ from homeassistant.util.hass_dict import HassKey
 from .api import API_VERSION
 from .const import CONF_DRIVER_KEY, DOMAIN
 from .coordinator import all_entries
+from .discovery import async_listen_to
 from .drivers.registry import (
     DriverInfo,
     KeyTakenError,
@@ -164,6 +165,7 @@ async def _async_register(
     for entry in all_entries(hass):
         if entry.data[CONF_DRIVER_KEY] == key and entry.state in _RELOADED:
             hass.config_entries.async_schedule_reload(entry.entry_id)
+    await async_listen_to(hass, module.Driver)
 
 
 def _refuse_key(hass: HomeAssistant, component: Integration, key: str) -> None:

@@ -1,10 +1,12 @@
 """The dialog to add a printer, in a browser."""
 
 import json
+from pathlib import Path
+import shutil
 
 import pytest
 
-from ..e2e.hass import HomeAssistant
+from ..e2e.hass import ROOT, HomeAssistant
 from .chromium import Chromium, Page
 from .rig import SCREENSHOTS, sign_in
 
@@ -64,3 +66,34 @@ async def test_the_dialog_is_short_and_describes_where_to_find_what_it_asks(
     await page.wait(f"{DIALOG}.includes('An access code has 8 characters.')")
     assert "A serial number has 15 letters and digits." in await page.run(DIALOG)
     await page.screenshot(SCREENSHOTS / "dialog-errors.png")
+
+
+async def test_the_form_of_another_components_driver_has_its_own_texts(
+    tmp_path: Path, browser: Chromium
+) -> None:
+    template = ROOT / "docs" / "driver-template" / "custom_components" / "spool_box"
+    folder = tmp_path / "home_assistant"
+    folder.mkdir()
+    home_assistant = HomeAssistant(folder)
+    shutil.copytree(template, folder / "custom_components" / "spool_box")
+    async with home_assistant:
+        page = await browser.page(width=800, height=1100)
+        await sign_in(page, home_assistant)
+        await page.open(
+            f"{home_assistant.url}/config/integrations/dashboard/add"
+            "?domain=filament_slots"
+        )
+        await page.wait(_button("OK"), 60)
+        await page.run(f"{_button('OK')}.click()")
+        await _submit(page, driver_key="spool_box")
+
+        await page.wait(f"{DIALOG}.includes('Connect to a SpoolBox')", 60)
+        shown = await page.run(DIALOG)
+        assert "The code is on the label under the box." in shown
+        assert "Advanced" in shown
+        label = "deep('ha-form').computeLabel({name: 'code'}, {}, {})"
+        assert await page.run(label) == "Code"
+        await page.screenshot(SCREENSHOTS / "dialog-component.png")
+
+        await _submit(page, host="127.0.0.1", code="12345678")
+        await page.wait(f"{DIALOG}.includes('The box refused the connection.')", 60)
