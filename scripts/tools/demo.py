@@ -39,12 +39,18 @@ from tests.printers.bambu_scenarios import Expected
 from .demo_printers import DemoBambu, DemoKlipper, DemoPrinter
 from .terminal import bold, columns, green, red, say
 
-# What is in the inventory: name, material and colour.
+# What is in the inventory: name, material, colour and how many of 1000 g are left.
+# They have the numbers that the lanes of the Klipper printer report.
 SPOOLS = (
-    ("Jade White", "PLA", "F4F4F0"),
-    ("Galaxy Black", "PLA", "202028"),
-    ("Signal Red", "PETG", "C8102E"),
-    ("Silk Gold", "PLA", "D4AF37"),
+    ("Jade White", "PLA", "F4F4F0", 1000),
+    ("Galaxy Black", "PLA", "202028", 730),
+    ("Signal Red", "PETG", "C8102E", 410),
+    ("Silk Gold", "PLA", "D4AF37", 90),
+    ("Lava Red", "PLA", "C81E1E", 640),
+    ("Ocean Blue", "PETG", "1F4E9E", 120),
+    ("Leaf Green", "ASA", "3A7D44", 880),
+    ("Ruby Red", "PLA", "C0202A", 35),
+    ("Stone Grey", "PETG", "8A8D8F", 505),
 )
 # The path of the dashboard, which the strategy generates.
 DASHBOARD = "filament-slots"
@@ -140,7 +146,7 @@ async def _stage() -> AsyncIterator[Stage]:
             for printer in (bambu, klipper):
                 await stage.add(printer)
                 say(f"  {printer.name:14}  {printer.title}")
-            for name, material, color in SPOOLS:
+            for name, material, color, left in SPOOLS:
                 spoolman.add_spool(
                     vendor="Prusament",
                     filament={
@@ -149,6 +155,7 @@ async def _stage() -> AsyncIterator[Stage]:
                         "color_hex": color,
                         "weight": 1000,
                     },
+                    remaining_weight=left,
                     location="Shelf A",
                 )
             await add_inventory(home_assistant.client, "spoolman", spoolman.url)
