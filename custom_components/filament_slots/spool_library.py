@@ -67,7 +67,8 @@ class SpoolData(TypedDict):
 class InventorySpoolData(TypedDict):
     """A spool of an inventory, wherever it is.
 
-    external_id: by which it can be assigned. location: the inventory's text.
+    external_id: by which it can be assigned. location: the inventory's text. url: of its
+    page, by which it is known among those of several inventories.
     """
 
     external_id: str
@@ -79,6 +80,7 @@ class InventorySpoolData(TypedDict):
     remaining_g: float | None
     low: bool | None
     location: str | None
+    url: str
 
 
 def colour(value: object) -> ColourName | Rgb:
@@ -214,6 +216,7 @@ def inventory_spools_data(hass: HomeAssistant) -> list[InventorySpoolData]:
             remaining_g=each.spool.remaining_g,
             low=each.low,
             location=each.spool.location,
+            url=each.host.spool_page(each.spool.id),
         )
         for each in found
     ]

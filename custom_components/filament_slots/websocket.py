@@ -4,8 +4,9 @@
 - `filament_slots/slots`: the slots of one printer or of all, see `serializers.SlotData`.
 - `filament_slots/events`: history, page by page, see `_events`.
 - `filament_slots/subscribe`: the present state, then each change, see `_subscribe`.
-- `filament_slots/spools`, `filament_slots/inventory_spools`,
-  `filament_slots/subscribe_spools`: see `websocket_spools`.
+- `filament_slots/spools`, `filament_slots/subscribe_spools`: see `websocket_spools`.
+- `filament_slots/inventory_spools`, `filament_slots/subscribe_inventory_spools`: see
+  `websocket_inventory`.
 - `filament_slots/health`, `filament_slots/failed_events`: for administrators.
 
 `entry_id` is the id of a printer's config entry. Errors: `not_found` for an unknown id,
@@ -62,8 +63,9 @@ from .serializers import (
     printer_summary,
     slots_data,
 )
+from .websocket_inventory import list_inventory_spools, subscribe_inventory_spools
 from .websocket_result import ERR_NOT_LOADED, RefusedError, with_result
-from .websocket_spools import list_inventory_spools, list_spools, subscribe_spools
+from .websocket_spools import list_spools, subscribe_spools
 from .websocket_subscription import Message, Subscription
 
 MAX_PAGE: Final = 500
@@ -145,8 +147,9 @@ def async_register_commands(hass: HomeAssistant) -> None:
         _events,
         _subscribe,
         list_spools,
-        list_inventory_spools,
         subscribe_spools,
+        list_inventory_spools,
+        subscribe_inventory_spools,
         _health,
         _failed_events,
     ):

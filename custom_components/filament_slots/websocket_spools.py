@@ -1,7 +1,6 @@
 """Websocket commands for the spool library: the list, and each change of it.
 
 - `filament_slots/spools`: the spools, see `spool_library.SpoolData`.
-- `filament_slots/inventory_spools`: those of the inventories, see `InventorySpoolData`.
 - `filament_slots/subscribe_spools`: all spools, then those that changed.
 """
 
@@ -25,15 +24,7 @@ from .core.tables.library import SpoolFilter, SpoolOrder, read_spools, read_spoo
 from .model import NO_IDENTIFIERS, Identifiers
 from .runtime import require_store
 from .serializers import Json, PrinterData, SlotData
-from .spool_library import (
-    MAX_SPOOLS,
-    InventorySpoolData,
-    SpoolData,
-    colour,
-    inventory_spools_data,
-    spool_filter,
-    spools_data,
-)
+from .spool_library import MAX_SPOOLS, SpoolData, colour, spool_filter, spools_data
 from .websocket_result import with_result
 from .websocket_subscription import Message, Subscription
 
@@ -46,12 +37,6 @@ class SpoolsResult(TypedDict):
 
     spools: list[SpoolData]
     total: int
-
-
-class InventorySpoolsResult(TypedDict):
-    """The spools of all inventories."""
-
-    spools: list[InventorySpoolData]
 
 
 class SpoolsMessage(TypedDict):
@@ -94,14 +79,6 @@ async def list_spools(hass: HomeAssistant, msg: Json) -> SpoolsResult:
         limit=msg["limit"],
     )
     return {"spools": spools_data(hass, found.spools), "total": found.total}
-
-
-@websocket_command({"type": f"{DOMAIN}/inventory_spools"})
-@async_response
-@with_result
-async def list_inventory_spools(hass: HomeAssistant, _: Json) -> InventorySpoolsResult:
-    """Return the spools of all inventories, whether they were ever in a slot or not."""
-    return {"spools": inventory_spools_data(hass)}
 
 
 @websocket_command({"type": f"{DOMAIN}/subscribe_spools"})

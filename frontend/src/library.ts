@@ -1,7 +1,7 @@
 /** The spools of the library as the websocket sends them, and those likeliest for a slot. */
 
 import { colourName, parseColour } from "./colour";
-import type { Slot } from "./model";
+import type { Slot, SlotSpool } from "./model";
 
 export interface SpoolSlot {
   entry_id: string | null;
@@ -16,6 +16,8 @@ export interface Spool {
   id: number;
   external_id: string | null;
   tag_ids: string[];
+  /** The spool of an inventory that it is, if it is known which one. */
+  inventory_spool: SlotSpool | null;
   name: string | null;
   material: string | null;
   vendor: string | null;
@@ -46,36 +48,63 @@ export interface InventorySpool {
   remaining_g: number | null;
   low: boolean | null;
   location: string | null;
+  /** Of its page; known by it among the spools of several inventories. */
+  url: string;
 }
 
-/** What is shown of a spool in a list. */
-export type Listed = Omit<InventorySpool, "external_id" | "location"> & {
-  external_id: string | null;
-  slots: SpoolSlot[];
-  /** Null for one that has been in no slot. */
+/** A spool of the library with what an inventory knows of it, or one that was in no slot yet. */
+export type AnySpool = Omit<Spool, "id" | "last_slot"> & {
+  /** Null for one that is not in the library. */
+  id: number | null;
   last_slot: SpoolSlot | null;
-  location?: string | null;
+  location: string | null;
+  url: string | null;
 };
 
 /** A spool that can be assigned: one that is known by more than its tag. */
-export type Known = Listed & { external_id: string };
+export type Known = AnySpool & { external_id: string };
 
-/** The spools that can be assigned: those of the library, then those that were in no slot yet. */
-export function assignable(
+/** The spools of the library, then those of the inventories that were in no slot yet. */
+export function allSpools(
   library: readonly Spool[],
   inventory: readonly InventorySpool[],
-): Known[] {
-  const found = new Map(inventory.map((spool) => [spool.external_id, spool]));
-  const seen = library.flatMap(({ external_id, ...spool }): Known[] => {
-    if (external_id === null) return [];
-    const known = found.get(external_id);
-    found.delete(external_id);
-    const name = spool.name ?? known?.name ?? null;
-    return [{ ...spool, ...known, name, external_id }];
+): AnySpool[] {
+  const unseen = new Map(inventory.map((spool) => [spool.url, spool]));
+  const seen = library.map((spool): AnySpool => {
+    const known = unseen.get(spool.inventory_spool?.url ?? "");
+    if (!known) return { ...spool, location: null, url: spool.inventory_spool?.url ?? null };
+    unseen.delete(known.url);
+    const { name, material, vendor, colors, remaining_g, remaining_percent } = known;
+    // What the inventory knows of is more exact than what a printer estimates.
+    const measured = remaining_g !== null || remaining_percent !== null;
+    return {
+      ...spool,
+      name: spool.name ?? name,
+      material: material ?? spool.material,
+      vendor: vendor ?? spool.vendor,
+      colors: colors.length > 0 ? colors : spool.colors,
+      ...(measured ? { remaining_g, remaining_percent, ...OF_THE_INVENTORY } : {}),
+      low: known.low ?? spool.low,
+      location: known.location,
+      url: known.url,
+    };
   });
-  const unseen = [...found.values()].map((spool) => ({ ...spool, slots: [], last_slot: null }));
-  return [...seen, ...unseen];
+  return [...seen, ...[...unseen.values()].map((spool) => ({ ...spool, ...NEVER_SEEN }))];
 }
+
+// It is measured now, and by no slot.
+const OF_THE_INVENTORY = { remaining_at: null, remaining_from: null };
+const NEVER_SEEN = {
+  ...OF_THE_INVENTORY,
+  id: null,
+  tag_ids: [],
+  inventory_spool: null,
+  first_seen: null,
+  last_seen: null,
+  out_since: null,
+  slots: [],
+  last_slot: null,
+};
 
 /**
  * The spools to pick from, the likeliest first; those seen last come first in the input.
@@ -84,23 +113,24 @@ export function assignable(
  * that are in a slot come last. search: each of its words is found in what is shown of a spool.
  */
 export function likeliest(
-  spools: readonly Known[],
+  spools: readonly AnySpool[],
   search: string,
   named: (colour: string) => string,
   slot?: Slot,
 ): Known[] {
   return searched(spools, search, named)
+    .filter((spool): spool is Known => spool.external_id !== null)
     .map((spool) => ({ spool, rank: rankOf(spool, slot) }))
     .sort((one, other) => one.rank - other.rank)
     .map(({ spool }) => spool);
 }
 
 /** The spools of which what is shown contains each word of a search. */
-export function searched<S extends Listed>(
-  spools: readonly S[],
+export function searched(
+  spools: readonly AnySpool[],
   search: string,
   named: (colour: string) => string,
-): S[] {
+): AnySpool[] {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return [...spools];
   return spools.filter((spool) => {
@@ -109,7 +139,7 @@ export function searched<S extends Listed>(
   });
 }
 
-function textsOf(spool: Listed, named: (colour: string) => string): string {
+function textsOf(spool: AnySpool, named: (colour: string) => string): string {
   const { name, material, vendor, external_id, colors, slots, last_slot, location } = spool;
   const places = [...slots, last_slot].flatMap((place) => [place?.printer, place?.label]);
   const colours = namesOf(colors).map(named);
@@ -120,15 +150,15 @@ function textsOf(spool: Listed, named: (colour: string) => string): string {
 }
 
 /** The spool with this id, be it its own or that of a tag. */
-export function spoolOf(spools: readonly Spool[], id: string): Spool | undefined {
+export function spoolOf(spools: readonly AnySpool[], id: string): AnySpool | undefined {
   return spools.find(({ external_id, tag_ids }) => external_id === id || tag_ids.includes(id));
 }
 
 /** Which spools are shown: all, those in slots, those out of them, and those with little left. */
 export type Part = "all" | "in_slot" | "out" | "low";
 
-export function partOf(spools: readonly Spool[], part: Part): Spool[] {
-  const includes: Record<Part, (spool: Spool) => boolean> = {
+export function partOf(spools: readonly AnySpool[], part: Part): AnySpool[] {
+  const includes: Record<Part, (spool: AnySpool) => boolean> = {
     all: () => true,
     in_slot: ({ slots }) => slots.length > 0,
     out: ({ slots }) => slots.length === 0,

@@ -6,17 +6,18 @@ import { type Hass, text } from "./ha";
 import { spoolOf } from "./library";
 import { spool as drawn, spoolStyles } from "./spool";
 import { spoolFeedOf } from "./spool-feed";
+import { shownSpools, spoolFeeds } from "./spool-feeds";
 import { nameOf } from "./spool-row";
 
 export class SpoolCard extends FeedCard {
   protected override feeds(hass: Hass) {
-    return [...super.feeds(hass), spoolFeedOf(hass.connection)];
+    return [...super.feeds(hass), ...spoolFeeds(hass.connection)];
   }
 
   protected override content(hass: Hass): TemplateResult {
-    const { spools, failed } = spoolFeedOf(hass.connection);
+    const spools = shownSpools(hass.connection);
     if (!spools)
-      return failed
+      return spoolFeedOf(hass.connection).failed
         ? this.note("mdi:power-plug-off-outline", text(hass, "card.unavailable"))
         : this.note("mdi:printer-3d", text(hass, "spool.loading"));
     const { spool: id } = this.config;

@@ -7,9 +7,9 @@ import { printerOf } from "./event-row";
 import { type SentEvent, SPOOL_EVENTS, shownEvent } from "./events";
 import { feedOf } from "./feed";
 import { type Hass, text, timeZone } from "./ha";
-import type { Spool, SpoolSlot } from "./library";
+import type { AnySpool, SpoolSlot } from "./library";
 import type { SlotEvent } from "./model";
-import { leftTexts, lowChip, placeText } from "./spool-row";
+import { leftTexts, lowChip, placeText, spoolLink } from "./spool-row";
 import { type Stay, staysOf } from "./stays";
 
 const PAGE = 100;
@@ -23,7 +23,7 @@ export class SpoolDetails extends LitElement {
   static override properties = { hass: { attribute: false }, spool: { attribute: false } };
 
   declare hass?: Hass;
-  declare spool?: Spool;
+  declare spool?: AnySpool;
   /** The history of the spool, newest first; undefined until it is loaded. */
   private events: SlotEvent[] | undefined;
   private cursor: number | null = null;
@@ -31,8 +31,9 @@ export class SpoolDetails extends LitElement {
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (!changed.has("spool")) return;
-    const before = changed.get("spool") as Spool | undefined;
+    const before = changed.get("spool") as AnySpool | undefined;
     if (before?.id !== this.spool?.id) this.events = undefined;
+    else if (before && sameStays(before, this.spool)) return;
     void this.load();
   }
 
@@ -49,12 +50,13 @@ export class SpoolDetails extends LitElement {
             ${text(hass, "spool.several")}</p>`
           : nothing
       }
-      ${stays?.length ? this.timeline(hass, spool, stays) : nothing}`;
+      ${stays?.length ? this.timeline(hass, spool, stays) : nothing}
+      ${spool.url ? html`<p class="link">${spoolLink(hass, spool.url)}</p>` : nothing}`;
   }
 
   private facts(
     hass: Hass,
-    spool: Spool,
+    spool: AnySpool,
     stays: readonly Stay[],
   ): [string, TemplateResult | string][] {
     const [current] = stays.filter((stay) => isNow(spool, stay));
@@ -66,13 +68,14 @@ export class SpoolDetails extends LitElement {
       ["spool.place", spool.slots.map(placeText).join(", ")],
       ["spool.since", current?.from && time.format(new Date(current.from))],
       ["spool.out_since", spool.out_since && time.format(new Date(spool.out_since))],
-      ["spool.last_place", spool.slots.length === 0 ? placeText(spool.last_slot) : ""],
+      ["spool.last_place", spool.out_since && spool.last_slot && placeText(spool.last_slot)],
+      ["spool.location", spool.location],
     ];
     return facts.filter((fact): fact is [string, TemplateResult | string] => Boolean(fact[1]));
   }
 
   /** What is left, as last observed, and by which slot. */
-  private remaining(hass: Hass, spool: Spool): TemplateResult | undefined {
+  private remaining(hass: Hass, spool: AnySpool): TemplateResult | undefined {
     const { remaining_at, remaining_from } = spool;
     const left = leftTexts(hass, spool);
     if (left.length === 0) return undefined;
@@ -85,7 +88,7 @@ export class SpoolDetails extends LitElement {
         .join(" · ")}</span>`;
   }
 
-  private timeline(hass: Hass, spool: Spool, stays: readonly Stay[]): TemplateResult {
+  private timeline(hass: Hass, spool: AnySpool, stays: readonly Stay[]): TemplateResult {
     const printers = feedOf(hass.connection).printers ?? [];
     return html`<h3>${text(hass, "spool.history")}</h3>
       <ol>${stays.map(
@@ -121,7 +124,7 @@ export class SpoolDetails extends LitElement {
   /** Load the newest page of the history, or the one after a cursor. */
   private async load(cursor: number | null = null): Promise<void> {
     const { hass, spool } = this;
-    if (!hass || !spool) return;
+    if (!hass || !spool || spool.id === null) return;
     const request = ++this.requests;
     try {
       const page = await hass.connection.sendMessagePromise<Page>({
@@ -220,7 +223,11 @@ export class SpoolDetails extends LitElement {
       li.now {
         font-weight: var(--ha-font-weight-medium, 500);
       }
-      .earlier {
+      .link {
+        margin-block-start: 8px;
+      }
+      .earlier,
+      .link a {
         min-height: 44px;
         padding: 8px 16px;
       }
@@ -232,7 +239,7 @@ export class SpoolDetails extends LitElement {
 }
 
 /** Whether a stay goes on: nothing ended it, and the spool is in that slot. */
-function isNow({ slots }: Spool, { event, open }: Stay): boolean {
+function isNow({ slots }: AnySpool, { event, open }: Stay): boolean {
   return open && slots.some((slot) => isSlotOf(slot, event));
 }
 
@@ -243,4 +250,9 @@ function isSlotOf({ entry_id, ams_unit_no, slot_no }: SpoolSlot, event: SlotEven
     ams_unit_no === (slot.is_ams_slot ? slot.ams_unit_no : null) &&
     slot_no === slot.slot_no
   );
+}
+
+/** Whether nothing happened to a spool that its history would hold. */
+function sameStays(one: AnySpool, other: AnySpool | undefined): boolean {
+  return one.last_seen === other?.last_seen && one.slots.length === other?.slots.length;
 }

@@ -3,7 +3,14 @@
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { shared } from "./base";
 import { type Hass, text } from "./ha";
-import { assignable, type InventorySpool, type Known, likeliest, type Spool } from "./library";
+import {
+  type AnySpool,
+  allSpools,
+  type InventorySpool,
+  type Known,
+  likeliest,
+  type Spool,
+} from "./library";
 import type { Slot } from "./model";
 import { spoolStyles } from "./spool";
 import { rowStyles, spoolRow } from "./spool-row";
@@ -23,7 +30,7 @@ export class SpoolPicker extends LitElement {
   declare hass?: Hass;
   /** The slot for which a spool is picked; undefined for the next spool of any. */
   declare slotData?: Slot;
-  declare private spools: readonly Known[];
+  declare private spools: readonly AnySpool[];
   declare private search: string;
 
   constructor() {
@@ -39,7 +46,7 @@ export class SpoolPicker extends LitElement {
       this.ask<Spool>("filament_slots/spools"),
       this.ask<InventorySpool>("filament_slots/inventory_spools"),
     ]);
-    this.spools = assignable(library, inventory);
+    this.spools = allSpools(library, inventory);
     await this.updateComplete;
     // Not the search: phones would cover the list with their keyboard.
     const choices = this.renderRoot.querySelectorAll("button");

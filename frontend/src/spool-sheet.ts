@@ -3,14 +3,15 @@
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { shared } from "./base";
 import { type Hass, text } from "./ha";
-import type { Spool } from "./library";
+import type { AnySpool } from "./library";
 import { sheetStyles } from "./sheet-styles";
 import { spool as drawn, spoolStyles } from "./spool";
 import { spoolFeedOf } from "./spool-feed";
+import { shownSpools, spoolFeeds } from "./spool-feeds";
 import { nameOf } from "./spool-row";
 
-/** Which of the spools of the library a dialog is about. */
-export type Which = (spools: readonly Spool[]) => Spool | undefined;
+/** Which of all spools a dialog is about. */
+export type Which = (spools: readonly AnySpool[]) => AnySpool | undefined;
 
 export class SpoolSheet extends LitElement {
   static override properties = { hass: { attribute: false } };
@@ -24,7 +25,12 @@ export class SpoolSheet extends LitElement {
     if (!hass) return;
     this.which = which;
     this.stopListening?.();
-    this.stopListening = spoolFeedOf(hass.connection).listen(() => this.requestUpdate());
+    const stops = spoolFeeds(hass.connection).map((feed) =>
+      feed.listen(() => this.requestUpdate()),
+    );
+    this.stopListening = () => {
+      for (const stop of stops) stop();
+    };
     this.requestUpdate();
     await this.updateComplete;
     this.dialog?.showModal();
@@ -38,7 +44,8 @@ export class SpoolSheet extends LitElement {
   protected override render(): TemplateResult | typeof nothing {
     const { hass, which } = this;
     if (!hass || !which) return nothing;
-    const { spools, failed } = spoolFeedOf(hass.connection);
+    const spools = shownSpools(hass.connection);
+    const { failed } = spoolFeedOf(hass.connection);
     const spool = spools && which(spools);
     const missing = spools ? "spools.none" : failed ? "card.unavailable" : "spool.loading";
     return html`<dialog aria-labelledby="title" @close=${this.closed}>

@@ -4,9 +4,10 @@ import { css, html, nothing, type PropertyValues, type TemplateResult } from "li
 import { repeat } from "lit/directives/repeat.js";
 import { FeedCard, shared } from "./base";
 import { type Hass, text } from "./ha";
-import { type Part, partOf, type Spool, searched } from "./library";
+import { type AnySpool, type Part, partOf, searched } from "./library";
 import { spoolStyles } from "./spool";
 import { spoolFeedOf } from "./spool-feed";
+import { shownSpools, spoolFeeds } from "./spool-feeds";
 import { rowStyles, spoolRow } from "./spool-row";
 import type { SpoolSheet } from "./spool-sheet";
 
@@ -31,7 +32,7 @@ export class SpoolsCard extends FeedCard {
   }
 
   protected override feeds(hass: Hass) {
-    return [...super.feeds(hass), spoolFeedOf(hass.connection)];
+    return [...super.feeds(hass), ...spoolFeeds(hass.connection)];
   }
 
   protected override updated(changed: PropertyValues): void {
@@ -42,9 +43,9 @@ export class SpoolsCard extends FeedCard {
   }
 
   protected override content(hass: Hass): TemplateResult {
-    const { spools, failed } = spoolFeedOf(hass.connection);
+    const spools = shownSpools(hass.connection);
     if (!spools)
-      return failed
+      return spoolFeedOf(hass.connection).failed
         ? this.note("mdi:power-plug-off-outline", text(hass, "card.unavailable"))
         : this.note("mdi:printer-3d", text(hass, "spool.loading"));
     if (spools.length === 0) return this.note("mdi:tray", text(hass, "spool.nothing"));
@@ -62,7 +63,7 @@ export class SpoolsCard extends FeedCard {
       <ul aria-label=${text(hass, "pick.list")}>
         ${repeat(
           found.slice(0, this.most),
-          ({ id }) => id,
+          ({ id, url }) => id ?? url,
           (spool) =>
             html`<li><button @click=${() => this.open(spool)}>${spoolRow(hass, spool)}</button></li>`,
         )}
@@ -72,7 +73,7 @@ export class SpoolsCard extends FeedCard {
       <filament-slots-spool-sheet .hass=${hass}></filament-slots-spool-sheet>`;
   }
 
-  private tools(hass: Hass, spools: readonly Spool[]): TemplateResult {
+  private tools(hass: Hass, spools: readonly AnySpool[]): TemplateResult {
     const search = text(hass, "pick.search");
     return html`<div class="parts" role="group" aria-label=${text(hass, "filter.title")}>
         ${PARTS.map(
@@ -92,9 +93,11 @@ export class SpoolsCard extends FeedCard {
     this.requestUpdate();
   }
 
-  private open({ id }: Spool): void {
+  private open({ id, url }: AnySpool): void {
     const sheet = this.renderRoot.querySelector<SpoolSheet>("filament-slots-spool-sheet");
-    void sheet?.open((spools) => spools.find((spool) => spool.id === id));
+    void sheet?.open((spools) =>
+      spools.find((spool) => (id === null ? spool.url === url : spool.id === id)),
+    );
   }
 
   static override styles = [

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { assignable, likeliest, partOf, type Spool, spoolOf } from "../src/library";
-import type { Slot } from "../src/model";
+import { allSpools, likeliest, partOf, type Spool, spoolOf } from "../src/library";
+import type { Slot, SlotSpool } from "../src/model";
 
 const place = (device_id: string, label = device_id) => ({
   entry_id: "x1c",
@@ -16,6 +16,7 @@ function spool(name: string, values: Partial<Spool> = {}): Spool {
     id: 1,
     external_id: `spoolman:${name}`,
     tag_ids: [],
+    inventory_spool: null,
     name,
     material: "PLA",
     vendor: null,
@@ -42,7 +43,7 @@ const slot = {
 const german: Record<string, string> = { red: "rot", black: "schwarz" };
 const named = (colour: string) => german[colour] ?? colour;
 const names = (spools: Spool[], search = "", where?: Slot) =>
-  likeliest(assignable(spools, []), search, named, where).map(({ name }) => name);
+  likeliest(allSpools(spools, []), search, named, where).map(({ name }) => name);
 
 describe("the spools to pick from", () => {
   it("are those last seen in the slot, of its material and colour, of its material, and others", () => {
@@ -90,7 +91,7 @@ describe("the parts of the library", () => {
     ["out", ["out", "unknown"]],
     ["low", ["in"]],
   ] as const)("%s has those spools", (part, found) => {
-    expect(partOf(spools, part).map(({ name }) => name)).toEqual(found);
+    expect(partOf(allSpools(spools, []), part).map(({ name }) => name)).toEqual(found);
   });
 
   it.each([
@@ -98,11 +99,11 @@ describe("the parts of the library", () => {
     ["04A1", "out"],
     ["spoolman:9", undefined],
   ])("a spool is found by the id %s", (id, found) => {
-    expect(spoolOf(spools, id)?.name).toBe(found);
+    expect(spoolOf(allSpools(spools, []), id)?.name).toBe(found);
   });
 });
 
-it("spools of the inventory that were in no slot yet can be picked, each once", () => {
+it("spools of an inventory are those of the library, or were in no slot yet", () => {
   const inventory = ["1", "2"].map((id) => ({
     external_id: `spoolman:${id}`,
     name: `Spool ${id}`,
@@ -113,18 +114,21 @@ it("spools of the inventory that were in no slot yet can be picked, each once", 
     remaining_g: 640,
     low: false,
     location: "Shelf A",
+    url: `http://spoolman/spool/show/${id}`,
   }));
+  const inventory_spool = { url: inventory[0]?.url } as SlotSpool;
   const library = [
-    spool("1", { name: "Mine", slots: [place("A1")] }),
+    spool("1", { name: "Mine", slots: [place("A1")], inventory_spool }),
     spool("1b", { external_id: null }),
   ];
-  const found = assignable(library, inventory);
+  const found = allSpools(library, inventory);
 
-  expect(found.map(({ name, remaining_g }) => [name, remaining_g])).toEqual([
-    ["Mine", 640],
-    ["Spool 2", 640],
+  expect(found.map(({ id, name, remaining_g }) => [id, name, remaining_g])).toEqual([
+    [1, "Mine", 640],
+    [1, "1b", null],
+    [null, "Spool 2", 640],
   ]);
-  expect(found[1]?.last_slot).toBeNull();
+  expect(found[2]?.last_slot).toBeNull();
   expect(likeliest(found, "shelf schwarz", named, slot).map(({ name }) => name)).toEqual([
     "Spool 2",
     "Mine",

@@ -219,6 +219,17 @@ def _dashboard() -> Iterator[str]:
     )
 
 
+def _spools() -> Iterator[str]:
+    numbers = asyncio.run(bench_dashboard.spools())
+    yield Bar(
+        "The dialog to assign one of 2,000 spools, script time", "ms", "≤", 100
+    ).row(numbers["assign_ms"])
+    yield Bar("The view of 2,000 spools, script time", "ms", "≤", 100).row(
+        numbers["view_ms"]
+    )
+    yield Bar("… a search in it", "ms").row(numbers["search_ms"])
+
+
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "decode": _decode,
     "moonraker": _moonraker,
@@ -232,6 +243,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "history": _history,
     "library": _library,
     "dashboard": _dashboard,
+    "spools": _spools,
 }
 
 

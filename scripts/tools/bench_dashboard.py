@@ -17,9 +17,10 @@ import tempfile
 from typing import Any
 
 from tests.browser.chromium import Chromium, Page
-from tests.browser.rig import SLOTS, cards, make_dashboard, sign_in
+from tests.browser.rig import SLOTS, SPOOLS, cards, make_dashboard, sign_in
 from tests.e2e.hass import INTEGRATION, HomeAssistant
-from tests.e2e.integration import add_printer
+from tests.e2e.integration import add_inventory, add_printer
+from tests.inventory.spoolman_server import SpoolmanServer
 from tests.printers.bambu import BambuPrinter
 from tests.printers.bambu_hardware import VirtualBambu
 from tests.printers.bambu_models import PRESET_SPOOL, X1C, Kind, bambu_spool
@@ -89,6 +90,64 @@ async def dashboard() -> dict[str, float]:
         numbers = _beside("first", {path: median(first[path]) for path in first})
         numbers |= _beside("update", update)
         return numbers | {"idle_per_s": await _idle(stage)}
+
+
+async def spools(count: int = 2000) -> dict[str, float]:
+    """Return script times in ms, with so many spools in Spoolman.
+
+    view_ms: the view of all spools, on a page that has shown the cards before.
+    search_ms: to narrow its list down. assign_ms: the dialog to assign a spool.
+    """
+    async with _stage() as stage, SpoolmanServer() as server:
+        for number in range(count):
+            filament = {"name": f"Filament {number}", "material": "PLA"}
+            server.add_spool(
+                filament=filament | {"color_hex": f"{number:06X}", "weight": 1000}
+            )
+        client = stage.home_assistant.client
+        await add_inventory(client, "spoolman", server.url)
+        strategy = {"strategy": {"type": "custom:filament-slots"}}
+        await make_dashboard(client, strategy, "all")
+        page = await stage.page("all/slots")
+        await page.wait("deep('.bay')", _PATIENCE)
+        list_of = f"deep('{SPOOLS}')?.renderRoot"
+        steps = {
+            "view_ms": (
+                """history.pushState(null, "", "/all/spools"),
+                window.dispatchEvent(new CustomEvent("location-changed",
+                  {detail: {replace: false}}))""",
+                f"{list_of}?.querySelectorAll('li').length > 50",
+            ),
+            "search_ms": (
+                f"""((field) => {{
+                  field.value = "filament 1999";
+                  field.dispatchEvent(new Event("input"));
+                }})({list_of}.querySelector("[type=search]"))""",
+                f"{list_of}.querySelectorAll('li').length === 1",
+            ),
+        }
+        numbers = {
+            name: await _costs(page, act, done) for name, (act, done) in steps.items()
+        }
+        page = await stage.page("all/slots")
+        await page.wait("deep('.bay')", _PATIENCE)
+        device = "deep('filament-slots-sheet').printers[0].slots.at(-1).device_id"
+        numbers["assign_ms"] = await _costs(
+            page,
+            f"deep('filament-slots-sheet').open({device}, 'assign') && 0",
+            "deep('filament-slots-spools')?.renderRoot.querySelectorAll('li').length > 20",
+        )
+        return numbers
+
+
+async def _costs(page: Page, act: str, done: str) -> float:
+    """Return the script time in ms from an act until a condition is met."""
+    await _calm(page)
+    before = await _script_ms(page)
+    await page.run(act)
+    await page.wait(done, _PATIENCE)
+    await _calm(page)
+    return await _script_ms(page) - before
 
 
 def _beside(what: str, milliseconds: dict[str, float]) -> dict[str, float]:

@@ -40,7 +40,7 @@ from .demo_printers import DemoBambu, DemoKlipper, DemoPrinter
 from .terminal import bold, columns, green, red, say
 
 # What is in the inventory: name, material, colour and how many of 1000 g are left.
-# They have the numbers that the lanes of the Klipper printer report.
+# They have the numbers that the slots of the Klipper printer report.
 SPOOLS = (
     ("Jade White", "PLA", "F4F4F0", 1000),
     ("Galaxy Black", "PLA", "202028", 730),

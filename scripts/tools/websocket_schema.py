@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.spool_library import colour
 from custom_components.filament_slots.websocket import async_register_commands
+from custom_components.filament_slots.websocket_inventory import InventorySpoolsMessage
 from custom_components.filament_slots.websocket_spools import SpoolsMessage
 from custom_components.filament_slots.websocket_subscription import Message
 
@@ -30,6 +31,7 @@ TITLE = "Websocket commands of Filament Slots"
 _MESSAGES = {
     f"{DOMAIN}/subscribe": Message,
     f"{DOMAIN}/subscribe_spools": SpoolsMessage,
+    f"{DOMAIN}/subscribe_inventory_spools": InventorySpoolsMessage,
 }
 
 

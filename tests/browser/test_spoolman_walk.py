@@ -65,6 +65,12 @@ async def test_an_untagged_spool_is_linked_in_two_taps_and_followed_to_another_p
         await page.open(f"{home_assistant.url}/a-dashboard")
         await shows(page, {"A3": "empty", "lane2": "empty"}, 60)
 
+        # A spool that was in no slot yet is in the list, too.
+        await page.open(f"{home_assistant.url}/a-dashboard/spools")
+        await page.wait(f"{LISTED}.some((spool) => spool.endsWith(' · Shelf A'))", 60)
+        await page.open(f"{home_assistant.url}/a-dashboard")
+        await shows(page, {"A3": "empty", "lane2": "empty"}, 60)
+
         # Two taps: the question, and the spool.
         await bambu.play(bambu.hardware.insert(1, 3, PLAIN_SPOOL))
         await shows(page, {"A3": "unidentified"})
@@ -133,6 +139,9 @@ async def test_an_untagged_spool_is_linked_in_two_taps_and_followed_to_another_p
         both = await page.run(stays(on_list))
         assert both[0].endswith(" · lane2")
         assert both[1] == here
+        shown = await page.run(f"textOf(deep('filament-slots-spool', {on_list}))")
+        assert "Remaining 640 g · 64%" in shown
+        assert "Location in Spoolman Shelf A" in shown
         wrong += await looked_at(page, "walk-where", SPOOL_SHEET, SPOOLS)
         assert wrong == []
         assert page.errors == []

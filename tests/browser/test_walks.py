@@ -214,6 +214,14 @@ async def _walk(
           .map((bay) => Math.round(bay.getBoundingClientRect().top))"""
     )
     assert tops[0] == tops[1] < tops[2] == tops[3]
+    # Nor is a button wider than its bay.
+    await page.run(f"deep('{SLOTS}').style.width = '160px'")
+    await page.wait(
+        f"""[...{ON_CARD}.querySelectorAll('.assign')].every((one) =>
+          one.getBoundingClientRect().width <=
+            one.parentElement.getBoundingClientRect().width + 0.5)"""
+    )
+    await page.screenshot(image(f"narrowest-{language}"))
     # No word of the history is broken into letters.
     height = await page.run(
         f"""deep('{TIMELINE}').renderRoot.querySelector('li .what')
