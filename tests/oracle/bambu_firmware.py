@@ -168,11 +168,13 @@ class BambuFirmware(BambuWire):
                 state.unit.bays[tray].reading = True
                 self.changed()
                 seconds = self._read_seconds * self.rng.uniform(0.6, 1.4)
-                self.later(seconds, self._read_end, boot, state, tray)
+                self._reads += 1
+                self.later(seconds, self._read_end, self._reads, state, tray)
                 return
 
-    def _read_end(self, boot: int, state: UnitState, tray: int) -> None:
-        if boot != self._boot or self._reading != (state, tray):
+    def _read_end(self, number: int, state: UnitState, tray: int) -> None:
+        # Not that of a read which was broken off.
+        if number != self._reads or self._reading != (state, tray):
             return
         self._reading = None
         bay, reel = state.unit.bays[tray], state.reels[tray]
@@ -183,7 +185,7 @@ class BambuFirmware(BambuWire):
             self.printer.note_sent(ams=self._blanked)
             self._blanked = None
         self.changed()
-        self.later(self.rng.uniform(0.5, 2.0), self._read_next, boot)
+        self.later(self.rng.uniform(0.5, 2.0), self._read_next, self._boot)
 
     def _know(self, state: UnitState, tray: int, bay: Bay, reel: Reel | None) -> None:
         """Take in what a read has found."""

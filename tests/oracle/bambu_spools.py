@@ -250,7 +250,7 @@ class BambuSpools(BambuFirmware):
         stay = self._last_stay(state, tray)
         stay.returned = min(stay.returned, self.now)
         state.hidden.discard(tray)
-        state.back.discard(tray)
+        self.later(self._tick, self._shown_back, state, tray)
         self._shows = None
         if self.powered and state.plugged:
             self.changed()
@@ -258,6 +258,11 @@ class BambuSpools(BambuFirmware):
                 bay.read_done = False
                 state.shown[tray] = UNREAD
                 self._want_read(state, tray)
+
+    def _shown_back(self, state: UnitState, tray: int) -> None:
+        """Note that a report has shown filament that was fed back."""
+        if state.unit.bays[tray].at_feeder:
+            state.back.discard(tray)
 
     def do_preset(self, pick: int, how: int) -> None:
         """Enter on the screen what an untagged spool is."""

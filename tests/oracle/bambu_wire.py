@@ -72,6 +72,7 @@ class BambuWire(World):
         self._link: Link | None = None
         self._queue: list[tuple[UnitState, int]] = []
         self._reading: tuple[UnitState, int] | None = None
+        self._reads = 0
         self._report_due = False
         # The second half of a report that is sent in two.
         self._second: tuple[dict[str, Any], Shows] | None = None

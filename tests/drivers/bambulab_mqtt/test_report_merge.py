@@ -648,6 +648,26 @@ def test_a_restart_is_known_from_the_version_before_the_shutdown_frame() -> None
     assert _reads(listener) == ["stands"] * 4
 
 
+def test_reads_that_stand_do_not_count_before_it_is_known_whether_tags_are_read() -> (
+    None
+):
+    memory = MEMORY | {"content": [], "standing_bits": -1}
+    listener = ReportDecoder(logging.getLogger(__name__), memory=memory)
+    feed(listener, delta(ams=[NAMELESS], ams_exist_bits="1", tray_exist_bits="f"))
+    feed(listener, full(NAMELESS, exist="f", ams={"version": 9}))
+    assert _reads(listener) == ["stands"] * 4
+
+
+def test_reads_that_a_loose_contact_made_unknown_are_asked_for() -> None:
+    listener = _resumed(version=9)
+    gone = dict.fromkeys(("ams_exist_bits", "tray_exist_bits"), "0")
+    feed(listener, delta(**gone, tray_read_done_bits="0"))
+    feed(listener, delta(ams=[NAMELESS], ams_exist_bits="1", tray_exist_bits="f"))
+    assert contradicts(listener)
+    feed(listener, full(NAMELESS, exist="f", ams={"version": 9}))
+    assert not contradicts(listener)
+
+
 def test_what_a_loose_contact_changed_is_no_sign_of_a_restart() -> None:
     listener = _resumed(MEMORY, version=9)
     feed(listener, delta(ams_exist_bits="0", tray_exist_bits="0"))

@@ -455,6 +455,29 @@ def test_a_name_that_stayed_after_a_read_up_to_a_gap_counts_after_it(
     assert rig.changes() == [("inserted", 1, name)]
 
 
+def test_a_name_that_stayed_after_a_read_up_to_a_gap_counts_once_it_is_back(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.take()
+    rig.slot(identifiers=RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.slot(present=True, reading=True, identifiers=RED)
+    rig.wait(10)
+    rig.slot(reading=False, read_done=True)
+    rig.wait(1)
+    rig.outage()
+    rig.slot(read_done=None, read_stands=True, identifiers=NO_IDENTIFIERS)
+    rig.wait(5)
+    rig.slot(identifiers=RED)
+    rig.wait(5)
+    rig.slot(read_done=True)
+    rig.wait(40)
+    assert rig.changes() == [("inserted", 1, "RED")]
+
+
 def test_a_spool_that_was_named_before_a_short_absence_is_inserted_with_its_name(
     rig: Rig,
 ) -> None:

@@ -126,7 +126,8 @@ def _merge_ams(
     named = merged.names_known or msg == 0 or bool(after.listed(named=True))
     after = _with(after, left=after.left_unread, names_known=named)
     if msg == 0 or (listed is not None and "exist_bits" in values):
-        return _with(after, contradictory=False, shutting_down=False)
+        lacks = msg != 0 and after.contradictory and after.read_done_bits is None
+        return _with(after, contradictory=lacks, shutting_down=False)
     if _contradicts(merged, after, values):
         return _with(after, contradictory=True)
     return after
@@ -154,9 +155,10 @@ def _standing_bits(before: Merged, after: Merged) -> int:
     whether it restarted, and where the unit was away (docs/protocols/bambu.md 9).
     """
     standing = before.standing_bits
-    if _may_have_restarted(before, after):
-        believed = not before.shutting_down
-        standing = 0 if after.reads_on_start and believed else -1
+    restarted = _restarted(before, after)
+    if restarted is not False:
+        reads = after.reads_on_start and not before.shutting_down
+        standing = -1 if not reads else 0 if restarted else standing
     if not before.units and after.before is not None and after.before.content:
         # What was nameless at the end of the connection before was read since.
         standing &= ~((after.before.content[-1] or 0) & after.listed(named=True))
@@ -168,22 +170,23 @@ def _standing_bits(before: Merged, after: Merged) -> int:
     return standing & ~(after.reading_bits or 0)
 
 
-def _may_have_restarted(before: Merged, after: Merged) -> bool:
+def _restarted(before: Merged, after: Merged) -> bool | None:
+    """Return whether the printer has; None where it is not known."""
     if any(
         phase == 1 and after.phases.get(unit_id) == 2
         for unit_id, phase in before.phases.items()
     ):
         return True
     if after.version is None:
-        return not before.units
+        return False if before.units else None
     if before.units and before.version is not None:
         return after.version < before.version
     known = after.before
-    if known is None or after.version < known.version:
-        return True
+    if known is None:
+        return None
     # The same number although something changed: it counted up to it again.
     changed = known.content not in ((), after.content)
-    return changed and after.version == known.version
+    return after.version < known.version + changed
 
 
 def _unknown(known: Merged | WireUnit, refused: Mapping[str, Any]) -> dict[str, Any]:

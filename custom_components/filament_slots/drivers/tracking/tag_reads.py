@@ -79,7 +79,8 @@ class TagReads:
         done = slot.present and slot.read_done and not slot.reading
         if done and not (slot.read_stands or slot.identifiers.known):
             self.departed = NO_IDENTIFIERS  # and what it reports next was read
-        if slot.identifiers.known or not done:
+        unread = not slot.present or slot.reading or slot.read_done is False
+        if unread or (slot.identifiers.known and slot.read_done is not None):
             read, self._read_before_gap = self._read_before_gap, NO_IDENTIFIERS
             if done and read.known and slot.identifiers.same_spool(read):
                 self.departed = NO_IDENTIFIERS
