@@ -87,9 +87,10 @@ class BambuWorld(BambuSpools):
         Where the setting is that nothing is read then, that shows afterwards like
         what was read before (docs/protocols/bambu.md 9).
         """
-        for tray in range(len(state.stays)):
-            stay = self._last_stay(state, tray)
-            stay.unread_by_choice |= not self.printer.power_on_flag
+        if not self.printer.power_on_flag:
+            state.back_at = self.now
+            for tray in range(len(state.stays)):
+                self._last_stay(state, tray).unread_by_choice = True
 
     def do_loose_contact(self, pick: int, how: int) -> None:
         """Let all units be gone for a moment, with masks that are not repeated (9)."""

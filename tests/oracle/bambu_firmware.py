@@ -23,6 +23,8 @@ class BambuFirmware(BambuWire):
         stay.unread_by_choice = not self.printer.insert_flag or not (
             self.printer.power_on_flag or (self.powered and state.plugged)
         )
+        if self.record.sighted.get(place, -math.inf) < state.back_at:
+            stay.unread_by_choice = True
         state.stays[tray] += 1
         state.reels[tray] = reel
         state.shown[tray] = UNREAD

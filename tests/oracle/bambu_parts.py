@@ -113,6 +113,8 @@ class UnitState:
     pulled: bool = False
     plugged: bool = True
     keeps_names: bool = False
+    # When it was connected again out of sight, by a printer that reads no tags then.
+    back_at: float = -math.inf
     dried_from: float = math.inf
     dried_until: float = -math.inf
     # When slots were cleared, and the stays that ended with that.
