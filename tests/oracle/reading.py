@@ -29,7 +29,7 @@ class Run(Settling):
             and not belief.reported
             and j < len(events)
             and events[j].kind == UNKNOWN
-            and self._may_be_unknown(self._row[i], belief)
+            and self._may_be_unknown(self._row[i], belief, events[j])
             and self._dated_after_insertion(j)
         ):
             yield from self.ends(i, j + 1, replace(belief, reported=True))
@@ -239,8 +239,9 @@ class Run(Settling):
             return False
         if swap or held:
             return True
-        # A switch that opens before the spool has settled makes it begin again.
-        again = stay.returned or 0.0 <= (stay.opened or 0.0) - stay.seen < 5.0
+        # A switch that opens before the spool has settled makes it begin again, also
+        # while the report that shows it first is on its way.
+        again = stay.returned or -0.5 <= (stay.opened or 0.0) - stay.seen < 5.0
         if stay.late is True and not (event.late or again or lenient.lateness):
             return False
         if seen_live:
@@ -272,7 +273,7 @@ class Run(Settling):
             and (not before or before[-1].dated <= event.dated)
         )
 
-    def _may_be_unknown(self, stay: Stay, belief: Belief) -> bool:
+    def _may_be_unknown(self, stay: Stay, belief: Belief, event: Emitted) -> bool:
         if not self._facts.unknown:
             return False
         reel = belief.reel
@@ -280,7 +281,15 @@ class Run(Settling):
             return False
         if reel.identity is None or stay.unread_by_choice:
             return True
-        if belief.identity is None and self._named_over_restart(stay):
+        if belief.identity is None and (
+            self._named_over_restart(stay) or self._named_over_loose_contact(stay)
+        ):
+            return True
+        if (
+            stay.read is not None
+            and event.at < stay.read + 1.0
+            and self._held_up_name(stay)
+        ):
             return True
         # Assigned by software, in its own time.
         return not self._facts.reads and belief.identity is None
@@ -305,6 +314,8 @@ class Run(Settling):
                     # It was read out of sight or just before, and forgotten.
                     names.add(None)
                 if self._named_all_along(belief, stay):
+                    names.add(None)
+                if belief.identity is None and self._named_over_loose_contact(stay):
                     names.add(None)
             else:
                 names.add(None)
