@@ -22,6 +22,10 @@ from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_time_changed,
 )
+from pytest_homeassistant_custom_component.components.diagnostics import (
+    get_diagnostics_for_config_entry,
+)
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 import custom_components
 from custom_components.filament_slots import discovery
@@ -290,6 +294,27 @@ async def test_a_change_has_the_components_texts_and_needs_its_driver(
 
     assert aborted["type"] is FlowResultType.ABORT
     assert aborted["reason"] == "unknown_driver"
+
+
+async def test_diagnostics_name_the_component_of_the_driver_and_show_none_of_its_fields(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    install: Install,
+    start: Any,
+) -> None:
+    install()
+    await start()
+    box = _box()
+    await async_set_up(hass, box)
+
+    report = json.loads(
+        json.dumps(await get_diagnostics_for_config_entry(hass, hass_client, box))
+    )
+
+    assert report["driver"]["component"] == "faulty_box"
+    assert report["driver"]["version"] == "1.2.3"
+    assert report["driver"]["api_version"] == "1.0"
+    assert "s3cr3t-code" not in json.dumps(report)
 
 
 async def test_what_waits_for_a_driver_reads_nothing(

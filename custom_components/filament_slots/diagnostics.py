@@ -5,6 +5,7 @@ that `scripts/replay` can reproduce the events from its capture.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any, cast
 
 from homeassistant.components.diagnostics import async_redact_data
@@ -17,6 +18,7 @@ from .core.engine.errors import StoreError
 from .core.tables.audit import AuditEntry, read_audit
 from .diagnostics_inventory import inventory_diagnostics
 from .drivers.base import DriverStatus
+from .drivers.registry import registered_driver
 from .entry_kinds import is_printer
 from .explanation import async_answer_texts, explain
 from .inventory_entry import InventoryConfigEntry
@@ -72,6 +74,7 @@ async def _async_entry_report(
             "options": dict(entry.options),
             "state": entry.state.value,
         },
+        "driver": _driver(entry),
         # A name may contain a serial number, and does not help to find a fault.
         "printer": {
             **printer_data(hass, entry),
@@ -92,6 +95,14 @@ async def _async_entry_report(
         report["log"] = coordinator.log.lines
         report["capture"] = coordinator.driver.capture()
     return report
+
+
+def _driver(entry: FilamentSlotsConfigEntry) -> Json | None:
+    """Return what another component declares about its driver; null for one of ours."""
+    registered = registered_driver(entry.data[CONF_DRIVER_KEY])
+    if registered is None:
+        return None
+    return {"component": registered.component, **asdict(registered.info)}
 
 
 def _explained(coordinator: SlotCoordinator, texts: dict[str, str]) -> Json:

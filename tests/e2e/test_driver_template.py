@@ -48,36 +48,42 @@ async def box(socket_enabled: None) -> AsyncIterator[Any]:
 
 
 @pytest.mark.process
-def test_the_template_passes_its_tests_with_the_kit_in_an_environment_of_its_own(
-    tmp_path: Path,
+async def test_the_template_passes_its_tests_with_the_kit_in_an_environment_of_its_own(
+    tmp_path: Path, box: Any
 ) -> None:
     """Neither Home Assistant nor this repository is in it."""
     environment, template = tmp_path / "environment", tmp_path / "template"
-    _run(UV, "build", "--wheel", "--out-dir", tmp_path, ROOT / "kit")
-    _run(UV, "venv", "--python", sys.executable, environment)
+    await _run(UV, "build", "--wheel", "--out-dir", tmp_path, ROOT / "kit")
+    await _run(UV, "venv", "--python", sys.executable, environment)
     python = environment / "bin" / "python"
-    (wheel,) = tmp_path.glob("*.whl")
-    _run(UV, "pip", "install", "--python", python, wheel)
+    wheel = tmp_path / f"filament_slots_kit-{API_VERSION}.0-py3-none-any.whl"
+    await _run(UV, "pip", "install", "--python", python, wheel)
     shutil.copytree(TEMPLATE, template)
 
-    tests = _run(python, "-m", "pytest", "-q", cwd=template)
-    capture = template / "box.json"
-    frame = {"payload": {"slots": [{"spool": True, "tag": "04A1B2C3"}]}, "t": 0}
-    capture.write_text(json.dumps({"format": 1, "driver_key": "", "frames": [frame]}))
-    replayed = _run(
+    tests = await _run(python, "-m", "pytest", "-q", cwd=template)
+
+    assert " passed" in tests
+    assert " failed" not in tests
+    assert "homeassistant" not in await _run(UV, "pip", "list", "--python", python)
+
+    await box.insert()
+    driver, capture = "custom_components.spool_box.driver", tmp_path / "box.json"
+    config = [f"{field}={value}" for field, value in box.config.items()]
+    await _run(
         python,
-        *("-m", "filament_slots_kit.replay", "--json"),
-        *("--driver", "custom_components.spool_box.driver", capture),
+        *("-m", "filament_slots_kit.capture", driver, *config),
+        *("--seconds", "3", "--output", capture),
+        cwd=template,
+    )
+    replayed = await _run(
+        python,
+        *("-m", "filament_slots_kit.replay", "--json", "--driver", driver, capture),
         cwd=template,
     )
 
-    assert wheel.name.startswith(f"filament_slots_kit-{API_VERSION}.")
-    assert " passed" in tests
-    assert " failed" not in tests
+    assert box.config["code"] not in capture.read_text()
     (slot,) = json.loads(replayed)["slots"]
     assert slot["identifiers"]["rfid_uid"] == "04A1B2C3"
-    names = _run(UV, "pip", "list", "--python", python)
-    assert "homeassistant" not in names
 
 
 @pytest.mark.process
@@ -165,9 +171,10 @@ async def _issues(client: Client) -> dict[str, Any]:
     return {i["translation_key"]: i for i in issues if i["domain"] == DOMAIN}
 
 
-def _run(*command: str | Path, cwd: Path | None = None) -> str:
-    """Run a command and return its output."""
-    result = subprocess.run(
+async def _run(*command: str | Path, cwd: Path | None = None) -> str:
+    """Run a command and return its output; the box goes on meanwhile."""
+    result = await asyncio.to_thread(
+        subprocess.run,
         command,
         cwd=cwd,
         env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
@@ -177,4 +184,4 @@ def _run(*command: str | Path, cwd: Path | None = None) -> str:
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
+    return str(result.stdout)
