@@ -167,7 +167,9 @@ class KlipperWorld(KlipperWire):
         self._moving[slot] = True
         stay = self.record.stays[self._changer.place(slot)][-1]
         stay.opened = self.now
-        if stay.seen is None and self._stalled is None:
+        sent, _ = self._shown_before.get(self._changer.place(slot), (None, None))
+        on_its_way = self._socket is not None and sent == self._stays[slot]
+        if stay.seen is None and not on_its_way:
             # What is reported first shows it as it was before.
             self._hidden.add(slot)
         await self._changer.flicker(slot, seconds)

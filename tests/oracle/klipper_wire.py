@@ -121,6 +121,8 @@ class KlipperWire(World):
         # Requests that wait on their way as well.
         self._requests: list[dict[str, Any]] = []
         self._last_delivery = 0.0
+        # What the last message shows that was sent.
+        self._shown_before: Shows = {}
         # When each call was sent, by its number; and whether one for all updates was
         # answered: nothing that is sent before is taken.
         self._asked_at: dict[int, float] = {}
@@ -264,6 +266,7 @@ class KlipperWire(World):
         socket = self._socket
         if socket is None or not self.powered:
             return
+        self._shown_before = shows or self._shown_before
         payload = orjson.dumps(message)
         if not self.network:
             if self._stalled is not None:

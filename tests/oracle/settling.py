@@ -75,7 +75,8 @@ class Settling(Names):
             return False
         if (stay.held or self._row[k - 1].held) and Limit.DRYING.allows():
             return False
-        if stay.reel is None and stay.dries and self._first(k).late is not False:
+        late = {stay.late, self._first(k).late} != {False}
+        if stay.reel is None and stay.dries and late:
             return not Limit.PULLED_BACK_UNSEEN.allows()
         if stay.reel is None:
             need = self._facts.absent_must + (60.0 if stay.slow else 0.0)
