@@ -1,6 +1,6 @@
 """Entry of an inventory: its set-up, its health, and what has to be known of its spools."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 import logging
 from typing import Any, Final
@@ -248,6 +248,15 @@ class InventoryHost:
         """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    @callback
+    def async_write_tags(self, spool: Spool, tags: Iterable[str]) -> None:
+        """Write the tags of a spool that a user linked, if the owner wants that."""
+        if self.queue is None or not write_options(self.entry.options).tags:
+            return
+        for tag in tags:
+            if tag not in (spool.tags or ()):
+                self.queue.link(spool, tag)
 
     async def async_add_tag_field(self) -> str | None:
         """Create the field in which tags are stored, see `Inventory.add_tag_field`."""

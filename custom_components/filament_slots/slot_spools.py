@@ -1,15 +1,17 @@
 """Which spool of an inventory is in each slot, and what that is known from."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.hass_dict import HassKey
 
 from .colours import alike_colours
 from .const import DOMAIN
-from .coordinator import SlotCoordinator
+from .coordinator import SIGNAL_SPOOL_CHOSEN, SlotCoordinator
 from .core.handler import EventHandler
 from .core.slot_state import SlotKey
 from .core.tables.links import SpoolLink
@@ -19,7 +21,7 @@ from .materials import same_material
 from .model import Filament, Identifiers, StoredSlot
 from .remaining import remaining_percent
 from .runtime import async_shared_core, require_store
-from .spool_finder import Finding, FoundBy, SpoolFinder
+from .spool_finder import Finding, FoundBy, SpoolFinder, chip_tags
 
 _KEY: HassKey[SlotSpools] = HassKey(f"{DOMAIN}_slot_spools")
 
@@ -181,18 +183,27 @@ class SlotSpools:
 
         spool: as `linked_by` returns it.
         """
-        await require_store(self._hass).handler.link(
-            SpoolLink(
-                spool=spool,
-                inventory=host.entry.entry_id,
-                inventory_spool_id=target.id,
-                registered=target.registered,
-            )
+        link = SpoolLink(
+            spool=spool,
+            inventory=host.entry.entry_id,
+            inventory_spool_id=target.id,
+            registered=target.registered,
         )
+        await self._async_choose(require_store(self._hass).handler.link(link))
+        stored = self._finder.link_of(spool)
+        host.async_write_tags(target, chip_tags(spool, stored.chips if stored else ()))
 
     async def async_unlink(self, spools: Collection[Identifiers]) -> None:
         """Remove the links of these spools. Raises StoreError."""
-        await require_store(self._hass).handler.unlink(spools)
+        await self._async_choose(require_store(self._hass).handler.unlink(spools))
+
+    async def _async_choose(self, change: Coroutine[Any, Any, None]) -> None:
+        """Make a change of a user, and report the slots that have another spool by it."""
+        before = {slot: _id(self.of(*slot)) for slot in self._all_slots()}
+        await change
+        for slot in self._all_slots():
+            if _id(self.of(*slot)) != before.get(slot):
+                async_dispatcher_send(self._hass, SIGNAL_SPOOL_CHOSEN, *slot)
 
     @callback
     def async_subscribe(self, listener: Listener) -> CALLBACK_TYPE:
@@ -332,6 +343,10 @@ class SlotSpools:
             host.async_use(frozenset(spool_ids))
         for listener in list(self._problem_listeners):
             listener()
+
+
+def _id(found: SlotSpool | None) -> tuple[InventoryHost, int] | None:
+    return (found.host, found.spool.id) if found else None
 
 
 def _slot_spool(finding: Finding, *, assigned: bool) -> SlotSpool | None:

@@ -1,6 +1,6 @@
 """Finds the spool of an inventory by its id, by a link, or by a tag; never by its look."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +8,7 @@ from enum import StrEnum
 from .core.tables.links import Links, SpoolLink, linked_by
 from .inventory.base import Changes, Spool
 from .inventory.registry import INVENTORIES
-from .inventory.tags import TagIndex, as_tag, spool_tags, tag_key
+from .inventory.tags import CHIP, TagIndex, as_tag, spool_tags, tag_key
 from .inventory_entry import InventoryHost
 from .model import Identifiers
 from .options import CONF_TAG_FIELD
@@ -225,6 +225,16 @@ class SpoolFinder:
             ),
             None,
         )
+
+
+def chip_tags(spool: Identifiers, chips: Iterable[str]) -> list[str]:
+    """Return the tags by which a hand reader and printers can find a spool.
+
+    A chip as a hand reader reads it. What is shorter than any chip is the name or the
+    number of a spool.
+    """
+    tags = (*tags_of(spool), *chips)
+    return list(dict.fromkeys(tag_key(tag) for tag in tags if len(tag) >= CHIP))
 
 
 def tags_of(spool: Identifiers) -> list[str]:

@@ -22,6 +22,7 @@ from tests.clock import FakeClock
 from tests.common import (
     NO_TAG,
     SERIAL,
+    TAG,
     UNIT_SERIAL,
     async_deliver,
     async_set_up,
@@ -334,6 +335,70 @@ async def test_a_spool_that_a_user_assigns_is_located(
     await assign(hass, printer)
     await written(hass, entry)
     assert location(server, 6) == "Dry box"
+
+
+async def link(
+    hass: HomeAssistant, printer: MockConfigEntry, action: str, **data: Any
+) -> None:
+    """Link the spool in A1, or end its link."""
+    device_id = device_of(hass, printer, f"{SERIAL}_{UNIT_SERIAL}_1")
+    await hass.services.async_call(
+        DOMAIN,
+        action,
+        {"device_id": device_id, **data},
+        blocking=True,
+        return_response=True,
+    )
+    await hass.async_block_till_done()
+
+
+async def test_a_spool_that_a_user_links_is_located(
+    hass: HomeAssistant,
+    server: SpoolmanServer,
+    printer: MockConfigEntry,
+    inventory: Inventory,
+) -> None:
+    entry = await inventory(**PUT_BACK)
+    await async_deliver(
+        hass, printer, spool_event("spool_inserted", 1, identifiers=TAG)
+    )
+    assert server.written == []
+
+    await link(hass, printer, "link_spool", external_id="5")
+    await written(hass, entry)
+    assert location(server, 5) == "X1C A1"
+    await link(hass, printer, "link_spool", external_id="6")
+    await written(hass, entry)
+    assert (location(server, 5), location(server, 6)) == ("Dry box", "X1C A1")
+    await link(hass, printer, "unlink_spool")
+    await written(hass, entry)
+
+    assert location(server, 6) == "Dry box"
+    assert all("location" in body for _, _, body in server.written)
+
+
+async def test_the_tags_of_a_spool_that_a_user_links_are_written(
+    hass: HomeAssistant, printer: MockConfigEntry
+) -> None:
+    async with SpoolmanServer(has_tags=True) as server:
+        server.add_spool(filament={"name": "Jade White"})
+        entry = inventory_entry(server, {"write_tags": True})
+        await async_running(hass, entry)
+        inserted = spool_event("spool_inserted", 1, identifiers=TAG)
+        await async_deliver(hass, printer, inserted)
+
+        await link(hass, printer, "link_spool", external_id="1")
+        await written(hass, entry)
+        both = [tag["uid"] for tag in server.database.row(Entity.SPOOL, 1)["tags"]]
+        await async_until(
+            hass, lambda: len(entry.runtime_data.spools[1].tags or ()) == 2
+        )
+        await link(hass, printer, "link_spool", external_id="1")
+
+    # A chip as a hand reader reads it, and what both chips of the spool have in common.
+    assert sorted(both) == ["0123456789ABCDEF0123456789ABCDEF", "A1B2C3D4"]
+    assert len(server.written) == 2
+    assert [entry.action for entry in await audited(hass)] == ["write_tag"] * 2
 
 
 async def test_a_spool_that_is_identified_after_its_insertion_is_located(

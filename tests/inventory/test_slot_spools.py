@@ -135,6 +135,8 @@ async def test_the_spool_that_the_printer_names_is_shown_with_its_values(
         "mismatch": None,
         "url": f"{server.url}/spool/show/1",
         "source": "printer",
+        "location": None,
+        "location_ours": False,
     }
     assert await shown(hass, printer, 2) is None
 

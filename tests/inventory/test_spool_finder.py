@@ -15,6 +15,7 @@ from custom_components.filament_slots.spool_finder import (
     FoundBy,
     Problem,
     SpoolFinder,
+    chip_tags,
 )
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -295,3 +296,21 @@ def test_an_inventory_that_is_removed_has_no_spools() -> None:
 
     assert made.hosts == []
     assert result(made.find(BAMBU)) == ([], None, None)
+
+
+@pytest.mark.parametrize(
+    ("ours", "chips", "tags"),
+    [
+        (BAMBU, (), [UUID, "75886B1D"]),
+        (BAMBU, (SIDE_A, SIDE_B), [UUID, "75886B1D", "9A001B2C"]),
+        (CHIP, (), ["75886B1D"]),
+        (Identifiers(rfid_uid="04A2B3C4D5E680"), (), ["04A2B3C4D5E680"]),
+        (Identifiers(external_id="name:fed"), (), []),
+        (Identifiers(external_id="spoolman:12"), (), []),
+        (Identifiers(external_id="name:galaxy-black"), (), []),
+    ],
+)
+def test_the_tags_to_write_are_those_of_its_chips(
+    ours: Identifiers, chips: tuple[str, ...], tags: list[str]
+) -> None:
+    assert chip_tags(ours, chips) == tags

@@ -12,7 +12,7 @@ _WITHIN: Final = re.compile(r"^0[xX]|[:.\-]")
 _HEX: Final = re.compile(r"[0-9A-F]{1,64}")
 # Some printers append eight digits to the eight that a hand reader reads of the same chip:
 # `75886B1D00000100` (docs/protocols/spoolman.md 6).
-_CHIP: Final = 8
+CHIP: Final = 8
 _CHIP_OF_PRINTER: Final = 16
 
 
@@ -36,14 +36,14 @@ def as_tag(text: str) -> str | None:
 
 def tag_key(tag: str) -> str:
     """Return what two ids have in common if they can be of one chip."""
-    return tag[:_CHIP] if len(tag) == _CHIP_OF_PRINTER else tag
+    return tag[:CHIP] if len(tag) == _CHIP_OF_PRINTER else tag
 
 
 def same_chip(one: str, other: str) -> bool:
     """Return whether two ids are of one chip: equal, or one is the start of the other."""
     if tag_key(one) != tag_key(other):
         return False
-    return one == other or _CHIP in (len(one), len(other))
+    return one == other or CHIP in (len(one), len(other))
 
 
 class TagIndex[T: Hashable]:
