@@ -34,9 +34,11 @@ import yaml
 
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.drivers.base import DriverStatus
+from custom_components.filament_slots.serializers import printer_device_id
 
 from .common import (
     PLA,
+    TAG,
     UNIT_SERIAL,
     async_deliver,
     async_set_up,
@@ -52,6 +54,8 @@ pytestmark = pytest.mark.usefixtures("scripted_driver")
 FOLDER = Path(__file__).parents[1] / "blueprints" / "automation" / DOMAIN
 BLUEPRINTS = sorted(FOLDER.glob("*.yaml"))
 SOURCE = f"https://github.com/filament-slots/filament-slots/blob/main/blueprints/automation/{DOMAIN}/"
+
+_MINUTE = timedelta(minutes=1)
 
 type Automate = Callable[..., Coroutine[Any, Any, None]]
 
@@ -377,10 +381,50 @@ async def test_the_phone_asks_with_the_spools_to_choose_from(
         "actions": [
             {"action": f"{mine}spoolman:12|Black", "title": "Black"},
             {"action": f"{mine}13|Red", "title": "Red"},
-            {"action": mine, "title": "Enter spool", "behavior": "textInput"},
+            {"action": mine, "title": "Another…", "behavior": "textInput"},
             {"action": f"{mine}name:blue|Blue", "title": "Blue"},
         ],
     }
+
+
+async def test_the_phone_offers_the_three_likeliest_spools(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    automate: Automate,
+    phone: str,
+    pushed: list[dict[str, Any]],
+) -> None:
+    """That was last seen in the slot comes first; what is in a slot comes last."""
+    slot = _slot(hass, entry, 3)
+    for number, (spool, label) in enumerate({"12": "Black", "13": "Red"}.items(), 3):
+        await hass.services.async_call(
+            DOMAIN,
+            "expect_spool",
+            {"external_id": spool, "label": label},
+            blocking=True,
+        )
+        at = dt_util.utcnow().isoformat()
+        for event_type in ("spool_inserted", "spool_removed"):
+            event = spool_event(event_type, number, event_at=at)
+            await async_deliver(hass, entry, event)
+    await automate("ask_which_spool", phone=phone)
+
+    await _ask(hass, entry)
+
+    (push,) = pushed
+    mine = f"filament_slots|automation.made|{slot}|"
+    tagged = f"{TAG['external_id']}|PLA Basic"
+    assert push["data"]["actions"] == [
+        {"action": f"{mine}spoolman:12|Black", "title": "Black"},
+        {"action": f"{mine}spoolman:13|Red", "title": "Red"},
+        {"action": mine, "title": "Another…", "behavior": "textInput"},
+        {"action": f"{mine}{tagged}", "title": "PLA Basic · 80 %"},
+    ]
+    await _answer(hass, push["data"]["actions"][0]["action"])
+    answer: Any = await hass.services.async_call(
+        DOMAIN, "get_slots", {"device_id": slot}, blocking=True, return_response=True
+    )
+    assert answer["slots"][0]["assigned_external_id"] == "spoolman:12"
 
 
 @pytest.mark.parametrize(
@@ -460,6 +504,84 @@ async def test_the_question_goes_away_with_the_spool(
     asked, withdrawn = pushed
     assert withdrawn["message"] == "clear_notification"
     assert withdrawn["data"]["tag"] == asked["data"]["tag"]
+
+
+# A scanned tag.
+
+
+def _announced(entry: MockConfigEntry) -> list[tuple[int | None, str, float]]:
+    """Return what is announced: for which printer, which spool, for how many minutes."""
+    return [
+        (
+            each.printer_id,
+            each.assigned.external_id,
+            (each.until - each.since) / _MINUTE,
+        )
+        for each in (found.expectation for found in entry.runtime_data.announced)
+    ]
+
+
+async def _scan(hass: HomeAssistant, **data: Any) -> None:
+    hass.bus.async_fire("tag_scanned", {"device_id": "reader", "name": None} | data)
+    await hass.async_block_till_done()
+
+
+@pytest.mark.parametrize(
+    ("tag", "spool", "name"),
+    [
+        ({"tag_id": "12"}, "spoolman:12", "spoolman:12"),
+        ({"tag_id": "x", "name": "spoolman:12"}, "spoolman:12", "spoolman:12"),
+        ({"tag_id": "web+spoolman:s-12"}, "spoolman:12", "spoolman:12"),
+        ({"tag_id": TAG["rfid_uid"], "name": "Tag 1"}, TAG["external_id"], "PLA Basic"),
+    ],
+)
+async def test_a_scanned_spool_is_announced_for_the_printer(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    automate: Automate,
+    notes: list[ServiceCall],
+    tag: dict[str, Any],
+    spool: str,
+    name: str,
+) -> None:
+    printer = printer_device_id(hass, entry)
+    await automate(
+        "announce_scanned_spool", readers=["reader"], printer=printer, minutes=3
+    )
+
+    await _scan(hass, **tag)
+    await _scan(hass, tag_id="13", device_id="another reader")
+
+    printer_id = entry.runtime_data.printer_id
+    assert _announced(entry) == [(printer_id, spool, 3)]
+    assert _notified(notes) == [
+        ("Insert the spool", f"{name}: insert it into X1C within 3 minutes.")
+    ]
+
+
+@pytest.mark.parametrize("readers", [[], ["reader"]])
+async def test_an_unknown_tag_is_named_where_a_reader_of_spools_scans_it(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    automate: Automate,
+    notes: list[ServiceCall],
+    readers: list[str],
+) -> None:
+    """Any other tag of the house may be of anything."""
+    await automate("announce_scanned_spool", readers=readers)
+
+    await _scan(hass, tag_id="DEADBEEF")
+    await _scan(hass, tag_id="http://other.lan/?spool=1")
+    unknown = list(_notified(notes))
+    await _scan(hass, tag_id="12")
+
+    assert unknown == [
+        ("Unknown tag", "No spool is known for this tag.") for _ in readers * 2
+    ]
+    assert _announced(entry) == [(None, "spoolman:12", 5)]
+    assert _notified(notes)[len(unknown) :] == [
+        ("Insert the spool", "spoolman:12: insert it into a printer within 5 minutes.")
+    ]
 
 
 # The examples of the documentation.

@@ -60,6 +60,7 @@ ACTIONS = {
     "expect_spool",
     "explain_slot",
     "find_spool",
+    "suggest_spools",
     "get_events",
     "get_slots",
     "get_spools",
@@ -581,7 +582,11 @@ async def test_the_next_unidentified_spool_is_the_expected_one(
     answer = await ask(
         hass, "expect_spool", device_id=device_of(hass, entry, SERIAL), **SPOOL
     )
-    assert answer == {"expires_at": "2026-11-01T12:04:00Z"}
+    assert answer == {
+        "expires_at": "2026-11-01T12:04:00Z",
+        "external_id": "spoolman:12",
+        "name": "Galaxy black",
+    }
 
     await async_deliver(
         hass,
@@ -633,7 +638,7 @@ async def test_an_announcement_is_withdrawn_without_a_spool(
     for where in ({"device_id": printer}, {}):
         await ask(hass, "expect_spool", **where, **SPOOL)
         answer = await ask(hass, "expect_spool", **where)
-        assert answer == {"expires_at": None}
+        assert set(answer.values()) == {None}
 
     await async_deliver(hass, entry, spool_event("spool_inserted", 3))
 
@@ -668,7 +673,7 @@ async def test_the_audit_contains_every_change_with_user_and_result(
 
     assert (expected.user_id, expected.action) == (anna, "expect_spool")
     assert expected.details == {**SPOOL, "timeout": "0:03:00"}
-    assert expected.result.keys() == {"expires_at"}
+    assert expected.result.keys() == {"expires_at", "external_id", "name"}
     assert (assigned.user_id, assigned.action) == (None, "assign_spool")
     assert assigned.result == {"error": "slot_empty"}
     assert restarted.action == "restart_driver"
@@ -767,6 +772,7 @@ def test_the_described_fields_are_those_of_the_schemas() -> None:
         "get_slots": services._GET_SLOTS,
         "get_spools": services_spools._GET_SPOOLS,
         "find_spool": services_spools._FIND_SPOOL,
+        "suggest_spools": services_spools._SUGGEST_SPOOLS,
         "get_events": services._GET_EVENTS,
         "explain_slot": services._EXPLAIN,
         "refresh": services._PRINTERS,

@@ -33,6 +33,7 @@ from custom_components.filament_slots.location_options import WRITE_DEFAULTS
 from custom_components.filament_slots.model import SlotStatus
 from custom_components.filament_slots.options import (
     CONF_BUS_IDENTIFIERS,
+    CONF_FOLLOW_SCANS,
     CONF_TAG_FIELD,
     HISTORY_OPTIONS,
     LOW_DEFAULTS,
@@ -383,6 +384,7 @@ def test_every_setting_has_a_text() -> None:
     assert {name: set(section["data"]) for name, section in inventory.items()} == {
         "tags": {CONF_TAG_FIELD},
         "low": set(LOW_DEFAULTS),
+        "scans": {CONF_FOLLOW_SCANS},
         "writes": set(WRITE_DEFAULTS),
     }
     for section in (*sections.values(), *inventory.values()):

@@ -41,9 +41,11 @@ from .options import async_migrate_options
 from .repairs_links import async_setup_link_issues
 from .repairs_printer import async_forget_issues, async_show_issue
 from .runtime import SharedCore, async_shared_core
+from .scans import async_follow_scans
 from .services import async_setup_services
 from .slot_spools import slot_spools
 from .spool_alerts import spool_alerts
+from .spool_selector import async_refresh_spool_selector
 from .websocket import async_register_commands
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -72,6 +74,12 @@ async def async_setup_entry(
             slot_spools(hass).async_follow_inventory(inventory.runtime_data)
         )
         inventory.async_on_unload(async_keep_locations(hass, inventory.runtime_data))
+        inventory.async_on_unload(async_follow_scans(hass, inventory.runtime_data))
+        inventory.async_on_unload(
+            inventory.runtime_data.async_subscribe(
+                lambda _: async_refresh_spool_selector(hass)
+            )
+        )
         return True
     driver_class = await _async_load_driver(hass, entry)
     core = async_shared_core(hass)
@@ -101,6 +109,9 @@ async def async_setup_entry(
     # Before the entities, which read what it finds.
     entry.async_on_unload(slot_spools(hass).async_follow_printer(coordinator))
     entry.async_on_unload(spool_alerts(hass).async_follow(coordinator))
+    entry.async_on_unload(
+        coordinator.async_add_listener(lambda: async_refresh_spool_selector(hass))
+    )
     try:
         await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
         await coordinator.async_start()

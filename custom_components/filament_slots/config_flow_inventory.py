@@ -20,6 +20,7 @@ from .forms import (
     filled_in,
     form,
     low_form,
+    scans_form,
     tags_form,
     without_secrets,
     write_form,
@@ -36,16 +37,18 @@ from .inventory_entry import (
 from .location_keeper import location_parts
 from .location_options import WRITE_DEFAULTS, Leave, WriteOptions, write_options
 from .location_text import full_text, is_template, location_text
-from .options import CONF_TAG_FIELD, LOW_DEFAULTS
+from .options import CONF_FOLLOW_SCANS, CONF_TAG_FIELD, LOW_DEFAULTS
 
 _URL = "url"
 _LOW = "low"
 _TAGS = "tags"
 _WRITES = "writes"
+_SCANS = "scans"
 _DEFAULTS: Final[Mapping[str, Any]] = {
     CONF_TAG_FIELD: "",
     **LOW_DEFAULTS,
     **WRITE_DEFAULTS,
+    CONF_FOLLOW_SCANS: True,
 }
 # Of the slots of all printers, in a preview.
 _EXAMPLES_MAX: Final = 8
@@ -203,7 +206,7 @@ class InventoryFlow(ConfigFlow):
 
 
 class InventoryOptionsFlow(OptionsFlowWithReload):
-    """Changes the options of an inventory: its tags, low spools, what is written to it."""
+    """Changes the options of an inventory: tags, low spools, scans, what is written."""
 
     config_entry: InventoryConfigEntry
 
@@ -226,7 +229,7 @@ class InventoryOptionsFlow(OptionsFlowWithReload):
         if user_input is not None:
             self._wanted = {
                 name: value
-                for section in (_TAGS, _LOW, _WRITES)
+                for section in (_TAGS, _LOW, _SCANS, _WRITES)
                 for name, value in user_input[section].items()
                 if value != _DEFAULTS[name]
             }
@@ -241,6 +244,7 @@ class InventoryOptionsFlow(OptionsFlowWithReload):
                 {
                     _TAGS: tags_form(known),
                     _LOW: low_form(known),
+                    _SCANS: scans_form(known),
                     _WRITES: write_form(known),
                 }
             ),

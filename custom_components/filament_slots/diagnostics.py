@@ -23,7 +23,7 @@ from .entry_kinds import is_printer
 from .explanation import async_answer_texts, explain
 from .inventory_entry import InventoryConfigEntry
 from .model import SCHEMA_VERSION
-from .redaction import Pseudonyms
+from .redaction import REDACTED, Pseudonyms
 from .runtime import require_store
 from .serializers import Json, iso, printer_data, slots_data
 from .slot_spools import slot_spools
@@ -136,16 +136,20 @@ async def _async_core_report(hass: HomeAssistant) -> Json:
 
 
 def _action(action: AuditEntry) -> Json:
-    """Return an action; of its result only numbers and the error.
+    """Return an action, without addresses; of its result only numbers and the error.
 
     The rest may hold ids of other printers, which have no pseudonyms here.
     """
     result = action.result or {}
+    details = async_redact_data(action.details, _PRIVATE)
     return {
         "at": iso(action.at),
         "user_id": action.user_id,
         "action": action.action,
-        "details": async_redact_data(action.details, _PRIVATE),
+        "details": {
+            name: REDACTED if "://" in str(value) else value
+            for name, value in details.items()
+        },
         "result": {
             name: value
             for name, value in result.items()

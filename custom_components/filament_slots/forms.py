@@ -40,6 +40,7 @@ from .location_options import (
 )
 from .options import (
     CONF_BUS_IDENTIFIERS,
+    CONF_FOLLOW_SCANS,
     CONF_LOW_FIELD,
     CONF_LOW_LIMIT,
     CONF_LOW_UNIT,
@@ -49,6 +50,7 @@ from .options import (
     LOW_GRAMS,
     LOW_PERCENT,
     bus_identifiers,
+    follows_scans,
     number_option,
 )
 
@@ -225,6 +227,13 @@ def write_form(options: Mapping[str, Any]) -> probatio.Schema:
             ): str,
             required(CONF_WRITE_TAGS): bool,
         }
+    )
+
+
+def scans_form(options: Mapping[str, Any]) -> probatio.Schema:
+    """Return the form of what scans do, prefilled with these options."""
+    return probatio.Schema(
+        {probatio.Required(CONF_FOLLOW_SCANS, default=follows_scans(options)): bool}
     )
 
 

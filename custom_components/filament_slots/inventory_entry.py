@@ -25,6 +25,7 @@ from .inventory.base import (
     InventoryProbe,
     InventoryServices,
     InventoryStatus,
+    Scan,
     Spool,
 )
 from .inventory.health import InventoryHealth
@@ -34,7 +35,7 @@ from .inventory.spool_memory import pack_spools, unpack_spools
 from .location_options import write_options
 from .location_queue import LocationQueue
 from .network.clock import LoopClock
-from .options import low_limit
+from .options import follows_scans, low_limit
 from .remaining import LowLimit
 from .repairs_inventory import (
     async_forget_inventory_issues,
@@ -50,6 +51,7 @@ _SAVE_DELAY: Final = 10.0
 
 type InventoryConfigEntry = ConfigEntry[InventoryHost]
 type ChangesListener = Callable[[Changes], None]
+type ScanListener = Callable[[Scan], None]
 
 
 async def async_setup_inventory(
@@ -172,11 +174,13 @@ class InventoryHost:
         self._store = _store(hass, entry)
         self._stopped = False
         self._listeners: list[ChangesListener] = []
+        self._scan_listeners: list[ScanListener] = []
         self._services = _services(
             hass,
             self.log,
             health_changed=self._async_health_changed,
             changed=self._async_changed,
+            scanned=self._async_scanned if follows_scans(entry.options) else None,
         )
         self._inventory = kind(inventory_config(entry), self._services)
 
@@ -263,6 +267,12 @@ class InventoryHost:
         return await self._inventory.add_tag_field()
 
     @callback
+    def async_subscribe_scans(self, listener: ScanListener) -> CALLBACK_TYPE:
+        """Subscribe to scans of tags by the readers of the server."""
+        self._scan_listeners.append(listener)
+        return lambda: self._scan_listeners.remove(listener)
+
+    @callback
     def async_use(self, spool_ids: frozenset[int]) -> None:
         """Take the ids that slots and links know spools by.
 
@@ -322,6 +332,11 @@ class InventoryHost:
             listener(changes)
 
     @callback
+    def _async_scanned(self, scan: Scan) -> None:
+        for listener in list(self._scan_listeners):
+            listener(scan)
+
+    @callback
     def _async_health_changed(self) -> None:
         if self._stopped:
             return
@@ -374,6 +389,7 @@ def _services(
     *,
     health_changed: Callable[[], None] = lambda: None,
     changed: Callable[[Changes], None] = lambda changes: None,
+    scanned: Callable[[Scan], None] | None = None,
 ) -> InventoryServices:
     return InventoryServices(
         session=async_get_clientsession(hass),
@@ -381,4 +397,5 @@ def _services(
         log=log,
         health_changed=health_changed,
         changed=changed,
+        scanned=scanned,
     )

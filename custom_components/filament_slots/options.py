@@ -32,6 +32,9 @@ LOW_DEFAULTS: Final[Mapping[str, Any]] = {
     CONF_LOW_FIELD: "",
 }
 
+# Of an inventory: whether a scanned tag announces its spool.
+CONF_FOLLOW_SCANS: Final = "follow_scans"
+
 # Minimum, maximum and default of each; of one printer, and of what all printers share.
 HISTORY_OPTIONS: Final[Mapping[str, tuple[int, int, int]]] = {
     CONF_HISTORY_DAYS: (1, 3650, 365),
@@ -64,6 +67,11 @@ def low_limit(options: Mapping[str, Any], numbers: Mapping[str, float]) -> LowLi
     if wanted[CONF_LOW_UNIT] == LOW_GRAMS:
         return LowLimit.of_grams(wanted[CONF_LOW_LIMIT])
     return LowLimit.of_percent(wanted[CONF_LOW_LIMIT])
+
+
+def follows_scans(options: Mapping[str, Any]) -> bool:
+    """Return whether a scanned tag announces its spool; an option of an inventory."""
+    return bool(options.get(CONF_FOLLOW_SCANS, True))
 
 
 def history_kept(

@@ -104,6 +104,7 @@ class AnnouncedData(TypedDict):
     """A spool that a user announced with `expect_spool`.
 
     printer_id: the printer in which it is expected; null for any.
+    label: the user's name for it, else that of an inventory or the library.
     until: how late it may be inserted.
     taken_at, taken_by, taken_in: when it was inserted, in which printer, and the label
     of the slot; null until then.
@@ -234,7 +235,7 @@ def announced_data(coordinator: SlotCoordinator) -> list[AnnouncedData]:
         AnnouncedData(
             printer_id=announced.expectation.printer_id,
             external_id=announced.expectation.assigned.external_id,
-            label=announced.expectation.assigned.label,
+            label=announced.expectation.assigned.label or announced.expectation.name,
             until=iso_utc(announced.expectation.until),
             taken_at=iso(announced.taken_at),
             taken_by=announced.taken_by,

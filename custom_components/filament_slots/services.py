@@ -15,7 +15,7 @@ from .const import DOMAIN
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator, loaded_entries
 from .core.assignments import AssignmentRefusedError
 from .core.engine.errors import StoreError
-from .core.expectations import Assigned, Expectation
+from .core.expectations import USUAL_WAIT, Assigned, Expectation
 from .core.slot_state import SlotKey
 from .core.tables.history import EventFilter, read_events
 from .errors import failure, invalid, store_failure
@@ -28,7 +28,7 @@ from .serializers import Json, SlotData, history_data, printer_device_id, slots_
 from .services_links import async_setup_link_services
 from .services_spools import async_setup_spool_services
 from .services_store import async_setup_store_services, audited, utc_datetime
-from .spool_ids import async_spool_id
+from .spool_ids import async_spool_id, async_spool_name
 
 MAX_PAGE: Final = 500
 
@@ -87,7 +87,7 @@ _EXPECT: Final = probatio.Schema(
         probatio.Optional(ATTR_DEVICE_ID): cv.string,
         probatio.Optional("external_id"): cv.string,
         probatio.Optional("label"): _LABEL,
-        probatio.Optional("timeout", default=timedelta(minutes=5)): probatio.All(
+        probatio.Optional("timeout", default=USUAL_WAIT): probatio.All(
             _time_period, probatio.Range(timedelta(seconds=1), _MAX_TIMEOUT)
         ),
     }
@@ -263,7 +263,9 @@ async def _async_assign_spool(call: ServiceCall) -> Json:
 
 
 async def _async_expect_spool(call: ServiceCall) -> Json:
-    """Return `{expires_at: ISO-8601}`; without a spool none is expected, and null.
+    """Return `{expires_at: ISO-8601, external_id, name}`; all null without a spool.
+
+    Then none is expected any more. name: null for a spool that is not known.
 
     The inserted spool then counts as identified: no `unknown_spool_detected` follows.
     """
@@ -283,20 +285,26 @@ async def _async_expect_spool(call: ServiceCall) -> Json:
     )
     try:
         handler = require_store(hass).handler
+        if assigned is None:
+            handler.withdraw(printer_id)
+            return {"expires_at": None, "external_id": None, "name": None}
+        name = await async_spool_name(hass, assigned.external_id)
     except StoreError as err:
         raise store_failure(err, "not_saved") from err
-    if assigned is None:
-        handler.withdraw(printer_id)
-        return {"expires_at": None}
     now = dt_util.utcnow()
     expectation = Expectation(
         printer_id=printer_id,
         assigned=assigned,
+        name=name,
         since=now,
         until=now + call.data["timeout"],
     )
     handler.expect(expectation)
-    return {"expires_at": iso_utc(expectation.until)}
+    return {
+        "expires_at": iso_utc(expectation.until),
+        "external_id": assigned.external_id,
+        "name": assigned.label or name,
+    }
 
 
 async def _async_assigned(call: ServiceCall) -> Assigned | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.translation import async_get_translations
@@ -21,7 +22,9 @@ from .core.tables.library import (
     read_spools,
 )
 from .errors import invalid, store_failure
+from .places import place_of
 from .runtime import require_store
+from .spool_choices import async_spool_choices
 from .spool_library import (
     MAX_SPOOLS,
     colour,
@@ -62,6 +65,14 @@ _GET_SPOOLS: Final = probatio.Schema(
     }
 )
 _FIND_SPOOL: Final = probatio.Schema({probatio.Required("text"): cv.string})
+_SUGGEST_SPOOLS: Final = probatio.Schema(
+    {
+        probatio.Optional(ATTR_DEVICE_ID): cv.string,
+        probatio.Optional("limit", default=3): probatio.All(
+            probatio.Coerce(int), probatio.Range(1, MAX_SPOOLS)
+        ),
+    }
+)
 
 
 @callback
@@ -70,6 +81,7 @@ def async_setup_spool_services(hass: HomeAssistant) -> None:
     for name, handler, schema in (
         ("get_spools", _async_get_spools, _GET_SPOOLS),
         ("find_spool", _async_find_spool, _FIND_SPOOL),
+        ("suggest_spools", _async_suggest_spools, _SUGGEST_SPOOLS),
     ):
         hass.services.async_register(
             DOMAIN, name, handler, schema, supports_response=SupportsResponse.ONLY
@@ -105,6 +117,19 @@ async def _async_find_spool(call: ServiceCall) -> dict[str, Any]:
         "spools": spools_data(hass, found.spools),
         "total": found.total,
     }
+
+
+async def _async_suggest_spools(call: ServiceCall) -> dict[str, Any]:
+    """Return `{spools: [SpoolChoice]}`, the likeliest first."""
+    hass, place = call.hass, None
+    if ATTR_DEVICE_ID in call.data:
+        place = place_of(hass, call.data[ATTR_DEVICE_ID])
+        if place.slot is None:
+            raise invalid("not_a_slot", device=place.name)
+    try:
+        return {"spools": await async_spool_choices(hass, place, call.data["limit"])}
+    except StoreError as err:
+        raise store_failure(err, "history_unavailable") from err
 
 
 async def _async_read(

@@ -5,13 +5,16 @@ import re
 from typing import Final
 
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
 
 from .const import CONF_INVENTORY_KEY
-from .core.tables.library import SpoolFilter, read_spools
+from .core.tables.library import SpoolFilter, read_spools, read_spools_of
 from .errors import invalid
 from .inventory.registry import INVENTORIES, NUMBERED
+from .inventory.tags import same_chip, spool_tags, tag_key
 from .inventory_entry import loaded_inventories
-from .model import clean_tag
+from .model import Identifiers, clean_tag
+from .options import CONF_TAG_FIELD
 from .runtime import require_store
 
 _MAX_EXTERNAL_ID: Final = 128
@@ -22,8 +25,6 @@ _NUMBER: Final = re.compile(r"#?(\d{1,7})")
 _TAG: Final = re.compile(
     r"(?:0X)?[0-9A-F]{2}(?:(?::[0-9A-F]{2}){3,31}|(?:[- ]?[0-9A-F]){6,62})"
 )
-# The chip of a tag, which some readers report with more after it.
-_CHIP: Final = 8
 _MOST: Final = 20
 
 
@@ -50,6 +51,35 @@ async def async_spool_id(hass: HomeAssistant, text: str) -> str:
     ):
         raise invalid("invalid_spool_id")
     return text
+
+
+async def async_scanned_spool(hass: HomeAssistant, text: str) -> str | None:
+    """Return the id of the spool that a scan names; None if it names no known one.
+
+    A number alone may be the id of any tag of the house. Raises StoreError.
+    """
+    if _NUMBER.fullmatch(text.strip()):
+        return None
+    try:
+        external_id = await async_spool_id(hass, text)
+    except ServiceValidationError:
+        return None
+    return external_id if await async_spool_name(hass, external_id) else None
+
+
+async def async_spool_name(hass: HomeAssistant, external_id: str) -> str | None:
+    """Return the name of a spool that an inventory or the library knows, else its id.
+
+    None if neither knows it. Raises StoreError where the library cannot be read.
+    """
+    for host in loaded_inventories(hass):
+        for spool in host.spools.values():
+            if host.external_id(spool.id) == external_id:
+                return spool.name or spool.material or external_id
+    known = await read_spools_of(
+        require_store(hass).store, [Identifiers(external_id=external_id)]
+    )
+    return known[0].name or external_id if known else None
 
 
 def _in_code(hass: HomeAssistant, text: str) -> str | None:
@@ -89,26 +119,19 @@ async def _async_tagged(hass: HomeAssistant, tag: str) -> str:
 
 def _in_inventories(hass: HomeAssistant, tag: str) -> Iterator[str]:
     for host in loaded_inventories(hass):
+        tag_field = host.entry.options.get(CONF_TAG_FIELD)
         for spool in host.spools.values():
-            if any(_is_same(tag, known) for known in spool.tags or ()):
+            if any(same_chip(tag, known) for known in spool_tags(spool, tag_field)):
                 yield host.external_id(spool.id)
 
 
 async def _async_in_library(hass: HomeAssistant, tag: str) -> set[str]:
     listed = await read_spools(
-        require_store(hass).store, SpoolFilter(words=(tag[:_CHIP],)), limit=_MOST
+        require_store(hass).store, SpoolFilter(words=(tag_key(tag),)), limit=_MOST
     )
     return {
         spool.external_id
         for spool in listed.spools
         if spool.external_id is not None
-        and any(_is_same(tag, known) for known in spool.tag_ids)
+        and any(same_chip(tag, known) for known in spool.tag_ids)
     }
-
-
-def _is_same(tag: str, other: str) -> bool:
-    """Return whether two ids are of one tag: equal, or the chip and more after it."""
-    short, long = sorted((tag, other), key=len)
-    return short == long or (
-        len(short) == _CHIP and len(long) == 2 * _CHIP and long.startswith(short)
-    )

@@ -89,10 +89,12 @@ export function notice(
   return html`<div class="announced ${fate ?? ""}" role="status">${
     announced && fate
       ? html`<ha-icon .icon=${ICONS[fate]}></ha-icon>
-        <span class="words" dir="auto">${announcedText(hass, printers, announced, fate)}</span>
+        <span class="about"><span class="words" dir="auto">${announcedText(hass, printers, announced, fate)}</span>
+        ${fate === "waiting" ? html`<span class="secondary">${text(hass, "expect.insert")}</span>` : nothing}</span>
         ${
           fate === "waiting"
-            ? html`<button class="chip" @click=${withdraw}>${text(hass, "expect.withdraw")}</button>`
+            ? html`<filament-slots-countdown aria-hidden="true" .until=${announced.until}></filament-slots-countdown>
+              <button class="chip" @click=${withdraw}>${text(hass, "expect.withdraw")}</button>`
             : html`<button class="icon" aria-label=${text(hass, "sheet.close")} @click=${withdraw}>
               <ha-icon .icon=${"mdi:close"}></ha-icon></button>`
         }`
@@ -117,10 +119,14 @@ export const announcedStyles = css`
   .announced.expired {
     background: color-mix(in srgb, var(--warning-color, #ffa600) 16%, transparent);
   }
-  .words {
+  .about {
     flex: 1;
     min-width: 0;
-    overflow-wrap: break-word;
+    overflow-wrap: anywhere;
+  }
+  .about .secondary {
+    display: block;
+    color: inherit;
   }
   .announced .chip {
     min-height: 44px;

@@ -1,5 +1,6 @@
 /** The card elements, loaded when the first of them is shown. */
 
+import { Countdown } from "./countdown";
 import { type CardConfig, type Hass, loadTexts, text } from "./ha";
 import { HealthCard } from "./health-card";
 import type { Spool } from "./library";
@@ -22,6 +23,7 @@ export const CARDS: Record<string, CustomElementConstructor> = {
 };
 
 const PARTS: Record<string, CustomElementConstructor> = {
+  "filament-slots-countdown": Countdown,
   "filament-slots-sheet": SlotSheet,
   "filament-slots-spools": SpoolPicker,
   "filament-slots-spool": SpoolDetails,

@@ -32,6 +32,7 @@ from custom_components.filament_slots.inventory.base import (
     InventoryServices,
     InventoryStatus,
     Located,
+    Scan,
     Spool,
     WriteResult,
 )
@@ -44,9 +45,11 @@ class ScriptedServer(ABC):
     """A server with two spools, that is switched on.
 
     secrets: the values of `config` that must not be published.
+    relays_scans: whether it has readers of tags.
     """
 
     secrets: tuple[str, ...] = ()
+    relays_scans: bool = True
 
     @property
     @abstractmethod
@@ -97,6 +100,10 @@ class ScriptedServer(ABC):
         """
 
     @abstractmethod
+    async def scan(self, tag: str) -> None:
+        """Hold a tag to a reader; the first spool has `04A2B3C4D5E680`."""
+
+    @abstractmethod
     def fall_silent(self) -> None:
         """Report no change any more, on connections that stay open."""
 
@@ -112,12 +119,13 @@ class ScriptedServer(ABC):
 class FakeInventoryHost:
     """Provides an inventory's services, and records their use.
 
-    changes: what changed, in order. updates: how often the health changed.
+    changes: what changed, in order. scans: of tags. updates: how often the health changed.
     """
 
     def __init__(self, clock: FakeClock, session: aiohttp.ClientSession) -> None:
         """Use this clock and this session; retries are not spread."""
         self.changes: list[Changes] = []
+        self.scans: list[Scan] = []
         self.updates = 0
         self.services = InventoryServices(
             session=session,
@@ -126,6 +134,7 @@ class FakeInventoryHost:
             log=logging.getLogger("tests.inventory"),
             health_changed=self._health_changed,
             changed=self.changes.append,
+            scanned=self.scans.append,
         )
 
     def _health_changed(self) -> None:
@@ -292,6 +301,27 @@ class InventoryConformance:
         assert changed[-1].location == "Shelf B"
         assert [spool.id for spool in removed] == [spool_id]
         assert removed[0] == changed[-1]
+
+    async def test_each_scan_of_a_tag_is_reported_with_the_spool_that_has_it(
+        self, stage: InventoryStage, server: ScriptedServer
+    ) -> None:
+        """It changes nothing else."""
+        if not server.relays_scans:
+            pytest.skip("it has no readers of tags")
+        await stage.run()
+        stage.host.changes.clear()
+        first = min(stage.inventory.spools)
+        await stage.let(2)
+
+        await server.scan("04A2B3C4D5E680")
+        await server.scan("DEADBEEF")
+        await stage.until(lambda: len(stage.host.scans) == 2)
+
+        assert stage.host.scans == [
+            Scan(tag="04A2B3C4D5E680", spool_id=first),
+            Scan(tag="DEADBEEF"),
+        ]
+        assert stage.host.changes == []
 
     async def test_a_change_that_is_not_reported_is_found_within_a_quarter_of_an_hour(
         self, stage: InventoryStage, server: ScriptedServer

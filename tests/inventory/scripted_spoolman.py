@@ -9,7 +9,7 @@ import aiohttp
 from custom_components.filament_slots.inventory.spoolman.writes import TAG_FIELD
 
 from .conformance import ScriptedServer
-from .spoolman_bodies import Entity
+from .spoolman_bodies import Entity, TagBody
 from .spoolman_server import SpoolmanServer
 
 KEY = "s3cr3t-key"
@@ -44,9 +44,13 @@ class ScriptedSpoolman(ScriptedServer):
         has_tags: whether it is of a version that stores tags.
         """
         self.server = SpoolmanServer(has_tags=has_tags)
+        self.relays_scans = has_tags
         self.server.api_key = KEY
         for name in ("Jade White", "Silk Gold"):
             self.server.add_spool(filament={"name": name, "weight": 1000})
+        if has_tags:
+            first = self.server.database.row(Entity.SPOOL, 1)
+            self.server.database.add_tag(first, TagBody(uid="04A2B3C4D5E680"))
 
     @property
     @override
@@ -105,6 +109,10 @@ class ScriptedSpoolman(ScriptedServer):
 
     def _row(self, spool_id: int) -> dict[str, Any]:
         return self.server.database.row(Entity.SPOOL, spool_id)
+
+    @override
+    async def scan(self, tag: str) -> None:
+        await self._call("POST", "tag/scan", {"uid": tag})
 
     @override
     def fall_silent(self) -> None:

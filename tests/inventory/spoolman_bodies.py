@@ -226,6 +226,16 @@ class TagBody(BaseModel):
     format: Annotated[str, StringConstraints(max_length=32)] | None = None
 
 
+class ScanBody(TagBody):
+    """A scan of a tag by a reader."""
+
+    reader_id: (
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")] | None
+    ) = None
+    name: str | None = None
+    payload_b64: str | None = None
+
+
 class ListQuery(BaseModel):
     """The parameters of a list of spools that have a type."""
 

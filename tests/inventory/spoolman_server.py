@@ -7,7 +7,7 @@ library, which no client of ours asks for.
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 import json
 import math
@@ -25,6 +25,7 @@ from .spoolman_bodies import (
     MeasureBody,
     Refused,
     RenameBody,
+    ScanBody,
     SpoolBody,
     SpoolPatch,
     TagBody,
@@ -36,7 +37,15 @@ from .spoolman_bodies import (
     read_body,
     read_parameter,
 )
-from .spoolman_database import BadRowError, Database, Row, show_tag, time_text, weight_g
+from .spoolman_database import (
+    BadRowError,
+    Database,
+    Row,
+    clean_uid,
+    show_tag,
+    time_text,
+    weight_g,
+)
 from .spoolman_query import flat, page
 
 INFO: Mapping[str, Any] = {
@@ -150,6 +159,9 @@ class SpoolmanServer:
         self._port = 0
         self._runner: web.AppRunner | None = None
         self._pools: dict[web.WebSocketResponse, str] = {}
+        # By reader: its name, and when it was seen last; by scan: when it was relayed.
+        self._readers: dict[str, Row] = {}
+        self._relayed: dict[tuple[str, str], datetime] = {}
 
     @property
     def port(self) -> int:
@@ -214,10 +226,10 @@ class SpoolmanServer:
             if transport is not None:
                 transport.abort()
 
-    async def send(self, frame: str) -> None:
-        """Send a text to the websockets for all changes."""
-        for socket, pool in list(self._pools.items()):
-            if pool == "":
+    async def send(self, frame: str, pool: str = "") -> None:
+        """Send a text to the websockets for all changes, or to those of another pool."""
+        for socket, own in list(self._pools.items()):
+            if own == pool:
                 await socket.send_str(frame)
 
     def add_spool(self, **values: Any) -> int:
@@ -371,12 +383,19 @@ class SpoolmanServer:
                 return True
             case ["spool" | "filament" | "vendor", row_id]:
                 return row_id.isdigit()
+            case ["tag", "scan", *reader]:
+                return self.database.has_tags and len(reader) < 2
             case ["setting", key]:
                 return key in self.database.settings()
         return False
 
     def _publish(self, kind: str, resource: str, key: object, payload: Any) -> None:
         """Send a frame to the pools that it is for, before the request is answered."""
+        self._send(kind, resource, payload, ("", resource, f"{resource}/{key}"))
+
+    def _send(
+        self, kind: str, resource: str, payload: Any, pools: tuple[str, ...]
+    ) -> None:
         if self.mute:
             return
         frame = json.dumps(
@@ -387,7 +406,6 @@ class SpoolmanServer:
                 "payload": _jsonable(payload),
             }
         )
-        pools = ("", resource, f"{resource}/{key}")
         for socket, pool in list(self._pools.items()):
             if pool in pools and not socket.closed:
                 asyncio.get_running_loop().create_task(_send(socket, frame))
@@ -527,6 +545,48 @@ class SpoolmanServer:
         self._changed("updated", Entity.SPOOL, row)
         return web.Response(status=204)
 
+    def scan(self, request: Request) -> Any:
+        """Relay the scan of a tag; the same one again within three seconds is not."""
+        body = request.body(ScanBody)
+        uid = clean_uid(body.uid)
+        reader = body.reader_id or "ip-127-0-0-1"
+        found = next(
+            (
+                row
+                for row in self.database.rows(Entity.SPOOL)
+                if any(tag["uid"] == uid for tag in row["tags"])
+            ),
+            None,
+        )
+        answer = _set(
+            {
+                "uid": uid,
+                "reader_id": reader,
+                "name": body.name,
+                "format": body.format,
+                "payload_b64": body.payload_b64,
+                "matched_spool_id": found and found["id"],
+                "spool": found and self.database.show(Entity.SPOOL, found),
+            }
+        )
+        now = datetime.now(UTC)
+        known = self._readers.get(reader, {})
+        self._readers[reader] = {
+            "reader_id": reader,
+            "name": body.name or known.get("name"),
+            "last_seen": now,
+        }
+        before = self._relayed.get((reader, uid))
+        if before is None or now - before >= timedelta(seconds=3):
+            self._relayed[reader, uid] = now
+            pools = ("tag/scan", f"tag/scan/{reader}")
+            self._send("scanned", "tag_scan", answer, pools)
+        return {"matched_spool_id": None, **answer}
+
+    def list_readers(self, request: Request) -> Any:
+        """Answer which readers have scanned something."""
+        return [_set(reader) for reader in self._readers.values()]
+
     def distinct(self, kind: Entity, column: str) -> Handler:
         """Return the handler of the list of the values of a column."""
 
@@ -635,6 +695,8 @@ def _routes() -> Iterator[tuple[str, str, Route]]:
     yield "PUT", f"{spool}/measure", server.measure_spool
     yield "POST", f"{spool}/tag", server.add_tag
     yield "DELETE", f"{spool}/tag/(?P<uid>[^/]+)", server.remove_tag
+    yield "POST", "/tag/scan", server.scan
+    yield "GET", "/tag/reader", server.list_readers
     field = "/field/(?P<entity_type>[^/]+)"
     yield "GET", field, server.list_fields
     yield "POST", f"{field}/(?P<key>[^/]+)", server.define_field

@@ -344,3 +344,27 @@ async def test_the_options_name_the_field_of_tags(
     assert entry.options == {"tag_field": "nfc_id"}
     assert await configure() == {"tag_field": "nfc_id"}
     assert entry.options == {}
+
+
+async def test_the_options_say_whether_scans_are_followed(
+    hass: HomeAssistant, server: SpoolmanServer
+) -> None:
+    """They are, unless that is switched off."""
+    entry = inventory_entry(server)
+    await async_running(hass, entry)
+
+    async def configure(follow: bool) -> bool:
+        """Submit the form; return what it was filled in with."""
+        form = await hass.config_entries.options.async_init(entry.entry_id)
+        assert form["data_schema"] is not None
+        shown: bool = form["data_schema"]({})["scans"]["follow_scans"]
+        await hass.config_entries.options.async_configure(
+            form["flow_id"], {"scans": {"follow_scans": follow}}
+        )
+        await hass.async_block_till_done()
+        return shown
+
+    assert await configure(False) is True
+    assert entry.options == {"follow_scans": False}
+    assert await configure(True) is False
+    assert entry.options == {}

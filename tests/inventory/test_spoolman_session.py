@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 import json
 from typing import Any
 
@@ -602,3 +603,87 @@ async def test_a_flood_of_frames_is_applied_in_order(
 
     assert len(stage.host.changes) == 1 + 499
     assert stage.inventory.health()["messages"] == 500
+
+
+@pytest.fixture
+async def scanner() -> AsyncIterator[SpoolmanServer]:
+    """Return a server that relays scans of tags."""
+    async with SpoolmanServer(has_tags=True) as server:
+        server.add_spool()
+        yield server
+
+
+async def test_a_server_without_scans_is_not_asked_for_them_again(
+    server: SpoolmanServer, stage: InventoryStage
+) -> None:
+    await stage.let(60)
+
+    assert [path for path, _ in server.asked if "/tag" in path] == [
+        "/api/v1/tag/reader"
+    ]
+    assert server.subscribers == 1
+
+
+async def test_scans_are_left_alone_where_they_are_not_followed(
+    scanner: SpoolmanServer,
+) -> None:
+    async with staged(scanner) as stage:
+        services = replace(stage.host.services, scanned=None)
+        stage.inventory = SpoolmanInventory({"url": scanner.url}, services)
+        await stage.run()
+        await stage.let(5)
+
+        assert not [path for path, _ in scanner.asked if "/tag" in path]
+
+
+async def test_frames_that_are_no_scan_are_counted(scanner: SpoolmanServer) -> None:
+    async with staged(scanner) as stage:
+        await stage.run()
+        await stage.until(lambda: scanner.subscribers == 2)
+        for frame in (
+            "{",
+            '{"resource": "spool", "payload": {}}',
+            '{"resource": "tag_scan"}',
+            '{"resource": "tag_scan", "payload": null}',
+            '{"resource": "tag_scan", "payload": {"uid": 5}}',
+            '{"resource": "tag_scan", "payload": {"uid": "0000"}}',
+            '{"resource": "tag_scan", "payload": {"uid": "nope"}}',
+        ):
+            await scanner.send(frame, "tag/scan")
+        await call(scanner, "POST", "tag/scan", {"uid": "04-aa-bb-cc"})
+        await stage.until(lambda: bool(stage.host.scans))
+        health = stage.inventory.health()
+
+        assert [scan.tag for scan in stage.host.scans] == ["04AABBCC"]
+        assert health["ignored"] == 3
+        assert health["refused"] == {"a scan of a tag that is none": 4}
+        assert stage.status == "running"
+
+
+async def test_a_proxy_without_the_websocket_for_scans_keeps_the_rest(
+    scanner: SpoolmanServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scanner, "_is_pool", lambda path: path == "/")
+    async with staged(scanner) as stage:
+        await stage.run()
+        why = "a websocket for scans that does not open"
+        await stage.until(lambda: why in stage.inventory.health()["refused"])
+        await stage.let(60)
+
+        assert stage.status == "running"
+        assert stage.inventory.health()["reconnects"] == 0
+
+
+async def test_a_lost_websocket_for_scans_is_opened_again(
+    scanner: SpoolmanServer,
+) -> None:
+    async with staged(scanner) as stage:
+        await stage.run()
+        await stage.until(lambda: scanner.subscribers == 2)
+        (socket,) = (s for s, pool in scanner._pools.items() if pool == "tag/scan")
+        await socket.close()
+        await stage.until(lambda: stage.inventory.health()["reconnects"] == 1)
+        await stage.until(lambda: scanner.subscribers == 2)
+
+        await call(scanner, "POST", "tag/scan", {"uid": "04AABBCC"})
+        await stage.until(lambda: bool(stage.host.scans))

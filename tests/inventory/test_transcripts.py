@@ -43,9 +43,9 @@ CHAIN: Mapping[str, Sequence[tuple[str, Mapping[str, Any]]]] = {
 }
 # What no client of ours asks for, and the virtual server does not imitate.
 NOT_IMITATED = (
-    *("/export/", "/external/", "/search", "/spool/group", "/backup", "/tag/scan"),
-    *("/tag/reader", "/auth/"),
+    *("/export/", "/external/", "/search", "/spool/group", "/backup", "/auth/"),
 )
+TIMES = ("registered", "first_used", "last_used", "last_seen", "added", "date")
 # Recorded by its paths only, or with texts that are not ours.
 UNCOMPARED = ("/metrics",)
 # Later than the rest, on a database that was used in between.
@@ -121,7 +121,7 @@ def differences(recorded: Any, ours: Any, where: str = "") -> Iterator[str]:
                 yield f"{where}: {len(ours)} instead of {len(recorded)}"
             for number, pair in enumerate(zip(recorded, ours, strict=False)):
                 yield from differences(*pair, f"{where}.{number}")
-        case str() if key in ("registered", "first_used", "last_used", "added", "date"):
+        case str() if key in TIMES:
             if not (isinstance(ours, str) and ours.endswith("Z")):
                 yield f"{where}: {ours}"
         case str() if "cut by the recorder" in recorded or recorded.endswith("; cut)"):

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from ..model import EventType, StandardEvent
 
+# How long a spool is expected where the user chooses no other time.
+USUAL_WAIT: Final = timedelta(minutes=5)
 # An insertion is reported when its tag was read or can no longer be: a spool inserted
 # just before the scan is reported after it, and is the one that the user means.
 _REPORTED_WITHIN: Final = timedelta(seconds=125)
@@ -30,12 +32,18 @@ class Expectation:
     """The identity of the next spool on a printer, or on any where printer_id is None.
 
     since: when the user scanned it. until: how late it may be inserted.
+    name: how it is called where the user gives it no name.
     """
 
     printer_id: int | None
     assigned: Assigned
+    name: str | None = None
     since: datetime
     until: datetime
+
+    def is_of(self, other: Expectation) -> bool:
+        """Return whether both expect the same spool."""
+        return self.assigned.external_id == other.assigned.external_id
 
     def is_met_by(self, event: StandardEvent) -> bool:
         """Return whether this insertion, on a printer that fits, is the expected one.
@@ -69,13 +77,16 @@ class Announcements:
         """Create it with none."""
         self._latest: dict[int | None, Announcement] = {}
 
-    def of(self, printer_id: int) -> list[Announcement]:
-        """Return those that a printer may take, its own first."""
-        found = (self._latest.get(scope) for scope in (printer_id, None))
-        return [announcement for announcement in found if announcement is not None]
+    def of(self, printer_id: int | None) -> list[Announcement]:
+        """Return those that a printer may take, its own first; all if None."""
+        scopes = list(self._latest) if printer_id is None else (printer_id, None)
+        return [self._latest[scope] for scope in scopes if scope in self._latest]
 
     def put(self, expectation: Expectation) -> None:
-        """Note that a spool is expected."""
+        """Note that a spool is expected, there only."""
+        for scope, announced in list(self._latest.items()):
+            if announced.taken_at is None and announced.expectation.is_of(expectation):
+                del self._latest[scope]
         self._latest[expectation.printer_id] = Announcement(expectation=expectation)
 
     def withdraw(self, printer_id: int | None) -> None:
@@ -110,8 +121,11 @@ class Expectations:
         self._expected: dict[int | None, Expectation] = {}
 
     def put(self, expectation: Expectation) -> None:
-        """Expect a spool, in place of the one expected there before."""
+        """Expect a spool, in place of the one expected there before, and there only."""
         with self._lock:
+            for scope, expected in list(self._expected.items()):
+                if expected.is_of(expectation):
+                    del self._expected[scope]
             self._expected[expectation.printer_id] = expectation
 
     def withdraw(self, printer_id: int | None) -> None:

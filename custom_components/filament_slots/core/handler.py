@@ -217,7 +217,8 @@ class EventHandler:
         """Let the next unidentified insertion that fulfils it take its identity.
 
         In the transaction of the insertion, whose event carries it in `meta.assigned`.
-        It replaces an earlier one of the same printer, or of any.
+        It replaces an earlier one of the same printer, or of any, and one of the same
+        spool elsewhere.
         """
         self._state.expectations.put(expectation)
         self._announcements.put(expectation)
@@ -229,8 +230,8 @@ class EventHandler:
         self._announcements.withdraw(printer_id)
         self._announcements_changed()
 
-    def announced(self, printer_id: int) -> list[Announcement]:
-        """Return the announced spools that a printer may take or that were taken."""
+    def announced(self, printer_id: int | None = None) -> list[Announcement]:
+        """Return the announced spools that a printer may take or that were taken; or all."""
         return self._announcements.of(printer_id)
 
     def subscribe_announced(self, callback: Callable[[], None]) -> Callable[[], None]:

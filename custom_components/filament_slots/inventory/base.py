@@ -149,6 +149,17 @@ class SpoolCode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """A tag that was held to a reader of the server.
+
+    tag: as in `Spool.tags`. spool_id: the spool that has it; None if the server knows none.
+    """
+
+    tag: str
+    spool_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
     """What changed in an inventory at once.
 
@@ -171,6 +182,7 @@ class InventoryServices:
     random: returns a number from 0 to 1; spreads the retries.
     health_changed: called when `health()` has changed.
     changed: called with each change once `Inventory.spools` has it.
+    scanned: called with each scan of a tag; None if scans are not to be followed.
     """
 
     session: aiohttp.ClientSession
@@ -179,6 +191,7 @@ class InventoryServices:
     log: logging.Logger | logging.LoggerAdapter[logging.Logger]
     health_changed: Callable[[], None]
     changed: Callable[[Changes], None]
+    scanned: Callable[[Scan], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from ...model import clean_tag
-from ..base import Spool
+from ..base import Scan, Spool
 
 type Refuse = Callable[[str], None]
 
@@ -56,6 +56,16 @@ def decode_id(value: object) -> int | None:
     if type(value) is int and 0 <= value < _ID_MAX:
         return value
     return None
+
+
+def decode_scan(value: object, refuse: Refuse) -> Scan | None:
+    """Return a scan of a tag; None if it names no tag."""
+    fields = _object(value)
+    tag = _tag(fields)
+    if tag is None:
+        refuse("a scan of a tag that is none")
+        return None
+    return Scan(tag=tag, spool_id=decode_id(fields.get("matched_spool_id")))
 
 
 def _object(value: object) -> Mapping[str, Any]:
@@ -142,12 +152,17 @@ def _tags(fields: Mapping[str, Any], refuse: Refuse) -> tuple[str, ...] | None:
         return None
     tags = []
     for tag in value if isinstance(value, list) else [value]:
-        uid = clean_tag(_object(tag).get("uid"))
-        if uid is not None and _TAG.fullmatch(uid):
+        uid = _tag(_object(tag))
+        if uid is not None:
             tags.append(uid)
         else:
             refuse("a tag that is none")
     return tuple(tags)
+
+
+def _tag(fields: Mapping[str, Any]) -> str | None:
+    uid = clean_tag(fields.get("uid"))
+    return uid if uid is not None and _TAG.fullmatch(uid) else None
 
 
 def _texts(fields: Mapping[str, Any], refuse: Refuse) -> dict[str, str]:

@@ -127,6 +127,16 @@ class Rest:
             )
         return answer
 
+    async def relays_scans(self) -> bool:
+        """Return whether the server relays scans of tags (docs/protocols/spoolman.md 6.2).
+
+        Raises InventoryError, not for an answer that is an error.
+        """
+        try:
+            return isinstance((await self.get("tag/reader")).body, list)
+        except StatusError:
+            return False
+
     async def read_label_address(self) -> str | None:
         """Return the URL that the owner has set for labels, if any.
 

@@ -1,6 +1,7 @@
 """A session with Spoolman: the whole list, then its changes, and the list again."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,11 +10,11 @@ import orjson
 
 from ...network.clock import TimerHandle
 from ...network.retries import race
-from ..base import Changes, InventoryServices, Spool
+from ..base import Changes, InventoryError, InventoryServices, Spool
 from ..connection import Connection
 from ..spool_table import SpoolTable
 from .config import Config
-from .decode import decode_id, decode_spool
+from .decode import decode_id, decode_scan, decode_spool
 from .listing import read_spools
 from .rest import BASE_URL, Rest
 from .socket import listen, open_socket
@@ -26,6 +27,8 @@ RESYNC: Final = 15 * 60.0
 _SOON: Final = 2.0
 # Between two reads that frames ask for: a user may edit one filament after the other.
 _PAUSE: Final = 30.0
+# Of the scans of all readers.
+_SCANS: Final = "tag/scan"
 _DELETED: Final = "deleted"
 _KINDS: Final = ("added", "updated", _DELETED)
 # The spools hold a copy of these, and settings describe their extra fields and labels.
@@ -72,7 +75,11 @@ class Session:
         async with open_socket(config, base, http) as socket:
             self._connection.connected()
             try:
-                await race(listen(socket, self.take), self._keep_read(rest))
+                await race(
+                    listen(socket, self.take),
+                    self._keep_read(rest),
+                    self._follow_scans(rest, config, http),
+                )
             finally:
                 self._cancel_soon()
 
@@ -92,6 +99,36 @@ class Session:
                 self._read_soon()
             case None:
                 self._connection.refuse("a frame that is no JSON")
+            case _:
+                self._connection.ignored += 1
+
+    async def _follow_scans(
+        self, rest: Rest, config: Config, http: aiohttp.ClientSession
+    ) -> None:
+        """Report scans until the connection ends, then raise InventoryError.
+
+        Where there are none to be had it does not return.
+        """
+        if self._services.scanned is not None and await rest.relays_scans():
+            async with AsyncExitStack() as stack:
+                try:
+                    socket = await stack.enter_async_context(
+                        open_socket(config, rest.base, http, _SCANS)
+                    )
+                except InventoryError:
+                    # Everything else works without it.
+                    self._connection.refuse("a websocket for scans that does not open")
+                else:
+                    await listen(socket, self._take_scan)
+        await asyncio.Event().wait()
+
+    def _take_scan(self, data: bytes) -> None:
+        self._connection.message_received()
+        match _parse(data):
+            case {"resource": "tag_scan", "payload": payload}:
+                scan = decode_scan(payload, self._connection.refuse)
+                if scan is not None and self._services.scanned is not None:
+                    self._services.scanned(scan)
             case _:
                 self._connection.ignored += 1
 

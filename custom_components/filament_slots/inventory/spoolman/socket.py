@@ -31,10 +31,10 @@ type Socket = aiohttp.ClientWebSocketResponse[bool]
 
 @asynccontextmanager
 async def open_socket(
-    config: Config, base: URL, http: aiohttp.ClientSession
+    config: Config, base: URL, http: aiohttp.ClientSession, pool: str = ""
 ) -> AsyncIterator[Socket]:
-    """Connect to the socket for all changes; raises InventoryError."""
-    socket = await _connect(config, base, http)
+    """Connect to the socket for all changes, or to another one; raises InventoryError."""
+    socket = await _connect(config, base, http, pool)
     try:
         yield socket
     finally:
@@ -61,10 +61,12 @@ async def listen(socket: Socket, take: Callable[[bytes], None]) -> None:
     )
 
 
-async def _connect(config: Config, base: URL, http: aiohttp.ClientSession) -> Socket:
+async def _connect(
+    config: Config, base: URL, http: aiohttp.ClientSession, pool: str
+) -> Socket:
     secure = base.scheme == "https"
     # With the slash: without it the handshake is answered with an error.
-    url = (base / API / "").with_scheme("wss" if secure else "ws")
+    url = (base / API / pool).with_scheme("wss" if secure else "ws")
     try:
         async with asyncio.timeout(_CONNECT_TIMEOUT):
             return await http.ws_connect(
@@ -77,7 +79,7 @@ async def _connect(config: Config, base: URL, http: aiohttp.ClientSession) -> So
                 timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT),
             )
     except RedirectedError as err:
-        raise redirected(err, f"/{API}/") from err
+        raise redirected(err, f"/{API}/{pool}") from err
     except aiohttp.WSServerHandshakeError as err:
         raise InventoryError(_refused(err.status), f"HTTP status {err.status}") from err
     except (aiohttp.ClientError, OSError, UnicodeError) as err:
