@@ -25,7 +25,13 @@ from .forms import (
     without_secrets,
     write_form,
 )
-from .inventory.base import LOCATION_MAX, Inventory, InventoryError, InventoryProbe
+from .inventory.base import (
+    LOCATION_MAX,
+    Inventory,
+    InventoryError,
+    InventoryErrorCode,
+    InventoryProbe,
+)
 from .inventory.registry import INVENTORIES
 from .inventory_entry import (
     InventoryConfigEntry,
@@ -266,9 +272,9 @@ class InventoryOptionsFlow(OptionsFlowWithReload):
     ) -> ConfigFlowResult:
         """Ask whether the field for tags may be created, and create it."""
         errors: dict[str, str] = {}
-        if user_input is not None and (host := self._host) is not None:
+        if user_input is not None:
             try:
-                field = await host.async_add_tag_field()
+                field = await self._async_add_tag_field()
             except InventoryError:
                 errors["base"] = "tag_field_failed"
             else:
@@ -327,6 +333,12 @@ class InventoryOptionsFlow(OptionsFlowWithReload):
         ):
             return await self.async_step_location_preview()
         return await self.async_step_save()
+
+    async def _async_add_tag_field(self) -> str | None:
+        """Create the field for tags; raises InventoryError."""
+        if (host := self._host) is None:
+            raise InventoryError(InventoryErrorCode.UNKNOWN, "not loaded any more")
+        return await host.async_add_tag_field()
 
     @property
     def _host(self) -> InventoryHost | None:

@@ -13,10 +13,12 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.core.engine.errors import Problem, StoreError
 from custom_components.filament_slots.core.tables.audit import AuditEntry, read_audit
 from custom_components.filament_slots.diagnostics import (
     async_get_config_entry_diagnostics,
 )
+from custom_components.filament_slots.inventory_entry import InventoryHost
 from custom_components.filament_slots.runtime import async_shared_core
 from tests.clock import FakeClock
 from tests.common import (
@@ -24,6 +26,7 @@ from tests.common import (
     SERIAL,
     TAG,
     UNIT_SERIAL,
+    async_connected_entry,
     async_deliver,
     async_set_up,
     make_entry,
@@ -672,3 +675,90 @@ async def test_diagnostics_have_how_much_waits_and_no_locations(
     assert report["waiting_to_be_written"] == 0
     assert "X1C A1" not in str(report)
     assert "X1C A1" not in str(of_printer["audit"])
+
+
+async def test_a_spool_on_an_external_holder_is_located_where_a_user_assigns_it(
+    hass: HomeAssistant, server: SpoolmanServer, inventory: Inventory
+) -> None:
+    printer = await async_connected_entry(hass)
+    entry = await inventory(**PUT_BACK)
+    device_id = device_of(hass, printer, f"{SERIAL}_direct_1")
+
+    await hass.services.async_call(
+        DOMAIN,
+        "assign_spool",
+        {"device_id": device_id, "external_id": "3"},
+        blocking=True,
+    )
+    await written(hass, entry)
+
+    assert location(server, 3) == "X1C Ext"
+
+
+async def test_a_removal_is_written_after_a_restart_without_the_server(
+    hass: HomeAssistant,
+    server: SpoolmanServer,
+    printer: MockConfigEntry,
+    inventory: Inventory,
+) -> None:
+    entry = await inventory(**PUT_BACK)
+    await insert(hass, printer, 3, 1)
+    await written(hass, entry)
+    await server.stop()
+    await restart(hass, printer, entry)
+    # Nothing was ever read of it since, and it has no other slot.
+    entry.runtime_data._remembered = {}
+
+    await remove(hass, printer, 3, 1)
+    await server.start()
+    await written(hass, entry)
+
+    assert location(server, 1) == "Dry box"
+
+
+@pytest.mark.parametrize("what", ["SharedCore.acquire", "LocationQueue.start"])
+async def test_an_inventory_is_read_where_the_store_cannot_be_opened(
+    hass: HomeAssistant, server: SpoolmanServer, what: str
+) -> None:
+    modules = {
+        "SharedCore": "custom_components.filament_slots.runtime",
+        "LocationQueue": "custom_components.filament_slots.inventory_entry",
+    }
+    where = f"{modules[what.partition('.')[0]]}.{what}"
+    entry = inventory_entry(server, ON)
+    with patch(where, side_effect=StoreError(Problem.FULL)):
+        host = await async_running(hass, entry)
+
+    assert host.queue is None
+    assert len(host.spools) == SPOOLS
+    assert not async_shared_core(hass).is_open
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_an_entry_is_removed_also_where_the_store_cannot_be_opened(
+    hass: HomeAssistant, server: SpoolmanServer, inventory: Inventory
+) -> None:
+    entry = await inventory(**ON)
+    await hass.config_entries.async_unload(entry.entry_id)
+    with patch(
+        "custom_components.filament_slots.runtime.SharedCore.acquire",
+        side_effect=StoreError(Problem.FULL),
+    ):
+        await hass.config_entries.async_remove(entry.entry_id)
+
+    assert hass.config_entries.async_get_entry(entry.entry_id) is None
+
+
+async def test_tags_are_not_written_where_only_locations_are(
+    hass: HomeAssistant,
+    server: SpoolmanServer,
+    printer: MockConfigEntry,
+    inventory: Inventory,
+) -> None:
+    entry = await inventory(**ON)
+    host: InventoryHost = entry.runtime_data
+
+    host.async_write_tags(host.spools[1], ["75886B1D"])
+
+    assert host.queue is not None
+    assert host.queue.waiting == 0

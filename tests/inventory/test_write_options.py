@@ -257,3 +257,14 @@ async def test_the_options_of_an_entry_that_is_not_loaded_can_be_changed(
     await dialog.submit(write_tags=True)
 
     assert entry.options == {"write_tags": True}
+
+
+async def test_the_field_is_not_created_by_an_entry_that_was_unloaded_meanwhile(
+    hass: HomeAssistant, server: SpoolmanServer, entry: MockConfigEntry, dialog: Dialog
+) -> None:
+    await dialog.submit(write_tags=True)
+    await hass.config_entries.async_unload(entry.entry_id)
+    await dialog.send({})
+
+    assert dialog.step["errors"] == {"base": "tag_field_failed"}
+    assert server.written == []
