@@ -152,6 +152,7 @@ async def test_slots_are_returned_with_their_devices_entities_and_spools(
         "assigned_label": None,
         "filament": first["filament"],
         "spool": None,
+        "linkable": False,
         "inserted_at": None,
         "updated_at": None,
         "age": 0,

@@ -194,6 +194,7 @@ async def test_slots_are_listed_with_their_contents(
         "assigned_label": None,
         "filament": PLA,
         "spool": None,
+        "linkable": False,
         "inserted_at": None,
         "updated_at": None,
     }

@@ -241,7 +241,7 @@ class InventoryHost:
             await self.queue.stop()
             await async_shared_core(self._hass).release()
         self._async_update_issues()
-        if self._spools_in_use() != self._saved:
+        if self._is_memory_outdated():
             await self._store.async_save(self._data_to_store())
 
     @callback
@@ -281,7 +281,7 @@ class InventoryHost:
         if spool_ids == self._used:
             return
         self._used = spool_ids
-        if self._spools_in_use() != self._saved:
+        if self._is_memory_outdated():
             self._async_save()
         self._async_update_issues()
 
@@ -363,6 +363,10 @@ class InventoryHost:
     @callback
     def _async_save(self) -> None:
         self._store.async_delay_save(self._data_to_store, _SAVE_DELAY)
+
+    def _is_memory_outdated(self) -> bool:
+        # Printers may not be set up yet, or not any more.
+        return bool(self._used) and self._spools_in_use() != self._saved
 
     def _spools_in_use(self) -> dict[int, Spool]:
         return {

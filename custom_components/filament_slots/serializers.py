@@ -17,6 +17,7 @@ from .coordinator import (
     is_loaded,
     loaded_entries,
 )
+from .core.slot_state import SlotKey
 from .model import Filament, SlotStatus, StoredSlot, StoredUnit, iso_utc
 from .slot_spools import LinkSource, SlotSpool, slot_spools
 
@@ -78,7 +79,8 @@ class SlotData(TypedDict):
     status: null before anything is known, and where the slot has no sensor.
     identifiers: `{rfid_uid, external_id, vendor_tag}`, as the printer reported them.
     filament: as in events; `{}` if nothing is known.
-    spool: of an inventory; null if none is known.
+    spool: of an inventory; null if none is known. linkable: whether a user can link the
+    slot's spool to one of an inventory.
     """
 
     entry_id: str
@@ -96,6 +98,7 @@ class SlotData(TypedDict):
     assigned_label: str | None
     filament: Json
     spool: SlotSpoolData | None
+    linkable: bool
     inserted_at: str | None
     updated_at: str | None
 
@@ -197,13 +200,8 @@ def printer_data(hass: HomeAssistant, entry: FilamentSlotsConfigEntry) -> Printe
 
 def slots_data(coordinator: SlotCoordinator) -> list[SlotData]:
     """Return the slots of a printer."""
-    entry_id = coordinator.config_entry.entry_id
-    spools = slot_spools(coordinator.hass)
     return [
-        _slot_data(
-            slot, spools.of(coordinator, key), entry_id, coordinator.devices.slots[key]
-        )
-        for key, slot in coordinator.slots.items()
+        _slot_data(coordinator, key, slot) for key, slot in coordinator.slots.items()
     ]
 
 
@@ -292,11 +290,13 @@ def _unit_data(unit: StoredUnit, device_id: str) -> UnitData:
 
 
 def _slot_data(
-    slot: StoredSlot, spool: SlotSpool | None, entry_id: str, device_id: str
+    coordinator: SlotCoordinator, key: SlotKey, slot: StoredSlot
 ) -> SlotData:
+    spools = slot_spools(coordinator.hass)
+    spool = spools.of(coordinator, key)
     return SlotData(
-        entry_id=entry_id,
-        device_id=device_id,
+        entry_id=coordinator.config_entry.entry_id,
+        device_id=coordinator.devices.slots[key],
         unit=slot.unit.key if slot.unit else None,
         is_ams_slot=slot.unit is not None,
         ams_unit_no=slot.unit.ams_unit_no if slot.unit else None,
@@ -310,6 +310,7 @@ def _slot_data(
         assigned_label=slot.assigned_label,
         filament=slot.filament.as_dict() if slot.filament else {},
         spool=spool_data(spool, slot.filament) if spool else None,
+        linkable=spools.linkable(slot),
         inserted_at=iso(slot.inserted_at),
         updated_at=iso(slot.updated_at),
     )

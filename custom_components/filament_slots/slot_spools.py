@@ -14,8 +14,9 @@ from .const import DOMAIN
 from .coordinator import SIGNAL_SPOOL_CHOSEN, SlotCoordinator
 from .core.handler import EventHandler
 from .core.slot_state import SlotKey
-from .core.tables.links import SpoolLink
+from .core.tables.links import SpoolLink, linked_by
 from .inventory.base import Changes, Spool
+from .inventory.registry import INVENTORIES
 from .inventory_entry import InventoryHost
 from .materials import same_material
 from .model import Filament, Identifiers, StoredSlot
@@ -145,6 +146,16 @@ class SlotSpools:
     def identify(self, spool: Identifiers) -> SlotSpool | None:
         """Return the spool of an inventory that a spool is, wherever it is."""
         return _slot_spool(self._finder.find(spool), assigned=False)
+
+    def linkable(self, slot: StoredSlot) -> bool:
+        """Return whether the spool in a slot can be linked to one of an inventory.
+
+        One that has a number of an inventory needs no link.
+        """
+        spool = spool_in_slot(slot)[0]
+        if spool is None or linked_by(spool) is None or not self.hosts:
+            return False
+        return (spool.external_id or "").partition(":")[0] not in INVENTORIES
 
     def links_of(self, spool: Identifiers) -> list[Identifiers]:
         """Return by what a spool is linked; empty if it is not."""

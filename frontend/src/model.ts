@@ -56,6 +56,8 @@ export interface Slot {
   assigned_label: string | null;
   filament: Filament;
   spool: SlotSpool | null;
+  /** Whether a user can link its spool to one of an inventory. */
+  linkable: boolean;
   inserted_at: string | null;
 }
 

@@ -40,8 +40,14 @@ import { filamentOf, lookOf, lowOf, spool, spoolStyles } from "./spool";
 import { leftTexts, lowChip, mismatchText, spoolLink } from "./spool-row";
 import type { SpoolSheet } from "./spool-sheet";
 
-/** details: what is in the slot. assign: which spool is in it. expect: which one is next. */
-export type View = "details" | "assign" | "expect";
+/**
+ * details: what is in the slot. assign: which spool is in it. link: which one of an inventory it is.
+ * expect: which one is next.
+ */
+export type View = "details" | "assign" | "link" | "expect";
+
+const TITLES = { assign: "assign.title", link: "link.heading", expect: "expect.title" };
+const SUBMITS = { assign: "assign.assign", link: "link.submit", expect: "expect.submit" };
 
 const RECENT = 5;
 
@@ -96,9 +102,7 @@ export class SlotSheet extends LitElement {
     const name = deviceName(hass, printer.device_id, printer.name);
     const label = slot?.label ?? String(slot?.slot_no);
     const title =
-      this.view === "details"
-        ? `${name} · ${label}`
-        : text(hass, this.view === "assign" ? "assign.title" : "expect.title", { label });
+      this.view === "details" ? `${name} · ${label}` : text(hass, TITLES[this.view], { label });
     return html`<dialog aria-labelledby="title" @close=${this.closed}>
       <header>
         ${slot && this.view === "details" ? spool(lookOf(slot), filamentOf(slot), lowOf(slot)) : nothing}
@@ -123,6 +127,7 @@ export class SlotSheet extends LitElement {
       <div class="actions">
         ${canAssign(hass, slot) ? this.button(hass, assigned ? "assign.change" : "assign.assign", () => this.turnTo("assign")) : nothing}
         ${assigned ? this.button(hass, "assign.forget", () => this.send(hass, "assign_spool", { device_id: slot.device_id })) : nothing}
+        ${this.linkButton(hass, slot)}
         ${hass.services.filament_slots?.expect_spool && printer.device_id ? this.button(hass, "expect.open", () => this.turnTo("expect")) : nothing}
         ${hasTag(slot) || assigned ? this.button(hass, "spool.open", () => this.openSpool()) : nothing}
         ${slot.spool ? spoolLink(hass, slot.spool.url) : nothing}
@@ -130,6 +135,15 @@ export class SlotSheet extends LitElement {
         ${hass.user?.is_admin ? this.button(hass, "sheet.device", () => this.openDevice(slot)) : nothing}
       </div>
       ${this.alert()}`;
+  }
+
+  private linkButton(hass: Hass, slot: Slot): TemplateResult | typeof nothing {
+    if (!slot.linkable || !hass.user?.is_admin) return nothing;
+    return slot.spool?.source === "link"
+      ? this.button(hass, "link.remove", () =>
+          this.send(hass, "unlink_spool", { device_id: slot.device_id }),
+        )
+      : this.button(hass, "link.open", () => this.turnTo("link"));
   }
 
   private warning(words: string): TemplateResult {
@@ -170,12 +184,11 @@ export class SlotSheet extends LitElement {
       )}</ul>`;
   }
 
-  /** The form in which a spool is assigned to a slot, or announced for its printer. */
+  /** The form in which a spool is assigned to a slot, linked, or announced for its printer. */
   private form(hass: Hass, slot: Slot | Printer, printer: Printer): TemplateResult {
-    const [action, device_id] =
-      this.view === "assign"
-        ? ["assign_spool", slot.device_id]
-        : ["expect_spool", printer.device_id];
+    const view = this.view as keyof typeof SUBMITS;
+    const action = `${view}_spool`;
+    const { device_id } = view === "expect" ? printer : slot;
     const submit = (event: Event) => {
       event.preventDefault();
       const filled = [...new FormData(event.target as HTMLFormElement)].filter(
@@ -183,27 +196,32 @@ export class SlotSheet extends LitElement {
       );
       // Without a spool an assignment would be undone.
       if (filled.length === 0) this.focusField();
-      else void this.send(hass, action as string, { device_id, ...Object.fromEntries(filled) });
+      else void this.send(hass, action, { device_id, ...Object.fromEntries(filled) });
     };
     const loaded = ({ detail }: CustomEvent<number>) => detail || this.focusField();
     const pick = ({ detail: { external_id, name } }: CustomEvent<Known>) => {
-      const label = name ? { label: name.slice(0, 64) } : {};
-      void this.send(hass, action as string, { device_id, external_id, ...label });
+      const label = name && view !== "link" ? { label: name.slice(0, 64) } : {};
+      void this.send(hass, action, { device_id, external_id, ...label });
     };
     return html`<form @submit=${submit}>
-      ${this.view === "expect" ? html`<p class="secondary">${text(hass, "expect.help")}</p>` : nothing}
-      <filament-slots-spools .hass=${hass} .slotData=${this.view === "assign" ? slot : undefined}
+      ${view === "assign" ? nothing : html`<p class="secondary">${text(hass, `${view}.help`)}</p>`}
+      <filament-slots-spools .hass=${hass} .slotData=${view === "expect" ? undefined : slot}
+        .ofInventory=${view === "link"}
         @pick=${pick} @loaded=${loaded}></filament-slots-spools>
       <label>${text(hass, "assign.spool")}
         <input name="external_id" maxlength="128" placeholder="12" autocomplete="off"
           autocapitalize="none" autocorrect="off" spellcheck="false"
           aria-invalid=${this.error ? "true" : "false"} aria-describedby="error" /></label>
       ${this.alert()}
-      <label>${text(hass, "assign.name")}
-        <input name="label" maxlength="64" autocomplete="off" dir="auto" /></label>
+      ${
+        view === "link"
+          ? nothing
+          : html`<label>${text(hass, "assign.name")}
+              <input name="label" maxlength="64" autocomplete="off" dir="auto" /></label>`
+      }
       <div class="actions">
         ${this.button(hass, "assign.cancel", () => (this.first === "details" ? this.turnTo("details") : this.dialog?.close()))}
-        <button class="chip main">${text(hass, this.view === "assign" ? "assign.assign" : "expect.submit")}</button>
+        <button class="chip main">${text(hass, SUBMITS[view])}</button>
       </div>
     </form>`;
   }

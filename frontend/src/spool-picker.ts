@@ -23,6 +23,7 @@ export class SpoolPicker extends LitElement {
   static override properties = {
     hass: { attribute: false },
     slotData: { attribute: false },
+    ofInventory: { attribute: false },
     spools: { state: true },
     search: { state: true },
   };
@@ -30,12 +31,15 @@ export class SpoolPicker extends LitElement {
   declare hass?: Hass;
   /** The slot for which a spool is picked; undefined for the next spool of any. */
   declare slotData?: Slot;
+  /** Whether only spools of an inventory can be picked. */
+  declare ofInventory: boolean;
   declare private spools: readonly AnySpool[];
   declare private search: string;
 
   constructor() {
     super();
     this.spools = [];
+    this.ofInventory = false;
     this.search = "";
   }
 
@@ -46,7 +50,7 @@ export class SpoolPicker extends LitElement {
       this.ask<Spool>("filament_slots/spools"),
       this.ask<InventorySpool>("filament_slots/inventory_spools"),
     ]);
-    this.spools = allSpools(library, inventory);
+    this.spools = allSpools(this.ofInventory ? [] : library, inventory);
     await this.updateComplete;
     // Not the search: phones would cover the list with their keyboard.
     const choices = this.renderRoot.querySelectorAll("button");

@@ -33,6 +33,7 @@ const slot = (values: object) =>
     assigned_external_id: null,
     filament: {},
     spool: null,
+    linkable: false,
     ...values,
   }) as Slot;
 const basic = {

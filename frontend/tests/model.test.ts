@@ -29,6 +29,7 @@ const slot = (unit: string | null, slot_no: number): Slot => ({
   assigned_label: null,
   filament: {},
   spool: null,
+  linkable: false,
   inserted_at: null,
 });
 

@@ -84,6 +84,8 @@ async def test_a_linked_spool_is_recognized_in_every_slot_until_it_is_unlinked(
 ) -> None:
     await async_running(hass, inventory_entry(server))
     assert found(hass, printer, A1) is None
+    slots = (await call(hass, "get_slots"))["slots"]
+    assert [each["linkable"] for each in slots] == [True, False, False, False]
 
     answer = await call(
         hass, "link_spool", device_id=slot(hass, printer), external_id="spoolman:2"
@@ -392,3 +394,22 @@ async def test_a_slot_without_identity_is_assigned_and_not_linked(
         hass, printer, spool_event("spool_removed", 2, identifiers=NO_TAG)
     )
     assert found(hass, printer, A2) is None
+
+
+@pytest.mark.parametrize(
+    ("action", "data"), [("link_spool", {"external_id": "1"}), ("unlink_spool", {})]
+)
+async def test_without_a_printer_the_store_is_closed(
+    hass: HomeAssistant,
+    server: SpoolmanServer,
+    printer: MockConfigEntry,
+    action: str,
+    data: dict[str, Any],
+) -> None:
+    await async_running(hass, inventory_entry(server))
+    assert await hass.config_entries.async_unload(printer.entry_id)
+
+    with pytest.raises(ServiceValidationError) as raised:
+        await call(hass, action, spool_id=1, **data)
+
+    assert raised.value.translation_key == "no_printer_loaded"
