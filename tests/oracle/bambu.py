@@ -171,6 +171,7 @@ class BambuWorld(BambuSpools):
     def _dark(self) -> None:
         self.powered = False
         self.record.cuts.append(self.now)
+        self.record.silent_since = min(self.record.silent_since, self.now)
         self._boot += 1
         self._reading = None
         self._queue.clear()
@@ -226,7 +227,7 @@ class BambuWorld(BambuSpools):
         if self.network:
             # What is sent into a dead connection arrives if it comes back in time.
             self.network, self._stalled = False, []
-            self._stalled_at = self.now
+            self._stalled_at = self.record.silent_since = self.now
             if how % 2 and self._link is not None:
                 self._link.break_off()
 

@@ -295,6 +295,7 @@ class BambuWire(World):
     def _deliver(self, link: Link, payload: bytes, shows: Shows | None) -> None:
         if not link.open:
             return
+        self.record.silent_since = math.inf
         if shows:
             back = {place for place in shows if not self.record.in_sight(place)}
             self.record.unidentified |= back

@@ -92,6 +92,7 @@ class Judge:
             self._beliefs[place] = after
             self._from[place] = len(stays) - 1
             row[-1].gaps.clear()
+            row[-1].silences.clear()
             events.clear()
         return None
 

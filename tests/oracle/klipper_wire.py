@@ -281,6 +281,7 @@ class KlipperWire(World):
     def _deliver(self, socket: Socket, payload: bytes, shows: Shows | None) -> None:
         if not socket.open:
             return
+        self.record.silent_since = math.inf
         if not self.subscribed:
             asked_at = self._asked_at.get(orjson.loads(payload).get("id"), -math.inf)
             # The client waits for an answer for so long.

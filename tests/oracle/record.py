@@ -39,6 +39,7 @@ class Stay:
     read: when the first report was delivered that shows the result of reading it.
     late: the report that showed it first came after a gap; None: either is right.
     gaps: when the slot was out of sight since the stay was seen.
+    silences: since when nothing arrived any more before these, where that was earlier.
     runout: it ended with a runout; None: the wire cannot tell.
     held: its end may be taken for filament that the unit pulled back.
     unread_by_choice: the printer does not read the tag, or is not known to.
@@ -60,6 +61,7 @@ class Stay:
     read: float | None = None
     late: bool | None = False
     gaps: list[float] = field(default_factory=list)
+    silences: list[float] = field(default_factory=list)
     runout: bool | None = None
     held: bool = False
     unread_by_choice: bool = False
@@ -70,7 +72,7 @@ class Stay:
 
     def unbroken(self, since: float, until: float) -> bool:
         """Whether the slot was in sight all the time between."""
-        return not any(since <= gap <= until for gap in self.gaps)
+        return not any(since <= at <= until for at in (*self.gaps, *self.silences))
 
 
 # What a report shows of a slot: the number of its stay, and how far its tag is read.
@@ -103,6 +105,8 @@ class Record:
         self.loose: list[float] = []
         # When the printer was switched off, which its client may learn a minute later.
         self.cuts: list[float] = []
+        # Since when nothing arrives any more, which its client may learn a minute later.
+        self.silent_since = math.inf
         # Slots in sight whose units are not identified yet, or empty ones whose changer is
         # at work since. Nothing is compared until then, so that what changes meanwhile
         # may be found as after a gap.
@@ -212,6 +216,8 @@ class Record:
             stays = self.stays[place]
             shown = self._shown[place][0]
             stays[shown].gaps.append(at)
+            if self.silent_since < at:
+                stays[shown].silences.append(self.silent_since)
 
     def _doubt(self, stay: Stay, at: float) -> None:
         """Note that a spool that was found late may look as if it came while in sight.
