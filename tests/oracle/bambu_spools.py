@@ -221,7 +221,9 @@ class BambuSpools(BambuFirmware):
 
     def _unseen(self, state: UnitState, tray: int) -> bool:
         """Whether no report has shown what is in a slot, and none is on its way."""
-        sent, _ = self._shown_before.get((state.unit.serial, tray + 1), (None, None))
+        # The second half of a report that is sent in two is on its way, too.
+        shows = self._second[1] if self._second else self._shown_before
+        sent, _ = shows.get((state.unit.serial, tray + 1), (None, None))
         on_its_way = self._link is not None and sent == state.stays[tray]
         return self._last_stay(state, tray).seen is None and not on_its_way
 
