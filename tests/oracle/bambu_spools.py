@@ -62,6 +62,7 @@ class BambuSpools(BambuFirmware):
         bay.at_feeder = False
         stay = self._last_stay(state, tray)
         stay.opened = self.now
+        stay.openings.append(self.now)
         if stay.read is None:
             stay.opened_unread = self.now
         if self._unseen(state, tray):
@@ -101,6 +102,7 @@ class BambuSpools(BambuFirmware):
             holders = self.printer.model.externals
             self.printer.printing = True
             self.printer.active = (holders[pick % len(holders)], 1)
+            self._fed_since = self.now
             self.changed()
             return
         found = self._place(pick, filled=True)
@@ -108,6 +110,7 @@ class BambuSpools(BambuFirmware):
             return
         self.printer.printing = True
         self.printer.active = (found[0].unit.number, found[1] + 1)
+        self._fed_since = self.now
         self.changed()
 
     def _can_feed(self, state: UnitState, tray: int) -> bool:
@@ -124,6 +127,7 @@ class BambuSpools(BambuFirmware):
         if self.printer.printing and found and self._can_feed(*found):
             self._fed_last, self._fed_until = self.printer.active, self.now
             self.printer.active = (found[0].unit.number, found[1] + 1)
+            self._fed_since = self.now
             self.changed()
             self.later(2.0, self._read_next, self._boot)
 
@@ -147,7 +151,8 @@ class BambuSpools(BambuFirmware):
             return
         state = next(s for s in self.units if s.unit.number == active[0])
         tray = active[1] - 1
-        if state.reels[tray] is None:
+        if state.reels[tray] is None or self.now < self._fed_since + 4.0:
+            # No report has shown yet that it feeds.
             return
         boot, stays = self._boot, state.stays[tray]
 

@@ -90,7 +90,7 @@ class BambuWire(World):
         self._tag_messages: dict[tuple[str, int], dict[str, int]] = {}
         self._fed_last: Address | None = None
         self._fed_until = 0.0
-        self._ran_out_at = -math.inf
+        self._fed_since = self._ran_out_at = -math.inf
         # When the next report is due that was planned at rest.
         self._resting_until = 0.0
 

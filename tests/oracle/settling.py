@@ -30,9 +30,13 @@ class Settling(Names):
 
     def _seemed_removed(self, stay: Stay, event: Emitted) -> bool:
         """Whether a removal is that of a flicker whose end was held up on its way."""
-        opened, found_at = stay.opened, event.at
-        if not self._facts.untimed or opened is None:
+        if not self._facts.untimed:
             return False
+        return any(self._held_open(opened, event) for opened in stay.openings)
+
+    def _held_open(self, opened: float, event: Emitted) -> bool:
+        """Whether a switch that opened then looked open until reports flowed again."""
+        found_at = event.at
         return (
             opened <= event.dated <= opened + self._facts.dated_by
             and any(
