@@ -107,13 +107,13 @@ async def spools(count: int = 2000) -> dict[str, float]:
         client = stage.home_assistant.client
         await add_inventory(client, "spoolman", server.url)
         strategy = {"strategy": {"type": "custom:filament-slots"}}
-        await make_dashboard(client, strategy, "all")
-        page = await stage.page("all/slots")
+        await make_dashboard(client, strategy, "all-spools")
+        page = await stage.page("all-spools/slots")
         await page.wait("deep('.bay')", _PATIENCE)
         list_of = f"deep('{SPOOLS}')?.renderRoot"
         steps = {
             "view_ms": (
-                """history.pushState(null, "", "/all/spools"),
+                """history.pushState(null, "", "/all-spools/spools"),
                 window.dispatchEvent(new CustomEvent("location-changed",
                   {detail: {replace: false}}))""",
                 f"{list_of}?.querySelectorAll('li').length > 50",
@@ -129,7 +129,7 @@ async def spools(count: int = 2000) -> dict[str, float]:
         numbers = {
             name: await _costs(page, act, done) for name, (act, done) in steps.items()
         }
-        page = await stage.page("all/slots")
+        page = await stage.page("all-spools/slots")
         await page.wait("deep('.bay')", _PATIENCE)
         device = "deep('filament-slots-sheet').printers[0].slots.at(-1).device_id"
         numbers["assign_ms"] = await _costs(

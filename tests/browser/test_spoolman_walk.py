@@ -1,13 +1,16 @@
 """A spool's way with Spoolman: named in two taps, used up, moved to another printer."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
 import pytest
 
+from ..e2e.client import Client
 from ..e2e.hass import HomeAssistant
 from ..e2e.integration import add_inventory, add_printer
+from ..inventory.spoolman_bodies import Entity
 from ..inventory.spoolman_server import SpoolmanServer
 from ..printers.bambu import BambuPrinter
 from ..printers.bambu_models import PLAIN_SPOOL, PRESET_SPOOL, Spool
@@ -37,6 +40,37 @@ async def change(server: SpoolmanServer, method: str, path: str, **values: Any) 
         assert answer.status == 200, await answer.text()
 
 
+async def write_locations(client: Client, entry_id: str) -> None:
+    """Switch on in the options that locations are written, with the usual template."""
+    start = await client.post(
+        "config/config_entries/options/flow", {"handler": entry_id}
+    )
+    dialog = f"config/config_entries/options/flow/{start['flow_id']}"
+    sections = {
+        section["name"]: {
+            field["name"]: field["default"]
+            for field in section["schema"]
+            if "default" in field
+        }
+        for section in start["data_schema"]
+    }
+    for values in sections.values():
+        if "write_location" in values:
+            values["write_location"] = True
+    preview = await client.post(dialog, sections)
+    assert preview["type"] == "menu", preview
+    assert "X1-Carbon 0001" in preview["description_placeholders"]["examples"]
+    saved = await client.post(dialog, {"next_step_id": "save"})
+    assert saved["type"] == "create_entry"
+
+
+async def located(server: SpoolmanServer, spool_id: int, text: str) -> None:
+    """Wait until a spool has a location in Spoolman."""
+    async with asyncio.timeout(30):
+        while server.database.row(Entity.SPOOL, spool_id)["location"] != text:
+            await asyncio.sleep(0.1)
+
+
 async def test_an_untagged_spool_is_linked_in_two_taps_and_followed_to_another_printer(
     home_assistant: HomeAssistant, browser: Chromium
 ) -> None:
@@ -58,18 +92,19 @@ async def test_an_untagged_spool_is_linked_in_two_taps_and_followed_to_another_p
             )
         for printer in (bambu, klipper):
             await add_printer(client, printer)
-        await add_inventory(client, "spoolman", server.url)
+        entry_id = await add_inventory(client, "spoolman", server.url)
+        await write_locations(client, entry_id)
         await make_dashboard(client, STRATEGY)
         page = await browser.page(width=390, height=844)
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"A3": "empty", "lane2": "empty"}, 60)
+        await shows(page, {"A3": "empty", "lane2": "empty"}, 120)
 
         # A spool that was in no slot yet is in the list, too.
         await page.open(f"{home_assistant.url}/a-dashboard/spools")
-        await page.wait(f"{LISTED}.some((spool) => spool.endsWith(' · Shelf A'))", 60)
+        await page.wait(f"{LISTED}.some((spool) => spool.endsWith(' · Shelf A'))", 120)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"A3": "empty", "lane2": "empty"}, 60)
+        await shows(page, {"A3": "empty", "lane2": "empty"}, 120)
 
         # Two taps: the question, and the spool.
         await bambu.play(bambu.hardware.insert(1, 3, PLAIN_SPOOL))
@@ -88,6 +123,9 @@ async def test_an_untagged_spool_is_linked_in_two_taps_and_followed_to_another_p
         )
         await shows(page, {"A3": "identified"})
         await page.wait(f"textOf(deep('{BAY}')).includes('Galaxy Black 1,000 g left')")
+
+        # Its location in Spoolman follows.
+        await located(server, 2, "X1-Carbon 0001 A3")
 
         # Little is left, until it is filled up; another material is set, and the right one.
         await change(server, "PUT", "2/use", use_weight=900)
@@ -126,9 +164,10 @@ async def test_an_untagged_spool_is_linked_in_two_taps_and_followed_to_another_p
         await page.wait(
             f"textOf(deep('{there}')).includes('Galaxy Black 640 g left')", 30
         )
+        await located(server, 2, "workshop lane2")
         await page.open(f"{home_assistant.url}/a-dashboard/spools")
         await page.wait(
-            f"{LISTED}.some((spool) => spool.startsWith('Galaxy Black'))", 60
+            f"{LISTED}.some((spool) => spool.startsWith('Galaxy Black'))", 120
         )
         await page.run(
             f"""[...deep('{SPOOLS}').renderRoot.querySelectorAll('li button')]
@@ -141,7 +180,7 @@ async def test_an_untagged_spool_is_linked_in_two_taps_and_followed_to_another_p
         assert both[1] == here
         shown = await page.run(f"textOf(deep('filament-slots-spool', {on_list}))")
         assert "Remaining 640 g · 64%" in shown
-        assert "Location in Spoolman Shelf A" in shown
+        assert "Location in Spoolman workshop lane2" in shown
         wrong += await looked_at(page, "walk-where", SPOOL_SHEET, SPOOLS)
         assert wrong == []
         assert page.errors == []
