@@ -8,6 +8,7 @@ from typing import Any, TypeAliasType, get_args, get_origin, get_type_hints
 import pytest
 
 from custom_components.filament_slots.drivers.health import Health, LastError
+from custom_components.filament_slots.entry_health import EntryError, EntryHealth
 from custom_components.filament_slots.model import Filament, Identifiers, SlotStatus
 from custom_components.filament_slots.serializers import (
     AnnouncedData,
@@ -45,6 +46,8 @@ def _typescript(hint: Any) -> str:
     """Return a Python type as TypeScript writes it."""
     if get_origin(hint) is UnionType:
         return " | ".join(map(_typescript, get_args(hint)))
+    if get_origin(hint) is dict:
+        return f"Record<{', '.join(map(_typescript, get_args(hint)))}>"
     if get_origin(hint) is list:
         return f"{_typescript(*get_args(hint))}[]"
     return NAMES.get(hint) or str(hint.__name__)
@@ -64,6 +67,8 @@ def _interface(file: str, name: str) -> dict[str, str]:
         ("health-card.ts", "Driver", PrinterHealth),
         ("health-card.ts", "Health", Health),
         ("health-card.ts", "LastError", LastError),
+        ("health-card.ts", "EntryHealth", EntryHealth),
+        ("health-card.ts", "EntryError", EntryError),
         ("health-card.ts", "Failed", FailedEventData),
         ("library.ts", "Spool", SpoolData),
         ("library.ts", "SpoolSlot", SpoolSlotData),

@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from homeassistant.components.websocket_api.connection import ActiveConnection
-from homeassistant.config_entries import SOURCE_IGNORE
+from homeassistant.config_entries import SOURCE_IGNORE, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
@@ -664,13 +664,58 @@ async def test_the_health_of_all_drivers_is_for_administrators(
         "X1C",
         "loaded",
     )
-    assert (second["state"], second["health"]) == ("not_loaded", None)
+    assert second["state"] == "not_loaded"
+    assert second["health"] == {"status": "stopped", "last_error": None}
     (one,) = (await browser.ask("health", entry_id=unloaded.entry_id))["printers"]
     assert one == second
     guest = Browser(await hass_ws_client(hass, hass_read_only_access_token))
     for command in ("health", "failed_events"):
         assert (await guest.error(command))[0] == "unauthorized"
     assert len((await guest.ask("printers"))["printers"]) == 2
+
+
+async def test_the_health_of_a_refused_configuration_states_what_is_wrong_with_it(
+    hass: HomeAssistant, browser: Browser
+) -> None:
+    refused = make_entry("00M09A000000002", port=70000)
+    refused.add_to_hass(hass)
+    assert not await hass.config_entries.async_setup(refused.entry_id)
+
+    (one,) = (await browser.ask("health", entry_id=refused.entry_id))["printers"]
+
+    assert one["state"] == "setup_error"
+    assert one["health"]["status"] == "config_error"
+    error = one["health"]["last_error"]
+    assert error["code"] == "invalid_config"
+    assert error["placeholders"]["field"] == "port"
+    assert "The setting port is not valid" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "status", "code"),
+    [
+        (ConfigEntryState.SETUP_RETRY, "No answer", "waiting", "unknown"),
+        (ConfigEntryState.SETUP_ERROR, "A fault", "stopped", "unknown"),
+        (ConfigEntryState.SETUP_IN_PROGRESS, None, "starting", None),
+    ],
+)
+async def test_the_health_of_an_entry_that_is_not_loaded_has_its_reason(
+    hass: HomeAssistant,
+    browser: Browser,
+    state: ConfigEntryState,
+    reason: str | None,
+    status: str,
+    code: str | None,
+) -> None:
+    other = make_entry("00M09A000000002")
+    other.add_to_hass(hass)
+    other.mock_state(hass, state, reason)
+
+    (one,) = (await browser.ask("health", entry_id=other.entry_id))["printers"]
+
+    assert one["health"]["status"] == status
+    error = one["health"]["last_error"]
+    assert (error and error["code"], error and error["message"]) == (code, reason)
 
 
 async def test_failed_events_are_listed_with_their_reason(

@@ -4,9 +4,9 @@ Ids are replaced by pseudonyms, the same one for the same id throughout a downlo
 that `scripts/replay` can reproduce the events from its capture.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any, cast
+from typing import cast
 
 from homeassistant.components.diagnostics import async_redact_data
 from homeassistant.core import HomeAssistant
@@ -17,8 +17,8 @@ from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator, is_loaded
 from .core.engine.errors import StoreError
 from .core.tables.audit import AuditEntry, read_audit
 from .diagnostics_inventory import inventory_diagnostics
-from .drivers.base import DriverStatus
 from .drivers.registry import registered_driver
+from .entry_health import entry_health
 from .entry_kinds import is_printer
 from .explanation import async_answer_texts, explain
 from .inventory_entry import InventoryConfigEntry
@@ -82,7 +82,7 @@ async def _async_entry_report(
             "announced": None,
             "report": None,
         },
-        "health": _health(entry),
+        "health": entry_health(entry),
         **await _async_core_report(hass),
         "log": [],
         "capture": None,
@@ -154,19 +154,6 @@ def _action(action: AuditEntry) -> Json:
             name: value
             for name, value in result.items()
             if name == "error" or isinstance(value, int | float)
-        },
-    }
-
-
-def _health(entry: FilamentSlotsConfigEntry) -> Mapping[str, Any]:
-    """Return the driver's health; without a driver the reason why there is none."""
-    if is_loaded(entry):
-        return entry.runtime_data.driver.health()
-    return {
-        "status": DriverStatus.CONFIG_ERROR.value,
-        "last_error": {
-            "code": entry.error_reason_translation_key,
-            "message": entry.reason,
         },
     }
 

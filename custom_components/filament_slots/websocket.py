@@ -50,6 +50,7 @@ from .core.tables.history import (
     read_failed_events,
 )
 from .drivers.health import Health
+from .entry_health import EntryHealth, entry_health
 from .entry_kinds import is_printer
 from .model import EventType
 from .runtime import require_store
@@ -100,13 +101,13 @@ class EventsResult(TypedDict):
 
 
 class PrinterHealth(TypedDict):
-    """The health of a printer's driver; null if its entry is not loaded."""
+    """The health of a printer's driver, or of its entry while that is not loaded."""
 
     entry_id: str
     name: str
     state: str
     device_id: str | None
-    health: Health | None
+    health: Health | EntryHealth
 
 
 class HealthResult(TypedDict):
@@ -285,9 +286,7 @@ async def _health(hass: HomeAssistant, msg: Json) -> HealthResult:
                 "name": entry.title,
                 "state": entry.state.value,
                 "device_id": printer_device_id(hass, entry),
-                "health": (
-                    entry.runtime_data.driver.health() if is_loaded(entry) else None
-                ),
+                "health": entry_health(entry),
             }
             for entry in entries
         ]

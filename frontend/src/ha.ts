@@ -69,6 +69,15 @@ export function loadTexts(hass: Hass): Promise<unknown> {
   return hass.loadBackendTranslation("config_panel", "filament_slots");
 }
 
+/** A translated error; empty until `loadExceptions` has loaded the texts. */
+export function exceptionText(hass: Hass, code: string, values: Record<string, string>): string {
+  return hass.localize(`${OURS}.exceptions.${code}.message`, values);
+}
+
+export function loadExceptions(hass: Hass): Promise<unknown> {
+  return hass.loadBackendTranslation("exceptions", "filament_slots");
+}
+
 export function timeZone(hass: Hass): string {
   return hass.locale.time_zone === "server"
     ? hass.config.time_zone

@@ -5,7 +5,7 @@ import { isAlert, summaryOf } from "./attention";
 import { FeedCard, shared } from "./base";
 import { ago } from "./days";
 import type { Change } from "./feed";
-import { deviceName, type Hass, stateText, text } from "./ha";
+import { deviceName, exceptionText, type Hass, loadExceptions, stateText, text } from "./ha";
 
 interface LastError {
   code: string;
@@ -19,12 +19,24 @@ interface Health {
   last_error: LastError | null;
 }
 
+interface EntryError {
+  code: string;
+  message: string;
+  placeholders: Record<string, string>;
+}
+
+/** Of an entry that is not loaded. */
+interface EntryHealth {
+  status: string;
+  last_error: EntryError | null;
+}
+
 interface Driver {
   entry_id: string;
   device_id: string | null;
   name: string;
   state: string;
-  health: Health | null;
+  health: Health | EntryHealth;
 }
 
 interface Failed {
@@ -126,39 +138,43 @@ export class HealthCard extends FeedCard {
     alert: boolean,
   ): TemplateResult {
     const label = deviceName(hass, device_id, name);
-    const error = health?.last_error;
     return html`<li class=${alert ? "alarm" : ""}>
-      <ha-icon .icon=${health?.status === "running" ? "mdi:check-circle-outline" : "mdi:alert-circle-outline"}></ha-icon>
+      <ha-icon .icon=${health.status === "running" ? "mdi:check-circle-outline" : "mdi:alert-circle-outline"}></ha-icon>
       <div class="what">
         <div>${label}</div>
-        <div class="secondary">${
-          health
-            ? [stateText(hass, "sensor.driver_status", health.status), this.age(hass, health.since)]
-                .filter(Boolean)
-                .join(" · ")
-            : text(hass, "card.not_loaded")
-        }</div>
+        <div class="secondary">${[
+          stateText(hass, "sensor.driver_status", health.status),
+          "since" in health ? this.age(hass, health.since) : text(hass, "card.not_loaded"),
+        ]
+          .filter(Boolean)
+          .join(" · ")}</div>
         ${
           alert
             ? html`<div role="alert"><a href="/config/repairs">${text(hass, "card.open_repair")}</a></div>`
             : nothing
         }
-        ${
-          error
-            ? html`<div class="secondary">${text(hass, "health.last_error", {
-                error:
-                  hass.localize(
-                    `component.filament_slots.entity.sensor.driver_status.state_attributes.error.state.${error.code}`,
-                  ) || error.code,
-                age: this.age(hass, error.at),
-              })}</div>`
-            : nothing
-        }
+        ${this.errorOf(hass, health)}
       </div>
       <button class="chip" aria-label=${text(hass, "health.restart_driver", { name: label })}
         ?disabled=${state !== "loaded" || !device_id}
         @click=${() => this.restart(hass, device_id)}>${text(hass, "health.restart")}</button>
     </li>`;
+  }
+
+  private errorOf(hass: Hass, health: Health | EntryHealth): TemplateResult | typeof nothing {
+    const error = health.last_error;
+    if (!error) return nothing;
+    const shown =
+      "at" in error
+        ? text(hass, "health.last_error", {
+            error:
+              hass.localize(
+                `component.filament_slots.entity.sensor.driver_status.state_attributes.error.state.${error.code}`,
+              ) || error.code,
+            age: this.age(hass, error.at),
+          })
+        : exceptionText(hass, error.code, error.placeholders) || error.message;
+    return html`<div class="secondary">${shown}</div>`;
   }
 
   private age(hass: Hass, at: string | null): string {
@@ -182,6 +198,7 @@ export class HealthCard extends FeedCard {
     try {
       this.drivers = (await send<{ printers: Driver[] }>("health")).printers;
       this.broken = false;
+      if (this.drivers.some(({ state }) => state !== "loaded")) await loadExceptions(hass);
       const page = await send<{ failed_events: Failed[]; cursor: number | null }>("failed_events", {
         limit: MOST_FAILED,
       });
