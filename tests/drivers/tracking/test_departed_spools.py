@@ -478,6 +478,19 @@ def test_a_name_that_stayed_after_a_read_up_to_a_gap_counts_once_it_is_back(
     assert rig.changes() == [("inserted", 1, "RED")]
 
 
+def test_a_spool_whose_name_is_gone_a_report_before_it_is_inserted_with_its_name() -> (
+    None
+):
+    rig = restarted(stored_slot(present=False))
+    rig.put(RED)
+    rig.silence(7)
+    rig.slot(identifiers=NO_IDENTIFIERS)
+    rig.silence(1)
+    rig.take()
+    rig.wait(9)
+    assert rig.changes() == [("inserted", 1, "RED"), ("removed", 1, "RED")]
+
+
 def test_a_spool_that_was_named_before_a_short_absence_is_inserted_with_its_name(
     rig: Rig,
 ) -> None:

@@ -27,6 +27,7 @@ class TrackedSpool:
         self.reads = TagReads(timings)
         self._runout = Runout()
         self._removed: tuple[Identifiers, Filament | None] = NO_IDENTIFIERS, None
+        self._named_last: tuple[Identifiers, Filament | None] = NO_IDENTIFIERS, None
         self.possible_swap: PossibleSwap | None = None
         self.pending_identity: tuple[Identifiers, Timestamp] | None = None
         self.pending_unknown = False
@@ -54,8 +55,11 @@ class TrackedSpool:
         self, before: Slot | None, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> None:
         """Take in what the printer reports about the slot."""
+        if before is not None and before.present and before.identifiers.known:
+            self._named_last = self._named(before, now)
         if slot.present is False and before is not None and before.present:
-            self._removed = self._named(before, now)
+            gone = not before.identifiers.known and self.reads.lost_name(now)
+            self._removed = self._named_last if gone else self._named(before, now)
         identified = self.identifiers.known
         self.reads.observe(before, slot, now, identified=identified)
         self._runout.observe(before, slot, unit)

@@ -74,7 +74,7 @@ class TagReads:
         was_done = before is not None and before.read_done and not was_absent
         was_done = was_done and not before_stands
         if slot.present is False and before is not None and before.present:
-            self.ended_before = None if self._lost_name(now) else self.ended
+            self.ended_before = None if self.lost_name(now) else self.ended
             self._read_until_absent = before.reading
         done = slot.present and slot.read_done and not slot.reading
         if done and not (slot.read_stands or slot.identifiers.known):
@@ -135,7 +135,7 @@ class TagReads:
             and now.monotonic > self.ended.monotonic + self._timings.insert_settle
         )
 
-    def _lost_name(self, now: Timestamp) -> bool:
+    def lost_name(self, now: Timestamp) -> bool:
         """Whether the name is gone since a moment ago, but not as a read has ended.
 
         It may be gone a report before its spool is.
