@@ -288,6 +288,7 @@ async def test_every_blueprint_can_be_imported_and_works(
             if entity["unique_id"] == f"{hardware.serial}_{unit}_humidity"
         ]
         inputs: dict[str, dict[str, Any]] = {
+            "announce_scanned_spool": {},
             "announce_spool_changes": {},
             "ask_which_spool": {"phone": phone.device_id},
             "feeding_slot_ran_out": {},
@@ -300,7 +301,11 @@ async def test_every_blueprint_can_be_imported_and_works(
             "order_new_filament": {},
             "set_slot_to_its_spool": {"setting": []},
         }
-        assert {path.stem for path in BLUEPRINTS.glob("*.yaml")} == set(inputs)
+        # That for Assist is in test_llm.py.
+        assert {path.stem for path in BLUEPRINTS.glob("*.yaml")} == {
+            *inputs,
+            "answer_where_a_spool_is",
+        }
         for name, given in inputs.items():
             path = await _import(client, server, name)
             await _automate(client, name, use_blueprint={"path": path, "input": given})
@@ -343,6 +348,19 @@ async def test_every_blueprint_can_be_imported_and_works(
                 f"The humidity in {unit_name} is 71 %, above 60 %.",
             ),
             70,
+        )
+        await client.call(
+            "fire_event",
+            event_type="tag_scanned",
+            event_data={"tag_id": "13", "name": None, "device_id": None},
+        )
+        await _noted(
+            client,
+            (
+                "Insert the spool",
+                "spoolman:13: insert it into a printer within 5 minutes.",
+            ),
+            20,
         )
         _assert_no_errors(with_a_phone)
 
