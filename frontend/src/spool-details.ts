@@ -228,6 +228,7 @@ export class SpoolDetails extends LitElement {
       }
       .earlier,
       .link a {
+        box-sizing: border-box;
         min-height: 44px;
         padding: 8px 16px;
       }

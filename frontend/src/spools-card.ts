@@ -113,8 +113,9 @@ export class SpoolsCard extends FeedCard {
         padding: 12px 16px 8px;
       }
       header h2 {
-        flex: 1;
-        min-width: 0;
+        flex: 1 0 auto;
+        max-width: 100%;
+        overflow-wrap: anywhere;
       }
       .parts {
         display: flex;
