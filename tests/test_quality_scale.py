@@ -308,6 +308,7 @@ SHARED_DATA = {
     "Announcements": "the listener for printers, known or not",
     "_LoopWatch": "whether a driver of another component blocks the event loop",
     "asyncio.Task[None]": "the set-up of the components that bring drivers",
+    "SpoolSelector": "the spools that the editor of an action lists",
     "SpoolAlerts": "what was sent about the slots of all printers",
     "SlotSpools": "the spools of the slots of all printers, from all inventories",
     "dict[str, float]": "when an address was changed: outlives the reload after it",
