@@ -51,7 +51,7 @@ class BambuWorld(BambuSpools):
         if not plugged or (self.printer.printing and self.powered):
             return
         state = plugged[pick % len(plugged)]
-        state.plugged = False
+        state.plugged, state.unplugged_at = False, self.now
         self.printer.units.pop(state.unit.number)
         if self._reading and self._reading[0] is state:
             self._reading = None
@@ -61,7 +61,9 @@ class BambuWorld(BambuSpools):
 
     def do_replug(self, pick: int, how: int) -> None:
         """Connect the units that are not, perhaps the other way round."""
-        away = [state for state in self.units if not state.plugged]
+        # A unit takes some seconds to start.
+        since = self.now - 4.0
+        away = [s for s in self.units if not s.plugged and s.unplugged_at < since]
         if not away:
             return
         same = [state for state in away if state.unit.id < 128]

@@ -112,6 +112,7 @@ class UnitState:
     shown: list[int] = field(default_factory=list)
     pulled: bool = False
     plugged: bool = True
+    unplugged_at: float = -math.inf
     keeps_names: bool = False
     # When it was connected again out of sight, by a printer that reads no tags then.
     back_at: float = -math.inf
