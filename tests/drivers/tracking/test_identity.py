@@ -25,6 +25,24 @@ def test_another_spool_after_a_short_absence_is_a_removal_and_an_insertion(
     assert inserted["meta"]["source"] == "live"
 
 
+def test_a_swap_long_after_a_flicker_is_not_dated_by_it(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.slot(present=False)
+    rig.wait(1)
+    rig.slot(present=True)  # and the name stands: nothing is read
+    rig.slot(read_stands=True, identifiers=NO_IDENTIFIERS)
+    rig.wait(200)
+    rig.changes()
+
+    rig.slot(read_done=False, read_stands=False)
+    rig.wait(30)
+    rig.slot(read_done=True, identifiers=BLUE)
+    rig.wait(10)
+
+    assert rig.changes_at() == [("removed", 241), ("inserted", 241)]
+
+
 def test_the_same_spool_after_a_short_absence_is_no_change(rig: Rig) -> None:
     rig.put(RED)
     rig.wait(10)

@@ -61,8 +61,26 @@ class TrackedSpool:
             gone = not before.identifiers.known and self.reads.lost_name(now)
             self._removed = self._named_last if gone else self._named(before, now)
         identified = self.identifiers.known
+        self._observe_new_read(before, slot, now)
         self.reads.observe(before, slot, now, identified=identified)
         self._runout.observe(before, slot, unit)
+
+    def _observe_new_read(
+        self, before: Slot | None, slot: Slot, now: Timestamp
+    ) -> None:
+        """Forget when a spool may have been exchanged, if it is read for another reason.
+
+        A read that follows an absence begins within seconds of it. One that begins later
+        is of a spool that was exchanged since, in an absence that was not reported.
+        """
+        swap = self.possible_swap
+        if swap is None or swap.inserted_at is None or before is None:
+            return
+        unread = slot.read_done is False or slot.reading
+        begins = slot.present and before.present and before.read_done and unread
+        settled = swap.inserted_at.monotonic + self._timings.identity_settle
+        if begins and now.monotonic > settled:
+            self.possible_swap = PossibleSwap(gap=swap.gap)
 
     @property
     def absence_is_runout(self) -> bool:
