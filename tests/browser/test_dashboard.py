@@ -98,7 +98,7 @@ async def test_the_card_is_there_at_once_and_follows_what_happens(
         printer.publish(hardware.report_full())
         await shows(page, real_looks(hardware), 30)
         shown = await page.text(".bay[data-label=C1]")
-        assert shown.endswith(" C1 ABS 12% left")
+        assert shown.endswith(" C1 ABS 12% left Low")
 
         # A click, or Enter, opens the sheet of the slot, and that the entity's details.
         await note_more_info(page)
