@@ -152,6 +152,7 @@ export const slotsStyles = css`
     min-width: 0;
   }
   .assign {
+    min-width: 44px;
     min-height: 44px;
     max-width: 100%;
     box-sizing: border-box;

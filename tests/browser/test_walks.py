@@ -165,7 +165,7 @@ async def _walk(
     await sign_in(page, home_assistant, language)
     await page.open(f"{home_assistant.url}/a-dashboard")
     await shows(page, {"A3": "unidentified"}, 60)
-    await page.wait(f"{ROWS} === 1")
+    await page.wait(f"{ROWS} === 1", 60)
     wrong = []
     for name, width in (("desktop", 1280), ("phone", 390)):
         for dark in (False, True):
@@ -205,7 +205,7 @@ async def _walk(
     await darken(page, dark=False)
     await page.open(f"{home_assistant.url}/b-narrow")
     await shows(page, {"A3": "unidentified"}, 60)
-    await page.wait(f"{ROWS} === 1")
+    await page.wait(f"{ROWS} === 1", 60)
     wrong += await _settled(page)
     await page.screenshot(image(f"narrow-{language}"))
     # Two bays side by side, however narrow the card is.
