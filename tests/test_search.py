@@ -5,7 +5,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 from unittest.mock import AsyncMock, patch
 
-from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
+from homeassistant.config_entries import (
+    SOURCE_USER,
+    ConfigEntryDisabler,
+    ConfigFlowResult,
+)
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 import pytest
@@ -167,7 +171,12 @@ async def test_the_form_is_shown_if_nothing_new_announces_itself(
     ether: Ether,
     time_over: asyncio.Event,
 ) -> None:
-    make_entry().add_to_hass(hass)
+    # A printer that is known, and is not loaded: one that is listens by itself.
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    await hass.config_entries.async_set_disabled_by(
+        entry.entry_id, ConfigEntryDisabler.USER
+    )
     flow = await _open(hass)
     await _announce(ether, SERIAL, "192.0.2.8")
     await _send(ether, b"noise")

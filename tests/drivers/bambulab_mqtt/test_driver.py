@@ -477,10 +477,10 @@ async def test_stopping_is_quick_and_may_be_repeated(rig: Rig) -> None:
     await rig.running()
     assert rig.driver is not None
 
-    before = time.monotonic()
-    await rig.driver.stop()
-    assert time.monotonic() - before < 0.1
-    await rig.driver.stop()
+    # Far below what a server may take to answer.
+    async with asyncio.timeout(2):
+        await rig.driver.stop()
+        await rig.driver.stop()
 
     assert rig.health["status"] == "stopped"
     assert not rig.health["connected"]
