@@ -87,10 +87,13 @@ async def test_the_form_of_another_components_driver_has_its_own_texts(
         await page.run(f"{_button('OK')}.click()")
         await _submit(page, driver_key="spool_box")
 
-        await page.wait(f"{DIALOG}.includes('Connect to a SpoolBox')", 60)
-        shown = await page.run(DIALOG)
-        assert "The code is on the label under the box." in shown
-        assert "Advanced" in shown
+        # One after the other, as the texts are loaded.
+        for text in (
+            "Connect to a SpoolBox",
+            "is on the label under the box",
+            "Advanced",
+        ):
+            await page.wait(f"{DIALOG}.includes('{text}')", 60)
         label = "deep('ha-form').computeLabel({name: 'code'}, {}, {})"
         assert await page.run(label) == "Code"
         await page.screenshot(SCREENSHOTS / "dialog-component.png")
