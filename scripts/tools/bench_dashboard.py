@@ -123,7 +123,8 @@ async def spools(count: int = 2000) -> dict[str, float]:
                   field.value = "filament 1999";
                   field.dispatchEvent(new Event("input"));
                 }})({list_of}.querySelector("[type=search]"))""",
-                f"{list_of}.querySelectorAll('li').length === 1",
+                # The number of another one is 1999.
+                f"{list_of}.querySelectorAll('li').length === 2",
             ),
         }
         numbers = {
