@@ -3,6 +3,7 @@
 They read only, and know of the slots of which an entity is exposed to the assistant.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, override
@@ -78,7 +79,7 @@ class _ExposedSlot:
 type _Slots = Mapping[tuple[int, SlotKey], _ExposedSlot]
 
 
-class _Tool(Tool):
+class _Tool(Tool, ABC):
     """Base of the tools: validates what was asked for, and answers with what is wrong."""
 
     annotations = _READS
@@ -98,11 +99,11 @@ class _Tool(Tool):
         except StoreError:
             return ToolResult(data={"error": "The history is unavailable"}, error=True)
 
+    @abstractmethod
     async def answer(
         self, hass: HomeAssistant, slots: _Slots, wanted: dict[str, Any]
     ) -> dict[str, Any]:
         """Return the answer. Raises probatio.Invalid, StoreError."""
-        raise NotImplementedError
 
 
 class FindFilamentTool(_Tool):
@@ -300,12 +301,11 @@ def _content(each: _ExposedSlot) -> dict[str, Any]:
 
 
 def _filament(name: str | None, filament: Filament) -> dict[str, Any]:
-    colours = filament.colors or ((filament.color_hex,) if filament.color_hex else ())
     answer = {
         "name": name or filament.name,
         "material": filament.material,
         "vendor": filament.vendor,
-        "colors": ", ".join(colour_names(colours)) or None,
+        "colors": ", ".join(colour_names(filament.all_colours)) or None,
         "remaining_percent": filament.remaining_percent,
         "remaining_g": filament.remaining_g,
     }

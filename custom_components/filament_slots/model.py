@@ -133,6 +133,11 @@ class Filament(_Strict):
     nozzle_min_c: NozzleCelsius | None = None
     nozzle_max_c: NozzleCelsius | None = None
 
+    @property
+    def all_colours(self) -> tuple[str, ...]:
+        """Its colours, one or several; empty if none is known."""
+        return self.colors or ((self.color_hex,) if self.color_hex else ())
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-compatible data, without the keys that are not known."""
         return self.model_dump(mode="json", exclude_none=True)

@@ -70,7 +70,7 @@ class SlotSpool:
         """
         if filament is None:
             return None
-        shown = filament.colors or tuple(filter(None, [filament.color_hex]))
+        shown = filament.all_colours
         alike = {
             same_material(filament.material, self.spool.material),
             alike_colours(shown, self.spool.colors),

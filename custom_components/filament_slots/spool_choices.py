@@ -141,5 +141,5 @@ def _rank(choice: SpoolChoice, slot: Place | None) -> int:
     filament = slot.coordinator.slots[slot.slot].filament or Filament()
     if not same_material(filament.material, choice["material"]):
         return 3
-    colours = filament.colors or tuple(filter(None, [filament.color_hex]))
-    return 1 if alike_colours(colours, tuple(choice["colors"])) else 2
+    alike = alike_colours(filament.all_colours, tuple(choice["colors"]))
+    return 1 if alike else 2

@@ -390,6 +390,8 @@ async def test_a_queue_that_was_not_started_can_be_stopped(bench: Bench) -> None
     bench.restart()
     await bench.queue.stop()
 
+    assert bench.queue.waiting == 0
+
 
 async def test_spools_of_which_nothing_is_known_leave_as_they_are(
     bench: Bench,

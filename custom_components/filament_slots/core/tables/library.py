@@ -99,8 +99,7 @@ class Spool:
     @property
     def colours(self) -> tuple[str, ...]:
         """Its colours as `#RRGGBB` or `#RRGGBBAA`; empty if none is known."""
-        single = self.filament.color_hex
-        return self.filament.colors or ((single,) if single else ())
+        return self.filament.all_colours
 
     @property
     def low(self) -> bool | None:
