@@ -203,6 +203,8 @@ from pydantic import BaseModel
 from ..connected_driver import ConnectedDriver
 from ..discovery import DiscoveredPrinter, UdpDiscovery
 
+NAME = "Box"
+
 class Config(BaseModel):
     host: str
 

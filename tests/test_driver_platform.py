@@ -462,6 +462,49 @@ async def test_a_driver_goes_on_where_it_fails_in_an_answer(
     assert await hass.config_entries.async_unload(box.entry_id)
 
 
+async def test_a_fault_in_a_session_is_logged_with_its_place_and_without_its_text(
+    hass: HomeAssistant,
+    install: Install,
+    start: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    install()
+    await start()
+    box = _box("session")
+
+    await async_set_up(hass, box)
+    await _until(lambda: "The session failed in the driver itself" in caplog.text)
+
+    assert "RuntimeError in " in caplog.text
+    assert "faulty_box/driver.py, line " in caplog.text
+    assert "s3cr3t-code" not in caplog.text
+    assert await hass.config_entries.async_unload(box.entry_id)
+
+
+async def test_a_fault_in_the_dialog_is_logged_with_its_place_and_without_its_text(
+    hass: HomeAssistant,
+    install: Install,
+    start: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    install()
+    await start()
+    flow = hass.config_entries.flow
+    step = await flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    step = await flow.async_configure(step["flow_id"], {"driver_key": "faulty_box"})
+
+    step = await flow.async_configure(
+        step["flow_id"],
+        {"host": "raises", "code": "s3cr3t-code", "advanced": {"fault": ""}},
+    )
+
+    assert step["errors"] is not None
+    assert step["errors"]["base"].startswith("An unexpected error occurred.")
+    assert "Unexpected error while probing a printer: RuntimeError in " in caplog.text
+    assert "faulty_box/driver.py, line " in caplog.text
+    assert "s3cr3t-code" not in caplog.text
+
+
 async def test_a_driver_that_blocks_the_event_loop_is_named_in_a_repair(
     hass: HomeAssistant,
     install: Install,

@@ -4,8 +4,6 @@ A change that breaks drivers changes the number before the dot, an addition the 
 after it (docs/drivers.md "Versions").
 """
 
-from typing import Final
-
 from .drivers.base import (
     Counters,
     Driver,
@@ -21,13 +19,11 @@ from .drivers.discovery import DiscoveredPrinter, Discovery, UdpDiscovery
 from .drivers.explanation import Explanation, WireState
 from .drivers.health import Health
 from .drivers.numbers import boolean, number, whole
-from .drivers.registry import DriverInfo
+from .drivers.registry import API_VERSION, DriverInfo
 from .drivers.snapshot import NO_MEMORY, Slot, Snapshot, Unit
 from .drivers.timings import Timings
 from .model import NO_IDENTIFIERS, Filament, Identifiers, StoredSlot, clean_tag
 from .network.clock import Clock, TimerHandle
-
-API_VERSION: Final = "1.0"
 
 __all__ = [
     "API_VERSION",

@@ -37,7 +37,7 @@ from .discovery import async_heal_address_soon, async_read_zeroconf
 from .driver_host import async_look, async_probe, driver_config, driver_timings
 from .driver_platform import async_wait_for_drivers
 from .drivers.base import Driver, DriverError, ErrorCode, ProbeResult
-from .drivers.registry import available_drivers, load_driver, registered_driver
+from .drivers.registry import available_drivers, known_driver, load_driver
 from .entry_kinds import is_printer
 from .forms import (
     ADVANCED,
@@ -403,9 +403,9 @@ class FilamentSlotsConfigFlow(InventoryFlow, domain=DOMAIN):
 
 
 def _type_name(key: str) -> str:
-    """Return the name of a printer type; those of our own are texts of their keys."""
-    registered = registered_driver(key)
-    return registered.info.name if registered else key
+    """Return the name of a printer type; those of inventories are texts of their keys."""
+    known = known_driver(key)
+    return known.info.name if known else key
 
 
 class FilamentSlotsOptionsFlow(OptionsFlowWithReload):

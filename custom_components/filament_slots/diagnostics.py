@@ -17,7 +17,7 @@ from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator, is_loaded
 from .core.engine.errors import StoreError
 from .core.tables.audit import AuditEntry, read_audit
 from .diagnostics_inventory import inventory_diagnostics
-from .drivers.registry import registered_driver
+from .drivers.registry import known_driver
 from .entry_health import entry_health
 from .entry_kinds import is_printer
 from .explanation import async_answer_texts, explain
@@ -98,11 +98,11 @@ async def _async_entry_report(
 
 
 def _driver(entry: FilamentSlotsConfigEntry) -> Json | None:
-    """Return what another component declares about its driver; null for one of ours."""
-    registered = registered_driver(entry.data[CONF_DRIVER_KEY])
-    if registered is None:
+    """Return what is known of the driver; null for one that is not there."""
+    known = known_driver(entry.data[CONF_DRIVER_KEY])
+    if known is None:
         return None
-    return {"component": registered.component, **asdict(registered.info)}
+    return {"component": known.component, **asdict(known.info)}
 
 
 def _explained(coordinator: SlotCoordinator, texts: dict[str, str]) -> Json:

@@ -23,6 +23,7 @@ from .drivers.base import (
     EventEmitter,
     ProbeResult,
 )
+from .drivers.faults import fault
 from .drivers.guarded import GuardedDriver
 from .drivers.registry import load_drivers, registered_driver
 from .drivers.snapshot import NO_MEMORY
@@ -67,7 +68,7 @@ async def async_probe(
     except DriverError, ValidationError:
         raise
     except Exception as err:
-        _LOGGER.exception("Unexpected error while probing a printer")
+        _LOGGER.error("Unexpected error while probing a printer: %s", fault(err))
         raise DriverError(ErrorCode.UNKNOWN, type(err).__name__) from err
     return found, {
         name: value.get_secret_value() if isinstance(value, SecretStr) else value

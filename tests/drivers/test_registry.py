@@ -2,6 +2,7 @@
 
 import asyncio
 from importlib import import_module
+import json
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,20 @@ import pytest
 from custom_components.filament_slots import drivers
 from custom_components.filament_slots.drivers.base import DriverError, ErrorCode
 from custom_components.filament_slots.drivers.registry import (
+    API_VERSION,
+    DriverInfo,
     available_drivers,
+    known_driver,
     load_driver,
+    registered_driver,
 )
 
 WORKING = """
 from typing import ClassVar
 from pydantic import BaseModel
 from ..base import Driver as BaseDriver
+
+NAME = "Dummy"
 
 class Driver(BaseDriver):
     driver_key: ClassVar[str] = "{key}"
@@ -62,6 +69,32 @@ async def test_our_own_driver_loads() -> None:
     assert driver is import_module(f"{drivers.__name__}.bambulab_mqtt.driver").Driver
 
 
+async def test_of_our_own_drivers_is_known_what_other_components_declare() -> None:
+    manifest = json.loads(
+        (Path(drivers.__path__[0]).parent / "manifest.json").read_text()
+    )
+
+    for key, name in (
+        ("bambulab_mqtt", "Bambu Lab"),
+        ("moonraker_filament", "Klipper (Moonraker)"),
+    ):
+        driver = await load_driver(key)
+
+        known = known_driver(key)
+        assert known is not None
+        assert (known.driver, known.component) == (driver, manifest["domain"])
+        assert known.info == DriverInfo(
+            key=key,
+            name=name,
+            version=manifest["version"],
+            author="Filament Slots",
+            documentation_url=manifest["documentation"],
+            api_version=API_VERSION,
+        )
+        assert registered_driver(key) is None
+    assert known_driver("no_driver") is None
+
+
 async def test_a_loaded_driver_takes_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     driver = await load_driver("bambulab_mqtt")
     monkeypatch.setattr(asyncio, "to_thread", None)
@@ -85,6 +118,11 @@ async def test_an_unknown_key_has_its_own_error(key: str) -> None:
         ("broken_nothing", "", "no attribute 'Driver'"),
         ("broken_kind", "Driver = int", "not a driver"),
         ("broken_thing", "Driver = 3", "not a driver"),
+        (
+            "broken_name",
+            WORKING.replace("NAME", "_").format(key="broken_name"),
+            "no attribute 'NAME'",
+        ),
         ("broken_key", WORKING.format(key="another"), "its key is another"),
     ],
     ids=lambda value: value if value.startswith("broken") else "",

@@ -10,6 +10,7 @@ from typing import Any, Final
 from ..network.retries import Retries, race
 from .base import Counters, DriverError, DriverServices, DriverStatus, ErrorCode
 from .capture import Recorder
+from .faults import fault
 from .health import Health, LastError, Transition, UnitVersions
 
 # Which statuses may follow each one. A driver that could not even be created has
@@ -218,12 +219,12 @@ class Connection:
             await race(self._session(), self._watch())
         except DriverError as err:
             return err
-        except Exception as err:
+        except Exception as err:  # noqa: BLE001 - of whatever kind
             # A fault of the driver itself must not end the retries either.
             self._services.log.log(
                 logging.DEBUG if self._unavailable else logging.ERROR,
-                "Session failed in the driver itself",
-                exc_info=True,
+                "The session failed in the driver itself: %s",
+                fault(err),
             )
             return DriverError(ErrorCode.DRIVER_BROKEN, type(err).__name__)
         finally:

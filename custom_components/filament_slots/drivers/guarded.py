@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar, copy_context
 from pathlib import Path
-import traceback
 from typing import Any, ClassVar, Final, override
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -26,6 +25,7 @@ from .base import (
     ProbeResult,
 )
 from .explanation import Explanation
+from .faults import fault
 from .health import Health, LastError
 from .registry import Registered
 from .snapshot import NO_MEMORY, Snapshot
@@ -300,15 +300,8 @@ class GuardedDriver(Driver):
         self._fail(ErrorCode.UNKNOWN_DRIVER, self._key)
 
     def _note(self, err: Exception) -> None:
-        """Log a fault of the driver, without its text, which may hold a secret."""
-        *_, place = traceback.extract_tb(err.__traceback__)
-        self._services.log.error(
-            "The driver %s failed: %s in %s, line %s",
-            self._key,
-            type(err).__name__,
-            place.filename,
-            place.lineno,
-        )
+        """Log a fault of the driver."""
+        self._services.log.error("The driver %s failed: %s", self._key, fault(err))
 
     def _fail(self, code: ErrorCode, message: str) -> None:
         self._since = iso_utc(self._services.clock.now())

@@ -4,19 +4,24 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
+import json
 import logging
 from pathlib import Path
 import re
 import sys
+from typing import Final
 
 from .base import Driver, DriverError, ErrorCode
 
 _LOGGER = logging.getLogger(__name__)
 
+# Of `api`, which explains it.
+API_VERSION: Final = "1.0"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverInfo:
-    """What a component declares about a driver of its own.
+    """What is known of a driver; a component declares it for each of its own.
 
     key: lower case, digits and underscores; entries name their driver by it.
     name: the printer type, as a user selects it.
@@ -37,7 +42,10 @@ class DriverInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """A driver of another component. component: its domain. folder: of the component."""
+    """A driver and what is known of it.
+
+    component: the domain of the component that it is part of. folder: of the component.
+    """
 
     info: DriverInfo
     driver: type[Driver]
@@ -52,7 +60,7 @@ class KeyTakenError(Exception):
 # Those of other components, by their keys: nothing but a restart removes one.
 _registered: dict[str, Registered] = {}
 # Our own that were loaded: nothing but a restart replaces one.
-_loaded: dict[str, type[Driver]] = {}
+_loaded: dict[str, Registered] = {}
 # Drivers whose failure was logged already; another attempt must not fill the log.
 _logged: set[str] = set()
 
@@ -82,6 +90,14 @@ def registered_driver(driver_key: str) -> Registered | None:
     return _registered.get(driver_key)
 
 
+def known_driver(driver_key: str) -> Registered | None:
+    """Return a driver with what is known of it; None for one that is not there.
+
+    One of our own is there once it was loaded.
+    """
+    return _registered.get(driver_key) or _loaded.get(driver_key)
+
+
 def registered_drivers() -> tuple[Registered, ...]:
     """Return the drivers of other components."""
     return tuple(_registered.values())
@@ -93,10 +109,8 @@ async def load_driver(driver_key: str) -> type[Driver]:
     Raises DriverError: UNKNOWN_DRIVER if there is none, DRIVER_BROKEN if it cannot be
     used. A broken driver affects no other.
     """
-    if (registered := _registered.get(driver_key)) is not None:
-        return registered.driver
-    if (driver := _loaded.get(driver_key)) is not None:
-        return driver
+    if (known := known_driver(driver_key)) is not None:
+        return known.driver
     return await asyncio.to_thread(load_driver_now, driver_key)
 
 
@@ -133,7 +147,7 @@ def load_driver_now(driver_key: str) -> type[Driver]:
         raise DriverError(ErrorCode.UNKNOWN_DRIVER, driver_key)
     try:
         module = import_module(f".{driver_key}.driver", __package__)
-        driver = _checked(module.Driver, driver_key)
+        known = _ours(driver_key, _checked(module.Driver, driver_key), module.NAME)
     except Exception as err:
         if driver_key not in _logged:
             _logged.add(driver_key)
@@ -142,8 +156,25 @@ def load_driver_now(driver_key: str) -> type[Driver]:
             ErrorCode.DRIVER_BROKEN, f"{driver_key}: {type(err).__name__}: {err}"
         ) from err
     _logged.discard(driver_key)
-    _loaded[driver_key] = driver
-    return driver
+    _loaded[driver_key] = known
+    return known.driver
+
+
+def _ours(driver_key: str, driver: type[Driver], name: str) -> Registered:
+    """Return a driver of our own: all but its name is as in the manifest."""
+    folder = Path(__file__).parents[1]
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    info = DriverInfo(
+        key=driver_key,
+        name=name,
+        version=manifest["version"],
+        author=manifest["name"],
+        documentation_url=manifest["documentation"],
+        api_version=API_VERSION,
+    )
+    return Registered(
+        info=info, driver=driver, component=manifest["domain"], folder=folder
+    )
 
 
 def _checked(driver: object, driver_key: str) -> type[Driver]:

@@ -110,12 +110,15 @@ class Driver(ConnectedDriver[Config]):
             raise DriverError(
                 ErrorCode.REDIRECTED, placeholders={"target": "http://there"}
             )
+        if box.host == "raises":
+            raise RuntimeError(f"in probe: {box.code.get_secret_value()}")
         if box.host != "box":
             raise DriverError(ErrorCode.HOST_NOT_FOUND)
         return ProbeResult(identity="box-1", name="My box", model="Box")
 
     @override
     async def run_session(self) -> None:
+        self._fault("session")
         with self.connected():
             self.connection.message_received(b"{}")
             self.observe(

@@ -17,6 +17,7 @@ from custom_components.filament_slots.drivers.explanation import Explanation
 from custom_components.filament_slots.drivers.health import Health
 from custom_components.filament_slots.drivers.snapshot import NO_MEMORY, Snapshot
 
+NAME = "Scripted"
 AT = "2026-01-01T00:00:00+00:00"
 
 

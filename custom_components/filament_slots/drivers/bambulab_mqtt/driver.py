@@ -7,7 +7,7 @@ import json
 import logging
 import math
 import ssl
-from typing import Any, ClassVar, override
+from typing import Any, ClassVar, Final, override
 
 from ...network.retries import race
 from ..base import DriverError, DriverServices, ErrorCode, EventEmitter, ProbeResult
@@ -26,6 +26,8 @@ from .requests import GET_VERSION, PUSHALL, Requests
 from .session import Session, open_pinned, open_session
 from .tls import fetch_certificate, new_certificate
 from .versions import model_by_serial
+
+NAME: Final = "Bambu Lab"
 
 # Seconds that a probe waits for the model once the printer has sent its first report.
 _MODEL_WAIT = 5.0

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 import logging
-from typing import Any, ClassVar, override
+from typing import Any, ClassVar, Final, override
 
 import aiohttp
 from pydantic import SecretStr
@@ -31,6 +31,8 @@ from .limits import Limits
 from .look import look_for_moonraker, other_scheme
 from .session import Session
 from .state import TIMINGS, MoonrakerDecoder
+
+NAME: Final = "Klipper (Moonraker)"
 
 
 class Driver(ConnectedDriver[Config]):
