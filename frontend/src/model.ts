@@ -275,6 +275,14 @@ export function withEvent(events: readonly SlotEvent[], added: SlotEvent): SlotE
   return added.meta?.replay ? [...events] : [added, ...events];
 }
 
+/** The newest page of a history with what arrived, newest first, while it was asked for. */
+export function withArrived(
+  page: readonly SlotEvent[],
+  arrived: readonly SlotEvent[],
+): SlotEvent[] {
+  return arrived.reduceRight(withEvent, [...page]);
+}
+
 /** One row of the timeline: an event, and whether its spool could not be identified. */
 export interface Row {
   event: SlotEvent;

@@ -33,6 +33,7 @@ import {
   rowsOf,
   type Slot,
   type SlotEvent,
+  withArrived,
   withEvent,
 } from "./model";
 import { sheetStyles } from "./sheet-styles";
@@ -316,6 +317,8 @@ export class SlotSheet extends LitElement {
     const filter = eventsFilter(this.printers, this.device);
     if (!this.hass || !filter) return;
     const { device } = this;
+    // From here on it holds what arrives while the page is asked for.
+    this.events = [];
     try {
       const { events } = await this.hass.connection.sendMessagePromise<{ events: SentEvent[] }>({
         type: "filament_slots/events",
@@ -325,7 +328,8 @@ export class SlotSheet extends LitElement {
         ...filter,
       });
       if (device !== this.device) return;
-      this.events = events.flatMap((event) => shownEvent(event) ?? []);
+      const page = events.flatMap((event) => shownEvent(event) ?? []);
+      this.events = withArrived(page, this.events);
     } catch {
       // The dialog shows what is in the slot without its history.
     }

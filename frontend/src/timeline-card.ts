@@ -32,6 +32,7 @@ import {
   rowsOf,
   type Slot,
   type SlotEvent,
+  withArrived,
   withEvent,
 } from "./model";
 import { spoolStyles } from "./spool";
@@ -305,6 +306,8 @@ export class TimelineCard extends FeedCard {
 
   private async reload(): Promise<void> {
     this.cursor = undefined;
+    // From here on it holds what arrives while the page is asked for.
+    this.events = [];
     await this.load();
     await this.updateComplete;
     this.renderRoot.querySelector(".list")?.scrollTo(0, 0);
@@ -337,7 +340,8 @@ export class TimelineCard extends FeedCard {
         cursor === undefined && this.day ? await this.startsOf(hass, ask) : this.starts;
       if (request !== this.requests) return;
       const events = page.events.flatMap((event) => shownEvent(event) ?? []);
-      this.events = cursor === undefined ? events : [...this.events, ...events];
+      this.events =
+        cursor === undefined ? withArrived(events, this.events) : [...this.events, ...events];
       this.cursor = page.cursor;
       this.starts = starts;
       this.failed = false;

@@ -12,6 +12,7 @@ import {
   type SlotEvent,
   type Unit,
   unitTitle,
+  withArrived,
   withEvent,
 } from "../src/model";
 
@@ -181,6 +182,12 @@ describe("a history that is updated", () => {
   it("marks a re-fired event in its place, and ignores one that is not loaded", () => {
     expect(withEvent(history, event("a", true))).toEqual([event("b"), event("a", true)]);
     expect(withEvent(history, event("old", true))).toEqual(history);
+  });
+
+  it("keeps what arrived while its page was asked for, whether or not the page has it", () => {
+    const arrived = [event("d"), event("c"), event("b")];
+    expect(withArrived(history, arrived)).toEqual([event("d"), event("c"), ...history]);
+    expect(withArrived(history, [])).toEqual(history);
   });
 });
 

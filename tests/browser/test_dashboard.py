@@ -275,6 +275,35 @@ async def test_the_timeline_follows_and_filters(
         )
         await page.wait(f"textOf(deep('{TIMELINE}')).includes('Wiederholt')")
         assert await page.run(ROWS) == 1
+
+        # An event that arrives before the page that was asked for earlier stays.
+        await page.run(
+            """(() => {
+              const { connection } = deep('home-assistant').hass;
+              const send = connection.sendMessagePromise.bind(connection);
+              connection.sendMessagePromise = async (message) => {
+                const answer = await send(message);
+                if (message.type === 'filament_slots/events')
+                  await new Promise((release) => { window.release = release; });
+                return answer;
+              };
+            })()"""
+        )
+        await page.run(
+            f"""(() => {{
+              const select = deep('{TIMELINE}').renderRoot.querySelector('select');
+              select.value = '';
+              select.dispatchEvent(new Event('change'));
+            }})()"""
+        )
+        await page.wait("!!window.release")
+        await printer.play(hardware.remove(1, 2))
+        await page.wait(
+            f"""deep('{TIMELINE}').feed.printers[0].slots
+              .find(({{ label }}) => label === 'A2').present === false"""
+        )
+        await page.run("window.release()")
+        await page.wait(f"{ROWS} === 4")
         assert page.errors == []
 
 
