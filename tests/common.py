@@ -78,6 +78,12 @@ def driver_of(entry: ConfigEntry[Any]) -> ScriptedDriver:
     return coordinator.driver  # type: ignore[return-value]
 
 
+def command_fields(entry: MockConfigEntry) -> dict[str, dict[str, Any]]:
+    """Return valid fields for the websocket commands that require any."""
+    echo = {"capability": "echo", "payload": {"text": "hello"}}
+    return {f"{DOMAIN}/invoke": {"entry_id": entry.entry_id, **echo}}
+
+
 async def async_deliver(
     hass: HomeAssistant, entry: ConfigEntry[Any], *events: Any
 ) -> None:

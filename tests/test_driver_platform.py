@@ -30,11 +30,14 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import custom_components
 from custom_components.filament_slots import discovery
 from custom_components.filament_slots.const import DOMAIN, ENTRY_MINOR_VERSION
+from custom_components.filament_slots.driver_capabilities import async_capabilities
 from custom_components.filament_slots.driver_host import DriverLog, driver_services
 from custom_components.filament_slots.drivers import registry
 from custom_components.filament_slots.drivers.base import DriverError
+from custom_components.filament_slots.drivers.capabilities import InvokeError
 from custom_components.filament_slots.drivers.discovery import UdpDiscovery
 from custom_components.filament_slots.drivers.guarded import GuardedDriver
+from custom_components.filament_slots.drivers.invoke import invoke
 from custom_components.filament_slots.runtime import async_shared_core
 
 from .common import (
@@ -313,7 +316,7 @@ async def test_diagnostics_name_the_component_of_the_driver_and_show_none_of_its
 
     assert report["driver"]["component"] == "faulty_box"
     assert report["driver"]["version"] == "1.2.3"
-    assert report["driver"]["api_version"] == "1.0"
+    assert report["driver"]["api_version"] == "1.1"
     assert "s3cr3t-code" not in json.dumps(report)
 
 
@@ -328,7 +331,7 @@ async def test_what_waits_for_a_driver_reads_nothing(
         await GuardedDriver.probe({}, services)
 
 
-OTHER_VERSION = (COMPONENT / "filament_slots.py").read_text().replace("1.0", "2.0")
+OTHER_VERSION = (COMPONENT / "filament_slots.py").read_text().replace("1.1", "2.0")
 NO_KEY = (COMPONENT / "filament_slots.py").read_text().replace('"faulty_box"', '"a b"')
 TAKEN = (
     (COMPONENT / "filament_slots.py")
@@ -336,6 +339,7 @@ TAKEN = (
     .replace('key="faulty_box"', 'key="bambulab_mqtt"')
 )
 OF_INVENTORY = TAKEN.replace("bambulab_mqtt", "spoolman")
+TWICE = (COMPONENT / "driver.py").read_text().replace('id="ask"', 'id="versions"')
 TAKEN_DRIVER = (
     (COMPONENT / "driver.py").read_text().replace('"faulty_box"', '"bambulab_mqtt"')
 )
@@ -361,6 +365,7 @@ TAKEN_DRIVER = (
         ({"driver": "raise RuntimeError('broken')"}, "component_broken"),
         ({"driver": "Driver = 5"}, "component_broken"),
         ({"driver": ""}, "component_broken"),
+        ({"driver": TWICE}, "component_broken"),
     ],
 )
 async def test_what_cannot_be_used_is_refused_with_a_repair_that_names_it(
@@ -521,6 +526,116 @@ async def test_a_driver_that_blocks_the_event_loop_is_named_in_a_repair(
     assert placeholders
     assert placeholders["component"] == "Faulty Box"
     assert float(placeholders["seconds"]) >= 1.0
+
+
+async def _ask(entry: MockConfigEntry) -> tuple[str, str]:
+    with pytest.raises(InvokeError) as failed:
+        await invoke(entry.runtime_data.driver, "ask", {}, 0.5)
+    return failed.value.code, failed.value.reason
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "reason"),
+    [
+        ("capability raises", "capability_failed", "driver_broken"),
+        ("capability hangs", "timeout", "0.5"),
+        ("capability breaks", "invalid_output", "number: Input should be"),
+    ],
+)
+async def test_a_capability_that_fails_is_an_error_and_its_driver_goes_on(
+    hass: HomeAssistant,
+    install: Install,
+    start: Any,
+    caplog: pytest.LogCaptureFixture,
+    fault: str,
+    code: str,
+    reason: str,
+) -> None:
+    install()
+    await start()
+    entry = _box(fault)
+    await async_set_up(hass, entry)
+    await _until(lambda: bool(entry.runtime_data.slots))
+
+    failed = await _ask(entry)
+
+    assert failed[0] == code
+    assert failed[1].startswith(reason)
+    assert entry.runtime_data.driver.health()["status"] == "running"
+    assert "s3cr3t-code" not in f"{failed}{caplog.text}"
+    # It names the place in the component.
+    assert ("RuntimeError in" in caplog.text) is (fault == "capability raises")
+
+
+async def test_a_capability_ends_with_its_driver(
+    hass: HomeAssistant, install: Install, start: Any
+) -> None:
+    install()
+    await start()
+    entry = _box("capability hangs")
+    await async_set_up(hass, entry)
+    asking = asyncio.create_task(_ask_long(entry))
+    await asyncio.sleep(0)
+
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+    assert await asking == "driver_stopped"
+
+
+async def _ask_long(entry: MockConfigEntry) -> str:
+    with pytest.raises(InvokeError) as failed:
+        await invoke(entry.runtime_data.driver, "ask", {}, 60)
+    return failed.value.code
+
+
+@pytest.mark.parametrize("fault", ["init", "health"])
+async def test_a_driver_that_was_stopped_for_its_faults_runs_no_capability(
+    hass: HomeAssistant, install: Install, start: Any, fault: str
+) -> None:
+    install()
+    await start()
+    entry = _box(fault)
+    await async_set_up(hass, entry)
+
+    assert await _ask(entry) == ("driver_stopped", "")
+
+
+async def test_a_capability_that_blocks_the_event_loop_is_named_in_a_repair(
+    hass: HomeAssistant,
+    install: Install,
+    start: Any,
+    issue_registry: ir.IssueRegistry,
+) -> None:
+    install()
+    await start()
+    entry = _box("capability blocks")
+    await async_set_up(hass, entry)
+
+    await invoke(entry.runtime_data.driver, "ask", {})
+
+    await _until(lambda: "component_blocks" in _issues(issue_registry))
+
+
+async def test_the_texts_of_capabilities_are_the_components_and_ours_for_the_shared(
+    hass: HomeAssistant, install: Install, start: Any
+) -> None:
+    install()
+    await start()
+    hass.config.language = "de"
+    entry = _box()
+    await async_set_up(hass, entry)
+
+    listed = await async_capabilities(hass, entry)
+
+    texts = {each["id"]: (each["name"], each["description"]) for each in listed}
+    assert texts["ask"] == ("Ask the box", "Asks for a number.")
+    assert texts["explain_slot"] == (
+        "Fach erklären",
+        "Zeigt, warum ein Fach so angezeigt wird.",
+    )
+    # Their own text of a shared one comes first.
+    assert texts["versions"][0] == "Versions of the box"
+    assert all(each["read_only"] for each in listed)
 
 
 async def test_invalid_events_of_a_driver_are_rejected_and_counted(

@@ -25,7 +25,14 @@ from pytest_homeassistant_custom_component.typing import (
 
 from custom_components.filament_slots.const import DOMAIN
 
-from .common import SERIAL, UNIT_SERIAL, async_connected_entry, async_set_up, make_entry
+from .common import (
+    SERIAL,
+    UNIT_SERIAL,
+    async_connected_entry,
+    async_set_up,
+    command_fields,
+    make_entry,
+)
 from .test_services import device_of
 
 pytestmark = pytest.mark.usefixtures("scripted_driver")
@@ -84,6 +91,7 @@ def _data(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, dict[str, An
         "explain_slot": slot,
         "refresh": printer,
         "restart_driver": printer,
+        "invoke": printer | {"capability": "echo", "payload": {"text": "hello"}},
         "assign_spool": slot | {"external_id": "spoolman:12"},
         "expect_spool": {"external_id": "spoolman:12"},
         "link_spool": tagged | {"external_id": "spoolman:12"},
@@ -149,7 +157,8 @@ async def test_a_command_can_be_sent_by_whom_the_table_names(
 
     allowed = {}
     for command in (name for name in RIGHTS if "/" in name):
-        await client.send_json_auto_id({"type": command})
+        fields = command_fields(entry).get(command, {})
+        await client.send_json_auto_id({"type": command, **fields})
         answer = await client.receive_json()
         while answer["type"] != "result":
             answer = await client.receive_json()

@@ -23,7 +23,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 import yaml
 
-from custom_components.filament_slots import services, services_spools
+from custom_components.filament_slots import services, services_invoke, services_spools
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.core.engine.errors import Problem, StoreError
 from custom_components.filament_slots.core.engine.store import Store
@@ -64,6 +64,7 @@ ACTIONS = {
     "get_events",
     "get_slots",
     "get_spools",
+    "invoke",
     "refresh",
     "restart_driver",
 }
@@ -778,6 +779,7 @@ def test_the_described_fields_are_those_of_the_schemas() -> None:
         "explain_slot": services._EXPLAIN,
         "refresh": services._PRINTERS,
         "restart_driver": services._PRINTERS,
+        "invoke": services_invoke._INVOKE,
         "assign_spool": services._ASSIGN,
         "expect_spool": services._EXPECT,
     }

@@ -14,6 +14,7 @@ from .drivers.base import (
     EventEmitter,
     ProbeResult,
 )
+from .drivers.capabilities import Capability, InvokeError, InvokeErrorCode, NoInput
 from .drivers.connected_driver import ConnectedDriver
 from .drivers.discovery import DiscoveredPrinter, Discovery, UdpDiscovery
 from .drivers.explanation import Explanation, WireState
@@ -29,6 +30,7 @@ __all__ = [
     "API_VERSION",
     "NO_IDENTIFIERS",
     "NO_MEMORY",
+    "Capability",
     "Clock",
     "ConnectedDriver",
     "Counters",
@@ -45,6 +47,9 @@ __all__ = [
     "Filament",
     "Health",
     "Identifiers",
+    "InvokeError",
+    "InvokeErrorCode",
+    "NoInput",
     "ProbeResult",
     "Slot",
     "Snapshot",

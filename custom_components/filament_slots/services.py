@@ -25,6 +25,7 @@ from .permissions import async_require_control
 from .places import Place, place_of
 from .runtime import require_store
 from .serializers import Json, SlotData, history_data, printer_device_id, slots_data
+from .services_invoke import async_setup_invoke_service
 from .services_links import async_setup_link_services
 from .services_spools import async_setup_spool_services
 from .services_store import async_setup_store_services, audited, utc_datetime
@@ -140,6 +141,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
         _PRINTERS,
         supports_response=optional,
     )
+    async_setup_invoke_service(hass)
     async_setup_link_services(hass)
     async_setup_spool_services(hass)
     async_setup_store_services(hass)

@@ -8,6 +8,7 @@
 - `filament_slots/inventory_spools`, `filament_slots/subscribe_inventory_spools`: see
   `websocket_inventory`.
 - `filament_slots/health`, `filament_slots/failed_events`: for administrators.
+- `filament_slots/invoke`: see `websocket_invoke`.
 
 `entry_id` is the id of a printer's config entry. Errors: `not_found` for an unknown id,
 `not_loaded` if the printer's entry is not loaded, `store_unavailable` if the history
@@ -35,13 +36,7 @@ from homeassistant.util import dt as dt_util
 import probatio
 
 from .const import DOMAIN
-from .coordinator import (
-    FilamentSlotsConfigEntry,
-    SlotCoordinator,
-    all_entries,
-    is_loaded,
-    loaded_entries,
-)
+from .coordinator import all_entries, loaded_entries
 from .core.slot_state import SlotKey
 from .core.tables.history import (
     EventFilter,
@@ -51,7 +46,6 @@ from .core.tables.history import (
 )
 from .drivers.health import Health
 from .entry_health import EntryHealth, entry_health
-from .entry_kinds import is_printer
 from .model import EventType
 from .runtime import require_store
 from .serializers import (
@@ -65,7 +59,8 @@ from .serializers import (
     slots_data,
 )
 from .websocket_inventory import list_inventory_spools, subscribe_inventory_spools
-from .websocket_result import ERR_NOT_LOADED, RefusedError, with_result
+from .websocket_invoke import invoke_capability
+from .websocket_result import RefusedError, loaded_printer, printer_entry, with_result
 from .websocket_spools import list_spools, subscribe_spools
 from .websocket_subscription import Message, Subscription
 
@@ -152,6 +147,7 @@ def async_register_commands(hass: HomeAssistant) -> None:
         list_inventory_spools,
         subscribe_inventory_spools,
         _health,
+        invoke_capability,
         _failed_events,
     ):
         async_register_command(hass, command)
@@ -182,7 +178,7 @@ async def _printers(hass: HomeAssistant, msg: Json) -> PrintersResult:
 async def _slots(hass: HomeAssistant, msg: Json) -> SlotsResult:
     """Return the slots; without `entry_id` those of all loaded printers."""
     if "entry_id" in msg:
-        printers = [_coordinator(hass, msg["entry_id"])]
+        printers = [loaded_printer(hass, msg["entry_id"])]
     else:
         printers = [entry.runtime_data for entry in loaded_entries(hass)]
     return {"slots": [slot for printer in printers for slot in slots_data(printer)]}
@@ -255,7 +251,7 @@ def _subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: Json) -> 
     entry_id = msg.get("entry_id")
     try:
         if entry_id is not None:
-            _entry(hass, entry_id)
+            printer_entry(hass, entry_id)
     except RefusedError as err:
         connection.send_error(msg["id"], err.code, str(err))
         return
@@ -276,7 +272,7 @@ def _subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: Json) -> 
 async def _health(hass: HomeAssistant, msg: Json) -> HealthResult:
     """Return the health of one driver, or of all."""
     if "entry_id" in msg:
-        entries = [_entry(hass, msg["entry_id"])]
+        entries = [printer_entry(hass, msg["entry_id"])]
     else:
         entries = all_entries(hass)
     return {
@@ -333,26 +329,12 @@ def _failed_event(event: FailedEvent) -> FailedEventData:
     )
 
 
-def _entry(hass: HomeAssistant, entry_id: str) -> FilamentSlotsConfigEntry:
-    entry = hass.config_entries.async_get_entry(entry_id)
-    if entry is None or entry.domain != DOMAIN or not is_printer(entry):
-        raise RefusedError(ERR_NOT_FOUND, "There is no such printer")
-    return entry
-
-
-def _coordinator(hass: HomeAssistant, entry_id: str) -> SlotCoordinator:
-    entry = _entry(hass, entry_id)
-    if not is_loaded(entry):
-        raise RefusedError(ERR_NOT_LOADED, f"{entry.title} is not loaded")
-    return entry.runtime_data
-
-
 def _event_filter(hass: HomeAssistant, msg: Json) -> EventFilter:
     unit, slot_no = msg.get("unit"), msg.get("slot_no")
     printer_id: int | None = None
     slot: SlotKey | None = None
     if "entry_id" in msg:
-        coordinator = _coordinator(hass, msg["entry_id"])
+        coordinator = loaded_printer(hass, msg["entry_id"])
         printer_id = coordinator.printer_id
         if unit is not None and unit not in coordinator.data.units:
             raise RefusedError(ERR_NOT_FOUND, "There is no such unit")

@@ -5,10 +5,18 @@ from functools import wraps
 from typing import Any, Final
 
 from homeassistant.components.websocket_api.connection import ActiveConnection
-from homeassistant.components.websocket_api.const import AsyncWebSocketCommandHandler
+from homeassistant.components.websocket_api.const import (
+    ERR_HOME_ASSISTANT_ERROR,
+    ERR_NOT_FOUND,
+    AsyncWebSocketCommandHandler,
+)
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 
+from .const import DOMAIN
+from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator, is_loaded
 from .core.engine.errors import Problem, StoreError
+from .entry_kinds import is_printer
 
 ERR_NOT_LOADED: Final = "not_loaded"
 ERR_STORE_UNAVAILABLE: Final = "store_unavailable"
@@ -27,7 +35,10 @@ class RefusedError(Exception):
 
 
 def with_result(handler: _Handler) -> AsyncWebSocketCommandHandler:
-    """Send the handler's return value as the result, or its error."""
+    """Send the handler's return value as the result, or its error.
+
+    The code of a HomeAssistantError is its translation key.
+    """
 
     @wraps(handler)
     async def handle(
@@ -44,5 +55,30 @@ def with_result(handler: _Handler) -> AsyncWebSocketCommandHandler:
                 code = ERR_STORE_UNAVAILABLE
                 text = f"The history cannot be read: {err.code}"
             connection.send_error(msg["id"], code, text)
+        except HomeAssistantError as err:
+            connection.send_error(
+                msg["id"],
+                err.translation_key or ERR_HOME_ASSISTANT_ERROR,
+                str(err),
+                err.translation_key,
+                err.translation_domain,
+                err.translation_placeholders,
+            )
 
     return handle
+
+
+def printer_entry(hass: HomeAssistant, entry_id: str) -> FilamentSlotsConfigEntry:
+    """Return the entry of a printer; raises RefusedError if there is none."""
+    entry = hass.config_entries.async_get_entry(entry_id)
+    if entry is None or entry.domain != DOMAIN or not is_printer(entry):
+        raise RefusedError(ERR_NOT_FOUND, "There is no such printer")
+    return entry
+
+
+def loaded_printer(hass: HomeAssistant, entry_id: str) -> SlotCoordinator:
+    """Return the coordinator of a printer; raises RefusedError if it has none."""
+    entry = printer_entry(hass, entry_id)
+    if not is_loaded(entry):
+        raise RefusedError(ERR_NOT_LOADED, f"{entry.title} is not loaded")
+    return entry.runtime_data

@@ -106,7 +106,7 @@ def _request(command: str, fields: Mapping[Any, Any]) -> Json:
 
 def _field(validator: Any) -> Json:
     """Return the schema of a field; raises TypeError for one that it does not know."""
-    kinds = {str: "string", int: "integer", bool: "boolean"}
+    kinds = {str: "string", int: "integer", bool: "boolean", dict: "object"}
     match validator:
         case type() if validator in kinds:
             return {"type": kinds[validator]}

@@ -30,8 +30,13 @@ from custom_components.filament_slots.drivers.base import (
     DriverStatus,
     ErrorCode,
 )
+from custom_components.filament_slots.drivers.capabilities import (
+    InvokeError,
+    check_capabilities,
+)
 from custom_components.filament_slots.drivers.explanation import Explanation
 from custom_components.filament_slots.drivers.health import CounterValues, Health
+from custom_components.filament_slots.drivers.invoke import invoke
 from custom_components.filament_slots.drivers.snapshot import Snapshot
 from custom_components.filament_slots.model import parse_event
 
@@ -147,12 +152,30 @@ class Stage:
             lambda: self.driver.health()["counters"]["messages"] > before, pace=0
         )
 
+    async def invoke(self, capability_id: str) -> dict[str, Any] | InvokeError:
+        """Run a capability with an empty payload, in the driver's time."""
+        invoked = asyncio.create_task(invoke(self.driver, capability_id, {}))
+        await self.until(invoked.done, pace=1)
+        try:
+            return invoked.result()
+        except InvokeError as err:
+            return err
+
     async def run(self) -> None:
         """Start the driver, and wait until it has reported the full state."""
         await self.driver.start()
         await self.until(lambda: self.status == "running")
         await self.until(lambda: bool(self.fake_host.events))
         await self.let(5)
+
+
+def _without_payload(driver: type[Driver]) -> list[str]:
+    """Return the ids of the capabilities that may be run with `{}`."""
+    return [
+        each.id
+        for each in driver.capabilities
+        if each.read_only and not each.input_schema.get("required")
+    ]
 
 
 def _explained(stage: Stage) -> Explanation:
@@ -427,6 +450,47 @@ class DriverConformance:
         await stage.driver.sync_state()
 
         assert stage.spool_events == []
+
+    def test_its_capabilities_are_declared_with_schemas(self) -> None:
+        """They are listed by them, in JSON."""
+        declared = self.driver.capabilities
+
+        check_capabilities(declared)
+        for each in declared:
+            assert each.name.strip()
+            assert each.description.strip()
+            assert 0 < each.timeout <= 120
+            for schema in (each.input_schema, each.output_schema):
+                assert json.loads(json.dumps(schema)) == schema
+
+    async def test_a_capability_without_payload_returns_what_its_schema_describes(
+        self, stage: Stage
+    ) -> None:
+        """It is JSON, holds no secret, and causes no event."""
+        await stage.run()
+
+        for capability_id in _without_payload(self.driver):
+            result = await stage.invoke(capability_id)
+            shown = json.dumps(result)
+            assert isinstance(result, dict), capability_id
+            assert not any(secret in shown for secret in stage.printer.secrets)
+        assert stage.status == "running"
+        assert stage.spool_events == []
+
+    async def test_a_capability_ends_or_fails_with_a_code_while_the_printer_is_off(
+        self, stage: Stage
+    ) -> None:
+        """And no task is left, as the fixture checks."""
+        await stage.printer.power_off()
+        await stage.driver.start()
+        await stage.until(lambda: stage.status == "reconnecting")
+
+        for capability_id in _without_payload(self.driver):
+            result = await stage.invoke(capability_id)
+            assert isinstance(result, dict) or result.code in {
+                "capability_failed",
+                "timeout",
+            }
 
     async def test_secrets_are_not_published(
         self, stage: Stage, caplog: pytest.LogCaptureFixture

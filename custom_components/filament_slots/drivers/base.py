@@ -15,6 +15,7 @@ from ulid_transform import ulid_now
 
 from ..model import StoredSlot, iso_utc
 from ..network.clock import Clock
+from .capabilities import Capability
 from .discovery import Discovery
 from .explanation import Explanation, Refused
 from .health import Health
@@ -190,6 +191,7 @@ class Driver(ABC):
     timings: how long a change must last on its hardware before it is confirmed.
     discovery: how printers of this kind are found on the network, if they are.
     manufacturer: of the printers and their units, as their devices show it.
+    capabilities: what it can be asked to do, see `invoke`.
     """
 
     driver_key: ClassVar[str]
@@ -197,6 +199,7 @@ class Driver(ABC):
     timings: ClassVar[Timings] = Timings()
     discovery: ClassVar[tuple[Discovery, ...]] = ()
     manufacturer: ClassVar[str | None] = None
+    capabilities: ClassVar[tuple[Capability, ...]] = ()
 
     @abstractmethod
     def __init__(
@@ -230,6 +233,13 @@ class Driver(ABC):
 
     async def sync_state(self) -> None:
         """Request the full state from the printer again, if that is possible."""
+
+    async def perform(self, capability: Capability, payload: BaseModel) -> object:
+        """Run one of the capabilities, and return its result; `invoke` checks both.
+
+        Raises what the capability raises.
+        """
+        return await capability.run(self, payload)
 
     async def inventory_addresses(self) -> Mapping[str, str]:
         """Return the addresses of inventories that the printer uses, by their keys.

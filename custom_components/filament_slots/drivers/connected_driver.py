@@ -9,7 +9,9 @@ from pydantic import BaseModel
 
 from ..model import iso_utc
 from .base import Driver, DriverServices, EventEmitter
+from .capabilities import Capability, RunningTasks
 from .connection import Connection
+from .connection_capabilities import CONNECTION_CAPABILITIES
 from .explanation import Explanation, WireState
 from .health import Health
 from .last_report import LastReport
@@ -27,6 +29,7 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
     capture_about: the description that a capture carries.
     """
 
+    capabilities: ClassVar[tuple[Capability, ...]] = CONNECTION_CAPABILITIES
     silence: ClassVar[float] = 60.0
     first_message: ClassVar[float] = 20.0
     capture_about: ClassVar[str] = "The last minutes of a printer."
@@ -49,6 +52,7 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
             first_message=self.first_message,
         )
         self._emitter = emitter
+        self._performing = RunningTasks()
         self._last_report = LastReport()
         self._newest = self._last_report.snapshot
         self._held_up = False
@@ -119,8 +123,13 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
 
     @override
     async def stop(self) -> None:
+        self._performing.cancel()
         await self.connection.stop()
         self._tracker.stop()
+
+    @override
+    async def perform(self, capability: Capability, payload: BaseModel) -> object:
+        return await self._performing.run(super().perform(capability, payload))
 
     @override
     def health(self) -> Health:

@@ -24,6 +24,7 @@ from .base import (
     EventEmitter,
     ProbeResult,
 )
+from .capabilities import Capability, RunningTasks
 from .explanation import Explanation
 from .faults import fault
 from .health import Health, LastError
@@ -114,6 +115,7 @@ class GuardedDriver(Driver):
         self._error: LastError | None = None
         self._missing_at: TimerHandle | None = None
         self._stopping: asyncio.Task[None] | None = None
+        self._performing = RunningTasks()
         self._loop = asyncio.get_running_loop()
         self._emitter = _LimitedEmitter(
             printer_id,
@@ -128,6 +130,7 @@ class GuardedDriver(Driver):
             return
         self._folder = registered.folder
         self.manufacturer = registered.driver.manufacturer  # type: ignore[misc]
+        self.capabilities = registered.driver.capabilities  # type: ignore[misc]
         try:
             self._driver = self._context.run(
                 registered.driver, printer_id, config, self._emitter, services
@@ -169,6 +172,14 @@ class GuardedDriver(Driver):
     async def sync_state(self) -> None:
         if self._driver is not None:
             await self._run(self._driver.sync_state)
+
+    @override
+    async def perform(self, capability: Capability, payload: BaseModel) -> object:
+        driver = self._driver
+        assert driver is not None
+        return await self._performing.run(
+            driver.perform(capability, payload), self._context
+        )
 
     @override
     def health(self) -> Health:
@@ -282,6 +293,7 @@ class GuardedDriver(Driver):
         """
         if self._driver is None:
             return
+        self._performing.cancel()
         await self._run(self._driver.stop)
         left = [
             task

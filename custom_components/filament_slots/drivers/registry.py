@@ -12,11 +12,12 @@ import sys
 from typing import Final
 
 from .base import Driver, DriverError, ErrorCode
+from .capabilities import check_capabilities
 
 _LOGGER = logging.getLogger(__name__)
 
 # Of `api`, which explains it.
-API_VERSION: Final = "1.0"
+API_VERSION: Final = "1.1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,4 +184,5 @@ def _checked(driver: object, driver_key: str) -> type[Driver]:
         raise TypeError("its Driver is not a driver")
     if driver.driver_key != driver_key:
         raise ValueError(f"its key is {driver.driver_key}, not {driver_key}")
+    check_capabilities(driver.capabilities)
     return driver

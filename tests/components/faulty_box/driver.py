@@ -9,6 +9,7 @@ from pydantic import BaseModel, SecretStr
 
 from custom_components.filament_slots.api import (
     NO_MEMORY,
+    Capability,
     ConnectedDriver,
     DriverError,
     DriverServices,
@@ -16,6 +17,7 @@ from custom_components.filament_slots.api import (
     EventEmitter,
     Explanation,
     Health,
+    NoInput,
     ProbeResult,
     Slot,
     Snapshot,
@@ -32,12 +34,42 @@ class Config(BaseModel):
     fault: str = ""
 
 
+class Answer(BaseModel):
+    """Result of `ask`."""
+
+    number: int
+
+
+async def _ask(driver: Driver, _: NoInput) -> object:
+    match driver.config.fault:
+        case "capability raises":
+            raise RuntimeError(driver.config.code.get_secret_value())
+        case "capability hangs":
+            await asyncio.Event().wait()
+        case "capability breaks":
+            return {"number": driver.config.code.get_secret_value()}
+        case "capability blocks":
+            time.sleep(1.2)  # noqa: ASYNC251 - this is the fault
+    return {"number": 1}
+
+
 class Driver(ConnectedDriver[Config]):
     """Reads a box that is not there."""
 
     driver_key: ClassVar[str] = "faulty_box"
     Config: ClassVar[type[Config]] = Config
     manufacturer: ClassVar[str | None] = "Boxes"
+    capabilities: ClassVar[tuple[Capability, ...]] = (
+        *ConnectedDriver.capabilities,
+        Capability(
+            id="ask",
+            name="Ask",
+            description="Asks for a number.",
+            run=_ask,
+            output=Answer,
+            read_only=True,
+        ),
+    )
 
     @override
     def __init__(

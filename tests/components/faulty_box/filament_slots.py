@@ -9,6 +9,6 @@ DRIVERS = (
         version="1.2.3",
         author="A test",
         documentation_url="https://example.com/faulty-box",
-        api_version="1.0",
+        api_version="1.1",
     ),
 )

@@ -13,6 +13,7 @@ from custom_components.filament_slots.drivers.base import (
     EventEmitter,
     ProbeResult,
 )
+from custom_components.filament_slots.drivers.capabilities import Capability
 from custom_components.filament_slots.drivers.explanation import Explanation
 from custom_components.filament_slots.drivers.health import Health
 from custom_components.filament_slots.drivers.snapshot import NO_MEMORY, Snapshot
@@ -33,11 +34,33 @@ class Config(BaseModel):
     certificate: str | None = None
 
 
+class Text(BaseModel):
+    """Payload and result of `echo`."""
+
+    text: Annotated[str, Field(max_length=20)]
+
+
+async def _echo(driver: Driver, given: Text) -> Text:
+    return given
+
+
+ECHO = Capability(
+    id="echo",
+    name="Echo",
+    description="Returns the text.",
+    run=_echo,
+    input=Text,
+    output=Text,
+    read_only=True,
+)
+
+
 class Driver(BaseDriver):
     """Emits events and reports health as the test sets them, and counts its calls."""
 
     driver_key: ClassVar[str] = "scripted"
     Config: ClassVar[type[Config]] = Config
+    capabilities: ClassVar[tuple[Capability, ...]] = (ECHO,)
 
     def __init__(
         self,

@@ -10,12 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from custom_components.filament_slots.api import (
     NO_MEMORY,
+    Capability,
     ConnectedDriver,
     Counters,
     DriverError,
     DriverServices,
     ErrorCode,
     Identifiers,
+    NoInput,
     ProbeResult,
     Slot,
     Snapshot,
@@ -66,14 +68,47 @@ def _slot(number: int, value: object) -> Slot:
     )
 
 
+class PingOutput(BaseModel):
+    """How long a box took to answer."""
+
+    seconds: float
+
+
+async def _ping(driver: Driver, _: NoInput) -> PingOutput:
+    return PingOutput(seconds=await driver.ping())
+
+
 class Driver(ConnectedDriver[Config]):
     """Reads one SpoolBox."""
 
     driver_key: ClassVar[str] = "spool_box"
     Config: ClassVar[type[Config]] = Config
+    capabilities: ClassVar[tuple[Capability, ...]] = (
+        *ConnectedDriver.capabilities,
+        Capability(
+            id="ping",
+            name="Ping",
+            description="Measures how long the box takes to report its slots.",
+            run=_ping,
+            output=PingOutput,
+            read_only=True,
+        ),
+    )
     # A box sends nothing while nothing changes, so silence is normal.
     silence: ClassVar[float] = 86_400
     _writer: asyncio.StreamWriter | None = None
+    _answer: asyncio.Event | None = None
+
+    async def ping(self) -> float:
+        """Return the seconds that the box takes to answer; raises DriverError."""
+        if self._writer is None:
+            raise DriverError(ErrorCode.CONNECTION_LOST, "there is no connection")
+        clock = self.services.clock
+        asked_at = clock.monotonic()
+        answer = self._answer = asyncio.Event()
+        self.request_state()
+        await answer.wait()
+        return clock.monotonic() - asked_at
 
     @override
     def request_state(self) -> None:
@@ -113,6 +148,8 @@ class Driver(ConnectedDriver[Config]):
 
     def _take(self, line: bytes) -> None:
         self.connection.message_received(line)
+        if self._answer is not None:
+            self._answer.set()
         counters = self.connection.counters
         try:
             snapshot = decode(orjson.loads(line), counters)

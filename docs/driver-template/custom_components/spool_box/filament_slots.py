@@ -10,6 +10,6 @@ DRIVERS = (
         author="Your name",
         documentation_url="https://github.com/your-name/spool-box",
         # The version that it was written for, not the newest one.
-        api_version="1.0",
+        api_version="1.1",
     ),
 )
