@@ -79,6 +79,17 @@ class PrinterDevices:
         unit, slot_no = key
         return f"{self.identity}_{unit or _NO_UNIT}_{slot_no}"
 
+    def device_id(self, key: UnitKey | SlotKey | None) -> str:
+        """Return the device of a unit, a slot or the printer, which has one."""
+        if key is None:
+            return self._printer_id
+        return self.units[key] if isinstance(key, str) else self.slots[key]
+
+    def device_name(self, key: UnitKey | SlotKey | None) -> str:
+        """Return the present name of a device; empty if it was just removed."""
+        device = self._registry.async_get(self.device_id(key))
+        return (device and (device.name_by_user or device.name)) or ""
+
     def event_entity(self, key: SlotKey) -> str | None:
         """Return the entity of a slot's events; it may be disabled."""
         return self._entities.async_get_entity_id(
@@ -98,7 +109,7 @@ class PrinterDevices:
         """Return the device info that links an entity to a slot."""
         return ChildDeviceInfo(
             identifiers={(DOMAIN, self.unique_id(slot))},
-            parent_device_id=self._parent_id(slot),
+            parent_device_id=self.device_id(slot[0]),
         )
 
     @callback
@@ -116,8 +127,7 @@ class PrinterDevices:
         A slot whose device the user has renamed has that name. Otherwise it is its label,
         with that of the unit if another slot has the same, as in `K2`, `ACE 1` and `2`.
         """
-        printer = self._registry.async_get(self._printer_id)
-        names = [(printer and (printer.name_by_user or printer.name)) or self._name]
+        names = [self.device_name(None) or self._name]
         slot = slots.slots.get(key) if key else None
         if key is None or slot is None:
             return (*names, reported)
@@ -204,10 +214,6 @@ class PrinterDevices:
             )
         )
 
-    def _parent_id(self, slot: SlotKey) -> str:
-        unit, _ = slot
-        return self._printer_id if unit is None else self.units[unit]
-
     def _sync_unit(self, unit: StoredUnit, alike: list[StoredUnit]) -> None:
         unique_id = self.unique_id(unit.key)
         details: dict[str, Any] = {
@@ -244,7 +250,7 @@ class PrinterDevices:
             self.slots[slot.key] = self._registry.async_get_or_create_child(
                 config_entry_id=self._entry_id,
                 identifiers={(DOMAIN, unique_id)},
-                parent_device_id=self._parent_id(slot.key),
+                parent_device_id=self.device_id(slot.key[0]),
                 **details,
             ).id
 

@@ -1,22 +1,27 @@
 """Base classes of the entities of a printer, its units and its slots."""
 
 from abc import abstractmethod
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, override
 
 from homeassistant.const import Platform
-from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.device_registry import ChildDeviceInfo, DeviceInfo
 from homeassistant.helpers.entity import EntityDescription
-from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.entity_platform import (
+    AddConfigEntryEntitiesCallback,
+    EntityPlatform,
+)
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator
 from .core.slot_state import SlotKey
 from .devices import UnitKey
+from .entity_ids import async_register_alike
 from .model import StoredSlot, StoredUnit
 from .slot_spools import SlotSpool, slot_spools
 
@@ -197,6 +202,18 @@ class FilamentSlotsEntity[T](CoordinatorEntity[SlotCoordinator]):
     @abstractmethod
     def written_state(self) -> object:
         """Everything that the state consists of; a change of it is written."""
+
+    @callback
+    @override
+    def add_to_platform_start(
+        self,
+        hass: HomeAssistant,
+        platform: EntityPlatform,
+        parallel_updates: asyncio.Semaphore | None,
+    ) -> None:
+        """Take an id that begins as those of its device do."""
+        super().add_to_platform_start(hass, platform, parallel_updates)
+        async_register_alike(self, self.unique_id, self.coordinator.devices, self._key)
 
     @override
     async def async_added_to_hass(self) -> None:
