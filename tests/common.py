@@ -81,7 +81,11 @@ def driver_of(entry: ConfigEntry[Any]) -> ScriptedDriver:
 def command_fields(entry: MockConfigEntry) -> dict[str, dict[str, Any]]:
     """Return valid fields for the websocket commands that require any."""
     echo = {"capability": "echo", "payload": {"text": "hello"}}
-    return {f"{DOMAIN}/invoke": {"entry_id": entry.entry_id, **echo}}
+    printer = {"entry_id": entry.entry_id}
+    return {
+        f"{DOMAIN}/invoke": {**printer, **echo},
+        f"{DOMAIN}/subscribe_driver": printer,
+    }
 
 
 async def async_deliver(

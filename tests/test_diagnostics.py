@@ -224,11 +224,11 @@ async def test_the_log_contains_all_levels_and_is_redacted(
 async def test_the_log_contains_only_the_last_lines(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    for number in range(300):
+    for number in range(600):
         driver_of(entry).services.log.debug("Line %d", number)
 
     lines = entry.runtime_data.log.lines
-    assert len(lines) == 200
+    assert len(lines) == 500
     assert lines[0].endswith("Line 100")
 
 

@@ -31,7 +31,8 @@ import custom_components
 from custom_components.filament_slots import discovery
 from custom_components.filament_slots.const import DOMAIN, ENTRY_MINOR_VERSION
 from custom_components.filament_slots.driver_capabilities import async_capabilities
-from custom_components.filament_slots.driver_host import DriverLog, driver_services
+from custom_components.filament_slots.driver_host import driver_services
+from custom_components.filament_slots.driver_log import DriverLog
 from custom_components.filament_slots.drivers import registry
 from custom_components.filament_slots.drivers.base import DriverError
 from custom_components.filament_slots.drivers.capabilities import InvokeError

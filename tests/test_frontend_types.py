@@ -23,7 +23,8 @@ from custom_components.filament_slots.spool_library import (
     SpoolData,
     SpoolSlotData,
 )
-from custom_components.filament_slots.websocket import FailedEventData, PrinterHealth
+from custom_components.filament_slots.websocket import FailedEventData
+from custom_components.filament_slots.websocket_drivers import PrinterHealth
 
 SOURCES = Path(__file__).parents[1] / "frontend" / "src"
 NAMES = {

@@ -77,7 +77,7 @@ async def test_the_file_has_the_commands_of_the_code_with_their_fields(
 def test_the_page_of_the_commands_names_each_of_them_and_for_whom_it_is() -> None:
     page = (DOCS / "websocket.md").read_text()
     rows = re.findall(
-        r"^\| `(filament_slots/\w+)` \| .* \| (.*) \|$", page, re.MULTILINE
+        r"^\| `(filament_slots/[\w/]+)` \| .* \| (.*) \|$", page, re.MULTILINE
     )
 
     assert {command: who == "administrators" for command, who in rows} == {
@@ -106,29 +106,42 @@ async def test_real_answers_follow_the_schema(
     client = await hass_ws_client(hass)
 
     needed = command_fields(entry)
-    for command, schema in COMMANDS.items():
-        await client.send_json_auto_id({"type": command, **needed.get(command, {})})
-        answer = await client.receive_json()
+    subscriptions: dict[int, dict[str, Any]] = {}
+
+    async def receive(wanted: int, kind: str) -> dict[str, Any]:
+        """Return the next message to one command; those of the others are checked."""
+        while True:
+            message: dict[str, Any] = await client.receive_json(timeout=5)
+            if message["type"] == "event":
+                answered = subscriptions[message["id"]]
+                assert _fits(message["event"], answered, answered), message
+            if (message["id"], message["type"]) == (wanted, kind):
+                return message
+
+    for number, (command, schema) in enumerate(COMMANDS.items(), 1):
+        if "messages" in schema:
+            subscriptions[number] = schema["messages"]
+        fields = needed.get(command, {})
+        await client.send_json({"id": number, "type": command, **fields})
+        answer = await receive(number, "result")
         if command == "filament_slots/invoke" and not loaded:
             assert answer["error"]["code"] == "not_loaded"
             continue
-        assert answer["success"], command
-        answered = schema.get("result")
-        if answered is None:
-            answered, answer = schema["messages"], await client.receive_json()
-            assert _fits(answer["event"], answered, answered), command
+        assert answer["success"], (command, answer)
+        if "messages" in schema:
+            await receive(number, "event")
         else:
+            answered = schema["result"]
             assert _fits(answer["result"], answered, answered), command
 
     if loaded:
-        answered = COMMANDS["filament_slots/subscribe"]["messages"]
+        subscribed = [*COMMANDS].index("filament_slots/subscribe") + 1
         await async_deliver(hass, entry, spool_event("spool_removed", 3))
         driver_of(entry).show(DriverStatus.RECONNECTING)
         await hass.config_entries.async_remove(other.entry_id)
         received: list[dict[str, Any]] = []
         while not received or "removed" not in received[-1]:
-            received.append((await client.receive_json(timeout=5))["event"])
-            assert _fits(received[-1], answered, answered)
+            received.append((await receive(subscribed, "event"))["event"])
         assert any(message.get("event") for message in received)
 
 
@@ -137,12 +150,19 @@ async def test_a_request_that_does_not_follow_the_schema_is_refused(
     hass: HomeAssistant, hass_ws_client: WebSocketGenerator, command: str
 ) -> None:
     """Each field of the schema has a type, and no other field is accepted."""
-    await async_set_up(hass, make_entry())
+    entry = make_entry()
+    await async_set_up(hass, entry)
     client = await hass_ws_client(hass)
-    fields = COMMANDS[command]["request"]["properties"].keys() - {"type"}
+    required = command_fields(entry).get(command, {})
+    fields = COMMANDS[command]["request"]["properties"]
+    wrongs: dict[str, Any] = {
+        name: 7 if field.get("type") == "object" else {"no": "such value"}
+        for name, field in fields.items()
+        if name != "type"
+    }
 
-    for wrong in ({name: {"no": "such value"}} for name in (*fields, "no_such_field")):
-        await client.send_json_auto_id({"type": command, **wrong})
+    for wrong in ({name: wrongs.get(name)} for name in (*wrongs, "no_such_field")):
+        await client.send_json_auto_id({"type": command, **required, **wrong})
         answer = await client.receive_json()
         assert answer["error"]["code"] == "invalid_format", wrong
 

@@ -23,13 +23,8 @@ from .core.expectations import Announcement
 from .core.slot_state import PrinterSlots, SlotKey
 from .core.tables.held_events import HeldEvent
 from .devices import PrinterDevices, UnitKey
-from .driver_host import (
-    DriverLog,
-    driver_config,
-    driver_services,
-    driver_timings,
-    make_driver,
-)
+from .driver_host import driver_config, driver_services, driver_timings, make_driver
+from .driver_log import DriverLog
 from .drivers.base import Driver, DriverStatus, EventEmitter
 from .entry_kinds import is_printer
 from .model import SCHEMA_VERSION, StoredSlot, StoredUnit
@@ -108,7 +103,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         self._requested_at = -_REQUEST_INTERVAL
         self._health_due = False
         self._flapping_check: CALLBACK_TYPE | None = None
-        self.log = DriverLog(entry.title)
+        self.log = DriverLog(entry.title, entry.entry_id)
         self.driver = make_driver(
             driver_class,
             entry.data[CONF_DRIVER_KEY],

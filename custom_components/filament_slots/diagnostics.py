@@ -4,7 +4,6 @@ Ids are replaced by pseudonyms, the same one for the same id throughout a downlo
 that `scripts/replay` can reproduce the events from its capture.
 """
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import cast
 
@@ -12,7 +11,7 @@ from homeassistant.components.diagnostics import async_redact_data
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
-from .const import CONF_DRIVER_KEY, CONF_MODEL
+from .const import CONF_DRIVER_KEY
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator, is_loaded
 from .core.engine.errors import StoreError
 from .core.tables.audit import AuditEntry, read_audit
@@ -20,16 +19,14 @@ from .diagnostics_inventory import inventory_diagnostics
 from .drivers.registry import known_driver
 from .entry_health import entry_health
 from .entry_kinds import is_printer
+from .entry_redaction import SHOWN, entry_pseudonyms
 from .explanation import async_answer_texts, explain
 from .inventory_entry import InventoryConfigEntry
 from .model import SCHEMA_VERSION
-from .redaction import REDACTED, Pseudonyms
+from .redaction import REDACTED
 from .runtime import require_store
 from .serializers import Json, iso, printer_data, slots_data
-from .slot_spools import slot_spools
 
-# Everything else in an entry's data may be a secret of some driver.
-_SHOWN = {CONF_DRIVER_KEY, CONF_MODEL, "port", "verify_ssl"}
 # Fields of an action that hold paths, or texts written by the user.
 _PRIVATE = {"path", "label", "location"}
 _ACTIONS_SHOWN = 50
@@ -42,7 +39,7 @@ async def async_get_config_entry_diagnostics(
     if not is_printer(entry):
         return inventory_diagnostics(cast(InventoryConfigEntry, entry))
     report = await _async_entry_report(hass, entry)
-    return await hass.async_add_executor_job(_pseudonyms(entry).mask, report)
+    return await hass.async_add_executor_job(entry_pseudonyms(entry).mask, report)
 
 
 async def async_get_device_diagnostics(
@@ -60,7 +57,7 @@ async def async_get_device_diagnostics(
     ]
     if units or slots:
         printer |= {"units": units, "slots": slots}
-    return await hass.async_add_executor_job(_pseudonyms(entry).mask, report)
+    return await hass.async_add_executor_job(entry_pseudonyms(entry).mask, report)
 
 
 async def _async_entry_report(
@@ -70,7 +67,7 @@ async def _async_entry_report(
         "schema_version": SCHEMA_VERSION,
         "entry": {
             "version": entry.version,
-            "data": async_redact_data(dict(entry.data), set(entry.data) - _SHOWN),
+            "data": async_redact_data(dict(entry.data), set(entry.data) - SHOWN),
             "options": dict(entry.options),
             "state": entry.state.value,
         },
@@ -156,34 +153,3 @@ def _action(action: AuditEntry) -> Json:
             if name == "error" or isinstance(value, int | float)
         },
     }
-
-
-def _pseudonyms(entry: FilamentSlotsConfigEntry) -> Pseudonyms:
-    """Return the pseudonyms for all ids and secrets of the entry."""
-    identity = str(entry.unique_id)
-    secrets = [
-        value
-        for name, value in entry.data.items()
-        if name not in _SHOWN and isinstance(value, str) and value != identity
-    ]
-    if is_loaded(entry):
-        ids = _ids(entry.runtime_data)
-        # The title of an inventory's entry names its server.
-        hosts = slot_spools(entry.runtime_data.hass).hosts
-        secrets += [host.entry.title for host in hosts]
-    else:
-        ids = ()
-    return Pseudonyms(ids=[identity, *ids], secrets=secrets)
-
-
-def _ids(coordinator: SlotCoordinator) -> Iterable[str]:
-    """Yield the serials of the units and the ids of the spools."""
-    for unit in coordinator.data.units.values():
-        # A unit without a serial number is known by its name, which is no secret.
-        if unit.serial is not None and unit.serial != unit.label:
-            yield unit.serial
-    for slot in coordinator.data.slots.values():
-        spool = slot.identifiers
-        for known in (spool.rfid_uid, spool.external_id, slot.assigned_external_id):
-            if known is not None:
-                yield known

@@ -1,13 +1,12 @@
 """Host of drivers: their services, and their configuration in an entry."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 import logging
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, Any
 
 from homeassistant.const import CONF_HOST
 from homeassistant.core import HomeAssistant
@@ -15,6 +14,7 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from pydantic import SecretStr, ValidationError
 
 from .const import CONF_DRIVER_KEY, CONF_MODEL, DOMAIN
+from .driver_log import DriverLog
 from .drivers.base import (
     Driver,
     DriverError,
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__package__)
 
-_LINES_KEPT = 200
 # Seconds that printers have to name the inventory that they use.
 _INVENTORY_WAIT = 5.0
 
@@ -187,39 +186,3 @@ def driver_services(
         log=log,
         health_changed=health_changed,
     )
-
-
-class DriverLog(logging.LoggerAdapter[logging.Logger]):
-    """Puts the printer's name in front of log lines, and keeps the last for diagnostics.
-
-    Lines of every level are kept: debug logging is rarely enabled when a fault occurs.
-    """
-
-    def __init__(self, printer: str) -> None:
-        """Take the printer's name."""
-        super().__init__(_LOGGER)
-        self._lines: deque[str] = deque(maxlen=_LINES_KEPT)
-        # In a log message it would start a placeholder.
-        self._printer = printer.replace("%", "")
-
-    @property
-    def lines(self) -> list[str]:
-        """The last lines, oldest first; ids in them are not redacted."""
-        return list(self._lines)
-
-    @override
-    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
-        """Keep the line, and log it."""
-        text = str(msg) % args if args else str(msg)
-        at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self._lines.append(f"{at} {logging.getLevelName(level)} {text}")
-        # There is one more frame between the driver and the logger.
-        kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1
-        super().log(level, msg, *args, **kwargs)
-
-    @override
-    def process(
-        self, msg: Any, kwargs: MutableMapping[str, Any]
-    ) -> tuple[Any, MutableMapping[str, Any]]:
-        """Put the name in front."""
-        return f"{self._printer}: {msg}", kwargs

@@ -1,6 +1,6 @@
 """The health of a printer's entry: its driver's, or why there is none."""
 
-from typing import Final, TypedDict
+from typing import Final, TypedDict, final
 
 from homeassistant.config_entries import ConfigEntryState
 
@@ -27,6 +27,7 @@ class EntryError(TypedDict):
     placeholders: dict[str, str]
 
 
+@final
 class EntryHealth(TypedDict):
     """The health of an entry that is not loaded, so that it has no driver.
 

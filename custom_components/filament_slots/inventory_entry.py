@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from .const import CONF_INVENTORY_KEY, DOMAIN
 from .core.engine.errors import StoreError
 from .core.tables.locations import forget_pending
-from .driver_host import DriverLog
+from .driver_log import DriverLog
 from .inventory.base import (
     Changes,
     Inventory,
@@ -161,7 +161,7 @@ class InventoryHost:
         stored: what the last run has stored.
         """
         self.entry = entry
-        self.log = DriverLog(entry.title)
+        self.log = DriverLog(entry.title, entry.entry_id)
         self.identities = Identities(stored)
         self.is_complete = False
         self._used: frozenset[int] = frozenset()

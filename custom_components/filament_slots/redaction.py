@@ -70,9 +70,11 @@ class Pseudonyms:
         """Return the text with known ids replaced and secrets removed."""
         for secret in self._secrets:
             text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", REDACTED, text)
+        upper = text.upper()
         for real, made in self._pseudonyms.items():
-            if real in text.upper():
+            if real in upper:
                 text = re.sub(re.escape(real), made, text, flags=re.IGNORECASE)
+                upper = text.upper()
         return text
 
     def _replace(self, tree: Any, key: str = "") -> Any:

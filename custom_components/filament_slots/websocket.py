@@ -7,7 +7,8 @@
 - `filament_slots/spools`, `filament_slots/subscribe_spools`: see `websocket_spools`.
 - `filament_slots/inventory_spools`, `filament_slots/subscribe_inventory_spools`: see
   `websocket_inventory`.
-- `filament_slots/health`, `filament_slots/failed_events`: for administrators.
+- `filament_slots/failed_events`: for administrators, see `_failed_events`.
+- commands about drivers: see `websocket_drivers`.
 - `filament_slots/invoke`: see `websocket_invoke`.
 
 `entry_id` is the id of a printer's config entry. Errors: `not_found` for an unknown id,
@@ -44,8 +45,6 @@ from .core.tables.history import (
     read_events,
     read_failed_events,
 )
-from .drivers.health import Health
-from .entry_health import EntryHealth, entry_health
 from .model import EventType
 from .runtime import require_store
 from .serializers import (
@@ -54,9 +53,14 @@ from .serializers import (
     SlotData,
     history_data,
     iso,
-    printer_device_id,
     printer_summary,
     slots_data,
+)
+from .websocket_drivers import (
+    list_drivers,
+    list_health,
+    show_pipeline,
+    subscribe_driver,
 )
 from .websocket_inventory import list_inventory_spools, subscribe_inventory_spools
 from .websocket_invoke import invoke_capability
@@ -95,22 +99,6 @@ class EventsResult(TypedDict):
     cursor: int | None
 
 
-class PrinterHealth(TypedDict):
-    """The health of a printer's driver, or of its entry while that is not loaded."""
-
-    entry_id: str
-    name: str
-    state: str
-    device_id: str | None
-    health: Health | EntryHealth
-
-
-class HealthResult(TypedDict):
-    """The health of one printer or of all."""
-
-    printers: list[PrinterHealth]
-
-
 class FailedEventData(TypedDict):
     """An event that could not be stored.
 
@@ -146,7 +134,10 @@ def async_register_commands(hass: HomeAssistant) -> None:
         subscribe_spools,
         list_inventory_spools,
         subscribe_inventory_spools,
-        _health,
+        list_drivers,
+        subscribe_driver,
+        show_pipeline,
+        list_health,
         invoke_capability,
         _failed_events,
     ):
@@ -263,30 +254,6 @@ def _subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: Json) -> 
     subscription = Subscription(hass, send, entry_id, frozenset(msg["event_types"]))
     subscription.async_start()
     connection.subscriptions[msg["id"]] = subscription.async_stop
-
-
-@websocket_command({"type": f"{DOMAIN}/health", **_PRINTER})
-@require_admin
-@async_response
-@with_result
-async def _health(hass: HomeAssistant, msg: Json) -> HealthResult:
-    """Return the health of one driver, or of all."""
-    if "entry_id" in msg:
-        entries = [printer_entry(hass, msg["entry_id"])]
-    else:
-        entries = all_entries(hass)
-    return {
-        "printers": [
-            {
-                "entry_id": entry.entry_id,
-                "name": entry.title,
-                "state": entry.state.value,
-                "device_id": printer_device_id(hass, entry),
-                "health": entry_health(entry),
-            }
-            for entry in entries
-        ]
-    }
 
 
 @websocket_command(

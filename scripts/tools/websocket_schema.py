@@ -18,6 +18,7 @@ import probatio
 from pydantic import TypeAdapter
 
 from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.driver_subscription import DriverMessage
 from custom_components.filament_slots.spool_library import colour
 from custom_components.filament_slots.websocket import async_register_commands
 from custom_components.filament_slots.websocket_inventory import InventorySpoolsMessage
@@ -30,6 +31,7 @@ TITLE = "Websocket commands of Filament Slots"
 # What is sent after the result.
 _MESSAGES = {
     f"{DOMAIN}/subscribe": Message,
+    f"{DOMAIN}/subscribe_driver": DriverMessage,
     f"{DOMAIN}/subscribe_spools": SpoolsMessage,
     f"{DOMAIN}/subscribe_inventory_spools": InventorySpoolsMessage,
 }
