@@ -12,6 +12,7 @@ INTEGRATION = Path("custom_components/filament_slots")
 PARTS = (
     "api.py",
     "model.py",
+    "redaction.py",
     "network/*.py",
     "drivers/*.py",
     "drivers/tracking/*.py",

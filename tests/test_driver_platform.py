@@ -568,6 +568,32 @@ async def test_a_capability_that_fails_is_an_error_and_its_driver_goes_on(
     assert ("RuntimeError in" in caplog.text) is (fault == "capability raises")
 
 
+async def test_the_connection_is_tested_with_the_probe_of_the_driver(
+    hass: HomeAssistant, install: Install, start: Any
+) -> None:
+    install()
+    await start()
+    entry = _box()
+    await async_set_up(hass, entry)
+    away = MockConfigEntry(
+        domain=DOMAIN,
+        unique_id="box-2",
+        minor_version=ENTRY_MINOR_VERSION,
+        data=entry.data | {"host": "nowhere"},
+    )
+    await async_set_up(hass, away)
+
+    there, missing = [
+        await invoke(each.runtime_data.driver, "test_connection", {})
+        for each in (entry, away)
+    ]
+
+    (step,) = there["steps"]
+    assert (there["ok"], step["name"], step["error"]) == (True, "connection", None)
+    (step,) = missing["steps"]
+    assert (missing["ok"], step["error"]) == (False, "host_not_found")
+
+
 async def test_a_capability_ends_with_its_driver(
     hass: HomeAssistant, install: Install, start: Any
 ) -> None:

@@ -20,6 +20,8 @@ from custom_components.filament_slots.drivers.base import (
     DriverStatus,
     ErrorCode,
 )
+from custom_components.filament_slots.drivers.capabilities import InvokeErrorCode
+from custom_components.filament_slots.drivers.connected_driver import ConnectedDriver
 from custom_components.filament_slots.drivers.moonraker_filament.driver import (
     Driver as MoonrakerDriver,
 )
@@ -447,6 +449,24 @@ def test_every_entity_has_an_icon_unless_its_class_brings_one() -> None:
     assert {(platform, key) for platform, keys in icons.items() for key in keys} <= set(
         NAMED
     )
+
+
+def test_every_capability_has_its_texts_and_so_has_every_step_of_a_connection() -> None:
+    panel = _texts("en")["config_panel"]
+    steps = {
+        step
+        for driver in (ConnectedDriver, BambuDriver, MoonrakerDriver)
+        for step in driver.connection_steps
+    }
+
+    for driver in (BambuDriver, MoonrakerDriver):
+        declared = driver.capabilities
+        assert panel["capability"] == {each.id: each.name for each in declared}
+        assert panel["capability_description"] == {
+            each.id: each.description for each in declared
+        }
+    assert set(panel["connection_step"]) == steps
+    assert set(InvokeErrorCode) <= set(_texts("en")["exceptions"])
 
 
 def test_every_translation_key_of_an_exception_has_a_text() -> None:

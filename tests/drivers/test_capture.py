@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from custom_components.filament_slots.drivers.capture import Recorder
+from custom_components.filament_slots.drivers.capture import Recorder, Recording
 from tests.clock import FakeClock
 
 
@@ -135,3 +135,28 @@ def test_a_capture_states_that_changes_were_dropped() -> None:
     about = rig.recorder.capture("dummy", "About.", lambda message: None)["about"]
 
     assert about == "About. Some older changes of the session were dropped."
+
+
+def test_what_the_next_messages_depend_on_is_significant() -> None:
+    rig = Rig()
+    rig.open("versions", "all")
+    rig.receive("chatter")
+    rig.receive("diff", change=True)
+    rig.receive("x", wait=11)
+
+    significant = rig.recorder.significant()
+
+    assert [data for _, data in significant] == [b"versions", b"all", b"diff"]
+    assert [at for at, _ in significant] == [1, 2, 4]
+
+
+def test_a_recording_has_all_messages_until_it_is_full() -> None:
+    clock = FakeClock()
+    recording = Recording(clock, 200)
+    for message in (b"a" * 30, b"", b"b" * 100, b"c"):
+        clock.tick(1)
+        recording.record(message)
+
+    # Each counts with what it takes in a capture beside its content.
+    assert recording.messages == [(1, b"a" * 30), (2, b"")]
+    assert recording.full.is_set()

@@ -100,6 +100,11 @@ async def test_its_printer_outlasts_an_update_of_ours_and_a_wrong_version_is_ref
         await _slot_is(home_assistant.client, box, "empty")
         await box.insert()
         await _slot_is(home_assistant.client, box, "identified")
+        for capability, key in (("ping", "seconds"), ("test_connection", "steps")):
+            answer = await home_assistant.client.call(
+                f"{DOMAIN}/invoke", entry_id=entry_id, capability=capability
+            )
+            assert key in answer["result"]
         await home_assistant.stop()
 
         _install_ours(installed, "0.1.1")
@@ -113,7 +118,7 @@ async def test_its_printer_outlasts_an_update_of_ours_and_a_wrong_version_is_ref
         await home_assistant.stop()
 
         declared = installed / "spool_box" / "filament_slots.py"
-        declared.write_text(declared.read_text().replace('"1.0"', '"2.0"'))
+        declared.write_text(declared.read_text().replace('"1.1"', '"2.0"'))
         await home_assistant.start()
 
         await _health_is(home_assistant.client, "waiting")

@@ -119,6 +119,11 @@ class BambuPrinter:
         """The connected clients."""
         return self._server.clients
 
+    @property
+    def received(self) -> list[tuple[int, bytes]]:
+        """The last packets of all clients, each its first byte and its content."""
+        return list(self._server.received)
+
     def publish(self, report: Report) -> None:
         """Send a report, unless it is silent."""
         self.publish_raw(json.dumps(report).encode())

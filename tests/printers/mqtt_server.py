@@ -1,6 +1,7 @@
 """The part of an MQTT 3.1.1 server that printers have (OASIS mqtt-v3.1.1)."""
 
 import asyncio
+from collections import deque
 from enum import IntEnum
 import ssl
 from typing import Protocol
@@ -8,6 +9,7 @@ from typing import Protocol
 ACCEPTED = 0
 SERVER_UNAVAILABLE = 3
 NOT_AUTHORISED = 5
+_KEPT = 10_000
 
 
 class Packet(IntEnum):
@@ -76,7 +78,10 @@ class Client:
 
 
 class MqttServer:
-    """Listens on the loopback and lets the printer decide."""
+    """Listens on the loopback and lets the printer decide.
+
+    received: the last packets of all clients, each its first byte and its content.
+    """
 
     def __init__(self, printer: Printer, context: ssl.SSLContext) -> None:
         """Answer as this printer does."""
@@ -84,6 +89,7 @@ class MqttServer:
         self._context = context
         self._server: asyncio.Server | None = None
         self.clients: set[Client] = set()
+        self.received: deque[tuple[int, bytes]] = deque(maxlen=_KEPT)
 
     async def start(self, port: int = 0, host: str = "127.0.0.1") -> int:
         """Listen; return the port."""
@@ -115,7 +121,7 @@ class MqttServer:
             if await self._welcome(client, reader):
                 self.clients.add(client)
                 self._printer.welcomed(client)
-                while await self._answer(client, *await _read(reader)):
+                while await self._answer(client, *await self._read(reader)):
                     await writer.drain()
         except OSError, EOFError, ValueError, IndexError:
             pass  # It disconnected, or sent something else than MQTT.
@@ -123,8 +129,13 @@ class MqttServer:
             self.clients.discard(client)
             writer.close()
 
+    async def _read(self, reader: asyncio.StreamReader) -> tuple[int, bytes]:
+        packet = await _read(reader)
+        self.received.append(packet)
+        return packet
+
     async def _welcome(self, client: Client, reader: asyncio.StreamReader) -> bool:
-        header, body = await _read(reader)
+        header, body = await self._read(reader)
         if header >> 4 != Packet.CONNECT:
             return False
         fields = _Fields(body)

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -127,6 +128,14 @@ class DriverError(Exception):
         self.suggested = suggested or {}
 
 
+type MarkStep = Callable[[str], AbstractContextManager[object]]
+
+
+def unmeasured(name: str) -> AbstractContextManager[object]:
+    """Mark a step of an attempt to connect that is not tested."""
+    return nullcontext()
+
+
 class EventEmitter:
     """Delivers a driver's events: in order, without blocking, from any thread.
 
@@ -156,6 +165,7 @@ class DriverServices:
     timings: set by the user; None for the driver's own.
     random: returns a number from 0 to 1; spreads the retries of many printers.
     health_changed: called when `health()` has changed; from any thread.
+    step: marks, by its name, the step of a probe that runs in its context.
     """
 
     stored: tuple[StoredSlot, ...] = ()
@@ -167,6 +177,7 @@ class DriverServices:
     random: Callable[[], float] = random.random
     log: logging.Logger | logging.LoggerAdapter[logging.Logger]
     health_changed: Callable[[], None]
+    step: MarkStep = unmeasured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,12 @@
-"""Recorder of a connection: the last minutes, and the messages they depend on.
+"""Recorders of a connection: of the last minutes, and of the next seconds.
 
-Its capture can be replayed with `scripts/replay`. Recording is cheap: messages are kept
-as bytes, and parsed only when a capture is requested.
+Their captures can be replayed with `scripts/replay`. Recording is cheap: messages are
+kept as bytes, and parsed only when a capture is requested.
 """
 
+import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
@@ -18,6 +19,12 @@ FORMAT: Final = 1
 _SECONDS: Final = 300.0
 _BYTES: Final = 256 * 1024
 _FRAME_BYTES: Final = 64 * 1024
+# What a message takes in a capture beside its content.
+_OVERHEAD: Final = 64
+
+# A message with its time, in seconds.
+type Recorded = tuple[float, bytes]
+type ConvertFrame = Callable[[Any], Mapping[str, Any] | None]
 
 
 class _Kind(IntEnum):
@@ -87,34 +94,26 @@ class Recorder:
         if self._recent and self._recent[-1].kind is _Kind.INSIGNIFICANT:
             self._recent[-1].kind = _Kind.CHANGE
 
-    def frames(self) -> list[tuple[float, bytes]]:
+    def frames(self) -> list[Recorded]:
         """Return the messages, oldest first, with the seconds since the first."""
         kept = [*self._older, *self._recent]
         return [(round(frame.at - kept[0].at, 3), frame.data) for frame in kept]
 
+    def significant(self) -> list[Recorded]:
+        """Return the messages that the next ones depend on, with their monotonic times."""
+        return [
+            (frame.at, frame.data)
+            for frame in (*self._older, *self._recent)
+            if frame.kind is not _Kind.INSIGNIFICANT
+        ]
+
     def capture(
-        self,
-        driver_key: str,
-        about: str,
-        frame: Callable[[Any], Mapping[str, Any] | None],
+        self, driver_key: str, about: str, frame: ConvertFrame
     ) -> dict[str, Any]:
         """Return a capture; `frame` converts a message, or returns None to leave it out."""
-        frames = []
-        for seconds, data in self.frames():
-            try:
-                converted = frame(orjson.loads(data))
-            except orjson.JSONDecodeError:
-                continue
-            if converted is not None:
-                frames.append({"t": seconds, **converted})
         if self._truncated:
             about += " Some older changes of the session were dropped."
-        return {
-            "format": FORMAT,
-            "driver_key": driver_key,
-            "about": about,
-            "frames": frames,
-        }
+        return make_capture(driver_key, about, self.frames(), frame)
 
     def _keep_older(self, frame: _Frame) -> None:
         older = self._older
@@ -132,3 +131,47 @@ class Recorder:
             older.remove(dropped)
             self._older_bytes -= len(dropped.data)
             self._truncated = True
+
+
+class Recording:
+    """All messages from now on, up to a number of bytes in a capture.
+
+    messages: with their monotonic times. full: set once a message had no room.
+    """
+
+    def __init__(self, clock: Clock, most_bytes: int) -> None:
+        """Create it empty."""
+        self.messages: list[Recorded] = []
+        self.full = asyncio.Event()
+        self._clock = clock
+        self._room = most_bytes
+
+    def record(self, data: bytes) -> None:
+        """Keep a message."""
+        self._room -= len(data) + _OVERHEAD
+        if self._room < 0:
+            self.full.set()
+        if not self.full.is_set():
+            self.messages.append((self._clock.monotonic(), data))
+
+
+def make_capture(
+    driver_key: str, about: str, recorded: Iterable[Recorded], frame: ConvertFrame
+) -> dict[str, Any]:
+    """Return a capture, with the seconds since the first message; see Recorder."""
+    frames: list[dict[str, Any]] = []
+    first: float | None = None
+    for at, data in recorded:
+        first = at if first is None else first
+        try:
+            converted = frame(orjson.loads(data))
+        except orjson.JSONDecodeError:
+            continue
+        if converted is not None:
+            frames.append({"t": round(at - first, 3), **converted})
+    return {
+        "format": FORMAT,
+        "driver_key": driver_key,
+        "about": about,
+        "frames": frames,
+    }

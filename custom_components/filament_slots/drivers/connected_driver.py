@@ -1,6 +1,7 @@
 """The base class of drivers: a connection that is kept open, and the slot tracker."""
 
 from abc import abstractmethod
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, cast, override
@@ -26,10 +27,12 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
     A subclass defines `run_session()`, a decoder and `probe()`.
 
     silence, first_message: see Connection.
+    connection_steps: the names of the steps of `try_connection()`, in their order.
     capture_about: the description that a capture carries.
     """
 
     capabilities: ClassVar[tuple[Capability, ...]] = CONNECTION_CAPABILITIES
+    connection_steps: ClassVar[tuple[str, ...]] = ("connection",)
     silence: ClassVar[float] = 60.0
     first_message: ClassVar[float] = 20.0
     capture_about: ClassVar[str] = "The last minutes of a printer."
@@ -53,6 +56,7 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
         )
         self._emitter = emitter
         self._performing = RunningTasks()
+        self.testing = asyncio.Lock()
         self._last_report = LastReport()
         self._newest = self._last_report.snapshot
         self._held_up = False
@@ -126,6 +130,14 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
         self._performing.cancel()
         await self.connection.stop()
         self._tracker.stop()
+
+    async def try_connection(self, services: DriverServices) -> None:
+        """Connect again, beside the session; each step within `services.step`.
+
+        Raises DriverError with the cause of a failure.
+        """
+        with services.step("connection"):
+            await self.probe(self.config.model_dump(), services)
 
     @override
     async def perform(self, capability: Capability, payload: BaseModel) -> object:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ..network.retries import Retries, race
 from .base import Counters, DriverError, DriverServices, DriverStatus, ErrorCode
-from .capture import Recorder
+from .capture import Recorder, Recording
 from .faults import fault
 from .health import Health, LastError, Transition, UnitVersions
 
@@ -83,6 +83,7 @@ class Connection:
         self._task: asyncio.Task[None] | None = None
 
         self.recorder = Recorder(self._clock)
+        self.recordings: set[Recording] = set()
         self._status = DriverStatus.STOPPED
         self._since = self._clock.now()
         self._transitions: deque[Transition] = deque(maxlen=_TRANSITIONS_KEPT)
@@ -139,6 +140,8 @@ class Connection:
         self.counters.messages += 1
         self.counters.bytes += len(message)
         self.recorder.record(message)
+        for recording in self.recordings:
+            recording.record(message)
         self._last_message = self._clock.monotonic()
         self._last_message_at = self._clock.now()
 

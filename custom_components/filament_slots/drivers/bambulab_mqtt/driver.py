@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 import json
 import logging
 import math
@@ -40,6 +40,9 @@ class Driver(ConnectedDriver[Config]):
     Config: ClassVar[type[Config]] = Config
     discovery: ClassVar[tuple[Discovery, ...]] = (UDP,)
     manufacturer: ClassVar[str | None] = "Bambu Lab"
+    connection_steps: ClassVar[tuple[str, ...]] = (
+        *("name", "port", "tls", "identity", "sign_in", "first_report"),
+    )
     capture_about: ClassVar[str] = ABOUT
     capture_frame = staticmethod(as_frame)
 
@@ -63,6 +66,10 @@ class Driver(ConnectedDriver[Config]):
         if self._requests is not None:
             self._requests.want_everything()
             self._ask.set()
+
+    @override
+    async def try_connection(self, services: DriverServices) -> None:
+        await self.probe(self.config.model_dump(), services)
 
     @override
     def wire_state(self) -> WireState:
@@ -89,11 +96,14 @@ class Driver(ConnectedDriver[Config]):
     ) -> ProbeResult:
         known = Config.model_validate(config)
         try:
-            shown = await fetch_certificate(known.host, known.port, known.serial)
+            shown = await fetch_certificate(
+                known.host, known.port, known.serial, services.step
+            )
         except DriverError as err:
             raise await web_server(err, known, services) or err from err
-        if known.certificate not in (None, shown):
-            raise new_certificate(known.certificate, shown)
+        with services.step("identity"):
+            if known.certificate not in (None, shown):
+                raise new_certificate(known.certificate, shown)
         decoder = ReportDecoder(services.log)
         received = asyncio.Event()
 
@@ -102,11 +112,16 @@ class Driver(ConnectedDriver[Config]):
             received.set()
 
         trusted = known.model_copy(update={"certificate": shown})
-        async with open_session(trusted, services, take) as session:
-            await session.subscribe()
-            for request in (GET_VERSION, PUSHALL):
-                session.publish(request)
-            await race(_introduced(decoder, received), session.ended())
+        async with AsyncExitStack() as stack:
+            with services.step("sign_in"):
+                session = await stack.enter_async_context(
+                    open_session(trusted, services, take)
+                )
+            with services.step("first_report"):
+                await session.subscribe()
+                for request in (GET_VERSION, PUSHALL):
+                    session.publish(request)
+                await race(_introduced(decoder, received), session.ended())
         model = decoder.model or model_by_serial(known.serial)
         return ProbeResult(
             identity=known.serial,

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
-from ..base import DriverError, ErrorCode
+from ..base import DriverError, ErrorCode, MarkStep, unmeasured
 from .wire import serial_number
 
 CONNECT_TIMEOUT = 10.0
@@ -28,17 +28,22 @@ CONNECT_TIMEOUT = 10.0
 _NO_CHECK_TIME = 0x200000
 
 
-async def fetch_certificate(host: str, port: int, serial: str) -> str:
+async def fetch_certificate(
+    host: str, port: int, serial: str, step: MarkStep = unmeasured
+) -> str:
     """Return the printer's certificate in PEM; nothing is sent after the handshake.
+
+    step: marks the steps `name`, `port`, `tls` and `identity`.
 
     Raises DriverError: WRONG_PRINTER when it names another serial, or the reason why it
     could not be fetched.
     """
-    der = await _shown_certificate(host, port)
-    if _common_name(der) != serial:
-        raise DriverError(
-            ErrorCode.WRONG_PRINTER, "its certificate names another serial"
-        )
+    der = await _shown_certificate(host, port, step)
+    with step("identity"):
+        if _common_name(der) != serial:
+            raise DriverError(
+                ErrorCode.WRONG_PRINTER, "its certificate names another serial"
+            )
     return ssl.DER_cert_to_PEM_cert(der)
 
 
@@ -47,7 +52,8 @@ async def fetch_serial(host: str, port: int) -> str | None:
 
     Raises DriverError with the reason why the certificate could not be fetched.
     """
-    return serial_number(_common_name(await _shown_certificate(host, port)))
+    der = await _shown_certificate(host, port, unmeasured)
+    return serial_number(_common_name(der))
 
 
 def new_certificate(known: str | None, shown: str) -> DriverError:
@@ -80,19 +86,26 @@ def pinned_context(certificate: str) -> ssl.SSLContext:
     return context
 
 
-async def open_tls(host: str, port: int, context: ssl.SSLContext) -> ssl.SSLSocket:
+async def open_tls(
+    host: str, port: int, context: ssl.SSLContext, step: MarkStep = unmeasured
+) -> ssl.SSLSocket:
     """Return a non-blocking TLS socket, its handshake done.
 
     It can be cancelled at once: no thread waits for a host that does not answer.
+    step: marks the steps `name`, `port` and `tls`.
 
     Raises ssl.SSLCertVerificationError for a certificate that the context does not
     trust, DriverError for all else.
     """
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            connection = await _open_tcp(host, port)
+            with step("name"):
+                addresses = await _addresses(host, port)
+            with step("port"):
+                connection = await _open_tcp(addresses)
             try:
-                return await _shake_hands(connection, context)
+                with step("tls"):
+                    return await _shake_hands(connection, context)
             except BaseException:
                 connection.close()
                 raise
@@ -115,9 +128,9 @@ async def open_tls(host: str, port: int, context: ssl.SSLContext) -> ssl.SSLSock
         raise DriverError(ErrorCode.CONNECTION_TIMEOUT, "no answer") from err
 
 
-async def _shown_certificate(host: str, port: int) -> bytes:
+async def _shown_certificate(host: str, port: int, step: MarkStep) -> bytes:
     """Return the certificate that a server presents, in DER."""
-    with await open_tls(host, port, _unverified_context()) as connection:
+    with await open_tls(host, port, _unverified_context(), step) as connection:
         return connection.getpeercert(binary_form=True) or b""
 
 
@@ -149,11 +162,14 @@ def _common_name(der: bytes) -> str:
         raise DriverError(ErrorCode.TLS_FAILED, "its certificate has no name") from err
 
 
-async def _open_tcp(host: str, port: int) -> socket.socket:
+type _Address = tuple[int, tuple[Any, ...]]
+
+
+async def _open_tcp(addresses: list[_Address]) -> socket.socket:
     """Connect to the first address that answers."""
     loop = asyncio.get_running_loop()
     problem = OSError("no address")
-    for family, address in await _addresses(host, port):
+    for family, address in addresses:
         connection = socket.socket(family, socket.SOCK_STREAM)
         try:
             connection.setblocking(False)
@@ -169,7 +185,7 @@ async def _open_tcp(host: str, port: int) -> socket.socket:
     raise problem
 
 
-async def _addresses(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
+async def _addresses(host: str, port: int) -> list[_Address]:
     """Return the family and address of each address of a host.
 
     Only a name is looked up: that takes a thread for each printer.

@@ -1,6 +1,7 @@
 """The driver for Klipper printers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
 import logging
 from typing import Any, ClassVar, Final, override
 
@@ -25,7 +26,7 @@ from .capture import ABOUT, as_frame
 from .config import Config
 from .discovery import ZEROCONF
 from .explanation import wire_state
-from .identity import authorise, identify, read_spoolman
+from .identity import authorise, confirm_identity, identify, read_objects, read_spoolman
 from .jsonrpc import JsonRpc, open_rpc
 from .limits import Limits
 from .look import look_for_moonraker, other_scheme
@@ -43,6 +44,9 @@ class Driver(ConnectedDriver[Config]):
     timings: ClassVar[Timings] = TIMINGS
     discovery: ClassVar[tuple[Discovery, ...]] = (ZEROCONF,)
     manufacturer: ClassVar[str | None] = "Klipper"
+    connection_steps: ClassVar[tuple[str, ...]] = (
+        *("connection", "sign_in", "identity", "first_report"),
+    )
     capture_about: ClassVar[str] = ABOUT
     capture_frame = staticmethod(as_frame)
 
@@ -84,18 +88,29 @@ class Driver(ConnectedDriver[Config]):
             found.append(await read_spoolman(rpc, self.config))
 
         try:
-            async with open_rpc(
-                self.config,
-                _http(self.services),
-                lambda frame: None,
-                lambda data: None,
-                Counters(),
-            ) as rpc:
-                await race(ask(rpc), rpc.listen())
+            await _ask(self.config, self.services, ask)
         except DriverError as err:
             self.services.log.debug("The inventory's address is not known: %s", err)
         address = found[0] if found else None
         return {"spoolman": address} if address else {}
+
+    @override
+    async def try_connection(self, services: DriverServices) -> None:
+        # Name, port, TLS and WebSocket are one step, whose error names which of them it is.
+        config = self.config
+
+        async def ask(rpc: JsonRpc) -> None:
+            with services.step("sign_in"):
+                info = await authorise(rpc, config)
+            with services.step("identity"):
+                await confirm_identity(rpc, config)
+            with services.step("first_report"):
+                await read_objects(rpc, info["klippy_state"])
+
+        try:
+            await _ask(config, services, ask)
+        except DriverError as err:
+            raise await other_scheme(err, config.url, _http(services)) or err from err
 
     @override
     def request_state(self) -> None:
@@ -198,11 +213,28 @@ async def _identify(config: Config, services: DriverServices) -> ProbeResult:
     async def ask(rpc: JsonRpc) -> None:
         found.append(await identify(rpc, config))
 
-    async with open_rpc(
-        config, _http(services), lambda frame: None, lambda data: None, Counters()
-    ) as rpc:
-        await race(ask(rpc), rpc.listen())
+    await _ask(config, services, ask)
     return found[0]
+
+
+async def _ask(
+    config: Config,
+    services: DriverServices,
+    ask: Callable[[JsonRpc], Coroutine[Any, Any, None]],
+) -> None:
+    """Connect once, and ask."""
+    async with AsyncExitStack() as stack:
+        with services.step("connection"):
+            rpc = await stack.enter_async_context(
+                open_rpc(
+                    config,
+                    _http(services),
+                    lambda frame: None,
+                    lambda data: None,
+                    Counters(),
+                )
+            )
+        await race(ask(rpc), rpc.listen())
 
 
 def _http(services: DriverServices) -> aiohttp.ClientSession:

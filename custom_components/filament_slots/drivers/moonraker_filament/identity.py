@@ -9,6 +9,7 @@ from yarl import URL
 from ..base import DriverError, ErrorCode, ProbeResult
 from .config import Config
 from .jsonrpc import JsonRpc, Refusal, RpcError
+from .klippy import READY, error_of
 from .systems.values import fields, text
 
 _CLIENT: Final = {
@@ -76,6 +77,16 @@ async def identify(rpc: JsonRpc, config: Config) -> ProbeResult:
     )
 
 
+async def confirm_identity(rpc: JsonRpc, config: Config) -> None:
+    """Raise DriverError WRONG_PRINTER for another Moonraker than the known one."""
+    expected = config.instance_id
+    found = await read_instance_id(rpc) if expected else None
+    if found != expected and found is not None:
+        raise DriverError(
+            ErrorCode.WRONG_PRINTER, "another Moonraker is at its address"
+        )
+
+
 async def read_instance_id(rpc: JsonRpc) -> str | None:
     """Return Moonraker's instance id; None for a version too old to have one."""
     match await _ask(
@@ -120,6 +131,20 @@ async def read_spoolman(rpc: JsonRpc, config: Config) -> str | None:
         return str(url.with_user(None)).rstrip("/")
     except ValueError:
         return None
+
+
+async def read_objects(rpc: JsonRpc, state: object) -> None:
+    """Read which objects Klippy has, the first thing that it reports.
+
+    state: of Klippy, as `server.info` has it. Raises DriverError while it is not ready.
+    """
+    try:
+        if state == READY:
+            await rpc.call("printer.objects.list")
+            return
+    except RpcError as err:
+        raise DriverError(ErrorCode.KLIPPY_NOT_READY, str(err)) from err
+    raise DriverError(error_of(str(state)), "Klippy is not ready")
 
 
 def _mac(network: Mapping[str, Any]) -> str | None:

@@ -1,10 +1,23 @@
 """The states of Klippy, Klipper's host process, on one connection."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from ..base import ErrorCode
+
 READY: Final = "ready"
 DISCONNECTED: Final = "disconnected"
+_ERRORS: Final[Mapping[str, ErrorCode]] = {
+    "error": ErrorCode.KLIPPY_ERROR,
+    "shutdown": ErrorCode.KLIPPY_SHUTDOWN,
+    DISCONNECTED: ErrorCode.KLIPPY_DISCONNECTED,
+}
+
+
+def error_of(state: str | None) -> ErrorCode:
+    """Return the error that a state other than ready amounts to."""
+    return _ERRORS.get(state or "", ErrorCode.KLIPPY_NOT_READY)
 
 
 @dataclass(slots=True)

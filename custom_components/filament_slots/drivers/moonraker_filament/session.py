@@ -11,8 +11,9 @@ from ..pace import Pace
 from ..snapshot import Snapshot
 from .config import Config
 from .delays import Delays
-from .identity import authorise, read_instance_id, read_machine, server_info
+from .identity import authorise, confirm_identity, read_machine, server_info
 from .jsonrpc import Frame, JsonRpc, Refusal, RpcError
+from .klippy import error_of
 from .limits import as_text
 from .state import STATUS_UPDATE, Ask, MoonrakerDecoder
 
@@ -26,11 +27,6 @@ _KEEPALIVE: Final = 20.0
 _FRESH: Final = 2.0
 # How long Klippy, and then its filament system, may take to start.
 _START_MAX: Final = 60.0
-_KLIPPY_STATES: Final = {
-    "error": ErrorCode.KLIPPY_ERROR,
-    "shutdown": ErrorCode.KLIPPY_SHUTDOWN,
-    "disconnected": ErrorCode.KLIPPY_DISCONNECTED,
-}
 _REPORTED_AT_ONCE: Final = {ErrorCode.KLIPPY_ERROR, ErrorCode.KLIPPY_SHUTDOWN}
 
 
@@ -145,12 +141,7 @@ class Session:
 
     async def _identify(self, rpc: JsonRpc, config: Config) -> None:
         self._read_version(await authorise(rpc, config))
-        expected = config.instance_id
-        found = await read_instance_id(rpc) if expected else None
-        if found != expected and found is not None:
-            raise DriverError(
-                ErrorCode.WRONG_PRINTER, "another Moonraker is at its address"
-            )
+        await confirm_identity(rpc, config)
         self._versions |= await read_machine(rpc)
 
     def _read_version(self, info: Mapping[str, Any]) -> None:
@@ -214,6 +205,5 @@ class Session:
 
     def _error_code(self, waited: float) -> ErrorCode | None:
         """Return why it is not ready; None while it may just be starting."""
-        state = self._decoder.klippy_state
-        code = _KLIPPY_STATES.get(state or "", ErrorCode.KLIPPY_NOT_READY)
+        code = error_of(self._decoder.klippy_state)
         return code if code in _REPORTED_AT_ONCE or waited >= _START_MAX else None
