@@ -7,7 +7,14 @@ from typing import Any, TypeAliasType, get_args, get_origin, get_type_hints
 
 import pytest
 
-from custom_components.filament_slots.drivers.health import Health, LastError
+from custom_components.filament_slots.driver_capabilities import CapabilityData
+from custom_components.filament_slots.driver_log import LogLevel, LogLine
+from custom_components.filament_slots.driver_subscription import DriverState
+from custom_components.filament_slots.drivers.health import (
+    Health,
+    LastError,
+    Transition,
+)
 from custom_components.filament_slots.entry_health import EntryError, EntryHealth
 from custom_components.filament_slots.model import Filament, Identifiers, SlotStatus
 from custom_components.filament_slots.serializers import (
@@ -24,10 +31,13 @@ from custom_components.filament_slots.spool_library import (
     SpoolSlotData,
 )
 from custom_components.filament_slots.websocket import FailedEventData
-from custom_components.filament_slots.websocket_drivers import PrinterHealth
+from custom_components.filament_slots.websocket_drivers import (
+    DriverData,
+    DriverInfoData,
+)
 
 SOURCES = Path(__file__).parents[1] / "frontend" / "src"
-NAMES = {
+NAMES: dict[Any, str] = {
     str: "string",
     int: "number",
     float: "number",
@@ -40,18 +50,24 @@ NAMES = {
     UnitData: "Unit",
     AnnouncedData: "Announced",
     SpoolSlotData: "SpoolSlot",
+    DriverInfoData: "DriverInfo",
+    CapabilityData: "Capability",
+    dict[str, Any]: "Schema",
+    LogLevel: "Level",
 }
 
 
 def _typescript(hint: Any) -> str:
     """Return a Python type as TypeScript writes it."""
+    if hint in NAMES:
+        return NAMES[hint]
     if get_origin(hint) is UnionType:
         return " | ".join(map(_typescript, get_args(hint)))
     if get_origin(hint) is dict:
         return f"Record<{', '.join(map(_typescript, get_args(hint)))}>"
     if get_origin(hint) is list:
         return f"{_typescript(*get_args(hint))}[]"
-    return NAMES.get(hint) or str(hint.__name__)
+    return str(hint.__name__)
 
 
 def _interface(file: str, name: str) -> dict[str, str]:
@@ -65,11 +81,16 @@ def _interface(file: str, name: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("file", "interface", "backend"),
     [
-        ("health-card.ts", "Driver", PrinterHealth),
-        ("health-card.ts", "Health", Health),
-        ("health-card.ts", "LastError", LastError),
-        ("health-card.ts", "EntryHealth", EntryHealth),
-        ("health-card.ts", "EntryError", EntryError),
+        ("driver.ts", "Driver", DriverData),
+        ("driver.ts", "DriverInfo", DriverInfoData),
+        ("driver.ts", "Capability", CapabilityData),
+        ("driver.ts", "Health", Health),
+        ("driver.ts", "LastError", LastError),
+        ("driver.ts", "EntryHealth", EntryHealth),
+        ("driver.ts", "EntryError", EntryError),
+        ("driver-feed.ts", "DriverState", DriverState),
+        ("driver-feed.ts", "Transition", Transition),
+        ("driver-feed.ts", "LogLine", LogLine),
         ("health-card.ts", "Failed", FailedEventData),
         ("library.ts", "Spool", SpoolData),
         ("library.ts", "SpoolSlot", SpoolSlotData),

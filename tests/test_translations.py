@@ -61,19 +61,22 @@ SAME_EVERYWHERE = {
 SAME = {
     "de": {
         *("Cursor", "Filament", "Filter", "Format", "Material", "Name", "Offline"),
-        *("Offline: {count}", "Port", "Status", "normal", "orange", "pink", "warm"),
+        *("Offline: {count}", "Port", "Status", "Version", "normal", "orange", "pink"),
+        "warm",
     },
     "fr": {
-        *("Filament", "Format", "Insertion", "Page", "Port", "Source", "normal"),
-        *("orange", "turquoise"),
+        *("Documentation", "Filament", "Format", "Insertion", "Messages", "Page"),
+        *("Port", "Source", "Version", "normal", "orange", "turquoise"),
     },
-    "es": {"Color", "Cursor", "Error", "Material", "normal"},
+    "es": {"Color", "Cursor", "Error", "Material", "No", "normal"},
     "it": {
-        *("File", "Offline", "Offline: {count}", "Privacy", "Slot", "Slot {label}"),
+        *("Debug", "Driver", "File", "No", "Offline", "Offline: {count}", "Privacy"),
+        *("Slot", "Slot {label}"),
         "{printer}, slot {label}: {content}",
     },
     "nl": {
-        *("Cursor", "Filament", "Filter", "Label", "Offline", "Offline: {count}"),
+        *("Cursor", "Driver", "Drivers", "Filament", "Filter", "Label", "Offline"),
+        "Offline: {count}",
         *("Printer", "Printers", "Printers: {count}", "Privacy", "Slot"),
         *("Slot {label}", "Status", "turquoise", "warm"),
         "{printer}, slot {label}: {content}",
@@ -83,7 +86,8 @@ SAME = {
         *("Slot", "Slot {label}", "{printer}, slot {label}: {content}"),
     },
     "pt-BR": {
-        *("Cursor", "Material", "Offline", "Offline: {count}", "Slot"),
+        *("Cursor", "Driver", "Drivers", "Material", "Offline", "Offline: {count}"),
+        "Slot",
         *("Slot {label}", "Status", "normal", "{printer}, slot {label}: {content}"),
     },
 }

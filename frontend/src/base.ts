@@ -177,6 +177,10 @@ export const shared = css`
     padding: 0;
     cursor: pointer;
   }
+  button:disabled {
+    opacity: 0.5;
+    cursor: default;
+  }
   button:focus-visible,
   a:focus-visible,
   select:focus-visible,

@@ -1,6 +1,7 @@
 /** The card elements, loaded when the first of them is shown. */
 
 import { Countdown } from "./countdown";
+import { define } from "./elements";
 import { type CardConfig, type Hass, loadTexts, text } from "./ha";
 import { HealthCard } from "./health-card";
 import type { Spool } from "./library";
@@ -14,28 +15,18 @@ import { SpoolSheet } from "./spool-sheet";
 import { SpoolsCard } from "./spools-card";
 import { TimelineCard } from "./timeline-card";
 
-export const CARDS: Record<string, CustomElementConstructor> = {
-  "filament-slots-card": SlotsCard,
-  "filament-slots-timeline-card": TimelineCard,
-  "filament-slots-health-card": HealthCard,
-  "filament-slots-spool-card": SpoolCard,
-  "filament-slots-spools-card": SpoolsCard,
-};
-
-const PARTS: Record<string, CustomElementConstructor> = {
+define({
+  "filament-slots-card-content": SlotsCard,
+  "filament-slots-timeline-card-content": TimelineCard,
+  "filament-slots-health-card-content": HealthCard,
+  "filament-slots-spool-card-content": SpoolCard,
+  "filament-slots-spools-card-content": SpoolsCard,
   "filament-slots-countdown": Countdown,
   "filament-slots-sheet": SlotSheet,
   "filament-slots-spools": SpoolPicker,
   "filament-slots-spool": SpoolDetails,
   "filament-slots-spool-sheet": SpoolSheet,
-};
-
-for (const [tag, card] of Object.entries(CARDS)) define(`${tag}-content`, card);
-for (const [tag, part] of Object.entries(PARTS)) define(tag, part);
-
-function define(tag: string, element: CustomElementConstructor): void {
-  if (!customElements.get(tag)) customElements.define(tag, element);
-}
+});
 
 /** The form of Home Assistant's card editor. */
 export async function configForm(tag: string, hass: Hass) {

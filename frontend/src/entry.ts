@@ -13,6 +13,7 @@ interface CardElement extends HTMLElement {
 }
 
 const cards = () => import("./cards");
+const drivers = () => import("./drivers");
 
 /** Texts for the card picker, which needs them before translations are loaded. */
 function picker(key: string): string {
@@ -25,7 +26,12 @@ function currentHass(): Hass | undefined {
   return (document.querySelector("home-assistant") as { hass?: Hass } | null)?.hass;
 }
 
-function defineCard(tag: string, rows: number, min_columns: number): void {
+function defineCard(
+  tag: string,
+  rows: number,
+  min_columns: number,
+  load: () => Promise<unknown> = cards,
+): void {
   if (customElements.get(tag)) return;
   customElements.define(
     tag,
@@ -72,7 +78,7 @@ function defineCard(tag: string, rows: number, min_columns: number): void {
 
       private async load(): Promise<void> {
         try {
-          await cards();
+          await load();
         } catch {
           // After an update an open page still requests the scripts of the version before.
           this.textContent = picker("reload");
@@ -144,11 +150,13 @@ defineCard("filament-slots-timeline-card", 8, 6);
 defineCard("filament-slots-health-card", 3, 6);
 defineCard("filament-slots-spool-card", 5, 4);
 defineCard("filament-slots-spools-card", 8, 6);
+defineCard("filament-slots-drivers-card", 10, 6, drivers);
 offerCard("filament-slots-card", "card", true);
 offerCard("filament-slots-timeline-card", "timeline", true);
 offerCard("filament-slots-health-card", "health", false);
 offerCard("filament-slots-spool-card", "spool", false);
 offerCard("filament-slots-spools-card", "spools", false);
+offerCard("filament-slots-drivers-card", "drivers", false);
 
 defineStrategy("ll-strategy-dashboard-filament-slots");
 addTo("customStrategies", {

@@ -4,40 +4,9 @@ import { css, html, nothing, type PropertyValues, type TemplateResult } from "li
 import { isAlert, summaryOf } from "./attention";
 import { FeedCard, shared } from "./base";
 import { ago } from "./days";
+import { canRestart, type Driver, lastErrorText, restart, statusText } from "./driver";
 import type { Change } from "./feed";
-import { deviceName, exceptionText, type Hass, loadExceptions, stateText, text } from "./ha";
-
-interface LastError {
-  code: string;
-  at: string;
-}
-
-interface Health {
-  status: string;
-  since: string;
-  attempts: number;
-  last_error: LastError | null;
-}
-
-interface EntryError {
-  code: string;
-  message: string;
-  placeholders: Record<string, string>;
-}
-
-/** Of an entry that is not loaded. */
-interface EntryHealth {
-  status: string;
-  last_error: EntryError | null;
-}
-
-interface Driver {
-  entry_id: string;
-  device_id: string | null;
-  name: string;
-  state: string;
-  health: Health | EntryHealth;
-}
+import { deviceName, type Hass, loadExceptions, text } from "./ha";
 
 interface Failed {
   id: number;
@@ -132,61 +101,42 @@ export class HealthCard extends FeedCard {
       }`;
   }
 
-  private row(
-    hass: Hass,
-    { device_id, health, name, state }: Driver,
-    alert: boolean,
-  ): TemplateResult {
+  private row(hass: Hass, driver: Driver, alert: boolean): TemplateResult {
+    const { capabilities, device_id, health, name } = driver;
     const label = deviceName(hass, device_id, name);
+    const error = lastErrorText(hass, health);
     return html`<li class=${alert ? "alarm" : ""}>
       <ha-icon .icon=${health.status === "running" ? "mdi:check-circle-outline" : "mdi:alert-circle-outline"}></ha-icon>
       <div class="what">
         <div>${label}</div>
-        <div class="secondary">${[
-          stateText(hass, "sensor.driver_status", health.status),
-          "since" in health ? this.age(hass, health.since) : text(hass, "card.not_loaded"),
-        ]
-          .filter(Boolean)
-          .join(" · ")}</div>
+        <div class="secondary">${statusText(hass, health)}</div>
         ${
           alert
             ? html`<div role="alert"><a href="/config/repairs">${text(hass, "card.open_repair")}</a></div>`
             : nothing
         }
-        ${this.errorOf(hass, health)}
+        ${error ? html`<div class="secondary">${error}</div>` : nothing}
       </div>
       <button class="chip" aria-label=${text(hass, "health.restart_driver", { name: label })}
-        ?disabled=${state !== "loaded" || !device_id}
-        @click=${() => this.restart(hass, device_id)}>${text(hass, "health.restart")}</button>
+        ?disabled=${!canRestart(driver)}
+        @click=${() => this.restart(hass, driver)}>${text(hass, "health.restart")}</button>
+      ${
+        capabilities.some(({ read_only }) => read_only)
+          ? html`<details class="can" ?open=${alert} @toggle=${loadDrivers}>
+            <summary>${text(hass, "driver.capabilities")}<span class="hidden"> ${label}</span></summary>
+            <filament-slots-capabilities without-input .hass=${hass} .driver=${driver}></filament-slots-capabilities>
+          </details>`
+          : nothing
+      }
     </li>`;
-  }
-
-  private errorOf(hass: Hass, health: Health | EntryHealth): TemplateResult | typeof nothing {
-    const error = health.last_error;
-    if (!error) return nothing;
-    const shown =
-      "at" in error
-        ? text(hass, "health.last_error", {
-            error:
-              hass.localize(
-                `component.filament_slots.entity.sensor.driver_status.state_attributes.error.state.${error.code}`,
-              ) || error.code,
-            age: this.age(hass, error.at),
-          })
-        : exceptionText(hass, error.code, error.placeholders) || error.message;
-    return html`<div class="secondary">${shown}</div>`;
   }
 
   private age(hass: Hass, at: string | null): string {
     return at ? ago(at, new Date(), hass.locale.language) : "";
   }
 
-  private async restart(hass: Hass, device_id: string | null): Promise<void> {
-    try {
-      await hass.callService("filament_slots", "restart_driver", { device_id });
-    } catch {
-      // Home Assistant shows the error, and the card the status of the driver.
-    }
+  private async restart(hass: Hass, driver: Driver): Promise<void> {
+    await restart(hass, driver);
     await this.load();
   }
 
@@ -196,7 +146,7 @@ export class HealthCard extends FeedCard {
     const send = <T>(type: string, more: object = {}) =>
       hass.connection.sendMessagePromise<T>({ type: `filament_slots/${type}`, ...more });
     try {
-      this.drivers = (await send<{ printers: Driver[] }>("health")).printers;
+      this.drivers = (await send<{ drivers: Driver[] }>("drivers")).drivers;
       this.broken = false;
       if (this.drivers.some(({ state }) => state !== "loaded")) await loadExceptions(hass);
       const page = await send<{ failed_events: Failed[]; cursor: number | null }>("failed_events", {
@@ -241,8 +191,9 @@ export class HealthCard extends FeedCard {
       }
       li {
         display: flex;
+        flex-wrap: wrap;
         align-items: center;
-        gap: 12px;
+        gap: 0 12px;
         padding: 8px 0;
       }
       li + li {
@@ -264,6 +215,11 @@ export class HealthCard extends FeedCard {
       summary {
         cursor: pointer;
       }
+      .can {
+        flex-basis: 100%;
+        min-width: 0;
+      }
+      .can > summary,
       .others > summary,
       .failed > summary {
         min-height: 44px;
@@ -285,4 +241,9 @@ export class HealthCard extends FeedCard {
       }
     `,
   ];
+}
+
+/** The elements that run what a driver can do are loaded when they are needed. */
+function loadDrivers({ newState }: ToggleEvent): void {
+  if (newState === "open") void import("./drivers");
 }

@@ -1,4 +1,4 @@
-/** Dashboard strategy: a view of all printers, and one of all spools. */
+/** Dashboard strategy: a view of all printers, one of all spools, and one of the drivers. */
 
 import { type Hass, loadTexts, text } from "./ha";
 
@@ -40,6 +40,18 @@ export async function dashboard(hass: Hass) {
         max_columns: 3,
         sections: [section("filament-slots-spools-card", 3)],
       },
+      ...(now.user?.is_admin
+        ? [
+            {
+              title: text(now, "driver.all_title"),
+              path: "drivers",
+              icon: "mdi:connection",
+              type: "sections",
+              max_columns: 3,
+              sections: [section("filament-slots-drivers-card", 3)],
+            },
+          ]
+        : []),
     ],
   };
 }

@@ -37,6 +37,18 @@ export abstract class Subscription<Message, Change = never> {
     };
   }
 
+  /** What is sent with the command. */
+  protected get options(): Record<string, unknown> {
+    return {};
+  }
+
+  /** Subscribe again, as the options have changed. */
+  protected renew(): void {
+    if (this.listeners.size === 0) return;
+    endSubscription(this.unsubscribe);
+    void this.open();
+  }
+
   /** Take over a message, the first one of a session complete; return the one change that it is. */
   protected abstract receive(message: Message, first: boolean): Change | undefined;
 
@@ -52,7 +64,7 @@ export abstract class Subscription<Message, Change = never> {
     try {
       const unsubscribe = await this.connection.subscribeMessage<Message>(
         (message) => this.session === session && this.received(message),
-        { type: this.command },
+        { type: this.command, ...this.options },
         { resubscribe: false },
       );
       if (this.session !== session) return endSubscription(unsubscribe);

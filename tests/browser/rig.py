@@ -21,7 +21,8 @@ TIMELINE = "filament-slots-timeline-card-content"
 HEALTH = "filament-slots-health-card-content"
 SPOOLS = "filament-slots-spools-card-content"
 SPOOL = "filament-slots-spool-card-content"
-CARDS = (SLOTS, TIMELINE, HEALTH, SPOOLS, SPOOL)
+DRIVERS = "filament-slots-drivers-card-content"
+CARDS = (SLOTS, TIMELINE, HEALTH, SPOOLS, SPOOL, DRIVERS)
 
 A_CARD = {"type": "custom:filament-slots-card"}
 A_TIMELINE = {"type": "custom:filament-slots-timeline-card"}

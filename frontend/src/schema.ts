@@ -1,0 +1,38 @@
+/** JSON Schema, as far as forms and tables are made from it. */
+
+/** As pydantic writes it. */
+export interface Schema {
+  $ref?: string;
+  $defs?: Record<string, Schema>;
+  type?: string;
+  title?: string;
+  description?: string;
+  default?: unknown;
+  const?: unknown;
+  enum?: unknown[];
+  anyOf?: Schema[];
+  allOf?: Schema[];
+  items?: Schema;
+  properties?: Record<string, Schema>;
+  required?: string[];
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+}
+
+/** The schema that a reference leads to, and what is left of a union without null. */
+export function resolved(schema: Schema, root: Schema): Schema {
+  const { $ref, allOf, anyOf, ...rest } = schema;
+  const inner =
+    ($ref && root.$defs?.[$ref.replace("#/$defs/", "")]) ||
+    (allOf?.length === 1 && allOf[0]) ||
+    anyOf?.find(({ type }) => type !== "null");
+  return inner ? { ...resolved(inner, root), ...rest } : rest;
+}
+
+/** A word for a property: its title, else its name. */
+export function titleOf(name: string, schema?: Schema): string {
+  const words = schema?.title || name.replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
