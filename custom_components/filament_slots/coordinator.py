@@ -20,12 +20,14 @@ from homeassistant.util.signal_type import SignalType
 
 from .const import CONF_DRIVER_KEY, CONF_MODEL, DOMAIN, SPOOL_EVENTS
 from .core.expectations import Announcement
+from .core.printer_state import Seen
 from .core.slot_state import PrinterSlots, SlotKey
 from .core.tables.held_events import HeldEvent
 from .devices import PrinterDevices, UnitKey
 from .driver_host import driver_config, driver_services, driver_timings, make_driver
 from .driver_log import DriverLog
 from .drivers.base import Driver, DriverStatus, EventEmitter
+from .drivers.health import Health
 from .entry_kinds import is_printer
 from .model import SCHEMA_VERSION, StoredSlot, StoredUnit
 from .options import bus_identifiers
@@ -154,9 +156,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
     @property
     def last_seen(self) -> datetime | None:
         """When the printer last sent a message, also before Home Assistant started."""
-        if (received_at := self.health["last_message_at"]) is None:
-            return self._stored_last_seen
-        return dt_util.parse_datetime(received_at)
+        return _received_at(self.health) or self._stored_last_seen
 
     @property
     def announced(self) -> list[Announcement]:
@@ -170,6 +170,7 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         self._unsubscribe = [
             self._core.handler.subscribe(self.printer_id, self._async_event),
             async_at_started(self.hass, self._async_release_held),
+            self._core.async_follow_seen(self.printer_id, self._seen),
         ]
         await self.driver.start()
 
@@ -198,8 +199,8 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
                 await self._forgetting
             self.health = self.driver.health()
             if (last_seen := self.last_seen) is not None:
-                await self._core.handler.note_last_seen(
-                    self.printer_id, last_seen, self.driver.memory()
+                await self._core.handler.note_seen(
+                    {self.printer_id: (last_seen, self.driver.memory())}
                 )
         finally:
             for unsubscribe in self._unsubscribe:
@@ -263,6 +264,18 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         """Ask the printer for a full report, which arrives as events."""
         await self.driver.sync_state()
         return self.data
+
+    @callback
+    def _seen(self) -> Seen | None:
+        """Return when the printer was seen last, with the memory of its driver.
+
+        None where that is stored already.
+        """
+        at = _received_at(self.driver.health())
+        stored = self._core.handler.slots(self.printer_id).last_seen
+        if at is None or (stored is not None and at <= stored):
+            return None
+        return at, self.driver.memory()
 
     def _deliver(self, event: dict[str, Any]) -> None:
         """Hand an event of the driver to the core, from any thread."""
@@ -396,6 +409,12 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
         if self._announced is not None:
             self._announced()
             self._announced = None
+
+
+def _received_at(health: Health) -> datetime | None:
+    """Return when a printer sent its last message since the driver was created."""
+    at = health["last_message_at"]
+    return None if at is None else dt_util.parse_datetime(at)
 
 
 def _assigned_slot(event: dict[str, Any], slots: PrinterSlots) -> SlotKey:

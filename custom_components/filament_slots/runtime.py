@@ -1,16 +1,20 @@
 """Runtime of the integration: the event core that all entries share."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 import logging
 from pathlib import Path
 from typing import Any
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.helpers.event import async_track_time_change
+from homeassistant.helpers.event import (
+    async_track_time_change,
+    async_track_utc_time_change,
+)
 from homeassistant.helpers.start import async_at_started
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
@@ -20,7 +24,7 @@ from .core.engine.errors import Problem, StoreError, StoreState
 from .core.engine.store import Store
 from .core.handler import EventHandler
 from .core.maintenance import Maintenance
-from .core.printer_state import Printers
+from .core.printer_state import Printers, Seen
 from .core.tables.audit import AuditEntry, write_audit
 from .core.tables.held_events import HeldEvent, read_held
 from .core.tables.retention import Purged
@@ -76,8 +80,8 @@ class SharedCore:
         self._hass = hass
         self._state = StoreState()
         self._failed = 0
-        self._stop_nightly: CALLBACK_TYPE | None = None
-        self._stop_waiting: CALLBACK_TYPE | None = None
+        self._unsubscribe: list[CALLBACK_TYPE] = []
+        self._seen: dict[int, Callable[[], Seen | None]] = {}
         # Another entry may be set up or unloaded while the store opens or closes.
         self._lock = asyncio.Lock()
         self._users = 0
@@ -106,6 +110,17 @@ class SharedCore:
             self._users -= 1
             if self._users == 0:
                 await self._close()
+
+    @callback
+    def async_follow_seen(
+        self, printer_id: int, latest: Callable[[], Seen | None]
+    ) -> CALLBACK_TYPE:
+        """Store every minute when a printer was seen, until what is returned is called.
+
+        latest: returns None where it was not seen since that was stored.
+        """
+        self._seen[printer_id] = latest
+        return partial(self._seen.__delitem__, printer_id)
 
     @callback
     def async_hold(self, printer_id: int, held: HeldEvent) -> None:
@@ -199,16 +214,17 @@ class SharedCore:
         )
         self._failures_changed()
         self.handler.hold(True)
-        self._stop_waiting = async_at_started(self._hass, self._async_started)
-        self._stop_nightly = async_track_time_change(
-            self._hass, self._async_nightly, hour=4, minute=27, second=0
-        )
+        self._unsubscribe = [
+            async_at_started(self._hass, self._async_started),
+            async_track_time_change(
+                self._hass, self._async_nightly, hour=4, minute=27, second=0
+            ),
+            async_track_utc_time_change(self._hass, self._async_note_seen, second=0),
+        ]
 
     async def _close(self) -> None:
-        if self._stop_waiting is not None:
-            self._stop_waiting()
-        if self._stop_nightly is not None:
-            self._stop_nightly()
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
         try:
             await self.handler.close()
         finally:
@@ -219,6 +235,16 @@ class SharedCore:
     @callback
     def _async_started(self, _: HomeAssistant) -> None:
         self.handler.hold(False)
+
+    async def _async_note_seen(self, _: datetime) -> None:
+        """Store every minute which printers were seen, as a kill may come at any time."""
+        seen = {
+            printer_id: now
+            for printer_id, latest in self._seen.items()
+            if (now := latest()) is not None
+        }
+        if seen:
+            await self.handler.note_seen(seen)
 
     async def _async_nightly(self, _: datetime) -> None:
         """Purge all history once a night."""

@@ -138,7 +138,9 @@ def _running() -> Iterator[str]:
             running["written"]
         )
         yield Bar("… rows in the recorder", "", "≤", 0).row(running["rows"])
-        yield Bar("… commits of the store", "", "≤", 0).row(running["commits"])
+        yield Bar("… commits of the store beyond one a minute", "", "≤", 0).row(
+            running["commits"]
+        )
 
 
 def _memory() -> Iterator[str]:

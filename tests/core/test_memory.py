@@ -64,7 +64,7 @@ async def test_the_memory_of_a_driver_is_written_when_it_stops(
     handler: EventHandler, store: Store
 ) -> None:
     at = datetime(2026, 1, 2, tzinfo=UTC)
-    await handler.note_last_seen(1, at, {"version": 3})
+    await handler.note_seen({1: (at, {"version": 3})})
     again = await _reopened(store)
     assert (again.memory, again.last_seen) == ({"version": 3}, at)
     assert handler.slots(1).memory == {"version": 3}

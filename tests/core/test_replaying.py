@@ -264,8 +264,8 @@ async def test_last_seen_is_when_the_printer_reported_last(
     await handler.handle_printer_event(inserted(1, 1, second=5))
     before = handler.slots(1)
     at = datetime(2026, 1, 2, tzinfo=UTC)
-    await handler.note_last_seen(1, at, {})
-    await handler.note_last_seen(1, datetime(2026, 1, 1, tzinfo=UTC), {})
+    await handler.note_seen({1: (at, {})})
+    await handler.note_seen({1: (datetime(2026, 1, 1, tzinfo=UTC), {})})
     assert handler.slots(1).last_seen == at
     assert handler.slots(1).slots is before.slots
     again = fresh_handler(store)
@@ -273,7 +273,7 @@ async def test_last_seen_is_when_the_printer_reported_last(
     assert again.slots(1).last_seen == at
     assert again.slots(1) == handler.slots(1)
     await store.close()
-    await handler.note_last_seen(1, at, {})
+    await handler.note_seen({1: (at, {})})
 
 
 async def test_what_one_message_caused_is_found_together(

@@ -216,7 +216,7 @@ class FileProduct(Product):
         await self.drain()
         at = datetime.fromtimestamp(0, UTC)
         with _no_time():
-            await self._handler.note_last_seen(self._printer_id, at, memory)
+            await self._handler.note_seen({self._printer_id: (at, memory)})
             await self._handler.close()
             await self._file.close()
 

@@ -16,7 +16,7 @@ from .engine.jobs import resolve
 from .engine.store import Store
 from .event_jobs import EventJob, Outcome
 from .expectations import Announcement, Announcements, Assigned, Expectation
-from .printer_state import Printers
+from .printer_state import Printers, Seen
 from .slot_changes import flapping
 from .slot_state import PrinterSlots, SlotKey
 from .tables.held_events import forget_held
@@ -134,18 +134,16 @@ class EventHandler:
         # After the events of the printer that are being stored.
         await self._note(lambda db: forget_held(db, printer_id), printer_id)
 
-    async def note_last_seen(
-        self, printer_id: int, at: datetime, memory: Mapping[str, Any]
-    ) -> None:
-        """Write when a printer was seen last, and the memory of its driver.
+    async def note_seen(self, seen: Mapping[int, Seen]) -> None:
+        """Write when printers were seen last, in one transaction.
 
         A failure is only logged. KeyError for an unknown printer.
         """
-        printer = self._printers[printer_id]
-        await self._note(
-            lambda db: self._state.note_last_seen(db, printer_id, at, memory)
-        )
-        printer.slots = replace(printer.slots.seen(at), memory=memory)
+        printers = {printer_id: self._printers[printer_id] for printer_id in seen}
+        await self._note(lambda db: self._state.note_seen(db, seen))
+        for printer_id, printer in printers.items():
+            at, memory = seen[printer_id]
+            printer.slots = replace(printer.slots.seen(at), memory=memory)
 
     def slots(self, printer_id: int) -> PrinterSlots:
         """Return the slots as last published; KeyError for an unknown printer."""

@@ -33,6 +33,9 @@ from .tables.row_writer import RowWriter
 # As many events may wait in memory during an outage, and as many change nothing meanwhile.
 MAX_RECENT: Final = 20_000
 
+# When a printer was seen last, and the memory of its driver then.
+type Seen = tuple[datetime, Mapping[str, Any]]
+
 
 @dataclass(frozen=True, slots=True)
 class PrinterState:
@@ -96,18 +99,13 @@ class Printers:
         """Replace the state of a printer."""
         self.states[printer_id] = state
 
-    def note_last_seen(
-        self,
-        db: sqlite3.Connection,
-        printer_id: int,
-        at: datetime,
-        memory: Mapping[str, Any],
-    ) -> None:
-        """Write when a printer was seen last, and what its driver remembers."""
-        put_last_seen(db, printer_id, at, memory)
-        state = self.states[printer_id]
-        slots = replace(state.slots.seen(at), memory=memory)
-        self.update(printer_id, replace(state, slots=slots))
+    def note_seen(self, db: sqlite3.Connection, seen: Mapping[int, Seen]) -> None:
+        """Write when printers were seen last, and what their drivers remember."""
+        for printer_id, (at, memory) in seen.items():
+            put_last_seen(db, printer_id, at, memory)
+            state = self.states[printer_id]
+            slots = replace(state.slots.seen(at), memory=memory)
+            self.update(printer_id, replace(state, slots=slots))
 
     def read_links(self, db: sqlite3.Connection) -> Links:
         """Read the links of the file, once; return them."""

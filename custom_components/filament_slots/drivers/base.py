@@ -266,8 +266,9 @@ class Driver(ABC):
     def memory(self) -> Mapping[str, Any]:
         """Return what the driver needs again after a restart: a few values of JSON.
 
-        It is stored with the events that change something and when the driver stops,
-        and may be older than the last message; `services.memory` brings it back.
+        It is stored with the events that change something, every minute and when the
+        driver stops: it may be older than the last message. `services.memory` brings it
+        back.
         """
         return NO_MEMORY
 
