@@ -41,6 +41,7 @@ CAUSES: Mapping[str, dict[str, Any]] = {
         "last_error": {"code": "redirected", "message": "https://voron.lan/", "at": ""}
     },
     "tls_failed": {"error": ErrorCode.TLS_FAILED, "circuit": "half_open"},
+    "unencrypted": {"error": ErrorCode.UNENCRYPTED, "circuit": "open"},
     "unreachable": {"error": ErrorCode.CONNECTION_REFUSED, "circuit": "open"},
 }
 FIXABLE = {
@@ -60,6 +61,7 @@ OTHERS = [
     {"error": ErrorCode.HOST_NOT_FOUND, "circuit": "open"},
     {"error": ErrorCode.WRONG_SERVICE},
     {"error": ErrorCode.TLS_FAILED},
+    {"error": ErrorCode.UNENCRYPTED},
 ]
 
 

@@ -74,6 +74,7 @@ _MAYBE_ANOTHER_TYPE = frozenset(
         ErrorCode.CONNECTION_TIMEOUT,
         ErrorCode.CONNECTION_LOST,
         ErrorCode.TLS_FAILED,
+        ErrorCode.UNENCRYPTED,
         ErrorCode.WRONG_SERVICE,
         ErrorCode.WEB_SERVER,
     }

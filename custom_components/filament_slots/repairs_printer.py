@@ -243,6 +243,7 @@ ADDRESS_ERRORS = (
     ErrorCode.CONNECTION_LOST,
     ErrorCode.CLOSED_AFTER_CONNECT,
     ErrorCode.TLS_FAILED,
+    ErrorCode.UNENCRYPTED,
     ErrorCode.WRONG_SERVICE,
     ErrorCode.REDIRECTED,
     ErrorCode.WRONG_PRINTER,
@@ -267,6 +268,7 @@ PRINTER_ISSUES: Mapping[str, type[RepairsFlow] | None] = {
     ErrorCode.REDIRECTED: NewAddressFlow,
     NEW_ADDRESS: AnnouncedAddressFlow,
     ErrorCode.TLS_FAILED: NewAddressFlow,
+    ErrorCode.UNENCRYPTED: None,
     UNREACHABLE: NewAddressFlow,
     ErrorCode.SILENT_PRINTER: None,
     ErrorCode.CLOSED_AFTER_CONNECT: None,
@@ -306,7 +308,7 @@ def current_issue(
             code = UNREACHABLE if lasting else None
         case ErrorCode.CONNECTION_TIMEOUT:
             code = UNREACHABLE if lasting and announced else None
-        case ErrorCode.TLS_FAILED | ErrorCode.WRONG_SERVICE:
+        case ErrorCode.TLS_FAILED | ErrorCode.UNENCRYPTED | ErrorCode.WRONG_SERVICE:
             code = code if lasting else None
         case ErrorCode.REDIRECTED:
             about["target"] = error["message"] if error else ""

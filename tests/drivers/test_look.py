@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+import socket
 import ssl
 from typing import Any
 
@@ -20,6 +21,7 @@ from custom_components.filament_slots.drivers.base import (
     DriverError,
     DriverServices,
     ErrorCode,
+    EventEmitter,
 )
 from custom_components.filament_slots.drivers.moonraker_filament import look
 from custom_components.filament_slots.drivers.moonraker_filament.driver import (
@@ -178,3 +180,89 @@ async def test_a_web_server_is_not_taken_for_a_bambu_lab_printer(
         monkeypatch.setattr(bambu_look, "_TIMEOUT", 0.5)
 
         assert await BambuDriver.look(HOST, None, services) is None
+
+
+@asynccontextmanager
+async def unencrypted_printer(
+    answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[dict[str, Any], list[bytes]]]:
+    """Serve MQTT without TLS where 8883 is closed; yield the config and what was sent."""
+    received: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sent = await reader.read(1024)
+        received.append(sent)
+        # A server that expects MQTT ends a connection that begins with TLS.
+        if sent[:1] == b"\x10":
+            writer.write(answer)
+            received.append(await reader.read())
+        writer.close()
+
+    server = await asyncio.start_server(serve, HOST, 0)
+    port = server.sockets[0].getsockname()[1]
+    monkeypatch.setattr(bambu_look, "UNENCRYPTED_PORT", port)
+    with socket.create_server((HOST, 0)) as closed:
+        config = BAMBU | {"port": closed.getsockname()[1]}
+    async with server:
+        yield config, received
+
+
+# An MQTT server that takes no anonymous client, and one that does.
+@pytest.mark.parametrize("connack", ["20020005", "20020000"])
+async def test_a_bambu_lab_printer_without_tls_is_recognised_without_the_access_code(
+    services: DriverServices, monkeypatch: pytest.MonkeyPatch, connack: str
+) -> None:
+    async with unencrypted_printer(bytes.fromhex(connack), monkeypatch) as (
+        config,
+        received,
+    ):
+        err = await _failure(BambuDriver, config, services)
+
+    assert err.code is ErrorCode.UNENCRYPTED
+    [connect, *rest] = received
+    assert connect == bytes.fromhex("100c00044d5154540402000a0000")
+    assert b"".join(rest) == b""
+
+
+async def test_port_1883_may_be_the_one_that_the_user_entered(
+    services: DriverServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with unencrypted_printer(bytes.fromhex("20020005"), monkeypatch) as (
+        config,
+        received,
+    ):
+        port = bambu_look.UNENCRYPTED_PORT
+        err = await _failure(BambuDriver, config | {"port": port}, services)
+
+    assert err.code is ErrorCode.UNENCRYPTED
+    assert b"12345678" not in b"".join(received)
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+async def test_what_speaks_no_mqtt_on_port_1883_changes_no_error(
+    services: DriverServices, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    async with unencrypted_printer(answer, monkeypatch) as (config, _):
+        monkeypatch.setattr(bambu_look, "_CONNACK_TIMEOUT", 0.2)
+        err = await _failure(BambuDriver, config, services)
+
+    assert err.code is ErrorCode.CONNECTION_REFUSED
+
+
+async def test_a_known_bambu_lab_printer_without_tls_has_that_error(
+    services: DriverServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {"certificate": make_certificate(BAMBU["serial"]).pem}
+    async with unencrypted_printer(bytes.fromhex("20020005"), monkeypatch) as (
+        config,
+        received,
+    ):
+        driver = BambuDriver(1, config | known, EventEmitter(lambda _: None), services)
+        await driver.start()
+        async with asyncio.timeout(10):
+            while (error := driver.health()["last_error"]) is None:
+                await asyncio.sleep(0.01)
+        await driver.stop()
+
+    assert error["code"] == ErrorCode.UNENCRYPTED
+    assert b"12345678" not in b"".join(received)

@@ -59,6 +59,7 @@ class ErrorCode(StrEnum):
     STREAM_STALLED = "stream_stalled"
     WRONG_SERVICE = "not_moonraker"
     WEB_SERVER = "web_server"
+    UNENCRYPTED = "unencrypted"
     HTTP_NOT_HTTPS = "http_not_https"
     HTTPS_NOT_HTTP = "https_not_http"
     REDIRECTED = "redirected"

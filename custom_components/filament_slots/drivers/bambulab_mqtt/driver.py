@@ -19,7 +19,7 @@ from .capture import ABOUT, as_frame
 from .config import Config
 from .discovery import UDP
 from .explanation import wire_state
-from .look import look_for_printer, web_server
+from .look import look_for_printer, unencrypted, web_server
 from .menus import where_to_find
 from .report import ReportDecoder
 from .requests import GET_VERSION, PUSHALL, Requests
@@ -100,7 +100,8 @@ class Driver(ConnectedDriver[Config]):
                 known.host, known.port, known.serial, services.step
             )
         except DriverError as err:
-            raise await web_server(err, known, services) or err from err
+            better = await web_server(err, known, services)
+            raise better or await unencrypted(err, known) or err from err
         with services.step("identity"):
             if known.certificate not in (None, shown):
                 raise new_certificate(known.certificate, shown)

@@ -19,6 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from ...network.clock import Clock, TimerHandle
 from ..base import DriverError, DriverServices, ErrorCode
 from .config import Config
+from .look import unencrypted
 from .tls import fetch_certificate, new_certificate, open_tls, pinned_context
 
 _USER = "bblp"
@@ -48,7 +49,10 @@ async def open_session(
     Raises DriverError. The access code is sent only after the certificate was
     verified to be the known one.
     """
-    connection = await _open_trusted(config)
+    try:
+        connection = await _open_trusted(config)
+    except DriverError as err:
+        raise await unencrypted(err, config) or err from err
     with closing(connection):
         session = Session(connection, config.serial, services.clock, take)
         with closing(session):
