@@ -81,8 +81,10 @@ async def entry(hass: HomeAssistant, hass_owner_user: MockUser) -> MockConfigEnt
     return await async_connected_entry(hass)
 
 
-def _data(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, dict[str, Any]]:
-    """Return valid data for the actions that need any."""
+def action_data(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> dict[str, dict[str, Any]]:
+    """Return valid data for the actions that require any."""
     printer = {"device_id": device_of(hass, entry, SERIAL)}
     tagged = {"device_id": device_of(hass, entry, f"{SERIAL}_{UNIT_SERIAL}_1")}
     slot = {"device_id": device_of(hass, entry, f"{SERIAL}_{UNIT_SERIAL}_2")}
@@ -129,7 +131,7 @@ async def test_an_action_can_be_called_by_whom_the_table_names(
     client = await hass_client_no_auth()
     group = KINDS[kind]
     headers = {"Authorization": f"Bearer {await _token(hass, group)}"} if group else {}
-    data = _data(hass, entry)
+    data = action_data(hass, entry)
 
     allowed = {}
     for action in (name for name in RIGHTS if "/" not in name):
@@ -253,7 +255,7 @@ async def test_a_spool_is_expected_in_any_printer_by_who_controls_them_all(
 async def test_an_automation_may_and_a_user_who_is_gone_may_not(
     hass: HomeAssistant, entry: MockConfigEntry, action: str
 ) -> None:
-    data = _data(hass, entry)[action]
+    data = action_data(hass, entry)[action]
 
     await _act(hass, None, action, **data)
     with pytest.raises(UnknownUser):

@@ -1,21 +1,26 @@
-"""The schema of the websocket commands: the file, the code and the answers agree."""
+"""The schema of commands and actions: the file, the code and the answers agree."""
 
+from functools import partial
 import json
 from pathlib import Path
 import re
 from typing import Any
 
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.setup import async_setup_component
+from homeassistant.util.yaml import load_yaml_dict
 import pytest
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
+from custom_components.filament_slots import const
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.drivers.base import DriverStatus
 from scripts.tools.websocket_schema import websocket_schema
 
 from .common import (
     EXTERNAL,
+    async_connected_entry,
     async_deliver,
     async_set_up,
     async_show,
@@ -25,12 +30,14 @@ from .common import (
     spool_event,
     state,
 )
+from .test_permissions import action_data
 
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
 DOCS = Path(__file__).parents[1] / "docs"
 FILE: dict[str, Any] = json.loads((DOCS / "websocket.schema.json").read_text())
 COMMANDS: dict[str, Any] = FILE["commands"]
+ACTIONS: dict[str, Any] = FILE["actions"]
 KINDS: dict[str, type | tuple[type, ...]] = {
     "array": list,
     "boolean": bool,
@@ -65,13 +72,60 @@ def _fits(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> bool:
     return True
 
 
-async def test_the_file_has_the_commands_of_the_code_with_their_fields(
+async def test_the_file_has_the_commands_and_actions_of_the_code_with_their_fields(
     hass: HomeAssistant,
 ) -> None:
     """Made again with `python -m scripts.tools.websocket_schema`."""
     assert await async_setup_component(hass, DOMAIN, {})
 
     assert websocket_schema(hass) == FILE
+
+
+async def test_every_action_in_the_editor_is_in_the_file_with_its_fields() -> None:
+    described: dict[str, Any] = load_yaml_dict(
+        str(Path(const.__file__).parent / "services.yaml")
+    )
+
+    assert {
+        action: {
+            name: bool(field.get("required", False))
+            for name, field in described[action].get("fields", {}).items()
+        }
+        for action in described
+    } == {
+        action: {
+            name: name in schema["request"]["required"]
+            for name in schema["request"]["properties"]
+        }
+        for action, schema in ACTIONS.items()
+    }
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_the_answer_of_an_action_follows_the_schema(
+    hass: HomeAssistant, action: str
+) -> None:
+    hass.config.allowlist_external_dirs = {hass.config.config_dir}
+    entry = await async_connected_entry(hass)
+    await async_deliver(hass, entry, spool_event("spool_inserted", 3))
+    call = partial(
+        hass.services.async_call,
+        DOMAIN,
+        action,
+        action_data(hass, entry).get(action, {}),
+        blocking=True,
+        return_response=True,
+    )
+
+    if action == "link_spool":
+        # It has an answer where there is an inventory, see tests/inventory/test_links.py.
+        with pytest.raises(ServiceValidationError):
+            await call()
+        return
+    answer = json.loads(json.dumps(await call()))
+
+    schema = ACTIONS[action]["response"]
+    assert _fits(answer, schema, schema), answer
 
 
 def test_the_page_of_the_commands_names_each_of_them_and_for_whom_it_is() -> None:

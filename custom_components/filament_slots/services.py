@@ -18,8 +18,9 @@ from .core.engine.errors import StoreError
 from .core.expectations import USUAL_WAIT, Assigned, Expectation
 from .core.slot_state import SlotKey
 from .core.tables.history import EventFilter, read_events
+from .drivers.explanation import PrinterReport
 from .errors import failure, invalid, store_failure
-from .explanation import async_answer_texts, explain
+from .explanation import ExplainedSlot, async_answer_texts, explain
 from .model import MAX_LABEL, EventType, SlotStatus, iso_utc
 from .permissions import async_require_control
 from .places import Place, place_of
@@ -28,7 +29,7 @@ from .serializers import Json, SlotData, history_data, printer_device_id, slots_
 from .services_invoke import async_setup_invoke_service
 from .services_links import async_setup_link_services
 from .services_spools import async_setup_spool_services
-from .services_store import async_setup_store_services, audited, utc_datetime
+from .services_store import async_setup_store_services, audited, plain, utc_datetime
 from .spool_ids import async_spool_id, async_spool_name
 
 MAX_PAGE: Final = 500
@@ -111,6 +112,26 @@ class SlotAnswer(SlotData):
     age: int | None
 
 
+class SlotsAnswer(TypedDict):
+    """Some slots."""
+
+    slots: list[SlotAnswer]
+
+
+class EventsAnswer(TypedDict):
+    """A page of the history, see `serializers.history_data`; null: it is the last one."""
+
+    events: list[Json]
+    next_cursor: int | None
+
+
+class ExplainAnswer(ExplainedSlot):
+    """Why a slot reads as it does; report: of its printer, null as `details`."""
+
+    report: PrinterReport | None
+    slot: SlotAnswer
+
+
 class PrinterAnswer(TypedDict):
     """A printer that an action was applied to."""
 
@@ -118,15 +139,54 @@ class PrinterAnswer(TypedDict):
     device_id: str | None
 
 
+class RefreshedPrinter(PrinterAnswer):
+    """A printer that a report was requested of.
+
+    refreshed: false for one that was asked less than a minute ago and is skipped. That is
+    no error: every change is reported without a refresh.
+    """
+
+    refreshed: bool
+
+
+class RefreshAnswer(TypedDict):
+    """The printers that a report was requested of."""
+
+    printers: list[RefreshedPrinter]
+
+
+class PrintersAnswer(TypedDict):
+    """The printers that an action was applied to."""
+
+    printers: list[PrinterAnswer]
+
+
+class AssignAnswer(TypedDict):
+    """The slot as it is now."""
+
+    slot: SlotAnswer
+
+
+class ExpectAnswer(TypedDict):
+    """The spool that is expected; all null without one: then none is any more.
+
+    expires_at: ISO-8601. name: null for a spool that is not known.
+    """
+
+    expires_at: str | None
+    external_id: str | None
+    name: str | None
+
+
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions, independent of any entry."""
     only, optional = SupportsResponse.ONLY, SupportsResponse.OPTIONAL
     for name, handler, schema, response in (
-        ("get_slots", _async_get_slots, _GET_SLOTS, only),
-        ("get_events", _async_get_events, _GET_EVENTS, only),
-        ("explain_slot", _async_explain_slot, _EXPLAIN, only),
-        ("refresh", _async_refresh, _PRINTERS, optional),
+        ("get_slots", plain(_async_get_slots), _GET_SLOTS, only),
+        ("get_events", plain(_async_get_events), _GET_EVENTS, only),
+        ("explain_slot", plain(_async_explain_slot), _EXPLAIN, only),
+        ("refresh", plain(_async_refresh), _PRINTERS, optional),
         ("assign_spool", audited(_async_assign_spool), _ASSIGN, optional),
         ("expect_spool", audited(_async_expect_spool), _EXPECT, optional),
     ):
@@ -147,8 +207,8 @@ def async_setup_services(hass: HomeAssistant) -> None:
     async_setup_store_services(hass)
 
 
-async def _async_get_slots(call: ServiceCall) -> Json:
-    """Return `{slots: [SlotAnswer]}`."""
+async def _async_get_slots(call: ServiceCall) -> SlotsAnswer:
+    """Return the slots of the devices, or all, that fit the filter."""
     hass = call.hass
     if device_ids := call.data[ATTR_DEVICE_ID]:
         places = [place_of(hass, device_id) for device_id in device_ids]
@@ -171,8 +231,8 @@ async def _async_get_slots(call: ServiceCall) -> Json:
     }
 
 
-async def _async_get_events(call: ServiceCall) -> Json:
-    """Return `{events, next_cursor: int or null}`, see `serializers.history_data`."""
+async def _async_get_events(call: ServiceCall) -> EventsAnswer:
+    """Return a page of the history."""
     hass, data = call.hass, call.data
     place = place_of(hass, data[ATTR_DEVICE_ID]) if ATTR_DEVICE_ID in data else None
     external_id = await _async_external_id(call)
@@ -198,8 +258,8 @@ async def _async_get_events(call: ServiceCall) -> Json:
     return {"events": history_data(hass, page.events), "next_cursor": page.cursor}
 
 
-async def _async_explain_slot(call: ServiceCall) -> Json:
-    """Return `{answer, slot: SlotAnswer, details, report}`, see `explanation.py`."""
+async def _async_explain_slot(call: ServiceCall) -> ExplainAnswer:
+    """Explain a slot, see `explanation.py`."""
     hass = call.hass
     texts = await async_answer_texts(hass, hass.config.language)
     place = place_of(hass, call.data[ATTR_DEVICE_ID])
@@ -214,12 +274,8 @@ async def _async_explain_slot(call: ServiceCall) -> Json:
     }
 
 
-async def _async_refresh(call: ServiceCall) -> Json:
-    """Return `{printers: [PrinterAnswer and refreshed]}`.
-
-    refreshed: false for a printer that was asked less than a minute ago and is skipped.
-    That is no error: every change is reported without a refresh.
-    """
+async def _async_refresh(call: ServiceCall) -> RefreshAnswer:
+    """Request a full report from printers."""
     entries = _printers(call)
     await async_require_control(call, call.data[ATTR_DEVICE_ID])
     for entry in entries:
@@ -236,16 +292,16 @@ async def _async_refresh(call: ServiceCall) -> Json:
     }
 
 
-async def _async_restart_driver(call: ServiceCall) -> Json:
-    """Return `{printers: [PrinterAnswer]}`."""
+async def _async_restart_driver(call: ServiceCall) -> PrintersAnswer:
+    """Reconnect to printers."""
     entries = _printers(call)
     for entry in entries:
         await entry.runtime_data.async_restart_driver()
     return {"printers": [_printer_answer(call.hass, entry) for entry in entries]}
 
 
-async def _async_assign_spool(call: ServiceCall) -> Json:
-    """Return `{slot: SlotAnswer}`; without a spool the assignment is removed."""
+async def _async_assign_spool(call: ServiceCall) -> AssignAnswer:
+    """Assign a spool to a slot; without a spool the assignment is removed."""
     hass = call.hass
     assigned = await _async_assigned(call)
     place = place_of(hass, call.data[ATTR_DEVICE_ID])
@@ -264,10 +320,8 @@ async def _async_assign_spool(call: ServiceCall) -> Json:
     return {"slot": slot}
 
 
-async def _async_expect_spool(call: ServiceCall) -> Json:
-    """Return `{expires_at: ISO-8601, external_id, name}`; all null without a spool.
-
-    Then none is expected any more. name: null for a spool that is not known.
+async def _async_expect_spool(call: ServiceCall) -> ExpectAnswer:
+    """Announce a spool.
 
     The inserted spool then counts as identified: no `unknown_spool_detected` follows.
     """

@@ -1,6 +1,6 @@
 """The action that asks a driver to do what it can, for administrators."""
 
-from typing import Final
+from typing import Final, TypedDict
 
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse, callback
@@ -12,6 +12,7 @@ from .const import DOMAIN
 from .driver_capabilities import MOST_SECONDS, async_invoke
 from .places import place_of
 from .serializers import Json
+from .services_store import plain
 
 _INVOKE: Final = probatio.Schema(
     {
@@ -25,6 +26,12 @@ _INVOKE: Final = probatio.Schema(
 )
 
 
+class InvokeAnswer(TypedDict):
+    """The result of a capability, as its output schema describes it."""
+
+    result: Json
+
+
 @callback
 def async_setup_invoke_service(hass: HomeAssistant) -> None:
     """Register the action, independent of any entry."""
@@ -32,14 +39,14 @@ def async_setup_invoke_service(hass: HomeAssistant) -> None:
         hass,
         DOMAIN,
         "invoke",
-        _async_invoke,
+        plain(_async_invoke),
         _INVOKE,
         supports_response=SupportsResponse.ONLY,
     )
 
 
-async def _async_invoke(call: ServiceCall) -> Json:
-    """Return `{result}`, as the capability's output schema describes it."""
+async def _async_invoke(call: ServiceCall) -> InvokeAnswer:
+    """Run a capability of a driver that only reads."""
     data = call.data
     place = place_of(call.hass, data[ATTR_DEVICE_ID])
     result = await async_invoke(

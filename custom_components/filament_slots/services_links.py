@@ -1,6 +1,6 @@
 """Actions on links: which spool of an inventory a spool is, in every slot from then on."""
 
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse, callback
@@ -19,7 +19,7 @@ from .inventory_entry import InventoryHost, loaded_inventories
 from .model import Identifiers
 from .places import place_of
 from .runtime import require_store
-from .serializers import spool_data
+from .serializers import SlotSpoolData, spool_data
 from .services_store import audited
 from .slot_spools import slot_spools, spool_in_slot
 from .spool_ids import async_spool_id
@@ -45,6 +45,16 @@ _LINK: Final = probatio.All(
 _UNLINK: Final = probatio.All(_OURS, _ONE)
 
 
+class LinkAnswer(TypedDict):
+    """The spool of the inventory, as a slot has it; null if its inventory was unloaded."""
+
+    spool: SlotSpoolData | None
+
+
+class UnlinkAnswer(TypedDict):
+    """Nothing."""
+
+
 @callback
 def async_setup_link_services(hass: HomeAssistant) -> None:
     """Register the actions, independent of any entry; for administrators."""
@@ -62,8 +72,8 @@ def async_setup_link_services(hass: HomeAssistant) -> None:
         )
 
 
-async def _async_link_spool(call: ServiceCall) -> dict[str, Any]:
-    """Return `{spool: SlotSpoolData}`."""
+async def _async_link_spool(call: ServiceCall) -> LinkAnswer:
+    """Link a spool to one of an inventory."""
     hass = call.hass
     try:
         external_id = await async_spool_id(hass, call.data["external_id"])
@@ -79,8 +89,8 @@ async def _async_link_spool(call: ServiceCall) -> dict[str, Any]:
     return {"spool": spool_data(found) if found else None}
 
 
-async def _async_unlink_spool(call: ServiceCall) -> dict[str, Any]:
-    """Return nothing; harmless for a spool without a link."""
+async def _async_unlink_spool(call: ServiceCall) -> UnlinkAnswer:
+    """Remove the links of a spool; harmless for one without."""
     try:
         spool, _ = await _async_ours(call)
         spools = slot_spools(call.hass)

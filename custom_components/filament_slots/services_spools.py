@@ -1,7 +1,7 @@
 """Actions on the spool library: which spools there are, and where one is."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final, TypedDict
 
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse, callback
@@ -24,9 +24,11 @@ from .core.tables.library import (
 from .errors import invalid, store_failure
 from .places import place_of
 from .runtime import require_store
-from .spool_choices import async_spool_choices
+from .services_store import plain
+from .spool_choices import SpoolChoice, async_spool_choices
 from .spool_library import (
     MAX_SPOOLS,
+    SpoolData,
     colour,
     spool_filter,
     spools_data,
@@ -75,6 +77,25 @@ _SUGGEST_SPOOLS: Final = probatio.Schema(
 )
 
 
+class SpoolsAnswer(TypedDict):
+    """Some spools; total: how many fit the filter."""
+
+    spools: list[SpoolData]
+    total: int
+
+
+class FoundAnswer(SpoolsAnswer):
+    """The spools that were found, and the answer in words."""
+
+    answer: str
+
+
+class SuggestAnswer(TypedDict):
+    """The spools that are likeliest meant, the likeliest first."""
+
+    spools: list[SpoolChoice]
+
+
 @callback
 def async_setup_spool_services(hass: HomeAssistant) -> None:
     """Register the actions, independent of any entry."""
@@ -84,12 +105,16 @@ def async_setup_spool_services(hass: HomeAssistant) -> None:
         ("suggest_spools", _async_suggest_spools, _SUGGEST_SPOOLS),
     ):
         hass.services.async_register(
-            DOMAIN, name, handler, schema, supports_response=SupportsResponse.ONLY
+            DOMAIN,
+            name,
+            plain(handler),
+            schema,
+            supports_response=SupportsResponse.ONLY,
         )
 
 
-async def _async_get_spools(call: ServiceCall) -> dict[str, Any]:
-    """Return `{spools: [SpoolData], total: int}`."""
+async def _async_get_spools(call: ServiceCall) -> SpoolsAnswer:
+    """Return the spools of the library that fit the filter."""
     data = call.data
     found = await _async_read(
         call, spool_filter(data), order=data["order"], limit=data["limit"]
@@ -97,8 +122,8 @@ async def _async_get_spools(call: ServiceCall) -> dict[str, Any]:
     return {"spools": spools_data(call.hass, found.spools), "total": found.total}
 
 
-async def _async_find_spool(call: ServiceCall) -> dict[str, Any]:
-    """Return `{answer: str, spools: [SpoolData], total: int}`."""
+async def _async_find_spool(call: ServiceCall) -> FoundAnswer:
+    """Answer where a spool is."""
     hass = call.hass
     texts = await async_get_translations(
         hass, hass.config.language, _CATEGORY, [DOMAIN]
@@ -119,8 +144,8 @@ async def _async_find_spool(call: ServiceCall) -> dict[str, Any]:
     }
 
 
-async def _async_suggest_spools(call: ServiceCall) -> dict[str, Any]:
-    """Return `{spools: [SpoolChoice]}`, the likeliest first."""
+async def _async_suggest_spools(call: ServiceCall) -> SuggestAnswer:
+    """Suggest the spools for a slot, or for any."""
     hass, place = call.hass, None
     if ATTR_DEVICE_ID in call.data:
         place = place_of(hass, call.data[ATTR_DEVICE_ID])

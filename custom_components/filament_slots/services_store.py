@@ -1,12 +1,11 @@
 """Actions on the store, for administrators: purge, retry, re-fire, export."""
 
-from collections.abc import Callable, Coroutine
-from dataclasses import asdict
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from functools import cache, wraps
 import logging
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse, callback
 from homeassistant.helpers import config_validation as cv
@@ -23,9 +22,9 @@ from .errors import failure, invalid, store_failure
 from .model import iso_utc
 from .runtime import async_shared_core, require_store
 
-type Answer = dict[str, Any]
-type Handler = Callable[[ServiceCall], Coroutine[Any, Any, Answer]]
-
+# What a handler returns is a typed dictionary: docs/websocket.schema.json is made of it.
+type Handler = Callable[[ServiceCall], Coroutine[Any, Any, Mapping[str, object]]]
+type PlainHandler = Callable[[ServiceCall], Coroutine[Any, Any, dict[str, Any]]]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -83,6 +82,34 @@ _EXPORT: Final = probatio.Schema(
 )
 
 
+class PurgeAnswer(TypedDict):
+    """How many events were deleted, and the size of the file now."""
+
+    events: int
+    database_bytes: int
+
+
+class RetryAnswer(TypedDict):
+    """How many failed events are in history now, failed again, and are left."""
+
+    replayed: int
+    failed: int
+    remaining: int
+
+
+class RefireAnswer(TypedDict):
+    """How many events were re-fired."""
+
+    events: int
+
+
+class ExportAnswer(TypedDict):
+    """The file, and how many events are in it."""
+
+    path: str
+    events: int
+
+
 @callback
 def async_setup_store_services(hass: HomeAssistant) -> None:
     """Register the actions, independent of any entry."""
@@ -123,21 +150,31 @@ def _deprecated(handler: Handler, name: str) -> Handler:
         )
 
     @wraps(handler)
-    async def run(call: ServiceCall) -> Answer:
+    async def run(call: ServiceCall) -> Mapping[str, object]:
         warn(call.service)
         return await handler(call)
 
     return run
 
 
-def audited(handler: Handler) -> Handler:
+def plain(handler: Handler) -> PlainHandler:
+    """Return what Home Assistant registers: its answer is a plain dictionary."""
+
+    @wraps(handler)
+    async def run(call: ServiceCall) -> dict[str, Any]:
+        return dict(await handler(call))
+
+    return run
+
+
+def audited(handler: Handler) -> PlainHandler:
     """Store in the audit who called the action, when, and with what result."""
 
     @wraps(handler)
-    async def run(call: ServiceCall) -> Answer:
+    async def run(call: ServiceCall) -> dict[str, Any]:
         result: object = None
         try:
-            result = answer = await handler(call)
+            result = answer = dict(await handler(call))
         except Exception as err:
             result = {"error": getattr(err, "translation_key", None) or str(err)}
             raise
@@ -151,8 +188,8 @@ def audited(handler: Handler) -> Handler:
     return run
 
 
-async def _async_purge(call: ServiceCall) -> Answer:
-    """Return `{events: number deleted, database_bytes}`."""
+async def _async_purge(call: ServiceCall) -> PurgeAnswer:
+    """Delete old history."""
     entry = _entry(call)
     try:
         purged = await require_store(call.hass).async_purge(
@@ -161,20 +198,25 @@ async def _async_purge(call: ServiceCall) -> Answer:
         )
     except StoreError as err:
         raise store_failure(err, "not_saved") from err
-    return asdict(purged)
+    return {"events": purged.events, "database_bytes": purged.database_bytes}
 
 
-async def _async_retry_failed_events(call: ServiceCall) -> Answer:
-    """Return `{replayed, failed, remaining}`: numbers of events."""
+async def _async_retry_failed_events(call: ServiceCall) -> RetryAnswer:
+    """Store the events that could not be stored."""
     try:
         maintenance = require_store(call.hass).maintenance
-        return asdict(await maintenance.retry_failed(call.data["batch_size"]))
+        retried = await maintenance.retry_failed(call.data["batch_size"])
     except StoreError as err:
         raise store_failure(err, "not_saved") from err
+    return {
+        "replayed": retried.replayed,
+        "failed": retried.failed,
+        "remaining": retried.remaining,
+    }
 
 
-async def _async_refire_events(call: ServiceCall) -> Answer:
-    """Return `{events: number re-fired}`; each has `meta.replay`."""
+async def _async_refire_events(call: ServiceCall) -> RefireAnswer:
+    """Fire past events on the bus again; each has `meta.replay`."""
     try:
         maintenance = require_store(call.hass).maintenance
         return {"events": await maintenance.refire(_filter(call))}
@@ -182,8 +224,8 @@ async def _async_refire_events(call: ServiceCall) -> Answer:
         raise store_failure(err, "history_unavailable") from err
 
 
-async def _async_export(call: ServiceCall) -> Answer:
-    """Return `{path, events: number written}`."""
+async def _async_export(call: ServiceCall) -> ExportAnswer:
+    """Write history to a file."""
     hass = call.hass
     path = call.data["path"]
     allowed = await hass.async_add_executor_job(_allowed_path, hass, path)

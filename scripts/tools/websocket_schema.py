@@ -1,33 +1,33 @@
-"""JSON schema of the websocket commands, made from the code.
+"""JSON schema of the websocket commands and of the actions, made from the code.
 
     python -m scripts.tools.websocket_schema > docs/websocket.schema.json
 
 Each command has its request, without `id`, and its result; `admin` is true if only an
 administrator may use it. A subscription has the messages it sends instead of a result.
+The types are the annotation of what the handler returns, or those of `_MESSAGES`.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from inspect import unwrap
 import json
 from typing import Any, get_type_hints
 
 from homeassistant.components.websocket_api.const import DOMAIN as WEBSOCKET_API
 from homeassistant.core import HomeAssistant
-import probatio
-from pydantic import TypeAdapter
 
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.driver_subscription import DriverMessage
-from custom_components.filament_slots.spool_library import colour
+from custom_components.filament_slots.services import async_setup_services
 from custom_components.filament_slots.websocket import async_register_commands
 from custom_components.filament_slots.websocket_inventory import InventorySpoolsMessage
 from custom_components.filament_slots.websocket_spools import SpoolsMessage
 from custom_components.filament_slots.websocket_subscription import Message
 
-type Json = dict[str, Any]
+from .action_schema import action_schema
+from .json_schema import Json, of_type, request
 
-TITLE = "Websocket commands of Filament Slots"
+TITLE = "Websocket commands and actions of Filament Slots"
 # What is sent after the result.
 _MESSAGES = {
     f"{DOMAIN}/subscribe": Message,
@@ -38,7 +38,7 @@ _MESSAGES = {
 
 
 def websocket_schema(hass: HomeAssistant) -> Json:
-    """Return the schema of the commands that are registered."""
+    """Return the schema of the commands and actions that are registered."""
     commands = {
         command: registered
         for command, registered in sorted(hass.data[WEBSOCKET_API].items())
@@ -51,30 +51,22 @@ def websocket_schema(hass: HomeAssistant) -> Json:
             command: _command(command, handler, schema)
             for command, (handler, schema) in commands.items()
         },
+        "actions": action_schema(hass),
     }
 
 
 def _command(command: str, handler: Callable[..., Any], schema: Any) -> Json:
     answer = (
-        {"messages": _of_type(_MESSAGES[command])}
+        {"messages": of_type(_MESSAGES[command])}
         if command in _MESSAGES
-        else {"result": _of_type(get_type_hints(unwrap(handler))["return"])}
+        else {"result": of_type(get_type_hints(unwrap(handler))["return"])}
     )
     return {
         "description": (handler.__doc__ or "").partition("\n")[0],
         "admin": any("require_admin" in layer for layer in _layers(handler)),
-        "request": _request(command, schema.schema if schema else {}),
+        "request": request(schema.schema if schema else {}, type=command),
         **answer,
     }
-
-
-def _of_type(kind: Any) -> Json:
-    """Return the schema of typed dictionaries, which have no other keys than theirs."""
-    schema = TypeAdapter(kind).json_schema()
-    for each in (schema, *schema.get("$defs", {}).values()):
-        if "properties" in each:
-            each["additionalProperties"] = False
-    return schema
 
 
 def _layers(handler: Callable[..., Any]) -> Iterator[str]:
@@ -85,52 +77,11 @@ def _layers(handler: Callable[..., Any]) -> Iterator[str]:
         layer = getattr(layer, "__wrapped__", None)
 
 
-def _request(command: str, fields: Mapping[Any, Any]) -> Json:
-    properties: Json = {"type": {"const": command}}
-    required = ["type"]
-    for marker, validator in fields.items():
-        name = str(getattr(marker, "schema", marker))
-        if name in {"id", "type"}:
-            continue
-        properties[name] = _field(validator)
-        default = getattr(marker, "default", probatio.UNDEFINED)
-        if not isinstance(default, probatio.Undefined):
-            properties[name]["default"] = default() if callable(default) else default
-        if isinstance(marker, probatio.Required):
-            required.append(name)
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": required,
-        "additionalProperties": False,
-    }
-
-
-def _field(validator: Any) -> Json:
-    """Return the schema of a field; raises TypeError for one that it does not know."""
-    kinds = {str: "string", int: "integer", bool: "boolean", dict: "object"}
-    match validator:
-        case type() if validator in kinds:
-            return {"type": kinds[validator]}
-        case [item]:
-            return {"type": "array", "items": _field(item)}
-        case probatio.Coerce(type=kind):
-            return {"enum": [str(member) for member in kind]}
-        case probatio.In(container=values):
-            return {"enum": list(values)}
-        case probatio.All(validators=(kind, probatio.Range(min=low, max=high))):
-            return {**_field(kind), "minimum": low, "maximum": high}
-        case _ if getattr(validator, "__name__", "") == "_aware_datetime":
-            return {"type": "string", "format": "date-time"}
-        case _ if validator is colour:
-            return {"type": "string"}
-    raise TypeError(f"no schema of {validator!r}")
-
-
 async def main() -> None:
     """Print the schema."""
     hass = HomeAssistant("")
     async_register_commands(hass)
+    async_setup_services(hass)
     print(json.dumps(websocket_schema(hass), indent=2))
 
 
