@@ -8,6 +8,8 @@ from itertools import count
 
 # Enough rounds of the event loop for any chain of awaits that needs no I/O.
 _ROUNDS = 50
+# Seconds of real time: longer than what waits for nothing takes on a busy machine.
+SOON = 5.0
 # More timers than any test has for one time: one of them is set again and again.
 _ENDLESS = 10_000
 

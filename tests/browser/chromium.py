@@ -11,6 +11,7 @@ from itertools import count
 import json
 import os
 from pathlib import Path
+import re
 import shutil
 import signal
 import subprocess
@@ -37,7 +38,9 @@ FLAGS = (
     "--remote-debugging-port=0",
 )
 START_TIMEOUT = 60.0
-WAIT_TIMEOUT = 20.0
+WAIT_TIMEOUT = 30.0
+# Where an element that an expression needs is not there yet.
+_MISSING = re.compile(r"Cannot (?:read|set) properties of (?:null|undefined)")
 
 # Query selectors that search the document and every open shadow root below it.
 HELPERS = """
@@ -213,7 +216,21 @@ class Page:
         )
 
     async def run(self, expression: str) -> Any:
-        """Return the value of a JavaScript expression; promises are awaited."""
+        """Return the value of a JavaScript expression; promises are awaited.
+
+        An element that is not there yet is waited for.
+        """
+        now = asyncio.get_running_loop().time
+        patience_ends = now() + WAIT_TIMEOUT
+        while True:
+            try:
+                return await self._evaluate(expression)
+            except PageError as err:
+                if not _MISSING.search(str(err)) or now() > patience_ends:
+                    raise
+            await asyncio.sleep(0.05)
+
+    async def _evaluate(self, expression: str) -> Any:
         answer = await self.send(
             "Runtime.evaluate",
             expression=expression,
@@ -234,7 +251,7 @@ class Page:
                 while True:
                     try:
                         # A node cannot be serialised.
-                        if value := await self.run(
+                        if value := await self._evaluate(
                             f"((found) => found instanceof Node || found)({condition})"
                         ):
                             return value
@@ -243,6 +260,19 @@ class Page:
                         error = str(err)
                     await asyncio.sleep(0.05)
         raise PageError(f"not within {seconds:g} s: {condition} {error}")
+
+    async def equals(
+        self, expression: str, expected: Any, seconds: float = WAIT_TIMEOUT
+    ) -> None:
+        """Wait until an expression has this value, as JSON has it."""
+        try:
+            await self.wait(
+                f"JSON.stringify({expression}) === {json.dumps(_compact(expected))}",
+                seconds,
+            )
+        except PageError:
+            found = await self.run(expression)
+            raise PageError(f"{expression} is {found!r}, not {expected!r}") from None
 
     async def text(self, selector: str) -> str:
         """Return all text of an element, that in shadow roots included."""
@@ -340,6 +370,11 @@ class Page:
                 self.requests.append(params["url"])
             case "Network.webSocketFrameReceived":
                 self.frames.append(params["response"]["payloadData"])
+
+
+def _compact(value: Any) -> str:
+    """Return JSON as JavaScript writes it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _save(file: Path, content: bytes) -> None:

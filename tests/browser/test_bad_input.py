@@ -159,8 +159,8 @@ async def test_every_reported_filament_is_rendered_without_errors(
     shown = await page.run(f"textOf({ODD})")
     assert "has not reported any slots" in shown
     assert shown.count(HTML) > 4
-    assert await page.run(f"deepAll('img, b', {ODD}).length") == 0
-    assert await page.run(f"{BAYS}.length") == 16
+    await page.equals(f"deepAll('img, b', {ODD}).length", 0)
+    await page.equals(f"{BAYS}.length", 16)
     plain = await page.run(f"{BAYS}.map((bay) => !!bay.querySelector('.plain'))")
     assert [number for number, is_plain in enumerate(plain) if is_plain] == [
         3,
@@ -171,7 +171,7 @@ async def test_every_reported_filament_is_rendered_without_errors(
         11,
         13,
     ]
-    assert await page.run(f"deepAll('.ring', {ODD}).length") == 2
+    await page.equals(f"deepAll('.ring', {ODD}).length", 2)
     assert await violations(page, "#odd") == []
     await page.screenshot(image("every-filament"))
     await page.run(f"{ODD}.style.direction = 'rtl'")
@@ -185,7 +185,7 @@ async def test_every_reported_filament_is_rendered_without_errors(
     await _show(page, {"type": "x", "device": "gone"}, [full])
     assert "Device not found" in await page.run(f"textOf({ODD})")
     await _show(page, {"type": "x", "device": 7, "title": {}}, [full])
-    assert await page.run(f"{BAYS}.length") == 16
+    await page.equals(f"{BAYS}.length", 16)
     await _show(page, {"type": "x", "device": "slot 3 of Empty"}, [full])
     await _show(page, {"type": "x"}, [])
     assert "No printers have been set up" in await page.run(f"textOf({ODD})")
@@ -226,7 +226,7 @@ async def test_cards_survive_reloads_and_the_removal_of_the_integration(
         await note_more_info(page)
         await _ask_details(page, "A1")
         await page.wait("asked.length")
-        assert await page.run("asked") == ["sensor.renamed"]
+        await page.equals("asked", ["sensor.renamed"])
         # Without its filament entity, another entity of the slot opens the details.
         await _ask_details(page, "A2")
         await page.wait("asked[1]?.includes('a2')")

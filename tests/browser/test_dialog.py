@@ -51,7 +51,7 @@ async def test_the_dialog_is_short_and_describes_where_to_find_what_it_asks(
 
     await page.wait(f"{SECTIONS}.length === 2", 60)
     await page.screenshot(SCREENSHOTS / "dialog.png")
-    assert await page.run(OPEN) == [False, False]
+    await page.equals(OPEN, [False, False])
 
     await page.run(
         f"{SECTIONS}.forEach((one) => deep('#summary', one.shadowRoot).click())"
@@ -64,7 +64,7 @@ async def test_the_dialog_is_short_and_describes_where_to_find_what_it_asks(
 
     await _submit(page, host="http://127.0.0.1:1/", serial="123", access_code="1234567")
     await page.wait(f"{DIALOG}.includes('An access code has 8 characters.')")
-    assert "A serial number has 15 letters and digits." in await page.run(DIALOG)
+    await page.wait(f"{DIALOG}.includes('A serial number has 15 letters and digits.')")
     await page.screenshot(SCREENSHOTS / "dialog-errors.png")
 
 
@@ -95,7 +95,7 @@ async def test_the_form_of_another_components_driver_has_its_own_texts(
         ):
             await page.wait(f"{DIALOG}.includes('{text}')", 60)
         label = "deep('ha-form').computeLabel({name: 'code'}, {}, {})"
-        assert await page.run(label) == "Code"
+        await page.equals(label, "Code")
         await page.screenshot(SCREENSHOTS / "dialog-component.png")
 
         await _submit(page, host="127.0.0.1", code="12345678")

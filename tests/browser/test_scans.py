@@ -66,7 +66,7 @@ async def test_a_scanned_spool_is_awaited_with_a_countdown_on_a_phone(
         )
         assert await violations(page, SLOTS) == []
         assert await small_targets(page, SLOTS) == []
-        assert await page.run("document.documentElement.scrollWidth") == 390
+        await page.equals("document.documentElement.scrollWidth", 390)
 
         # The next scan counts, until the user does not wait any more.
         await scan("web+spoolman:s-2")

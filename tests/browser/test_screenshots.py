@@ -22,7 +22,7 @@ LARGEST = 200_000
 
 async def _device(client: Client, name: str) -> str:
     """Return the id of a device, once it exists."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             for device in await client.call("config/device_registry/list"):
                 if device["name"] == name:
@@ -56,7 +56,7 @@ async def _shows(page: Page, *words: str) -> None:
 
 async def _received(page: Page, key: str) -> None:
     """Wait until the page has received a message with this key."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not any(f'"{key}":' in frame for frame in page.frames):
             await asyncio.sleep(0.1)
 

@@ -80,7 +80,7 @@ async def test_all_spools_are_listed_searched_and_followed_on_a_phone(
         await printer.play(hardware.insert(1, 3, WHITE))
         await page.wait(f"{LISTED}.length === {everything + 1}")
         # What was seen last is on top.
-        assert f"{PRINTER} · A3" in (await page.run(LISTED))[0]
+        await page.wait(f"{LISTED}[0].includes('{PRINTER} · A3')")
         wrong = await looked_at(page, "spools-de", SPOOLS)
 
         search = f"{ON_SPOOLS}.querySelector('[type=search]')"
@@ -113,7 +113,7 @@ async def test_all_spools_are_listed_searched_and_followed_on_a_phone(
         await page.run(f"{find}('')")
         await page.run(f"{ON_SPOOLS}.querySelectorAll('.parts button')[2].click()")
         await page.wait(f"{LISTED}.length === 1")
-        assert "zuletzt in" in (await page.run(LISTED))[0]
+        await page.wait(f"{LISTED}[0].includes('zuletzt in')")
         assert wrong == []
         assert page.errors == []
 
@@ -155,7 +155,7 @@ async def test_a_spool_is_opened_from_its_slot_and_from_the_history_and_has_a_ca
         )
         await page.key("Escape")
         await page.wait(f"!{opened}.querySelector('dialog')?.open")
-        assert await page.run(f"{SHEET}.querySelector('dialog').open")
+        await page.wait(f"{SHEET}.querySelector('dialog').open")
         await printer.play(hardware.remove(1, 1))
         await page.wait(f"textOf({SHEET}.querySelector('dl')).includes('Empty')")
         await page.wait(

@@ -1,5 +1,7 @@
 """Picking a spool from the library in two taps, by keyboard, and naming a new one."""
 
+import json
+
 import pytest
 
 from ..e2e.hass import HomeAssistant
@@ -46,7 +48,7 @@ async def test_a_spool_is_picked_in_two_taps_and_by_keyboard_on_a_phone(
         assert left["name"] in names[0]
         assert "last in X1-Carbon 0001 · A1" in names[0]
         assert await violations(page, "filament-slots-sheet") == []
-        assert await page.run("document.documentElement.scrollWidth") == 390
+        await page.equals("document.documentElement.scrollWidth", 390)
         await page.run(f"{PICKER}.querySelector('button').click()")
         await shows(page, {"A3": "identified"})
         await page.wait(f"!{SHEET}.querySelector('dialog')?.open")
@@ -62,7 +64,7 @@ async def test_a_spool_is_picked_in_two_taps_and_by_keyboard_on_a_phone(
         await page.run("deep('.bay[data-label=A3]').focus()")
         await page.key("Enter")
         await page.wait(f"{PICKER}?.activeElement?.matches('li:first-child button')")
-        assert left["name"] in (await page.run(NAMES))[0]
+        await page.wait(f"{NAMES}[0].includes({json.dumps(left['name'])})")
         await page.key("ArrowDown")
         await page.wait(f"{PICKER}.activeElement.matches('li:nth-child(2) button')")
         await page.key("ArrowUp")
@@ -102,7 +104,7 @@ async def test_a_spool_is_searched_in_german_and_a_new_one_needs_a_name_only(
         await page.wait(f"textOf({PICKER}).includes('Keine Spule gefunden.')")
         assert await violations(page, "filament-slots-sheet") == []
 
-        assert "Neu: nur ein Name" in await page.run(f"textOf({SHEET})")
+        await page.wait(f"textOf({SHEET}).includes('Neu: nur ein Name')")
         await page.run(f"{SHEET}.querySelector('.main').click()")
         await page.wait(f"{SHEET}.activeElement?.matches('[name=external_id]')")
         await page.run(f"{SHEET}.querySelector('[name=label]').value = 'Nachtblau'")

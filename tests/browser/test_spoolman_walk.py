@@ -143,7 +143,7 @@ async def test_an_untagged_spool_is_linked_in_two_taps_and_followed_to_another_p
         )
         assert "Identified by a user" in sheet
         link = f"{SHEET}.querySelector('.actions a')"
-        assert await page.run(f"{link}.href") == f"{server.url}/spool/show/2"
+        await page.equals(f"{link}.href", f"{server.url}/spool/show/2")
         wrong += await looked_at(page, "walk-mismatch", "filament-slots-sheet", SLOTS)
         await bambu.play(bambu.hardware.set_preset(1, 3, BLACK_PLA))
         # The sheet keeps up with it.

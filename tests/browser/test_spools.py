@@ -98,7 +98,7 @@ async def test_the_user_names_changes_and_forgets_a_spool_and_finds_it_again(
         await page.wait(
             f"textOf({ANSWER}).startsWith('Today · A4 held Galaxy black → ')"
         )
-        assert (await page.run(f"textOf({ANSWER})")).endswith("→ Silver → Gold")
+        await page.wait(f"textOf({ANSWER}).endsWith('→ Silver → Gold')")
         assert await violations(page, TIMELINE) == []
 
         await printer.play(printer.hardware.remove(1, 4))
@@ -153,9 +153,8 @@ async def test_a_spool_is_named_changed_forgotten_and_found_again_by_keyboard(
         await page.wait(f"!{SHEET}.querySelector('dialog')?.open")
 
         await page.tab_to("A3")
-        assert f"{PRINTER}, slot A3: Galaxy black" in await page.run(
-            "textOf(focused())"
-        )
+        spoken = f"{PRINTER}, slot A3: Galaxy black"
+        await page.wait(f"textOf(focused()).includes('{spoken}')")
         await page.key("Enter")
         await page.wait(f"{SHEET}.querySelector('dialog').open")
         await page.tab_to("Change")
@@ -172,7 +171,7 @@ async def test_a_spool_is_named_changed_forgotten_and_found_again_by_keyboard(
         await page.key("Enter")
         await shows(page, {"A3": "unidentified"})
         await _focus_on(page, ".actions button")
-        assert await page.run("textOf(focused())") == "Assign"
+        await page.equals("textOf(focused())", "Assign")
         await page.key("Enter")
         await _to_the_field(page)
         await page.type("14")

@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-import json
 import re
 from typing import Any
 
@@ -96,7 +95,7 @@ async def test_many_printers_are_summed_up_filtered_and_collapsed(
         assert names == [f"P1S 000{number}" for number in (3, 1, 2, 4, 5, 6)]
         # All is well: the connections are quiet, and come last.
         await page.wait(f"{SHOWN}.at(-1) === 'health'")
-        assert await page.run(SHOWN) == ["card", "timeline", "health"]
+        await page.equals(SHOWN, ["card", "timeline", "health"])
         quiet = f"deepAll('{HEALTH}').find((card) => card.checkVisibility())"
         await page.wait(
             f"textOf({quiet}).startsWith('Printer connections No problems')"
@@ -105,8 +104,8 @@ async def test_many_printers_are_summed_up_filtered_and_collapsed(
         await page.screenshot(image("many"))
 
         await page.click(".tools button")
-        assert await page.run(LEFT) == ["A2"]
-        assert await page.run(NAMES) == ["P1S 0003"]
+        await page.equals(LEFT, ["A2"])
+        await page.equals(NAMES, ["P1S 0003"])
         await page.click(".tools button")
         pick = f"""((field, value) => {{
           const found = {ON_CARD}.querySelectorAll('.tools select')[field];
@@ -137,8 +136,8 @@ async def test_many_printers_are_summed_up_filtered_and_collapsed(
         printers[4].change_certificate()
         printers[4].kick()
         await page.wait(f"{SHOWN}[0] === 'health'", 60)
-        assert await page.run(SHOWN) == ["health", "card", "timeline"]
-        assert (await page.run(NAMES))[:2] == ["P1S 0005", "P1S 0003"]
+        await page.equals(SHOWN, ["health", "card", "timeline"])
+        await page.equals(f"{NAMES}.slice(0, 2)", ["P1S 0005", "P1S 0003"])
         red = await page.run(f"textOf({quiet})")
         assert red.startswith("Printer connections P1S 0005 ")
         for card in (f"{ON_CARD}", f"{quiet}.renderRoot"):
@@ -324,8 +323,8 @@ async def test_the_sheet_shows_all_that_is_known_of_a_slot(
         )
         await page.open(f"{home_assistant.url}/a-dashboard")
         await shows(page, {"B1": "identified"}, 60)
-        assert json.loads(await page.run(f"JSON.stringify({LEFT})")) == ["B1"]
-        assert await page.run(f"textOf({ON_CARD}.querySelector('h3'))") == "AMS 2 Pro B"
+        await page.equals(LEFT, ["B1"])
+        await page.equals(f"textOf({ON_CARD}.querySelector('h3'))", "AMS 2 Pro B")
 
         # A printer that is switched off: its spools fade.
         await printer.power_off()

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-import time
 from typing import Any
 
 from custom_components.filament_slots.core.engine.store import Store
@@ -97,15 +96,13 @@ async def test_a_store_that_is_too_large_loses_its_oldest_and_becomes_smaller(
     await handler.drain()
     size = handler.health()["database_bytes"]
     assert size is not None
-    waited: list[float] = []
+    written = 0
 
     async def write_meanwhile() -> None:
-        number = 0
+        nonlocal written
         while True:
-            number += 1
-            began = time.perf_counter()
-            await handler.handle_printer_event(inserted(2, 1, event_id=f"N{number}"))
-            waited.append(time.perf_counter() - began)
+            await handler.handle_printer_event(inserted(2, 1, event_id=f"N{written}"))
+            written += 1
             await asyncio.sleep(0.001)
 
     writing = asyncio.create_task(write_meanwhile())
@@ -117,9 +114,8 @@ async def test_a_store_that_is_too_large_loses_its_oldest_and_becomes_smaller(
     left = [event for event in await stored(store) if event.startswith("E")]
     assert left == [f"E{number}" for number in range(total - len(left), total)]
     assert 0 < purged.events < total
-    waited.sort()
-    # On a machine that does nothing else it is below 50 ms for each.
-    assert waited[len(waited) // 2] < 0.05
+    # One that waited for the end would be the only one.
+    assert written > 5
     assert (await maintenance(handler).purge(NOW, {}, max_bytes=size)).events == 0
 
 
