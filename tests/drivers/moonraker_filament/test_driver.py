@@ -255,6 +255,27 @@ async def test_a_klippy_restart_is_subscribed_to_again(rig: Rig) -> None:
     assert rig.happened == []
 
 
+async def test_an_answer_to_a_query_from_before_a_klippy_restart_is_no_subscription(
+    rig: Rig,
+) -> None:
+    await rig.start()
+    await rig.running()
+    rig.moonraker.silent.add("printer.objects.query")
+    await rig.moonraker.update(SENSOR, filament_detected=True)
+    await rig.until(lambda: rig.moonraker.asked("printer.objects.query") == 1, pace=0.5)
+    number = rig.moonraker.requests[-1]["id"]
+    await rig.moonraker.enter("disconnected")
+    await rig.moonraker.enter("ready")
+
+    # It was on its way during the restart, so that the new Klippy answers it.
+    answer = {"status": {SENSOR: sensor(detected=True)}}
+    await rig.moonraker.send({"jsonrpc": "2.0", "id": number, "result": answer})
+
+    await rig.let(10)
+
+    assert rig.moonraker.asked("printer.objects.subscribe") == 2
+
+
 async def test_klippy_that_silently_restarts_in_error_is_noticed(
     rig: Rig,
 ) -> None:

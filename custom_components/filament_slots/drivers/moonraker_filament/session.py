@@ -55,6 +55,7 @@ class Session:
         self._asked: Ask | None = None
         self._refresh = False
         self._called_at = clock.monotonic()
+        self._called_after = 0
         self._late = False
         self._delays = Delays()
         self._unready_since: float | None = clock.monotonic()
@@ -81,6 +82,12 @@ class Session:
         self._process(update)
 
     def _process(self, message: Frame) -> None:
+        match message:
+            case {"result": {"status": _}} if (
+                self._called_after != self._decoder.restarts
+            ):
+                # It was called before Klippy restarted, and so subscribes to nothing.
+                return
         before = self._decoder.snapshot
         snapshot = self._decoder.feed(message)
         if self._decoder.snapshot is not before:
@@ -152,6 +159,7 @@ class Session:
     async def _call(self, rpc: JsonRpc, ask: Ask) -> bool:
         """Send a call; return whether it was answered with a result."""
         self._called_at = self._clock.monotonic()
+        self._called_after = self._decoder.restarts
         try:
             await rpc.call(ask.method, ask.params, _ANSWER_TIMEOUT)
         except RpcError as err:

@@ -70,6 +70,7 @@ class MoonrakerDecoder:
     Read-only attributes:
     counters: counts what is ignored. limits: what is left out.
     snapshot: the latest one, None before the first complete one.
+    restarts: how often Klippy restarted, which ends each subscription.
     not_understood: objects of a changer in it that cannot be read.
     """
 
@@ -88,6 +89,7 @@ class MoonrakerDecoder:
         self.counters = counters or Counters()
         self.limits = limits or Limits()
         self.snapshot: Snapshot | None = None
+        self.restarts = 0
         self.not_understood: tuple[str, ...] = ()
         self._log = log
         self._numbers = {} if numbers is None else numbers
@@ -211,6 +213,7 @@ class MoonrakerDecoder:
     def _follow_klippy(self, state: str) -> None:
         if self._klippy.update(state):
             self._read = _Read()
+            self.restarts += 1
 
     # Objects.
 
