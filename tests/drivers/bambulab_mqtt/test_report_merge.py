@@ -1022,3 +1022,17 @@ def test_a_first_tray_of_the_wrong_types_leaves_the_slot_without_content() -> No
     slot = slot_of(snapshot, 1, 1)
     assert (slot.present, slot.filament) == (True, None)
     assert (listener.counters.ignored, listener.counters.decode_errors) == (1, 0)
+
+
+def test_a_read_broken_off_after_a_loose_contact_does_not_prove_the_next_name() -> None:
+    listener = _resumed(version=9)
+    gone = dict.fromkeys(("ams_exist_bits", "tray_exist_bits"), "0")
+    feed(listener, delta(**gone, tray_read_done_bits="0"))
+    feed(listener, delta(ams=[NAMELESS], ams_exist_bits="1", tray_exist_bits="e"))
+    feed(listener, delta(tray_exist_bits="f", tray_reading_bits="1"))
+    feed(listener, delta(tray_exist_bits="e", tray_reading_bits="0"))
+    feed(listener, delta(ams=[unit(0, bambu_spool(0, 5))]))
+    feed(listener, delta(tray_exist_bits="f"))
+    slot = unit_of(see_now(listener), 1).slots[0]
+    assert slot.identifiers.known
+    assert slot.read_stands

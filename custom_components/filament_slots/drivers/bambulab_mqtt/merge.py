@@ -164,9 +164,13 @@ def _standing_bits(before: Merged, after: Merged) -> int:
         standing &= ~((after.before.content[-1] or 0) & after.listed(named=True))
     if before.complete:
         standing |= slot_bits(after.units.keys() - before.units.keys())
+    empty = ~(after.exist_bits or 0)
     if after.read_done_bits is not None:
         # A slot that is empty as well may only have lost its filament for a moment.
-        standing &= after.read_done_bits | ~(after.exist_bits or 0)
+        standing &= after.read_done_bits | empty
+    elif after.contradictory:
+        # A read that was broken off by that has not ended.
+        standing |= empty
     return standing & ~(after.reading_bits or 0)
 
 
