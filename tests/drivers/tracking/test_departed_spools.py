@@ -514,3 +514,32 @@ def test_a_spool_that_was_named_before_a_short_absence_is_inserted_with_its_name
         ("removed", 1, "RED"),
         ("inserted", 1, "BLUE"),
     ]
+
+
+def test_a_spool_read_at_once_after_a_removal_is_the_one_that_only_seemed_removed(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    # Its switch was open for a moment, and the end of that was held up on its way.
+    rig.slot(present=False, read_done=False, read_stands=True)
+    rig.wait(10)
+    rig.slot(present=True, read_done=True)
+    rig.wait(40)
+    assert rig.changes() == [("removed", 1, "RED"), ("inserted", 1, "RED")]
+
+
+def test_a_spool_read_at_once_after_an_absence_keeps_a_name_that_was_not_its_own() -> (
+    None
+):
+    rig = restarted(stored_slot(present=True, departed=RED))
+    rig.slot(present=True, read_done=True, read_stands=True, identifiers=RED)
+    rig.wait(10)
+    rig.slot(present=False, read_done=False)
+    rig.wait(4)
+    rig.slot(present=True, read_done=True)
+    rig.wait(10)
+    rig.slot(present=False, read_done=False)
+    rig.wait(10)
+    assert rig.changes() == [("removed", 1, None)]

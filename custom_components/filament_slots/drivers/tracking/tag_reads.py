@@ -24,7 +24,8 @@ class TagReads:
         self.ended_before: Timestamp | None = None
         self.departed: Identifiers = NO_IDENTIFIERS
         self._nameless = False
-        self._departed_before_gap: Identifiers | None = None
+        self._departed_before_absence: Identifiers | None = None
+        self._absent_after_gap = False
         self._before_gap: Slot | None = None
         self._read_before_gap = NO_IDENTIFIERS
         self._done_before_gap = False
@@ -94,18 +95,22 @@ class TagReads:
             self.ended = None
 
     def _observe_return(self, before: Slot | None, slot: Slot) -> bool:
-        """Note and return whether a spool that seemed gone after a gap is back.
+        """Note that a spool that seemed gone is back; return whether it was read in a gap.
 
-        It is where it is reported as read at once: it was read before, maybe in the gap,
-        and the name of the empty slot is its own.
+        It is back where it is reported as read at once, as reading takes longer than that:
+        it was read before, maybe in the gap, and the name of the empty slot is its own.
         """
-        if before is None:
-            self._departed_before_gap = None if slot.present else self.departed
+        if before is None or (before.present and slot.present is False):
+            self._departed_before_absence = None if slot.present else self.departed
+            self._absent_after_gap = before is None
         elif slot.present:
-            departed, self._departed_before_gap = self._departed_before_gap, None
-            if departed is not None and slot.read_done:
+            departed, self._departed_before_absence = (
+                self._departed_before_absence,
+                None,
+            )
+            if departed is not None and slot.read_done and not slot.reading:
                 self.departed = departed
-                return True
+                return self._absent_after_gap
         return False
 
     def _observe_name(self, before: Slot | None, slot: Slot) -> None:
