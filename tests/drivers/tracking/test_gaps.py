@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from custom_components.filament_slots.drivers.snapshot import Slot
 from custom_components.filament_slots.model import NO_IDENTIFIERS, Filament, StoredSlot
 
@@ -419,3 +421,21 @@ def test_an_insertion_found_after_a_gap_stays_late_while_presence_is_not_reporte
     rig.wait(3)
     (inserted,) = rig.spool_events()
     assert inserted["meta"]["detected_late"] is True
+
+
+@pytest.mark.parametrize(("absence", "late"), [(4, True), (9, False)])
+def test_an_insertion_found_after_a_gap_stays_late_over_a_flicker_before_it_settled(
+    rig: Rig, *, absence: float, late: bool
+) -> None:
+    rig.take(1)
+    rig.wait(10)
+    rig.events.clear()
+    rig.outage()
+    rig.put(RED)
+    rig.wait(1)
+    rig.take()
+    rig.wait(absence)
+    rig.put(RED)
+    rig.wait(10)
+    (inserted,) = rig.spool_events()
+    assert inserted["meta"]["detected_late"] is late

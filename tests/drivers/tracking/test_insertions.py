@@ -1,6 +1,12 @@
 """Insertions: when one is confirmed, and how long it waits for its identity."""
 
-from custom_components.filament_slots.model import Filament
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from custom_components.filament_slots.drivers.snapshot import Snapshot
+from custom_components.filament_slots.model import NO_IDENTIFIERS, Filament, Identifiers
 
 from .tracker_rig import BLUE, RED, Rig
 
@@ -272,3 +278,47 @@ def test_an_empty_slot_has_neither_identity_nor_filament_whatever_is_reported(
     rig.slot(identifiers=RED, read_done=True, filament=Filament(material="PLA"))
     rig.wait(900)
     assert rig.events == []
+
+
+@pytest.mark.parametrize(
+    ("after", "changes"),
+    [
+        (BLUE, [("inserted", "RED"), ("removed", "RED"), ("inserted", "BLUE")]),
+        (RED, [("inserted", "RED")]),
+    ],
+)
+def test_a_spool_named_before_a_silence_is_inserted_though_another_one_follows(
+    rig: Rig, after: Identifiers, changes: list[tuple[str, str]]
+) -> None:
+    rig.put(RED)
+    rig.silence(20)
+    for held_up in (
+        replace(rig.snapshot),
+        _with_slot(rig, present=False, identifiers=NO_IDENTIFIERS, read_done=False),
+        _with_slot(rig, present=True, identifiers=NO_IDENTIFIERS, reading=True),
+    ):
+        rig.tracker.observe(held_up, held_up=True)
+    rig.slot(reading=False, present=True, read_done=True, identifiers=after)
+    rig.wait(10)
+    assert [(kind, name) for kind, _, name in rig.changes()] == changes
+
+
+def test_a_spool_named_before_a_silence_is_removed_though_another_one_was_there(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.silence(20)
+    gone = _with_slot(rig, present=False, identifiers=NO_IDENTIFIERS, read_done=False)
+    rig.tracker.observe(gone, held_up=True)
+    rig.tracker.observe(_with_slot(rig, identifiers=BLUE), held_up=True)
+    rig.report(units=gone.units)
+    rig.wait(10)
+    assert rig.changes() == [("inserted", 1, "RED"), ("removed", 1, "RED")]
+
+
+def _with_slot(rig: Rig, **changes: Any) -> Snapshot:
+    """Return what the rig's printer would report of its first slot."""
+    (unit,) = rig.snapshot.units
+    first, *others = unit.slots
+    slots = (replace(first, **changes), *others)
+    return replace(rig.snapshot, units=(replace(unit, slots=slots),))

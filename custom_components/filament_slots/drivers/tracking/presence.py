@@ -26,6 +26,10 @@ class Presence:
         self.inlet_since: Timestamp | None = None
         self.insertion: PendingChange | None = None
         self.removal: PendingChange | None = None
+        # The last one that was too short for a removal, and when it ended.
+        self._absence: tuple[PendingChange, Timestamp] | None = None
+        # The gap of an insertion that was discarded, and until when it counts (monotonic).
+        self._discarded: tuple[Gap | None, float] = None, -NEVER
 
     @property
     def pulled_back(self) -> bool:
@@ -43,6 +47,7 @@ class Presence:
         removal = self.removal
         first = self.gap or (removal.gap if removal else None) or gap
         self.gap = replace(first, drying=first.drying or gap.drying)
+        self._discarded = None, -NEVER
         self.inlet_since = None
         self.insertion = None
         self.removal = None
@@ -113,6 +118,7 @@ class Presence:
             self._spool.present_after_gap(gap, now)
         elif present:
             self.insertion = PendingChange(time=now, gap=gap)
+            self._spool.arrived()
         else:
             self._spool.absent(slot)
             if there:
@@ -123,8 +129,11 @@ class Presence:
         if removal is not None:
             if self.confirmed:
                 self._spool.present_after_absence(removal, now)
+            self._absence = removal, now
         elif not self.confirmed and self.insertion is None:
-            self.insertion = PendingChange(time=now, gap=None)
+            gap, until = self._discarded
+            late = now.monotonic < until
+            self.insertion = PendingChange(time=now, gap=gap if late else None)
             self._spool.arrived()
 
     def _observe_absent(self, slot: Slot, now: Timestamp) -> None:
@@ -152,6 +161,8 @@ class Presence:
         if insertion is None or now.monotonic >= self.settled_at(insertion):
             return False
         self.insertion = None
+        until = now.monotonic + self._timings.removal_confirm
+        self._discarded = insertion.gap, until
         return True
 
     def settled_at(self, insertion: PendingChange) -> float:
@@ -225,6 +236,11 @@ class Presence:
         settled_at = self.settled_at(insertion)
         if now.monotonic < settled_at:
             return [], settled_at
+        if self.removal is None and self._absence and self._spool.removed_named:
+            # It was identified before it left, and another one may be there now.
+            change = self._insert_removed(insertion)
+            self._spool.present_after_absence(*self._absence)
+            return [change], NEVER
         changes, due = self._spool.decide_insertion(insertion, slot, unit, now)
         if changes:
             self.confirmed = True

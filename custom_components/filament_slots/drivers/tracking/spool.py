@@ -59,7 +59,9 @@ class TrackedSpool:
             self._named_last = self._named(before, now)
         if slot.present is False and before is not None and before.present:
             gone = not before.identifiers.known and self.reads.lost_name(now)
-            self._removed = self._named_last if gone else self._named(before, now)
+            # Another one that came after it is not the one whose insertion is pending.
+            if not self.removed_named:
+                self._removed = self._named_last if gone else self._named(before, now)
         identified = self.identifiers.known
         self._observe_new_read(before, slot, now)
         self.reads.observe(before, slot, now, identified=identified)
@@ -94,8 +96,9 @@ class TrackedSpool:
     # What the presence of the slot means for it.
 
     def arrived(self) -> None:
-        """Note that another one is inserted: a runout before was not of its filament."""
+        """Note that another one is inserted: nothing before was of it or its filament."""
         self._runout.reported = False
+        self._removed = NO_IDENTIFIERS, None
 
     def found(self, slot: Slot, now: Timestamp) -> None:
         """Accept the spool that is present in the first report of all."""
