@@ -306,9 +306,9 @@ class BambuWire(World):
             named = {
                 s.unit.serial for s in self.units if s.unit.serial.encode() in payload
             }
-            self.record.unidentified = {
-                place for place in self.record.unidentified if place[0] not in named
-            }
+            self.record.identified(
+                {place for place in self.record.unidentified if place[0] in named}
+            )
         link.take(payload)
         if self.rng.random() < 0.02:
             link.take(payload)

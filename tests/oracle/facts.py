@@ -9,6 +9,7 @@ class Facts:
 
     absent_must, absent_may: an absence in sight for so long has to be, may be reported.
     present_must, present_may: the same for a presence.
+    settles_by: a presence is settled by then, unless its switch opens before.
     names_by: an identity read so soon after the insertion comes with it.
     removed_by, inserted_by: how long a change in sight may take to be reported.
     dated_by: an event's own time is that long after the first report of the change.
@@ -22,6 +23,7 @@ class Facts:
     absent_may: float = 7.9
     present_must: float = 5.0
     present_may: float = 2.4
+    settles_by: float = 5.0
     names_by: float = 24.0
     removed_by: float = 25.0
     inserted_by: float = 135.0

@@ -95,6 +95,7 @@ class HappyHareChanger(Changer):
         dated_by=50.0,
         present_may=0.9,
         present_must=14.0,
+        settles_by=13.0,
         names_by=4.0,
         inserted_by=25.0,
         reads=False,

@@ -228,21 +228,24 @@ class Run(Settling):
         seen_live = stay.late is False and stay.unbroken(stay.seen, event.at)
         latest = event.at
         begins = max(stay.seen, stay.returned)
+        # A switch that opens for a moment makes it begin later, with its report.
+        opened = stay.opened or 0.0
+        held_up = self._record.stalled(opened, event.at) if opened else 0.0
+        steady = max(begins, opened + 5.0 + held_up)
         if seen_live and not (swap or held):
-            # A switch that opens for a moment makes it begin later, with its report.
-            opened = stay.opened or 0.0
-            held_up = self._record.stalled(opened, event.at) if opened else 0.0
-            steady = max(begins, opened + 5.0 + held_up)
             latest = min(latest, steady + self._facts.dated_by)
+        if -0.5 <= opened - stay.seen < self._facts.settles_by:
+            # It opens before the spool has settled, also while the report that shows it
+            # first is on its way.
+            begins = steady
         first = 0.0 if held else edge
         if not (lenient.dates or first - 0.001 <= event.dated <= latest + 0.001):
             return False
         if swap or held:
             return True
-        # A switch that opens before the spool has settled makes it begin again, also
-        # while the report that shows it first is on its way.
-        again = stay.returned or -0.5 <= (stay.opened or 0.0) - stay.seen < 5.0
-        if stay.late is True and not (event.late or again or lenient.lateness):
+        # One that was fed back begins again.
+        live = stay.returned or lenient.lateness
+        if stay.late is True and not (event.late or live):
             return False
         if seen_live:
             if event.late and not (late or lenient.lateness):

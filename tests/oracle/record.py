@@ -156,11 +156,13 @@ class Record:
         return stay
 
     def named_before(self, stay: Stay) -> list[str]:
-        """Return the identities that were in the slot of a stay before it, in order."""
+        """Return the identities that were seen in its slot before a stay, in order."""
         return [
             one.reel.identity
             for one in self._before(stay)
-            if one.reel is not None and one.reel.identity is not None
+            if one.seen is not None
+            and one.reel is not None
+            and one.reel.identity is not None
         ]
 
     def read_before(self, stay: Stay) -> str | None:
@@ -200,6 +202,18 @@ class Record:
         """Note that no slot is in sight any more."""
         for place in self.stays.keys() - self._blind:
             self._hide(place, at)
+
+    def identified(self, places: set[Place]) -> None:
+        """Note that units were identified, so that their slots are compared now.
+
+        What was found late may look as if it came while in sight where its switch opened
+        before.
+        """
+        for place in places & self.unidentified & self._shown.keys():
+            stay = self.stays[place][self._shown[place][0]]
+            if stay.late and (stay.opened or 0.0) > (stay.seen or 0.0) - 0.5:
+                stay.late = None
+        self.unidentified -= places
 
     def stalled(self, since: float, until: float) -> float:
         """Return for how many seconds of a time reports waited on their way."""
