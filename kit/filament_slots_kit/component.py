@@ -76,6 +76,19 @@ class ComponentConformance:
                     assert set(texts) >= advanced, file
                 assert set(steps["reauth_confirm"]["data"]) >= secret, file
 
+    def test_every_text_of_a_capability_is_of_one_that_a_driver_declares(self) -> None:
+        """A text without one is a typing error; one without a text is in English."""
+        declared = {
+            each.id
+            for info in self._drivers
+            for each in self._driver(info).capabilities
+        }
+
+        for file in (self.folder / "translations").glob("*.json"):
+            texts = json.loads(file.read_text()).get("config_panel", {})
+            for group in ("capability", "capability_description"):
+                assert set(texts.get(group, {})) <= declared, file
+
 
 def _is_secret(field: FieldInfo) -> bool:
     return "SecretStr" in str(field.annotation)

@@ -67,3 +67,11 @@ def test_the_parts_of_a_step_are_added_and_any_of_them_can_fail_it() -> None:
 
     rig.step("name", 0.5, OSError())
     assert rig.shown[0] == ("name", False, 1.25, None)
+
+
+def test_a_step_that_was_not_announced_comes_last() -> None:
+    rig = Rig()
+    rig.step("handshake", 0.5)
+
+    assert rig.shown[-1] == ("handshake", True, 0.5, None)
+    assert len(rig.shown) == 4

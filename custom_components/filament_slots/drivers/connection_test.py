@@ -38,8 +38,11 @@ class ConnectionTest:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Measure a step, or another part of it."""
-        step = next(each for each in self.steps if each.name == name)
+        """Measure a step, or another part of it; one that is not known comes last."""
+        step = next((each for each in self.steps if each.name == name), None)
+        if step is None:
+            step = Step(name=name)
+            self.steps.append(step)
         started_at = self._clock.monotonic()
         step.ok = False
         try:

@@ -19,6 +19,7 @@ from custom_components.filament_slots.drivers.bambulab_mqtt.requests import (
 from custom_components.filament_slots.drivers.capabilities import InvokeError
 from custom_components.filament_slots.drivers.invoke import invoke
 from tests.drivers.fake_host import FakeHost
+from tests.drivers.wire_tap import tapped
 from tests.printers.bambu import ACCESS_CODE, BambuPrinter
 from tests.printers.bambu_scenarios import WHITE, x1c
 
@@ -100,6 +101,27 @@ async def test_a_web_server_at_the_port_is_named(driver: Driver) -> None:
     assert steps["identity"] is None
 
 
+async def test_where_no_printer_answers_nothing_is_sent_but_a_handshake_and_a_question(
+    driver: Driver,
+) -> None:
+    server = TestServer(web.Application())
+    await server.start_server()
+    assert server.port is not None
+    try:
+        async with tapped(server.port) as tap:
+            steps = await _steps(driver, port=tap.port)
+    finally:
+        await server.close()
+
+    assert steps["tls"] == "web_server"
+    handshakes = [sent for sent in tap.sent if sent.startswith(b"\x16\x03")]
+    questions = [sent for sent in tap.sent if sent.startswith(b"GET / HTTP/1.1\r\n")]
+    assert len(handshakes) >= 1
+    assert len(questions) == 1
+    assert len(tap.sent) == len(handshakes) + 1
+    assert not any(ACCESS_CODE.encode() in sent for sent in tap.sent)
+
+
 async def test_another_certificate_is_the_step_that_failed(
     driver: Driver, printer: BambuPrinter
 ) -> None:
@@ -176,7 +198,9 @@ async def test_messages_are_recorded_without_what_identifies_the_printer(
     assert result["messages"] > 0
     assert not result["truncated"]
     assert 1 <= result["seconds"] < 5
-    for secret in (ACCESS_CODE, printer.hardware.serial, WHITE.uuid, "127.0.0.1"):
+    units = [unit.serial for unit in printer.hardware.units.values()]
+    ids = [printer.hardware.serial, WHITE.uuid, *units]
+    for secret in (ACCESS_CODE, "127.0.0.1", *ids):
         assert secret not in shown
     decode = Driver.frame_decoder()
     snapshots = [decode(frame) for frame in result["capture"]["frames"]]
