@@ -323,3 +323,11 @@ def test_what_is_declared_wrongly_is_refused(declared: object) -> None:
 
 def test_what_is_declared_rightly_is_accepted() -> None:
     check_capabilities((_declared("a"), _declared("b")))
+
+
+def test_the_schemas_of_a_model_are_made_once() -> None:
+    """They are listed for each printer; 50 would block for 0.2 s otherwise."""
+    one, another = _declared("a"), _declared("b")
+
+    assert one.output_schema is another.output_schema
+    assert one.input_schema is another.input_schema

@@ -5,10 +5,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 import re
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.json_schema import JsonSchemaMode
 
 _ID: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -53,12 +55,18 @@ class Capability:
     @property
     def input_schema(self) -> dict[str, Any]:
         """The JSON Schema of the payload."""
-        return self.input.model_json_schema()
+        return _schema(self.input, "validation")
 
     @property
     def output_schema(self) -> dict[str, Any]:
         """The JSON Schema of the result."""
-        return self.output.model_json_schema(mode="serialization")
+        return _schema(self.output, "serialization")
+
+
+@cache
+def _schema(model: type[BaseModel], mode: JsonSchemaMode) -> dict[str, Any]:
+    """Return the JSON Schema of a model: made once, as it is listed for each printer."""
+    return model.model_json_schema(mode=mode)
 
 
 class InvokeErrorCode(StrEnum):
