@@ -51,6 +51,7 @@ PAGES = (
             "automations",
             "entities",
             "events",
+            "postgresql",
             "printers",
             "privacy",
             "setup",
@@ -321,6 +322,14 @@ def test_what_a_page_links_to_is_there(page: str) -> None:
             file = (ROOT / page).parent / name if name else ROOT / page
             assert file.is_file(), link
             assert not anchor or anchor in _anchors(file), link
+
+
+def test_the_tables_of_the_database_are_those_that_its_program_creates() -> None:
+    page = TEXTS["docs/postgresql.md"]
+    tables = re.search(r"^```sql\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert tables is not None
+
+    assert tables[1] in (ROOT / "docs" / "postgresql" / "consumer.py").read_text()
 
 
 def test_every_error_of_a_driver_is_among_the_troubles() -> None:

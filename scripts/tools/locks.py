@@ -35,7 +35,7 @@ UV = (sys.executable, "-m", "uv", "pip")
 NEED_A_COMPILER = {"pymicro-vad", "pyspeex-noise"}
 
 # Integrations that tests add by their dialogs.
-ADDED_BY_TESTS = {"mcp_server"}
+ADDED_BY_TESTS = {"mcp_server", "mqtt"}
 
 # The wheel of ulid-transform 2.2.9 for glibc 2.41 lacks the compiled part that its
 # other wheels have, and a system with that glibc prefers it.

@@ -197,6 +197,61 @@ async def test_the_retries_come_before_an_event_is_published_unstored(
     assert handler.health()["retried"] >= 1
 
 
+async def test_history_after_a_cursor_is_exact_while_events_are_written(
+    handler: EventHandler, store: Store, path: Path
+) -> None:
+    """A reader misses none and gets none twice, also of those written after an outage."""
+    printers = [1, await register(handler, "OTHER"), await register(handler, "THIRD")]
+    sent = 20
+    found: list[str] = []
+    lost = asyncio.Event()
+
+    async def write(printer: int) -> None:
+        for number in range(sent):
+            if number == sent // 2:
+                await lost.wait()
+            change = removed if number % 2 else inserted
+            event = change(1, number // 2 % 4 + 1, second=number)
+            event_id = f"{printer}-{number}"
+            await handler.handle_printer_event(
+                event | {"printer_id": printer, "event_id": event_id}
+            )
+
+    async def lose_the_database() -> None:
+        while len(found) < 6:
+            await asyncio.sleep(0)
+        away = Locked(store, path)
+        away.begin()
+        lost.set()
+        while not store.writer.buffered:
+            await asyncio.sleep(0.01)
+        away.end()
+
+    async def write_all() -> None:
+        await asyncio.gather(lose_the_database(), *map(write, printers))
+        await until_well(store)
+
+    async with asyncio.timeout(60):
+        writing = asyncio.create_task(write_all())
+        cursor = None
+        over = False
+        while not over:
+            over = writing.done()
+            page = await read_events(
+                store, EventFilter(), limit=3, cursor=cursor, newest_first=False
+            )
+            # The last page is read again until it has a cursor, or no event is to come.
+            if page.cursor is not None or over:
+                found.extend(event["event_id"] for event in page.events)
+                cursor, over = page.cursor, over and page.cursor is None
+        await writing
+
+    assert found == await stored(store)
+    for printer in printers:
+        theirs = [each for each in found if each.startswith(f"{printer}-")]
+        assert theirs == [f"{printer}-{number}" for number in range(sent)]
+
+
 async def test_a_caller_gets_the_error_of_an_outage(
     handler: EventHandler, store: Store, path: Path
 ) -> None:

@@ -62,7 +62,7 @@ class HomeAssistant:
         self._variables = variables or {}
         self.folder = folder
         self.log_file = folder / "console.log"
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._session: aiohttp.ClientSession | None = None
         self._token = ""
@@ -190,7 +190,8 @@ class HomeAssistant:
                 process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port on loopback that is not in use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
