@@ -12,6 +12,11 @@ from custom_components.filament_slots.driver_log import (
     LogLevel,
     LogLine,
 )
+from custom_components.filament_slots.drivers.message import (
+    begin_message,
+    correlation_id,
+    end_message,
+)
 
 LOGGER = "custom_components.filament_slots"
 MEGABYTE = "x" * 1_000_000
@@ -37,12 +42,26 @@ def test_a_record_names_entry_printer_and_message(
         log.warning("Gone")
 
     about, other = caplog.records
-    assert about.getMessage() == "X1C: Ignored: why"
+    assert about.getMessage() == "X1C: Ignored: why [01A]"
+    assert other.getMessage() == "X1C: Gone"
     assert about.funcName == "test_a_record_names_entry_printer_and_message"
     assert (about.__dict__["entry_id"], about.__dict__["printer"]) == ("entry", "X1C")
     assert (about.__dict__["correlation_id"], about.__dict__["more"]) == ("01A", 7)
     assert other.__dict__["correlation_id"] is None
     assert [line["correlation_id"] for line in _lines(log)] == ["01A", None]
+
+
+def test_a_line_has_the_id_of_the_message_that_is_being_processed(
+    log: DriverLog,
+) -> None:
+    token = begin_message()
+    log.debug("Ignored")
+    about = correlation_id()
+    end_message(token)
+    log.debug("Still unavailable")
+
+    assert about is not None
+    assert [line["correlation_id"] for line in _lines(log)] == [about, None]
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,18 @@ async def describe(
     return described
 
 
-ADDED = {"active_slot", "active_filament"}
+COUNTERS = {
+    "messages_received",
+    "data_received",
+    "unknown_messages",
+    "unreadable_messages",
+    "events_reported",
+    "reconnections",
+    "connection_errors",
+    "cpu_time",
+    "data_in_memory",
+}
+ADDED = {"active_slot", "active_filament"} | COUNTERS
 EMPTY = [f"sensor.voron_unit_0_slot_gate_{gate}_filament" for gate in (0, 2, 3)]
 
 NOTHING_KNOWN: dict[str, Any] = {

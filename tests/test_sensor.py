@@ -1,16 +1,18 @@
 """Sensors of slots, units and the printer."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
+    async_fire_time_changed,
     snapshot_platform,
 )
 from syrupy.assertion import SnapshotAssertion
@@ -28,6 +30,7 @@ from .common import (
     async_deliver,
     async_set_up,
     async_show,
+    driver_of,
     entity_state,
     make_entry,
     slot_state,
@@ -343,3 +346,31 @@ async def test_an_entity_stays_when_its_value_is_unknown_at_start(
     await hass.async_block_till_done()
 
     assert state_of(hass, f"{SLOT_1}_remaining").state == STATE_UNKNOWN
+
+
+@pytest.mark.usefixtures("all_entities_enabled")
+async def test_a_counter_is_read_once_a_minute_and_asks_the_printer_nothing(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    counter = "sensor.x1c_messages_received"
+    assert state_of(hass, counter).state == "0"
+    counters = driver_of(entry).health()["counters"]
+    await async_show(
+        hass, entry, DriverStatus.RUNNING, counters={**counters, "messages": 7}
+    )
+    assert state_of(hass, counter).state == "0"
+
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=61))
+    await hass.async_block_till_done()
+
+    assert state_of(hass, counter).state == "7"
+    assert state_of(hass, counter).attributes["state_class"] == "total_increasing"
+    assert driver_of(entry).synced == 0
+
+
+@pytest.mark.usefixtures("all_entities_enabled")
+async def test_a_driver_has_only_the_counters_that_it_counts(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    assert hass.states.get("sensor.x1c_reconnections") is not None
+    assert hass.states.get("sensor.x1c_cpu_time") is None

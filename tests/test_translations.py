@@ -123,6 +123,7 @@ DESCRIPTIONS: list[tuple[str, EntityDescription]] = [
     *(("sensor", shows) for shows in (sensor.SPOOL, sensor.REMAINING_WEIGHT)),
     *(("sensor", shows) for shows in sensor.UNIT_SENSORS),
     *(("sensor", shows) for shows in sensor.PRINTER_SENSORS),
+    *(("sensor", shows) for shows in sensor.COUNTERS),
 ]
 NAMED = [
     (platform, shows.translation_key)

@@ -244,7 +244,7 @@ async def test_ids_and_secrets_in_lines_are_replaced(
 ) -> None:
     log = _log(entry)
     log.debug("%s at 192.0.2.1 reads %s", SERIAL, TAG["rfid_uid"])
-    _, lines = await follower.subscribe(entry)
+    _, lines = await follower.subscribe(entry, lines=1)
     log.debug("The code 12345678 was refused")
     messages = await follower.a_second_later()
 
@@ -253,6 +253,23 @@ async def test_ids_and_secrets_in_lines_are_replaced(
     assert TAG["rfid_uid"] not in text
     assert "**REDACTED**" in text
     assert _texts(messages["lines"]) == ["The code **REDACTED** was refused"]
+
+
+async def test_an_event_is_in_the_log_under_the_id_of_the_message_that_caused_it(
+    hass: HomeAssistant, follower: Follower, entry: MockConfigEntry
+) -> None:
+    await follower.subscribe(entry)
+
+    event = spool_event("spool_inserted", 3, event_id="01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    about = "01BX5ZZKBKACTAV9WEVGEMMVS0"
+    await async_deliver(hass, entry, event | {"meta": {"correlation_id": about}})
+    await async_deliver(hass, entry, event | {"event_id": None, "meta": 7})
+    emitted, publishing, other = (await follower.a_second_later())["lines"]["lines"]
+
+    assert emitted["message"] == f"Emitted spool_inserted, event {event['event_id']}"
+    assert publishing["message"].startswith("Publishing spool_inserted, event 01ARZ")
+    assert emitted["correlation_id"] == publishing["correlation_id"] == about
+    assert other["correlation_id"] is None
 
 
 async def test_a_subscriber_that_does_not_read_makes_nothing_grow(

@@ -1,7 +1,7 @@
 """Coordinator of a printer: its driver, its confirmed state, and its spool events."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 import logging
@@ -279,11 +279,28 @@ class SlotCoordinator(DataUpdateCoordinator[PrinterSlots]):
 
     def _deliver(self, event: dict[str, Any]) -> None:
         """Hand an event of the driver to the core, from any thread."""
+        self._log_event("Emitted", event)
         self._core.handler.put(event, self.driver.memory())
+
+    def _log_event(self, what: str, event: Mapping[str, Any]) -> None:
+        """Log what happens to an event, under the id of the message that caused it.
+
+        event: of the driver, perhaps invalid, or of the core.
+        """
+        meta = event.get("meta")
+        about = meta.get("correlation_id") if isinstance(meta, Mapping) else None
+        self.log.debug(
+            "%s %s, event %s",
+            what,
+            event.get("event_type"),
+            event.get("event_id"),
+            extra={"correlation_id": about if isinstance(about, str) else None},
+        )
 
     @callback
     def _async_event(self, event: dict[str, Any], slots: PrinterSlots) -> None:
         """Publish an event of the core, with the state after it."""
+        self._log_event("Publishing", event)
         if event["meta"].get("replay"):
             self._async_refire(event)
             return

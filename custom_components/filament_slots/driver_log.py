@@ -8,6 +8,8 @@ import logging
 import threading
 from typing import Any, Final, TypedDict, override
 
+from .drivers.message import correlation_id
+
 _LOGGER = logging.getLogger(__package__)
 
 LINES_KEPT: Final = 500
@@ -52,8 +54,8 @@ class DriverLog(logging.LoggerAdapter[logging.Logger]):
     """Puts the name of a printer or an inventory in front of lines, and keeps the last.
 
     Lines of every level are kept: debug logging is rarely enabled when a fault occurs.
-    Records have `entry_id`, `printer` and `correlation_id` as attributes. A line is
-    about the message that its `extra` names under `correlation_id`. For any thread.
+    Records have `entry_id`, `printer` and `correlation_id` as attributes: that of the
+    message that is being processed, unless `extra` names another one. For any thread.
     """
 
     def __init__(self, printer: str, entry_id: str | None = None) -> None:
@@ -102,7 +104,7 @@ class DriverLog(logging.LoggerAdapter[logging.Logger]):
         extra = kwargs["extra"] = {
             "entry_id": self._entry_id,
             "printer": self._printer,
-            "correlation_id": None,
+            "correlation_id": correlation_id(),
             **(kwargs.get("extra") or {}),
         }
         line = LogLine(
@@ -123,8 +125,10 @@ class DriverLog(logging.LoggerAdapter[logging.Logger]):
     def process(
         self, msg: Any, kwargs: MutableMapping[str, Any]
     ) -> tuple[Any, MutableMapping[str, Any]]:
-        """Put the name in front."""
-        return f"{self._printer}: {msg}", kwargs
+        """Put the name in front, and the correlation id at the end."""
+        about = kwargs["extra"]["correlation_id"]
+        end = f" [{about}]" if about else ""
+        return f"{self._printer}: {msg}{end}", kwargs
 
 
 def level_number(level: LogLevel) -> int:

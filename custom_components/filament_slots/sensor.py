@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, override
+from datetime import datetime, timedelta
+from typing import Any, Final, override
 
 from homeassistant.components.sensor import (
     SensorDeviceClass,
@@ -15,11 +15,12 @@ from homeassistant.const import (
     PERCENTAGE,
     EntityCategory,
     Platform,
+    UnitOfInformation,
     UnitOfMass,
     UnitOfTemperature,
     UnitOfTime,
 )
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
@@ -40,8 +41,10 @@ from .entity import (
 )
 from .model import Filament, SlotStatus, StoredSlot, StoredUnit
 
-# Nothing is polled: the coordinator pushes.
+# The coordinator pushes everything but the counters, which change with every message:
+# they are read, in memory, once a minute.
 PARALLEL_UPDATES = 0
+SCAN_INTERVAL = timedelta(minutes=1)
 
 _MAX_STATE = 255
 # The state of a sensor of the slot in use where no slot is.
@@ -249,6 +252,46 @@ PRINTER_SENSORS = (
 )
 
 
+def _counter(
+    name: str,
+    state_class: SensorStateClass = SensorStateClass.TOTAL_INCREASING,
+    device_class: SensorDeviceClass | None = None,
+    unit: str | None = None,
+) -> SensorDescription[SlotCoordinator]:
+    """Return the description of a counter of the driver, see `drivers.health`."""
+    return SensorDescription[SlotCoordinator](
+        key=f"counter_{name}",
+        translation_key=f"counter_{name}",
+        device_class=device_class,
+        native_unit_of_measurement=unit,
+        state_class=state_class,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value_fn=lambda coordinator: coordinator.driver.health()["counters"].get(name),
+        exists_fn=lambda coordinator: name in coordinator.health["counters"],
+    )
+
+
+_DATA: Final = (SensorDeviceClass.DATA_SIZE, UnitOfInformation.BYTES)
+
+COUNTERS = (
+    _counter("messages"),
+    _counter("bytes", SensorStateClass.TOTAL_INCREASING, *_DATA),
+    _counter("ignored"),
+    _counter("decode_errors"),
+    _counter("events"),
+    _counter("reconnects"),
+    _counter("errors"),
+    _counter(
+        "cpu_ms",
+        SensorStateClass.TOTAL_INCREASING,
+        SensorDeviceClass.DURATION,
+        UnitOfTime.MILLISECONDS,
+    ),
+    _counter("bytes_held", SensorStateClass.MEASUREMENT, *_DATA),
+)
+
+
 async def async_setup_entry(
     hass: HomeAssistant,
     entry: FilamentSlotsConfigEntry,
@@ -263,6 +306,7 @@ async def async_setup_entry(
         [
             (DriverStatusSensor, DRIVER_STATUS),
             *((PrinterSensor, description) for description in PRINTER_SENSORS),
+            *((CounterSensor, description) for description in COUNTERS),
         ],
     )
     async_add_subjects(
@@ -311,6 +355,25 @@ class _SubjectSensor[T](FilamentSlotsEntity[T], SensorEntity):
 
 class PrinterSensor(PrinterEntity, _SubjectSensor[SlotCoordinator]):
     """A sensor of the printer."""
+
+
+class CounterSensor(PrinterSensor):
+    """A counter of the driver, which is read once a minute while it is enabled."""
+
+    @property
+    @override
+    def should_poll(self) -> bool:
+        """True: a counter changes without an update of the coordinator."""
+        return True
+
+    @override
+    async def async_update(self) -> None:
+        """Read nothing: the state is written after this, from the driver's counters."""
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Wait until the next minute: a flood of events would write as many states."""
 
 
 class UnitSensor(UnitEntity, _SubjectSensor[StoredUnit]):

@@ -14,6 +14,7 @@ from . import (
     bench_running,
     bench_scale,
     bench_store,
+    bench_telemetry,
 )
 from .bench_table import HEADER, Bar
 
@@ -106,6 +107,22 @@ def _moonraker() -> Iterator[str]:
     yield Bar("… CPU an update, connection included", "µs").row(
         minute["per_message_us"]
     )
+
+
+def _telemetry() -> Iterator[str]:
+    numbers = bench_telemetry.telemetry()
+    message = asyncio.run(bench_moonraker.minute())["per_message_us"]
+    yield Bar("Telemetry of a message", "µs").row(numbers["message_us"])
+    yield Bar("… of what a Klipper update costs, connection included", "%", "≤", 2).row(
+        100 * numbers["message_us"] / message
+    )
+    yield Bar("… more where something is logged about it: its ID", "µs").row(
+        numbers["id_us"]
+    )
+    yield Bar("A line of a driver's log, debug logging off", "µs").row(
+        numbers["line_us"]
+    )
+    yield Bar("Reading health and counters", "µs").row(numbers["health_us"])
 
 
 def _flood() -> Iterator[str]:
@@ -235,6 +252,7 @@ def _spools() -> Iterator[str]:
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "decode": _decode,
     "moonraker": _moonraker,
+    "telemetry": _telemetry,
     "house": _house,
     "flood": _flood,
     "running": _running,

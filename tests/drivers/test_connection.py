@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from custom_components.filament_slots.drivers import connection
 from custom_components.filament_slots.drivers.base import (
     DriverError,
     DriverStatus as S,
@@ -19,6 +20,7 @@ from custom_components.filament_slots.drivers.connection import (
     Connection,
 )
 from custom_components.filament_slots.drivers.health import Health
+from custom_components.filament_slots.drivers.message import correlation_id
 from tests.clock import FakeClock
 
 from .fake_host import FakeHost
@@ -352,6 +354,7 @@ async def test_health_is_complete_and_json(rig: Rig) -> None:
         "status": "reconnecting",
         "connected": False,
         "since": "2026-01-01T00:00:00+00:00",
+        "started_at": "2026-01-01T00:00:00+00:00",
         "last_message_at": None,
         "attempts": 2,
         "next_retry_in": 1.5,
@@ -368,6 +371,9 @@ async def test_health_is_complete_and_json(rig: Rig) -> None:
             "decode_errors": 0,
             "events": 0,
             "reconnects": 0,
+            "errors": 2,
+            "cpu_ms": 0.0,
+            "bytes_held": 0,
         },
         "versions": {"model": "X"},
         "units": [],
@@ -395,6 +401,86 @@ async def test_messages_are_counted_and_change_nothing_else(rig: Rig) -> None:
     assert rig.health["counters"]["messages"] == 2
     assert rig.health["counters"]["bytes"] == 150
     assert rig.health["last_message_at"] == "2026-01-01T00:00:05+00:00"
+
+
+async def test_what_a_message_causes_has_its_correlation_id(rig: Rig) -> None:
+    ids: list[str | None] = []
+
+    def take(message: bytes) -> None:
+        ids.extend((correlation_id(), correlation_id()))
+
+    rig.connection.process(b"one", take)
+    rig.connection.process(b"two", take)
+
+    one, same, two, _ = ids
+    assert one is not None
+    assert one == same != two
+    assert correlation_id() is None
+    assert rig.health["counters"]["messages"] == 2
+
+
+async def test_a_message_that_cannot_be_taken_ends_nevertheless(rig: Rig) -> None:
+    def take(message: bytes) -> None:
+        raise LOST
+
+    with pytest.raises(DriverError):
+        rig.connection.process(b"one", take)
+
+    assert correlation_id() is None
+
+
+async def test_the_cpu_time_of_one_message_in_31_counts_for_all(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter((10.0, 10.002, 20.0, 20.001))
+    monkeypatch.setattr(connection, "thread_time", lambda: next(times))
+
+    for _ in range(30):
+        rig.connection.process(b".", lambda message: None)
+    assert rig.health["counters"]["cpu_ms"] == 0
+
+    for _ in range(32):
+        rig.connection.process(b".", lambda message: None)
+    assert rig.health["counters"]["cpu_ms"] == 31 * 3
+    assert next(times, None) is None
+
+
+async def test_the_bytes_that_are_kept_for_a_capture_are_counted(rig: Rig) -> None:
+    rig.play = rig.stay()
+    await rig.start()
+    rig.connection.process(b"." * 50, lambda message: None)
+    assert rig.health["counters"]["bytes_held"] == 150
+
+    for _ in range(600):
+        rig.connection.process(b"." * 1_000, lambda message: None)
+    assert rig.health["counters"]["bytes"] == 600_150
+    assert rig.health["counters"]["bytes_held"] <= 2 * 256 * 1024
+
+
+async def test_failed_attempts_and_ended_sessions_are_errors(rig: Rig) -> None:
+    rig.play = rig.fail_with(REFUSED)
+    await rig.start()
+    assert rig.health["counters"]["errors"] == 1
+
+    async def session() -> None:
+        rig.connection.connected()
+        raise LOST
+
+    rig.play = session
+    await rig.clock.advance(5)
+    assert rig.health["counters"]["errors"] == len(rig.attempts) > 1
+
+
+async def test_a_driver_has_been_started_until_it_is_stopped(rig: Rig) -> None:
+    times = [rig.health["started_at"]]
+    await rig.clock.advance(5)
+    await rig.start()
+    await rig.clock.advance(100)
+    times.append(rig.health["started_at"])
+    await rig.connection.stop()
+    times.append(rig.health["started_at"])
+
+    assert times == [None, "2026-01-01T00:00:05+00:00", None]
 
 
 async def test_each_change_of_health_is_published_once(rig: Rig) -> None:

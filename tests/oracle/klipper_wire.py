@@ -138,7 +138,7 @@ class KlipperWire(World):
         config: Any,
         session: Any,
         take: Callable[[Any], None],
-        received: Callable[[bytes], None],
+        process: Any,
         counters: Any,
         *more: Any,
     ) -> AsyncIterator[Any]:
@@ -152,7 +152,7 @@ class KlipperWire(World):
         self._asked_at.clear()
         self._new_client()
         try:
-            yield jsonrpc.JsonRpc(socket, take, received, counters)
+            yield jsonrpc.JsonRpc(socket, take, process, counters)
         finally:
             socket.open = False
             if self._socket is socket:

@@ -79,6 +79,8 @@ class Counters:
 
     ignored: messages, and parts of messages, that the decoder does not know.
     decode_errors: messages that could not be read at all.
+    errors: attempts to connect that failed, and sessions that ended.
+    cpu_seconds: CPU time of processing messages, extrapolated; see Connection.process.
     refused: what was not used, by its reason.
     now: the time of day, for `refused`.
     """
@@ -88,6 +90,8 @@ class Counters:
     ignored: int = 0
     decode_errors: int = 0
     reconnects: int = 0
+    errors: int = 0
+    cpu_seconds: float = 0.0
     refused: dict[str, Refused] = field(default_factory=dict)
     now: Callable[[], datetime] = field(default=partial(datetime.now, UTC), repr=False)
 

@@ -64,6 +64,11 @@ class Recorder:
         self._next_kind = _Kind.INSIGNIFICANT
         self._truncated = False
 
+    @property
+    def bytes_held(self) -> int:
+        """The bytes of the messages that are kept."""
+        return self._recent_bytes + self._older_bytes
+
     def session_started(self) -> None:
         """Note that a session starts; its next messages build up the full state."""
         self._next_kind = _Kind.FIRST

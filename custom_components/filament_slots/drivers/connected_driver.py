@@ -76,8 +76,8 @@ class ConnectedDriver[ConfigT: BaseModel](Driver):
     async def run_session(self) -> None:
         """Connect and read until the connection ends; see Connection.
 
-        Reads within `connected()`, and calls `connection.message_received()` for each
-        message and `observe()` for each report of the printer's state.
+        Reads within `connected()`, and calls `connection.process()` for each message
+        and `observe()` for each report of the printer's state.
         """
 
     def request_state(self) -> None:

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 import logging
+from time import thread_time
 from typing import Any, Final
 
 from ..network.retries import Retries, race
@@ -12,6 +13,7 @@ from .base import Counters, DriverError, DriverServices, DriverStatus, ErrorCode
 from .capture import Recorder, Recording
 from .faults import fault
 from .health import Health, LastError, Transition, UnitVersions
+from .message import begin_message, end_message
 
 # Which statuses may follow each one. A driver that could not even be created has
 # `config_error`, and never a connection.
@@ -39,6 +41,8 @@ NEXT_STATUSES: Final[Mapping[DriverStatus, frozenset[DriverStatus]]] = {
     DriverStatus.CONFIG_ERROR: frozenset(),
 }
 _TRANSITIONS_KEPT = 50
+# Of as many messages the CPU time of one is measured.
+_MEASURED: Final = 31
 
 _REFUSALS_CONFIRMED_AT = 2
 _EARLY_CLOSES_CONFIRMED_AT = 3
@@ -51,10 +55,10 @@ class Connection:
     """Keeps one session with one printer open for as long as the driver runs.
 
     `session` opens the connection, reads from it until it closes, and releases it
-    however it ends. Meanwhile it calls `connected()`, `message_received()` for each
-    message, and `ready()` once the printer has reported its full state, or
-    `not_ready()` when the printer answers but cannot report it yet. It ends with a
-    DriverError that names the cause.
+    however it ends. Meanwhile it calls `connected()`, `process()` for each message
+    (`message_received()` for one that is not processed at once), and `ready()` once the
+    printer has reported its full state, or `not_ready()` when the printer answers but
+    cannot report it yet. It ends with a DriverError that names the cause.
 
     silence: seconds without a message after which a session is stalled and renewed.
     first_message: the same for the first message after `connected()`. A printer that
@@ -88,6 +92,7 @@ class Connection:
         self._since = self._clock.now()
         self._transitions: deque[Transition] = deque(maxlen=_TRANSITIONS_KEPT)
         self._error: LastError | None = None
+        self._started_at: datetime | None = None
         self._last_message_at: datetime | None = None
         self._published: tuple[object, ...] | None = None
 
@@ -111,6 +116,7 @@ class Connection:
             return
         self._retries.reset()
         self._refusals = self._early_closes = 0
+        self._started_at = self._clock.now()
         self._set_status(DriverStatus.STARTING)
         self._task = asyncio.create_task(
             self._run(), name=f"{self._driver_key} connection"
@@ -124,6 +130,7 @@ class Connection:
         self._set_status(DriverStatus.STOPPING)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        self._started_at = None
         self._set_status(DriverStatus.STOPPED)
 
     def connected(self) -> None:
@@ -144,6 +151,25 @@ class Connection:
             recording.record(message)
         self._last_message = self._clock.monotonic()
         self._last_message_at = self._clock.now()
+
+    def process(self, message: bytes, take: Callable[[bytes], None]) -> None:
+        """Count and record a message, and let `take` process it.
+
+        What `take` logs and emits has the correlation id of the message. The CPU time
+        is measured of one message in 31 and counts 31 times: reading the clock takes as
+        long as a small message. The number is a prime, as printers send in cycles.
+        """
+        self.message_received(message)
+        counters = self.counters
+        measured = not counters.messages % _MEASURED
+        token = begin_message()
+        started = thread_time() if measured else 0.0
+        try:
+            take(message)
+        finally:
+            if measured:
+                counters.cpu_seconds += (thread_time() - started) * _MEASURED
+            end_message(token)
 
     def ready(self) -> None:
         """Note that the printer has reported its full state.
@@ -176,6 +202,7 @@ class Connection:
             "status": self._status.value,
             "connected": self._connected,
             "since": self._since.isoformat(),
+            "started_at": self._started_at.isoformat() if self._started_at else None,
             "last_message_at": (
                 self._last_message_at.isoformat() if self._last_message_at else None
             ),
@@ -190,6 +217,9 @@ class Connection:
                 "decode_errors": counters.decode_errors,
                 "events": events,
                 "reconnects": counters.reconnects,
+                "errors": counters.errors,
+                "cpu_ms": round(counters.cpu_seconds * 1000, 1),
+                "bytes_held": self.recorder.bytes_held,
             },
             "versions": dict(self.versions),
             "units": list(self.units),
@@ -200,6 +230,7 @@ class Connection:
         """Run one session after the other until cancelled or refused."""
         while True:
             error = await self._attempt()
+            self.counters.errors += 1
             self._retries.failed()
             self._count_kinds(error)
             if self._refusals >= _REFUSALS_CONFIRMED_AT:

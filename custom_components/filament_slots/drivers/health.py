@@ -14,7 +14,12 @@ class LastError(TypedDict):
 
 
 class CounterValues(TypedDict):
-    """What went over the connection since the driver was created; see Counters."""
+    """What went over the connection since the driver was created; see Counters.
+
+    errors: attempts to connect that failed, and sessions that ended. cpu_ms: CPU time of
+    processing messages, in milliseconds. bytes_held: of the messages that are kept for a
+    capture. A driver may leave out these three.
+    """
 
     messages: int
     bytes: int
@@ -22,6 +27,9 @@ class CounterValues(TypedDict):
     decode_errors: int
     events: int
     reconnects: int
+    errors: NotRequired[int]
+    cpu_ms: NotRequired[float]
+    bytes_held: NotRequired[int]
 
 
 class Transition(TypedDict):
@@ -44,6 +52,7 @@ class Health(TypedDict):
     """How a driver and its connection are doing. It holds no secrets.
 
     status: a DriverStatus, and since when.
+    started_at: when the driver was started; None while it is stopped.
     attempts: failed attempts in a row; next_retry_in: seconds until the next one.
     circuit: "closed" up to the fourth failed attempt in a row; after that "open" while
     waiting for the next attempt and "half_open" during it.
@@ -60,6 +69,7 @@ class Health(TypedDict):
     status: str
     connected: bool
     since: str
+    started_at: NotRequired[str | None]
     last_message_at: str | None
     attempts: int
     next_retry_in: float | None

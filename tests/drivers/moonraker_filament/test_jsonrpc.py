@@ -1,7 +1,7 @@
 """JSON-RPC over a WebSocket, with a server that sends anything."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 import socket
 import ssl
@@ -24,6 +24,7 @@ from custom_components.filament_slots.drivers.moonraker_filament.jsonrpc import 
     Refusal,
     RpcError,
     open_rpc,
+    unrecorded,
 )
 from tests.clock import SOON
 from tests.printers.certificates import make_certificate
@@ -50,6 +51,11 @@ async def connected(talk: Talk, **config: Any) -> AsyncIterator[Client]:
     taken: list[dict[str, Any]] = []
     received: list[bytes] = []
     counters = Counters()
+
+    def process(message: bytes, take: Callable[[bytes], None]) -> None:
+        received.append(message)
+        take(message)
+
     async with (
         serve(talk) as url,
         aiohttp.ClientSession() as session,
@@ -57,7 +63,7 @@ async def connected(talk: Talk, **config: Any) -> AsyncIterator[Client]:
             Config.model_validate({"host": url} | config),
             session,
             taken.append,
-            received.append,
+            process,
             counters,
         ) as rpc,
     ):
@@ -267,9 +273,7 @@ async def test_a_message_above_the_limit_ends_the_connection(
     async with (
         serve(talk) as url,
         aiohttp.ClientSession() as session,
-        open_rpc(
-            Config(host=url), session, print, lambda data: None, Counters()
-        ) as rpc,
+        open_rpc(Config(host=url), session, print, unrecorded, Counters()) as rpc,
     ):
         with pytest.raises(DriverError) as ended:
             await rpc.listen()
@@ -312,7 +316,7 @@ async def test_closing_does_not_wait_for_a_peer_that_is_gone() -> None:
         serve(talk) as url,
         aiohttp.ClientSession() as session,
         asyncio.timeout(SOON),
-        open_rpc(Config(host=url), session, print, lambda data: None, Counters()),
+        open_rpc(Config(host=url), session, print, unrecorded, Counters()),
     ):
         pass
 
@@ -325,7 +329,7 @@ async def fails(host: str, **config: Any) -> ErrorCode:
                 Config.model_validate({"host": host} | config),
                 session,
                 print,
-                lambda data: None,
+                unrecorded,
                 Counters(),
             ):
                 pass
@@ -452,7 +456,7 @@ async def test_a_self_signed_certificate_is_accepted_only_without_verification()
                 Config(host=url, verify_ssl=False),
                 session,
                 print,
-                lambda data: None,
+                unrecorded,
                 Counters(),
             ),
         ):

@@ -1,7 +1,7 @@
 """Properties: any address and any message is accepted or refused without a crash."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +77,12 @@ def test_whatever_arrives_is_received_and_taken_or_counted(
     received: list[bytes] = []
     counters = Counters()
     socket: Any = Socket(messages)
-    rpc = JsonRpc(socket, taken.append, received.append, counters)
+
+    def process(message: bytes, take: Callable[[bytes], None]) -> None:
+        received.append(message)
+        take(message)
+
+    rpc = JsonRpc(socket, taken.append, process, counters)
 
     with pytest.raises(DriverError) as ended:
         asyncio.run(rpc.listen())

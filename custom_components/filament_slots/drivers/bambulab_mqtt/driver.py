@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 import json
 import logging
 import math
@@ -161,11 +162,8 @@ class Driver(ConnectedDriver[Config]):
         decoder = ReportDecoder(self.services.log, connection.counters, self.memory())
         requests = Requests(decoder)
 
-        def take(report: bytes) -> None:
-            connection.message_received(report)
-            self._take(decoder, report)
-
-        async with open_session(self.config, self.services, take) as session:
+        process = partial(connection.process, take=partial(self._take, decoder))
+        async with open_session(self.config, self.services, process) as session:
             with self.connected():
                 self._requests = requests
                 try:

@@ -27,7 +27,7 @@ from .config import Config
 from .discovery import ZEROCONF
 from .explanation import wire_state
 from .identity import authorise, confirm_identity, identify, read_objects, read_spoolman
-from .jsonrpc import JsonRpc, open_rpc
+from .jsonrpc import JsonRpc, open_rpc, unrecorded
 from .limits import Limits
 from .look import look_for_moonraker, other_scheme
 from .session import Session
@@ -194,7 +194,7 @@ class Driver(ConnectedDriver[Config]):
             self.config,
             _http(self.services),
             session.take,
-            self.connection.message_received,
+            self.connection.process,
             counters,
         ) as rpc:
             with self.connected():
@@ -230,7 +230,7 @@ async def _ask(
                     config,
                     _http(services),
                     lambda frame: None,
-                    lambda data: None,
+                    unrecorded,
                     Counters(),
                 )
             )

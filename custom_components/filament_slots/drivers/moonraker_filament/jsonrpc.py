@@ -15,6 +15,7 @@ from ..base import Counters, DriverError, ErrorCode
 from .config import Config
 
 type Frame = dict[str, Any]
+type Process = Callable[[bytes, Callable[[bytes], None]], None]
 
 ANSWER_TIMEOUT: Final = 10.0
 _CONNECT_TIMEOUT: Final = 10.0
@@ -25,6 +26,11 @@ _BYTES_RECEIVED_MAX: Final = 32 * 1024 * 1024
 _BYTES_PARSED_MAX: Final = 1024 * 1024
 # Stopping must not wait for a printer that is gone.
 _CLOSE_TIMEOUT: Final = 0.1
+
+
+def unrecorded(data: bytes, take: Callable[[bytes], None]) -> None:
+    """Process a message of a connection that only asks something."""
+    take(data)
 
 
 class Refusal(Enum):
@@ -50,20 +56,20 @@ class JsonRpc:
     """Calls, answers and notifications of one connection, in their order.
 
     take: receives each notification, and each answer before its caller does.
-    received: receives each message as bytes.
+    process: receives each message as bytes, with what takes it.
     """
 
     def __init__(
         self,
         socket: aiohttp.ClientWebSocketResponse[bool],
         take: Callable[[Frame], None],
-        received: Callable[[bytes], None],
+        process: Process,
         counters: Counters,
     ) -> None:
         """Use an open socket; nothing is read before listen()."""
         self._socket = socket
         self._take = take
-        self._received = received
+        self._process = process
         self._counters = counters
         self._ids = count(1)
         self._waiting: dict[int, asyncio.Future[Frame]] = {}
@@ -107,10 +113,7 @@ class JsonRpc:
             if message.type is aiohttp.WSMsgType.PING:
                 await self._socket.pong(message.data)
             elif message.type is not aiohttp.WSMsgType.PONG:
-                self._received(message.data)
-                frame = self._parse(message.data)
-                if frame is not None:
-                    self._sort(frame)
+                self._process(message.data, self._take_message)
             # A message that has arrived already is read without waiting, so that a flood
             # would leave the rest of Home Assistant no turn.
             await asyncio.sleep(0)
@@ -118,6 +121,11 @@ class JsonRpc:
             ErrorCode.CONNECTION_LOST,
             f"closed with code {self._socket.close_code or 'none'}",
         )
+
+    def _take_message(self, data: bytes) -> None:
+        frame = self._parse(data)
+        if frame is not None:
+            self._sort(frame)
 
     def _parse(self, data: bytes) -> Frame | None:
         try:
@@ -155,7 +163,7 @@ async def open_rpc(
     config: Config,
     session: aiohttp.ClientSession,
     take: Callable[[Frame], None],
-    received: Callable[[bytes], None],
+    process: Process,
     counters: Counters,
 ) -> AsyncIterator[JsonRpc]:
     """Connect to a Moonraker, without its API key (see `identity.authorise`).
@@ -165,7 +173,7 @@ async def open_rpc(
     async with without_redirects(session) as own:
         socket = await _connect(config, own)
         try:
-            yield JsonRpc(socket, take, received, counters)
+            yield JsonRpc(socket, take, process, counters)
         finally:
             await socket.close()
 

@@ -16,6 +16,7 @@ from ...model import StoredSlot, iso_utc
 from ...network.clock import Clock, TimerHandle
 from ..base import EventEmitter
 from ..explanation import SlotExplanation
+from ..message import correlation_id
 from ..snapshot import Snapshot, Unit
 from ..timings import NEVER, Timings
 from .explanation import explain_slot
@@ -380,5 +381,5 @@ class SlotTracker:
         return Timestamp(
             monotonic=self._clock.monotonic(),
             at=self._clock.now(),
-            correlation_id=ulid_now(),
+            correlation_id=correlation_id() or ulid_now(),
         )

@@ -140,14 +140,13 @@ class Driver(ConnectedDriver[Config]):
                 self._writer = writer
                 try:
                     while line := await reader.readline():
-                        self._take(line)
+                        self.connection.process(line, self._take)
                 except (OSError, ValueError) as err:  # lost, or an endless line
                     raise DriverError(ErrorCode.CONNECTION_LOST) from err
                 finally:
                     self._writer = None
 
     def _take(self, line: bytes) -> None:
-        self.connection.message_received(line)
         if self._answer is not None:
             self._answer.set()
         counters = self.connection.counters
