@@ -60,7 +60,8 @@ SAME_EVERYWHERE = {
 }
 SAME = {
     "de": {
-        *("Cursor", "Filament", "Filter", "Format", "Material", "Name", "Offline"),
+        *("Cursor", "Filament", "Filter", "Firmware", "Format", "Hardware"),
+        *("Material", "Name", "Offline"),
         *("Offline: {count}", "Port", "Status", "Version", "normal", "orange", "pink"),
         "warm",
     },
@@ -68,26 +69,37 @@ SAME = {
         *("Documentation", "Filament", "Format", "Insertion", "Messages", "Page"),
         *("Port", "Source", "Version", "normal", "orange", "turquoise"),
     },
-    "es": {"Color", "Cursor", "Error", "Material", "No", "normal"},
+    "es": {
+        *("Color", "Cursor", "Error", "Firmware", "Hardware", "Material", "No"),
+        "normal",
+    },
     "it": {
-        *("Debug", "Driver", "File", "No", "Offline", "Offline: {count}", "Privacy"),
-        *("Slot", "Slot {label}"),
+        *("Debug", "Driver", "File", "Firmware", "Hardware", "No", "Offline"),
+        *("Offline: {count}", "Privacy", "Slot", "Slot {label}"),
         "{printer}, slot {label}: {content}",
     },
     "nl": {
-        *("Cursor", "Driver", "Drivers", "Filament", "Filter", "Label", "Offline"),
-        "Offline: {count}",
+        *("Cursor", "Driver", "Drivers", "Filament", "Filter", "Firmware"),
+        *("Hardware", "Label", "Model", "Offline", "Offline: {count}"),
         *("Printer", "Printers", "Printers: {count}", "Privacy", "Slot"),
         *("Slot {label}", "Status", "turquoise", "warm"),
         "{printer}, slot {label}: {content}",
     },
     "pl": {
-        *("Filament", "Format", "Limit", "Offline", "Offline: {count}", "Port"),
+        *(
+            "Filament",
+            "Format",
+            "Limit",
+            "Model",
+            "Offline",
+            "Offline: {count}",
+            "Port",
+        ),
         *("Slot", "Slot {label}", "{printer}, slot {label}: {content}"),
     },
     "pt-BR": {
-        *("Cursor", "Driver", "Drivers", "Material", "Offline", "Offline: {count}"),
-        "Slot",
+        *("Cursor", "Driver", "Drivers", "Firmware", "Hardware", "Material"),
+        *("Offline", "Offline: {count}", "Slot"),
         *("Slot {label}", "Status", "normal", "{printer}, slot {label}: {content}"),
     },
 }

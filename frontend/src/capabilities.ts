@@ -80,7 +80,7 @@ export class Capabilities extends LitElement {
       <p role="alert" class=${run?.error === undefined ? "" : "error"}>${run?.error}</p>
       ${
         run?.result
-          ? html`${tablesOf(run.result, run.capability.output_schema).map((table) => resultTable(hass, table))}
+          ? html`${tablesOf(hass, run.result, run.capability.output_schema).map((table) => resultTable(hass, table))}
             <button class="chip" @click=${() => save(run)}>${text(hass, "driver.download")}</button>`
           : nothing
       }`;

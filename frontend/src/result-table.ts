@@ -1,6 +1,7 @@
 /** What a capability answered, as tables. */
 
 import { css, html, nothing, type TemplateResult } from "lit";
+import { codeText } from "./driver";
 import { type Hass, text, timeZone } from "./ha";
 import { resolved, type Schema, titleOf } from "./schema";
 
@@ -8,7 +9,9 @@ export interface Table {
   title: string;
   /** Empty for a table of names and values. */
   columns: string[];
-  rows: unknown[][];
+  rows: string[][];
+  /** How many rows are left out. */
+  more: number;
 }
 
 type Dict = Record<string, unknown>;
@@ -18,26 +21,42 @@ const MOST_ROWS = 50;
 const MOST_CHARACTERS = 300;
 
 /** One table of the plain values, and one of each list of objects and of each object. */
-export function tablesOf(result: Dict, root: Schema, title = "", schema: Schema = root): Table[] {
-  const facts: Table = { title, columns: [], rows: [] };
+export function tablesOf(
+  hass: Hass,
+  result: Dict,
+  root: Schema,
+  title = "",
+  schema: Schema = root,
+): Table[] {
+  const facts: string[][] = [];
   const others: Table[] = [];
   for (const [name, value] of Object.entries(result)) {
     const property = resolved(schema.properties?.[name] ?? {}, root);
-    const label = titleOf(name, property);
-    if (isDict(value)) others.push(...tablesOf(value, root, label, property));
+    const label = titleOf(hass, name, property);
+    if (isDict(value)) others.push(...tablesOf(hass, value, root, label, property));
     else if (Array.isArray(value) && value.length > 0 && value.every(isDict))
-      others.push(tableOf(label, value, resolved(property.items ?? {}, root), root));
-    else facts.rows.push([label, value]);
+      others.push(tableOf(hass, label, value, resolved(property.items ?? {}, root), root));
+    else facts.push([label, cellText(hass, name, value)]);
   }
-  return facts.rows.length > 0 ? [facts, ...others] : others;
+  return facts.length > 0 ? [tableWith(title, [], facts), ...others] : others;
 }
 
-function tableOf(title: string, list: Dict[], item: Schema, root: Schema): Table {
+function tableOf(hass: Hass, title: string, list: Dict[], item: Schema, root: Schema): Table {
   const names = [...new Set(list.flatMap(Object.keys))];
+  return tableWith(
+    title,
+    names.map((name) => titleOf(hass, name, resolved(item.properties?.[name] ?? {}, root))),
+    list.slice(0, MOST_ROWS).map((row) => names.map((name) => cellText(hass, name, row[name]))),
+    list.length,
+  );
+}
+
+function tableWith(title: string, columns: string[], rows: string[][], all = rows.length): Table {
   return {
     title,
-    columns: names.map((name) => titleOf(name, resolved(item.properties?.[name] ?? {}, root))),
-    rows: list.map((row) => names.map((name) => row[name])),
+    columns,
+    rows: rows.slice(0, MOST_ROWS),
+    more: Math.max(0, all - MOST_ROWS),
   };
 }
 
@@ -45,8 +64,7 @@ function isDict(value: unknown): value is Dict {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-export function resultTable(hass: Hass, { columns, rows, title }: Table): TemplateResult {
-  const more = rows.length - MOST_ROWS;
+export function resultTable(hass: Hass, { columns, more, rows, title }: Table): TemplateResult {
   // Wide tables scroll by themselves, with the keyboard, too.
   return html`<div class="table" tabindex="0" role="group" aria-label=${title || nothing}><table>
       ${title ? html`<caption>${title}</caption>` : nothing}
@@ -55,19 +73,23 @@ export function resultTable(hass: Hass, { columns, rows, title }: Table): Templa
           ? html`<thead><tr>${columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead>`
           : nothing
       }
-      <tbody>${rows
-        .slice(0, MOST_ROWS)
-        .map(
-          (row) =>
-            html`<tr>${row.map((value, index) =>
-              columns.length === 0 && index === 0
-                ? html`<th scope="row">${value}</th>`
-                : html`<td dir="auto">${valueText(hass, value)}</td>`,
-            )}</tr>`,
-        )}</tbody>
+      <tbody>${rows.map(
+        (row) =>
+          html`<tr>${row.map((cell, index) =>
+            columns.length === 0 && index === 0
+              ? html`<th scope="row">${cell}</th>`
+              : html`<td dir="auto">${cell}</td>`,
+          )}</tr>`,
+      )}</tbody>
     </table>
     ${more > 0 ? html`<p class="secondary">${text(hass, "driver.more_rows", { count: more })}</p>` : nothing}
   </div>`;
+}
+
+/** A value by its key: errors and the steps of a connection test have texts. */
+function cellText(hass: Hass, name: string, value: unknown): string {
+  if (typeof value === "string" && name === "error") return codeText(hass, value);
+  return (name === "name" && text(hass, `connection_step.${value}`)) || valueText(hass, value);
 }
 
 /** A value as it is shown: "Yes", "1.5", "PLA, PETG", "–" */

@@ -10,8 +10,6 @@ type Kind = "text" | "number" | "integer" | "choice";
 export interface Field {
   name: string;
   kind: Kind;
-  label: string;
-  help: string;
   required: boolean;
   initial: unknown;
   /** Of a choice. */
@@ -35,8 +33,6 @@ export function fieldsOf(root: Schema): Field[] {
     return {
       name,
       kind,
-      label: titleOf(name, schema),
-      help: schema.description ?? "",
       required: root.required?.includes(name) ?? false,
       initial: schema.default ?? null,
       choices,
@@ -63,8 +59,9 @@ export function payloadOf(fields: readonly Field[], filled: FormData): Record<st
 }
 
 export function schemaField(hass: Hass, field: Field): TemplateResult {
-  return html`<label>${field.label}${control(hass, field)}${
-    field.help ? html`<span class="secondary">${field.help}</span>` : nothing
+  const { name, schema } = field;
+  return html`<label>${titleOf(hass, name, schema)}${control(hass, field)}${
+    schema.description ? html`<span class="secondary">${schema.description}</span>` : nothing
   }</label>`;
 }
 

@@ -1,5 +1,7 @@
 /** JSON Schema, as far as forms and tables are made from it. */
 
+import { type Hass, text } from "./ha";
+
 /** As pydantic writes it. */
 export interface Schema {
   $ref?: string;
@@ -31,8 +33,11 @@ export function resolved(schema: Schema, root: Schema): Schema {
   return inner ? { ...resolved(inner, root), ...rest } : rest;
 }
 
-/** A word for a property: its title, else its name. */
-export function titleOf(name: string, schema?: Schema): string {
-  const words = schema?.title || name.replaceAll("_", " ");
-  return words.charAt(0).toUpperCase() + words.slice(1);
+/** The name of a property: its title, else a text for its key, else its key. */
+export function titleOf(hass: Hass, name: string, schema: Schema = {}): string {
+  const words = name.replaceAll("_", " ");
+  // Without a title of its own pydantic writes that of `slot_no` as "Slot No".
+  const automatic = schema.title?.toLowerCase() === words;
+  const given = automatic ? undefined : schema.title;
+  return given || text(hass, `result.${name}`) || words.charAt(0).toUpperCase() + words.slice(1);
 }

@@ -3,9 +3,14 @@ import type { Hass } from "../src/ha";
 import { tablesOf, valueText } from "../src/result-table";
 import type { Schema } from "../src/schema";
 
+const TEXTS: Record<string, string> = {
+  "connection_step.tls": "Encryption",
+  "driver.yes": "Yes",
+  "driver.no": "No",
+};
 const hass = {
   locale: { language: "en" },
-  localize: (key: string) => key.split(".").at(-1) ?? "",
+  localize: (key: string) => TEXTS[key.replace(/.*config_panel./, "")] ?? "",
 } as unknown as Hass;
 
 const SCHEMA: Schema = {
@@ -22,14 +27,15 @@ const SCHEMA: Schema = {
 
 describe("the table of a result", () => {
   it("has plain values as names and values", () => {
-    expect(tablesOf({ total_s: 1.5, other: [1, 2] }, SCHEMA)).toEqual([
+    expect(tablesOf(hass, { total_s: 1.5, other: [1, 2] }, SCHEMA)).toEqual([
       {
         title: "",
         columns: [],
         rows: [
-          ["Total time", 1.5],
-          ["Other", [1, 2]],
+          ["Total time", "1.5"],
+          ["Other", "1, 2"],
         ],
+        more: 0,
       },
     ]);
   });
@@ -37,6 +43,7 @@ describe("the table of a result", () => {
   it("has a table for each list of objects, with the columns of all of them", () => {
     expect(
       tablesOf(
+        hass,
         {
           steps: [
             { name: "port", ok: true },
@@ -50,19 +57,36 @@ describe("the table of a result", () => {
         title: "Steps",
         columns: ["Name", "Passed", "Seconds"],
         rows: [
-          ["port", true, undefined],
-          ["tls", undefined, 2],
+          ["port", "Yes", "–"],
+          ["Encryption", "–", "2"],
         ],
+        more: 0,
       },
     ]);
   });
 
   it("has a table for each object within another", () => {
-    expect(tablesOf({ printer: { model: "X1C", units: { a: 1 } } }, SCHEMA)).toEqual([
-      { title: "Printer", columns: [], rows: [["Printer model", "X1C"]] },
-      { title: "Units", columns: [], rows: [["A", 1]] },
+    expect(tablesOf(hass, { printer: { model: "X1C", units: { a: 1 } } }, SCHEMA)).toEqual([
+      { title: "Printer", columns: [], rows: [["Printer model", "X1C"]], more: 0 },
+      { title: "Units", columns: [], rows: [["A", "1"]], more: 0 },
     ]);
-    expect(tablesOf({}, SCHEMA)).toEqual([]);
+    expect(tablesOf(hass, {}, SCHEMA)).toEqual([]);
+  });
+});
+
+describe("a long table", () => {
+  it("has its first rows, and how many there are more", () => {
+    const messages = Array.from({ length: 1_000 }, (_, index) => ({ index }));
+    const [table] = tablesOf(hass, { messages }, {});
+    expect(table?.rows).toHaveLength(50);
+    expect(table?.more).toBe(950);
+  });
+});
+
+describe("an error", () => {
+  it("is shown as its text, or as its code where it has none", () => {
+    const [table] = tablesOf(hass, { steps: [{ error: "their_own" }, { error: null }] }, {});
+    expect(table?.rows).toEqual([["their_own"], ["–"]]);
   });
 });
 
@@ -72,8 +96,8 @@ describe("a value", () => {
     [undefined, "–"],
     ["", "–"],
     [[], "–"],
-    [true, "yes"],
-    [false, "no"],
+    [true, "Yes"],
+    [false, "No"],
     [1234.56789, "1,234.568"],
     [["PLA", 2], "PLA, 2"],
     [[{ a: 1 }], '[{"a":1}]'],

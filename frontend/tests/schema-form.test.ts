@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Hass } from "../src/ha";
 import { resolved, type Schema, titleOf } from "../src/schema";
 import { fieldsOf, payloadOf } from "../src/schema-form";
 
@@ -50,13 +51,11 @@ describe("the form of a capability", () => {
 
   it("takes labels, limits, defaults and choices from the schema", () => {
     expect(field("seconds")).toMatchObject({
-      label: "Seconds",
-      help: "How long.",
       initial: 10,
       required: false,
-      schema: { minimum: 1, maximum: 60 },
+      schema: { description: "How long.", minimum: 1, maximum: 60 },
     });
-    expect(field("ratio")).toMatchObject({ label: "Ratio", required: true, initial: null });
+    expect(field("ratio")).toMatchObject({ required: true, initial: null });
     expect(field("name")).toMatchObject({ initial: null, schema: { maxLength: 20 } });
     expect(field("direction")).toMatchObject({ choices: ["in", "out"], required: true });
     expect(field("only")).toMatchObject({ choices: ["this"] });
@@ -85,8 +84,13 @@ describe("the form of a capability", () => {
     expect(resolved({ anyOf: [{ type: "null" }] }, SCHEMA)).toEqual({});
   });
 
-  it("names a property by its title, else by its name", () => {
-    expect(titleOf("tls_version")).toBe("Tls version");
-    expect(titleOf("tls_version", { title: "TLS" })).toBe("TLS");
+  it("names a property by its own title, else by a text for its key, else by its key", () => {
+    const hass = {
+      localize: (key: string) => (key.endsWith(".result.slot_no") ? "Fach" : ""),
+    } as unknown as Hass;
+    expect(titleOf(hass, "slot_no")).toBe("Fach");
+    expect(titleOf(hass, "slot_no", { title: "Slot No" })).toBe("Fach");
+    expect(titleOf(hass, "slot_no", { title: "Which slot" })).toBe("Which slot");
+    expect(titleOf(hass, "tls_version", { title: "Tls Version" })).toBe("Tls version");
   });
 });

@@ -1,5 +1,7 @@
 """The drivers page: status, log, counters, what a driver can check, stop and start."""
 
+import asyncio
+
 import pytest
 
 from ..e2e.hass import HomeAssistant
@@ -9,6 +11,8 @@ from ..printers.bambu_scenarios import x1c
 from .chromium import Chromium, Page
 from .rig import (
     DRIVERS,
+    HEALTH,
+    cards,
     darken,
     image,
     make_dashboard,
@@ -21,6 +25,7 @@ pytestmark = [pytest.mark.process, pytest.mark.usefixtures("socket_enabled")]
 
 STRATEGY = {"strategy": {"type": "custom:filament-slots"}}
 DRIVER = "deep('filament-slots-driver').renderRoot"
+STATUS = f"textOf({DRIVER}.querySelector('.what'))"
 LOG = "deep('filament-slots-driver-log').renderRoot"
 LINES = f"[...{LOG}.querySelectorAll('.log p')].map(textOf)"
 CHECKS = "deep('filament-slots-capabilities').renderRoot"
@@ -40,6 +45,7 @@ def _button(label: str, root: str = DRIVER) -> str:
 
 async def _wrong(page: Page) -> list[str]:
     """Return what is wrong with the page: accessibility, touch targets, overflow."""
+    await asyncio.sleep(0.5)  # A change of the theme takes its time.
     wide = await page.run(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
@@ -70,9 +76,7 @@ async def test_the_log_of_a_driver_is_live_and_can_be_paused_and_filtered(
         page = await browser.page(width=1280, height=1400)
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard/drivers")
-        await page.wait(
-            f"textOf({DRIVER}.querySelector('.what')).includes('Running')", 60
-        )
+        await page.wait(f"{STATUS}.includes('Running')", 60)
         about = await page.run(f"textOf({DRIVER}.querySelector('.about'))")
         assert "Bambu Lab" in about
 
@@ -80,7 +84,7 @@ async def test_the_log_of_a_driver_is_live_and_can_be_paused_and_filtered(
         shown = await page.run(f"{LINES}.length")
         printer.kick()
         await page.wait(f"{LINES}.length > {shown} && {LINES}.at(-1)", 30)
-        await page.wait(f"textOf({DRIVER}.querySelector('.what')).includes('Running')")
+        await page.wait(f"{STATUS}.includes('Running')")
         history = f"textOf({DRIVER}.querySelector('details ol'))"
         await page.wait(f"{history}.includes('Reconnecting')")
         await page.wait(
@@ -121,18 +125,75 @@ async def test_what_a_driver_can_check_is_run_with_its_result_as_a_table(
         page = await browser.page(width=390, height=844)
         await sign_in(page, home_assistant, "de")
         await page.open(f"{home_assistant.url}/a-dashboard/drivers")
-        await page.wait(
-            f"textOf({DRIVER}.querySelector('.what')).includes('Läuft')", 60
-        )
+        await page.wait(f"{STATUS}.includes('Läuft')", 60)
         await darken(page, dark=True)
 
-        await page.run(f"{CHECKS}.querySelector('.plain button').click()")
-        await page.wait(RESULT, 60)
-        assert (
-            await page.run(f"{CHECKS}.querySelector('[role=alert]').textContent") == ""
-        )
+        await page.run(f"{_button('Verbindung testen', CHECKS)}.focus()")
+        await page.key("Enter")
+        steps = await page.wait(RESULT, 60)
+        assert steps.startswith("Bestanden Ja Schritte Name Bestanden Sekunden Fehler ")
+        assert "Verschlüsselung (TLS) Ja 0," in steps
+        state = f"textOf({CHECKS}.querySelector('[role=status]'))"
+        assert await page.run(state) == "Verbindung testen: fertig"
+        await page.run(f"{CHECKS}.querySelector('table').scrollIntoView()")
+        wrong = await _wrong(page)
         await page.screenshot(image("drivers-phone-de-dark"))
-        assert await _wrong(page) == []
+
+        # One with input has a form.
+        await page.run(
+            f"""(() => {{
+              const form = [...{CHECKS}.querySelectorAll('details')].find((one) =>
+                textOf(one).startsWith('Fach erklären'));
+              form.open = true;
+              form.querySelector('[name=ams_unit_no]').value = '1';
+              form.querySelector('[name=slot_no]').value = '3';
+              form.querySelector('button').click();
+            }})()"""
+        )
+        await page.wait(f"{RESULT}.includes('Nummer des Fachs 3')")
+        wrong += await _wrong(page)
+
+        # What went wrong, and what to do about it.
+        await page.run(
+            f"""(() => {{
+              const field = {CHECKS}.querySelector('details[open] [name=slot_no]');
+              field.value = '99';
+              field.form.querySelector('button').click();
+            }})()"""
+        )
+        failed = f"{CHECKS}.querySelector('[role=alert]').textContent"
+        assert "Korrigiere sie" in await page.wait(failed)
+        assert await page.run(RESULT) == ""
+        wrong += await _wrong(page)
+        assert wrong == []
+        assert page.errors == []
+
+
+async def test_the_card_of_the_connections_tests_them(
+    home_assistant: HomeAssistant, browser: Chromium
+) -> None:
+    client = home_assistant.client
+    async with BambuPrinter(x1c(), chatter=1.0) as printer:
+        await add_printer(client, printer)
+        await make_dashboard(
+            client, cards({"type": "custom:filament-slots-health-card"})
+        )
+        page = await browser.page()
+        await sign_in(page, home_assistant)
+        await page.open(f"{home_assistant.url}/a-dashboard")
+        await page.wait("deep('details.can')", 60)
+        # What runs them is loaded when it is needed.
+        loaded = "performance.getEntriesByType('resource').some(({name}) => /drivers-/.test(name))"
+        assert not await page.run(loaded)
+        await page.run("deepAll('details').forEach((one) => { one.open = true; })")
+        await page.wait(loaded)
+
+        await page.wait(_button("Test the connection", CHECKS))
+        assert not await page.run(f"!!{CHECKS}.querySelector('form')")
+        await page.run(f"{_button('Test the connection', CHECKS)}.click()")
+        assert (await page.wait(RESULT, 60)).startswith("Passed Yes Steps ")
+        assert await violations(page, HEALTH) == []
+        assert await small_targets(page, HEALTH, "filament-slots-capabilities") == []
         assert page.errors == []
 
 
@@ -146,18 +207,17 @@ async def test_a_driver_is_stopped_and_started_on_the_page(
         page = await browser.page(width=1280, height=1400)
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard/drivers")
-        status = f"textOf({DRIVER}.querySelector('.what'))"
-        await page.wait(f"{status}.includes('Running')", 60)
+        await page.wait(f"{STATUS}.includes('Running')", 60)
 
         await page.run(f"{_button('Stop')}.click()")
-        await page.wait(f"{status}.includes('Stopped · Not loaded')")
+        await page.wait(f"{STATUS}.includes('Stopped · Not loaded')")
         assert await entry_state(client, entry_id) == "not_loaded"
         await page.wait(_button("Start"))
         assert await page.run(f"{_button('Restart')}.disabled")
         assert await _wrong(page) == []
 
         await page.run(f"{_button('Start')}.click()")
-        await page.wait(f"{status}.includes('Running')", 30)
+        await page.wait(f"{STATUS}.includes('Running')", 30)
         await page.wait(_button("Stop"))
         await page.run(f"{_button('Restart')}.click()")
         await page.wait(
