@@ -241,8 +241,10 @@ class Record:
         """
         if stay.reel is None or stay.seen is None or at >= self.open_until:
             return
-        if stay.gaps and stay.gaps[-1] < stay.seen + _CONFIRMED:
-            stay.late = None
+        if stay.gaps:
+            waited = self.stalled(stay.seen, stay.gaps[-1])
+            if stay.gaps[-1] < stay.seen + _CONFIRMED + waited:
+                stay.late = None
 
     def _see(
         self, place: Place, seen: tuple[int, int], at: float, *, late: bool
