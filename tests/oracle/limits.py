@@ -61,13 +61,7 @@ class Limit(Enum):
         "Reports of a Bambu Lab printer contain no time. If they are delayed for"
         " longer than eight seconds while a filament switch opens for a moment, the"
         " spool is reported as removed and inserted again; while its unit dries, this"
-        " counts as emptied. If they are delayed just as a tag has been read, the spool"
-        " may be reported as unidentified first."
-    )
-    LOOSE_CONTACT = (
-        "If all units lose contact for a moment and Home Assistant is off as they"
-        " return, a spool that was put back into its slot meanwhile is unidentified until"
-        " its tag is read again."
+        " counts as emptied."
     )
 
     def allows(self) -> bool:

@@ -65,7 +65,6 @@ class Names:
                     and stay.seen - reading.read > 8
                     and reading.unbroken(reading.read, stay.seen)
                     and not self._named_all_along(belief, reading)
-                    and not self._named_over_loose_contact(reading)
                 ):
                     names.discard(None)
         return names
@@ -81,37 +80,6 @@ class Names:
             and stay.read_late
             and self._record.read_before(stay) == stay.reel.identity
             and Limit.NO_IDENTITY.allows()
-        )
-
-    def _named_over_loose_contact(self, stay: Stay) -> bool:
-        """Whether the slot had this spool's name before a loose contact, as it was read.
-
-        That it was read again before the slot was seen again does not show.
-        """
-        assert stay.reel is not None
-        before = self._row[: self._row.index(stay)]
-        return (
-            stay.read_late
-            and bool(before)
-            and any(
-                abs(at - gap) < 1.0
-                for at in self._record.loose
-                for gap in before[-1].gaps[-1:]
-            )
-            and self._record.read_before(stay) == stay.reel.identity
-            and Limit.LOOSE_CONTACT.allows()
-        )
-
-    def _held_up_name(self, stay: Stay) -> bool:
-        """Whether the result of reading it was held up on its way.
-
-        A report that was held up before it may have ended the wait for it.
-        """
-        return (
-            self._facts.untimed
-            and stay.read is not None
-            and any(abs(stay.read - end) < 1.0 for _, end in self._record.stalls)
-            and Limit.HELD_UP.allows()
         )
 
     def _named_over_restart(self, stay: Stay) -> bool:
@@ -172,9 +140,7 @@ class Names:
             return {None, identity, *self._names_remembered(stay)}
         if stay.seen is None or stay.unread_by_choice or stay.late is None:
             return {identity, None}
-        if self._named_over_restart(stay) or self._named_over_loose_contact(stay):
-            return {identity, None}
-        if self._held_up_name(stay):
+        if self._named_over_restart(stay):
             return {identity, None}
         soon = stay.read - stay.seen <= self._facts.names_by
         # The next report confirms it.

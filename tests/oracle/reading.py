@@ -284,15 +284,7 @@ class Run(Settling):
             return False
         if reel.identity is None or stay.unread_by_choice:
             return True
-        if belief.identity is None and (
-            self._named_over_restart(stay) or self._named_over_loose_contact(stay)
-        ):
-            return True
-        if (
-            stay.read is not None
-            and event.at < stay.read + 1.0
-            and self._held_up_name(stay)
-        ):
+        if belief.identity is None and self._named_over_restart(stay):
             return True
         # Assigned by software, in its own time.
         return not self._facts.reads and belief.identity is None
@@ -317,8 +309,6 @@ class Run(Settling):
                     # It was read out of sight or just before, and forgotten.
                     names.add(None)
                 if self._named_all_along(belief, stay):
-                    names.add(None)
-                if belief.identity is None and self._named_over_loose_contact(stay):
                     names.add(None)
             else:
                 names.add(None)

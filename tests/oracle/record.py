@@ -102,8 +102,6 @@ class Record:
         self.unsure: set[Place] = set()
         # From when to when reports waited on their way.
         self.stalls: list[tuple[float, float]] = []
-        # When all units were gone for a moment.
-        self.loose: list[float] = []
         # When the printer was switched off, which its client may learn a minute later.
         self.cuts: list[float] = []
         # Since when nothing arrives any more, which its client may learn a minute later.

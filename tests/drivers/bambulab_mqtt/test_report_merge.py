@@ -1036,3 +1036,18 @@ def test_a_read_broken_off_after_a_loose_contact_does_not_prove_the_next_name() 
     slot = unit_of(see_now(listener), 1).slots[0]
     assert slot.identifiers.known
     assert slot.read_stands
+
+
+@pytest.mark.parametrize("sent_again", [True, False])
+def test_a_slot_that_was_nameless_before_a_loose_contact_and_has_a_name_now_was_read(
+    *, sent_again: bool
+) -> None:
+    before = _resumed(version=12)
+    feed(before, delta(ams=[unit(0, *four(1)[:2])]))
+    gone = delta(ams_exist_bits="0", tray_exist_bits="0", tray_read_done_bits="0")
+    for message in [gone] * (1 + sent_again):
+        feed(before, message)
+    memory = dict(see_now(before).memory)
+    listener = ReportDecoder(logging.getLogger(__name__), memory=memory)
+    feed(listener, full(unit(0, *four(1)), exist="f", ams={"version": 14}))
+    assert _reads(listener) == ["stands", "stands", True, True]

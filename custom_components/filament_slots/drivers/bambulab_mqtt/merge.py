@@ -107,6 +107,7 @@ def _merge_ams(
             shutting_down=True,
             standing_bits=-1,
             left=merged.left_later,
+            nameless=merged.nameless_later,
             names_known=False,
             units={
                 unit_id: _unit_unknown(unit, refused[unit_id])
@@ -119,8 +120,7 @@ def _merge_ams(
     units = {**merged.announced, **merged.units} if merged.announced else merged.units
     if listed is not None:
         units = _merge_units(units, listed, msg == 0, ignore)
-        phases = _phases(merged.phases, units)
-        after = _with(after, phases=phases, complete=True)
+        after = _with(after, phases=_phases(merged.phases, units), complete=True)
     after = _with_units(after, units)
     after = _with(after, standing_bits=_standing_bits(merged, after))
     named = merged.names_known or msg == 0 or bool(after.listed(named=True))
@@ -136,14 +136,8 @@ def _merge_ams(
 def _phases(
     before: Mapping[int, int], units: Mapping[int, WireUnit]
 ) -> Mapping[int, int]:
-    return {
-        **before,
-        **{
-            unit_id: unit.info >> 28 & 3
-            for unit_id, unit in units.items()
-            if unit.info is not None
-        },
-    }
+    infos = {unit_id: unit.info for unit_id, unit in units.items()}
+    return {**before, **{id_: i >> 28 & 3 for id_, i in infos.items() if i is not None}}
 
 
 def _standing_bits(before: Merged, after: Merged) -> int:
@@ -159,9 +153,9 @@ def _standing_bits(before: Merged, after: Merged) -> int:
     if restarted is not False:
         reads = after.reads_on_start and not before.shutting_down
         standing = -1 if not reads else 0 if restarted else standing
-    if not before.units and after.before is not None and after.before.content:
+    if not before.units:
         # What was nameless at the end of the connection before was read since.
-        standing &= ~((after.before.content[-1] or 0) & after.listed(named=True))
+        standing &= ~(after.nameless & after.listed(named=True))
     if before.complete:
         standing |= slot_bits(after.units.keys() - before.units.keys())
     empty = ~(after.exist_bits or 0)
@@ -189,7 +183,7 @@ def _restarted(before: Merged, after: Merged) -> bool | None:
     if known is None:
         return None
     # The same number although something changed: it counted up to it again.
-    changed = known.content not in ((), after.content)
+    changed = len(known.content) > 1 and known.content != after.content
     return after.version < known.version + changed
 
 

@@ -62,8 +62,8 @@ class WireUnit:
 class Before:
     """The counter of changes that was reported last, and `Merged.content` then.
 
-    content: empty where it was not known: before the units were listed, and after a report
-    that was not believed.
+    content: only its last part where the rest was not known: before the units were listed,
+    and after a report that was not believed.
     """
 
     version: int
@@ -87,6 +87,8 @@ class Merged:
     since before its unit was away, or since before a report that was not believed.
     left: the external ids by which slots that were empty or not read yet were named at
     the end of the connection before, by their bit; of those not filled and read since.
+    nameless: the slots without a name at the end of the connection before, or before a
+    report that was not believed, a bit each.
     names_known: False from a report that was not believed until a slot is named again.
     announced: the units that were listed before their bit, which makes them connected.
     snow: what each extruder holds, `unit id << 8 | tray` (docs/protocols/bambu.md 3.6).
@@ -111,6 +113,7 @@ class Merged:
     phases: Mapping[int, int] = NOTHING
     standing_bits: int = 0
     left: Mapping[int, str] = NOTHING
+    nameless: int = 0
     names_known: bool = True
     units: Mapping[int, WireUnit] = NOTHING
     announced: Mapping[int, WireUnit] = NOTHING
@@ -146,7 +149,8 @@ class Merged:
         known = self.before
         if self.version is not None:
             sure = self.complete and self.names_known
-            known = Before(self.version, self.content if sure else ())
+            content = self.content if sure else (self.nameless_later,)
+            known = Before(self.version, content)
         return {
             "version": known and known.version,
             "content": known and list(known.content),
@@ -169,6 +173,12 @@ class Merged:
             if (name := tray.identifiers.external_id) is not None
             and (not read >> bit & 1 or self.not_renamed(bit, tray))
         }
+
+    @property
+    def nameless_later(self) -> int:
+        """The slots without a name, or those before a report that was not believed."""
+        sure = self.complete and self.names_known
+        return self.listed(named=False) if sure else self.nameless
 
     @property
     def left_unread(self) -> Mapping[int, str]:
@@ -224,7 +234,7 @@ def remembered(memory: Mapping[str, Any]) -> Merged:
     match memory:
         case {
             "version": int(version),
-            "content": [] | [_, _, _] as content,
+            "content": [] | [_] | [_, _, _] as content,
             "phases": dict(phases),
             "standing_bits": int(standing),
             "left": dict(left),
@@ -238,6 +248,7 @@ def remembered(memory: Mapping[str, Any]) -> Merged:
                 },
                 standing_bits=standing,
                 left={int(bit): name for bit, name in left.items() if bit.isdecimal()},
+                nameless=content[-1] or 0 if content else 0,
             )
     return Merged()
 
