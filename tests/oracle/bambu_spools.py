@@ -63,8 +63,6 @@ class BambuSpools(BambuFirmware):
         stay = self._last_stay(state, tray)
         stay.opened = self.now
         stay.openings.append(self.now)
-        if stay.read is None:
-            stay.opened_unread = self.now
         if self._unseen(state, tray):
             # What is reported first shows it as it was before.
             state.hidden.add(tray)

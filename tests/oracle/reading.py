@@ -140,7 +140,8 @@ class Run(Settling):
             return Limit.READING_OFF.allows()
         if self._row[self._row.index(stay) - 1].seen is None and not stay.late:
             return Limit.BETWEEN_REPORTS.allows()
-        read_while_open = stay.read - stay.opened_unread < 7.0
+        # Its result may be sent in two reports, and the switch open after the first.
+        read_while_open = any(-2.5 < stay.read - at < 7.0 for at in stay.openings)
         if read_while_open and not self._facts.shows_untagged:
             return Limit.READ_WHILE_OPEN.allows()
         if stay.seen is None or stay.late or stay.read_late:

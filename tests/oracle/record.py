@@ -32,7 +32,6 @@ class Stay:
     began: when it physically began.
     edge: when the switch moved for the last time before that; `began` at the latest.
     opened: when the switch lost a spool that stayed, last. openings: all of them.
-    opened_unread: the same, where no report had shown the result of reading it yet.
     returned: when it was fed back, having been pulled back before it had settled.
     seen: when the first report that shows it was delivered; None where none did.
     ended: when the first report that shows what followed was delivered.
@@ -55,7 +54,6 @@ class Stay:
     edge: float = 0.0
     opened: float | None = None
     openings: list[float] = field(default_factory=list)
-    opened_unread: float = -math.inf
     returned: float = 0.0
     seen: float | None = None
     ended: float | None = None
