@@ -1,6 +1,6 @@
 """Actions on the spool library: which spools there are, and where one is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, TypedDict
 
 from homeassistant.const import ATTR_DEVICE_ID
@@ -13,14 +13,7 @@ import probatio
 from .colours import ColourName, Rgb, colour_names
 from .const import DOMAIN
 from .core.engine.errors import StoreError
-from .core.tables.library import (
-    Spool,
-    SpoolFilter,
-    SpoolList,
-    SpoolOrder,
-    SpoolPlace,
-    read_spools,
-)
+from .core.tables.library import Spool, SpoolOrder, SpoolPlace, read_spools
 from .errors import invalid, store_failure
 from .places import place_of
 from .runtime import require_store
@@ -28,7 +21,8 @@ from .services_store import plain
 from .spool_choices import SpoolChoice, async_spool_choices
 from .spool_library import (
     MAX_SPOOLS,
-    SpoolData,
+    SpoolList,
+    async_list_spools,
     colour,
     spool_filter,
     spools_data,
@@ -77,14 +71,7 @@ _SUGGEST_SPOOLS: Final = probatio.Schema(
 )
 
 
-class SpoolsAnswer(TypedDict):
-    """Some spools; total: how many fit the filter."""
-
-    spools: list[SpoolData]
-    total: int
-
-
-class FoundAnswer(SpoolsAnswer):
+class FoundAnswer(SpoolList):
     """The spools that were found, and the answer in words."""
 
     answer: str
@@ -113,13 +100,12 @@ def async_setup_spool_services(hass: HomeAssistant) -> None:
         )
 
 
-async def _async_get_spools(call: ServiceCall) -> SpoolsAnswer:
+async def _async_get_spools(call: ServiceCall) -> SpoolList:
     """Return the spools of the library that fit the filter."""
-    data = call.data
-    found = await _async_read(
-        call, spool_filter(data), order=data["order"], limit=data["limit"]
-    )
-    return {"spools": spools_data(call.hass, found.spools), "total": found.total}
+    try:
+        return await async_list_spools(call.hass, call.data)
+    except StoreError as err:
+        raise store_failure(err, "history_unavailable") from err
 
 
 async def _async_find_spool(call: ServiceCall) -> FoundAnswer:
@@ -130,17 +116,21 @@ async def _async_find_spool(call: ServiceCall) -> FoundAnswer:
     )
     colours = {name: texts[f"{_TEXTS}colour.{name}"] for name in ColourName}
     wanted = spool_filter(call.data, colours)
-    found = await _async_read(call, wanted, order=SpoolOrder.RECENT, limit=_FOUND)
+    try:
+        found = await read_spools(require_store(hass).store, wanted, limit=_FOUND)
+    except StoreError as err:
+        raise store_failure(err, "history_unavailable") from err
     others = [*filter(wanted.includes, unidentified_spools(hass))]
-    found = SpoolList((*found.spools, *others)[:_FOUND], found.total + len(others))
+    spools = (*found.spools, *others)[:_FOUND]
+    total = found.total + len(others)
     sentences = (
         texts[f"{_TEXTS}spools.{key}"].format(**placeholders)
-        for key, placeholders in _answer(found, texts)
+        for key, placeholders in _answer(spools, total, texts)
     )
     return {
         "answer": " ".join(sentences),
-        "spools": spools_data(hass, found.spools),
-        "total": found.total,
+        "spools": spools_data(hass, spools),
+        "total": total,
     }
 
 
@@ -157,30 +147,20 @@ async def _async_suggest_spools(call: ServiceCall) -> SuggestAnswer:
         raise store_failure(err, "history_unavailable") from err
 
 
-async def _async_read(
-    call: ServiceCall, wanted: SpoolFilter, *, order: SpoolOrder, limit: int
-) -> SpoolList:
-    try:
-        store = require_store(call.hass).store
-        return await read_spools(store, wanted, order=order, limit=limit)
-    except StoreError as err:
-        raise store_failure(err, "history_unavailable") from err
-
-
 def _answer(
-    found: SpoolList, texts: dict[str, str]
+    spools: Sequence[Spool], total: int, texts: dict[str, str]
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the sentences of an answer: keys of texts, with placeholders."""
-    if not found.spools:
+    if not spools:
         yield "none", {}
-    for spool in found.spools:
+    for spool in spools:
         yield _whereabouts(spool, _described(spool, texts))
         filament = spool.filament
         if filament.remaining_percent is not None:
             yield "left_percent", {"percent": f"{filament.remaining_percent:.0f}"}
         elif filament.remaining_g is not None:
             yield "left_grams", {"grams": f"{filament.remaining_g:.0f}"}
-    if (more := found.total - len(found.spools)) > 0:
+    if (more := total - len(spools)) > 0:
         yield "more", {"count": str(more)}
 
 

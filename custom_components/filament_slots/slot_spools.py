@@ -125,6 +125,7 @@ class SlotSpools:
         self._slots: dict[str, set[Slot]] = {}
         self._listeners: list[Listener] = []
         self._problem_listeners: list[Callable[[], None]] = []
+        self._link_listeners: list[Callable[[Collection[Identifiers]], None]] = []
         # It is another one each time the store is opened.
         self._handler: EventHandler | None = None
 
@@ -200,21 +201,27 @@ class SlotSpools:
             inventory_spool_id=target.id,
             registered=target.registered,
         )
-        await self._async_choose(require_store(self._hass).handler.link(link))
+        await self._async_choose(require_store(self._hass).handler.link(link), [spool])
         stored = self._finder.link_of(spool)
         host.async_write_tags(target, chip_tags(spool, stored.chips if stored else ()))
 
     async def async_unlink(self, spools: Collection[Identifiers]) -> None:
         """Remove the links of these spools. Raises StoreError."""
-        await self._async_choose(require_store(self._hass).handler.unlink(spools))
+        await self._async_choose(
+            require_store(self._hass).handler.unlink(spools), spools
+        )
 
-    async def _async_choose(self, change: Coroutine[Any, Any, None]) -> None:
-        """Make a change of a user, and report the slots that have another spool by it."""
+    async def _async_choose(
+        self, change: Coroutine[Any, Any, None], spools: Collection[Identifiers]
+    ) -> None:
+        """Change the links of spools, and report the slots that have another by it."""
         before = {slot: _id(self.of(*slot)) for slot in self._all_slots()}
         await change
         for slot in self._all_slots():
             if _id(self.of(*slot)) != before.get(slot):
                 async_dispatcher_send(self._hass, SIGNAL_SPOOL_CHOSEN, *slot)
+        for listener in list(self._link_listeners):
+            listener(spools)
 
     @callback
     def async_subscribe(self, listener: Listener) -> CALLBACK_TYPE:
@@ -224,6 +231,14 @@ class SlotSpools:
         """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    @callback
+    def async_subscribe_links(
+        self, listener: Callable[[Collection[Identifiers]], None]
+    ) -> CALLBACK_TYPE:
+        """Subscribe to the spools that a user links or unlinks, wherever they are."""
+        self._link_listeners.append(listener)
+        return lambda: self._link_listeners.remove(listener)
 
     @callback
     def async_subscribe_problems(self, listener: Callable[[], None]) -> CALLBACK_TYPE:

@@ -5,7 +5,7 @@ from typing import TypedDict
 from homeassistant.core import HomeAssistant
 
 from .colours import alike_colours
-from .core.tables.library import SpoolFilter, read_spools
+from .core.tables.library import Spool, read_spools
 from .inventory_entry import loaded_inventories
 from .materials import same_material
 from .model import Filament
@@ -38,18 +38,25 @@ class SpoolChoice(TypedDict):
 
 
 async def async_spool_choices(
-    hass: HomeAssistant, slot: Place | None = None, limit: int = MAX_SPOOLS
+    hass: HomeAssistant,
+    slot: Place | None = None,
+    limit: int = MAX_SPOOLS,
+    *,
+    of_inventory: bool = False,
 ) -> list[SpoolChoice]:
     """Return the spools of the library and of the inventories, the likeliest first.
+
+    of_inventory: only those of the inventories, each with its id there.
 
     For a slot: those seen in it last, then those of its material and colour, then those
     of its material. What was seen last comes before the rest, and what is in a slot comes
     last, as it would have to leave it. Archived ones are left out.
     Raises StoreError where the library cannot be read.
     """
-    library = await read_spools(
-        require_store(hass).store, SpoolFilter(), limit=MAX_SPOOLS
-    )
+    seen_spools: tuple[Spool, ...] = ()
+    if not of_inventory:
+        store = require_store(hass).store
+        seen_spools = (await read_spools(store, limit=MAX_SPOOLS)).spools
     stocked = {
         (host.entry.entry_id, spool.id): SlotSpool(
             host=host, spool=spool, source=LinkSource.ASSIGNED
@@ -58,7 +65,7 @@ async def async_spool_choices(
         for spool in host.spools.values()
     }
     found: dict[str, tuple[SpoolData | None, SlotSpool | None]] = {}
-    for seen in spools_data(hass, library.spools):
+    for seen in spools_data(hass, seen_spools):
         known = seen["inventory_spool"]
         stock = (
             stocked.pop((known["inventory_entry_id"], known["id"]), None)

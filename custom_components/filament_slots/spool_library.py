@@ -8,9 +8,10 @@ import probatio
 
 from .colours import ColourName, Rgb, parse_colour
 from .coordinator import loaded_entries
-from .core.tables.library import Spool, SpoolFilter, SpoolPlace
+from .core.tables.library import Spool, SpoolFilter, SpoolPlace, read_spools
 from .inventory_entry import loaded_inventories
 from .model import Identifiers, SlotStatus
+from .runtime import require_store
 from .serializers import SlotSpoolData, iso, spool_data
 from .slot_spools import LinkSource, SlotSpool, slot_spools
 
@@ -41,7 +42,8 @@ class SpoolData(TypedDict):
     inventory_spool: the spool of an inventory that it is, if it is known which one.
     remaining_at, remaining_from: when and by which slot that was reported last.
     slots: where it is now, more than one if several report it. out_since: null while it
-    is in a slot. last_slot: where it was seen last.
+    is in a slot. last_slot: where it was seen last. low: by the limit of its inventory,
+    where that knows what is left.
     """
 
     id: int
@@ -62,6 +64,13 @@ class SpoolData(TypedDict):
     out_since: str | None
     slots: list[SpoolSlotData]
     last_slot: SpoolSlotData
+
+
+class SpoolList(TypedDict):
+    """Some spools of the library; total: how many fit the filter."""
+
+    spools: list[SpoolData]
+    total: int
 
 
 class InventorySpoolData(TypedDict):
@@ -111,10 +120,28 @@ def spool_filter(
         vendor=data.get("vendor"),
         colour=data.get("color"),
         in_slot=data.get("in_slot"),
-        low=data.get("low"),
         words=tuple(data.get("text", "").replace(",", " ").split()),
         colour_texts=colour_texts or {},
     )
+
+
+async def async_list_spools(hass: HomeAssistant, data: Mapping[str, Any]) -> SpoolList:
+    """Return the spools that an action or a command asks for. Raises StoreError.
+
+    low: by the limit that the inventory of a spool has, which the store does not know.
+    """
+    low, limit = data.get("low"), data["limit"]
+    found = await read_spools(
+        require_store(hass).store,
+        spool_filter(data),
+        order=data["order"],
+        limit=limit if low is None else None,
+    )
+    spools = spools_data(hass, found.spools)
+    if low is None:
+        return {"spools": spools, "total": found.total}
+    spools = [spool for spool in spools if spool["low"] is low]
+    return {"spools": spools[:limit], "total": len(spools)}
 
 
 def unidentified_spools(hass: HomeAssistant) -> Iterator[Spool]:
@@ -170,12 +197,17 @@ def spools_data(hass: HomeAssistant, spools: Iterable[Spool]) -> list[SpoolData]
             label=place.label,
         )
 
+    def low(spool: Spool, known: SlotSpoolData | None) -> bool | None:
+        by_inventory = known["low"] if known else None
+        return spool.low if by_inventory is None else by_inventory
+
+    known_spools = ((spool, _inventory_spool(hass, spool)) for spool in spools)
     return [
         SpoolData(
             id=spool.id,
             external_id=spool.external_id,
             tag_ids=list(spool.tag_ids),
-            inventory_spool=_inventory_spool(hass, spool),
+            inventory_spool=known,
             name=spool.name,
             material=spool.filament.material,
             vendor=spool.filament.vendor,
@@ -186,14 +218,14 @@ def spools_data(hass: HomeAssistant, spools: Iterable[Spool]) -> list[SpoolData]
             remaining_from=(
                 slot_data(spool.remaining_slot) if spool.remaining_slot else None
             ),
-            low=spool.low,
+            low=low(spool, known),
             first_seen=iso(spool.first_seen),
             last_seen=iso(spool.last_seen),
             out_since=None if spool.slots else iso(spool.last_seen),
             slots=[slot_data(place) for place in spool.slots],
             last_slot=slot_data(spool.last_slot),
         )
-        for spool in spools
+        for spool, known in known_spools
     ]
 
 

@@ -4,7 +4,7 @@
 - `filament_slots/slots`: the slots of one printer or of all, see `serializers.SlotData`.
 - `filament_slots/events`: history, page by page, see `_events`.
 - `filament_slots/subscribe`: the present state, then each change, see `_subscribe`.
-- `filament_slots/spools`, `filament_slots/subscribe_spools`: see `websocket_spools`.
+- `filament_slots/spools`, `subscribe_spools`, `suggest_spools`: see `websocket_spools`.
 - `filament_slots/inventory_spools`, `filament_slots/subscribe_inventory_spools`: see
   `websocket_inventory`.
 - `filament_slots/failed_events`: for administrators, see `_failed_events`.
@@ -65,7 +65,7 @@ from .websocket_drivers import (
 from .websocket_inventory import list_inventory_spools, subscribe_inventory_spools
 from .websocket_invoke import invoke_capability
 from .websocket_result import RefusedError, loaded_printer, printer_entry, with_result
-from .websocket_spools import list_spools, subscribe_spools
+from .websocket_spools import list_spools, subscribe_spools, suggest_spools
 from .websocket_subscription import Message, Subscription
 
 MAX_PAGE: Final = 500
@@ -132,6 +132,7 @@ def async_register_commands(hass: HomeAssistant) -> None:
         _subscribe,
         list_spools,
         subscribe_spools,
+        suggest_spools,
         list_inventory_spools,
         subscribe_inventory_spools,
         list_drivers,

@@ -2,9 +2,10 @@
 
 - `filament_slots/spools`: the spools, see `spool_library.SpoolData`.
 - `filament_slots/subscribe_spools`: all spools, then those that changed.
+- `filament_slots/suggest_spools`: those likeliest meant, see `spool_choices.SpoolChoice`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Final, TypedDict
 
@@ -20,23 +21,26 @@ import probatio
 
 from .const import DOMAIN
 from .core.engine.errors import StoreError
-from .core.tables.library import SpoolFilter, SpoolOrder, read_spools, read_spools_of
+from .core.tables.library import SpoolOrder, read_spools, read_spools_of
 from .model import NO_IDENTIFIERS, Identifiers
+from .places import place_of
 from .runtime import require_store
 from .serializers import Json, PrinterData, SlotData
-from .spool_library import MAX_SPOOLS, SpoolData, colour, spool_filter, spools_data
+from .slot_spools import slot_spools
+from .spool_choices import SpoolChoice, async_spool_choices
+from .spool_library import (
+    MAX_SPOOLS,
+    SpoolData,
+    SpoolList,
+    async_list_spools,
+    colour,
+    spools_data,
+)
 from .websocket_result import with_result
 from .websocket_subscription import Message, Subscription
 
 # Changes are collected as long, so that a flood of events costs one query a second.
 _COLLECT_SECONDS: Final = 1.0
-
-
-class SpoolsResult(TypedDict):
-    """Some spools of the library; total: how many fit the filter."""
-
-    spools: list[SpoolData]
-    total: int
 
 
 class SpoolsMessage(TypedDict):
@@ -64,7 +68,7 @@ class SpoolsMessage(TypedDict):
 )
 @async_response
 @with_result
-async def list_spools(hass: HomeAssistant, msg: Json) -> SpoolsResult:
+async def list_spools(hass: HomeAssistant, msg: Json) -> SpoolList:
     """Return the spools of the library.
 
     material, vendor: without regard to case. color: a name, or `#RRGGBB` and those near.
@@ -72,13 +76,39 @@ async def list_spools(hass: HomeAssistant, msg: Json) -> SpoolsResult:
     text: words, each in a name, material, vendor, colour, id or place of the spool.
     order: `recent` first, by `name`, or the least `remaining` first.
     """
-    found = await read_spools(
-        require_store(hass).store,
-        spool_filter(msg),
-        order=msg["order"],
-        limit=msg["limit"],
-    )
-    return {"spools": spools_data(hass, found.spools), "total": found.total}
+    return await async_list_spools(hass, msg)
+
+
+class SuggestResult(TypedDict):
+    """The spools that are likeliest meant, the likeliest first."""
+
+    spools: list[SpoolChoice]
+
+
+@websocket_command(
+    {
+        "type": f"{DOMAIN}/suggest_spools",
+        probatio.Optional("device_id"): str,
+        probatio.Optional("of_inventory", default=False): bool,
+        probatio.Optional("limit", default=MAX_SPOOLS): probatio.All(
+            int, probatio.Range(1, MAX_SPOOLS)
+        ),
+    }
+)
+@async_response
+@with_result
+async def suggest_spools(hass: HomeAssistant, msg: Json) -> SuggestResult:
+    """Return the spools to pick from, the likeliest first.
+
+    device_id: of the slot that one is picked for. of_inventory: only those of an
+    inventory, by their ids there.
+    """
+    place = place_of(hass, msg["device_id"]) if "device_id" in msg else None
+    return {
+        "spools": await async_spool_choices(
+            hass, place, msg["limit"], of_inventory=msg["of_inventory"]
+        )
+    }
 
 
 @websocket_command({"type": f"{DOMAIN}/subscribe_spools"})
@@ -115,16 +145,21 @@ class SpoolSubscription:
         self._changed: set[Identifiers] = set()
         self._cancel: CALLBACK_TYPE | None = None
         self._printers = Subscription(hass, self._printers_changed, None, frozenset())
+        self._unsubscribe: CALLBACK_TYPE
 
     async def async_start(self) -> None:
         """Send all spools, and follow changes."""
         self._printers.async_start()
+        self._unsubscribe = slot_spools(self._hass).async_subscribe_links(
+            self._links_changed
+        )
         await self._async_send()
 
     @callback
     def async_stop(self) -> None:
         """Unsubscribe from everything."""
         self._printers.async_stop()
+        self._unsubscribe()
         if self._cancel is not None:
             self._cancel()
 
@@ -147,6 +182,16 @@ class SpoolSubscription:
             if pair[0] != pair[1]:
                 self._changed.update(_identity(slot) for slot in pair if slot)
         self._changed.discard(NO_IDENTIFIERS)
+        self._send_soon()
+
+    @callback
+    def _links_changed(self, spools: Collection[Identifiers]) -> None:
+        """Note the spools that have another link, which may be in no slot."""
+        self._changed.update(spools)
+        self._send_soon()
+
+    @callback
+    def _send_soon(self) -> None:
         due = self._changed or not self._complete
         if due and self._cancel is None:
             self._cancel = async_call_later(
@@ -162,7 +207,7 @@ class SpoolSubscription:
             if self._complete:
                 found = await read_spools_of(store, changed)
             else:
-                everything = await read_spools(store, SpoolFilter(), limit=MAX_SPOOLS)
+                everything = await read_spools(store, limit=MAX_SPOOLS)
                 found = everything.spools
         except StoreError:
             return

@@ -1,7 +1,7 @@
-/** The spools of the library as the websocket sends them, and those likeliest for a slot. */
+/** The spools of the library and of inventories as the websocket sends them. */
 
 import { colourName, parseColour } from "./colour";
-import type { Slot, SlotSpool } from "./model";
+import type { SlotSpool } from "./model";
 
 export interface SpoolSlot {
   entry_id: string | null;
@@ -61,8 +61,23 @@ export type AnySpool = Omit<Spool, "id" | "last_slot"> & {
   url: string | null;
 };
 
-/** A spool that can be assigned: one that is known by more than its tag. */
-export type Known = AnySpool & { external_id: string };
+/** A spool to pick: one that is known by more than its tag. */
+export interface Choice {
+  external_id: string;
+  name: string | null;
+  material: string | null;
+  vendor: string | null;
+  colors: string[];
+  remaining_percent: number | null;
+  remaining_g: number | null;
+  low: boolean | null;
+  location: string | null;
+  slots: SpoolSlot[];
+  last_slot: SpoolSlot | null;
+}
+
+/** What a row shows of a spool, and a search looks at. */
+export type Listed = Omit<Choice, "external_id"> & Pick<AnySpool, "external_id">;
 
 /** The spools of the library, then those of the inventories that were in no slot yet. */
 export function allSpools(
@@ -106,31 +121,12 @@ const NEVER_SEEN = {
   last_slot: null,
 };
 
-/**
- * The spools to pick from, the likeliest first; those seen last come first in the input.
- *
- * slot: those last seen in it, of its material and colour, and of its material come first. Those
- * that are in a slot come last. search: each of its words is found in what is shown of a spool.
- */
-export function likeliest(
-  spools: readonly AnySpool[],
-  search: string,
-  named: (colour: string) => string,
-  slot?: Slot,
-): Known[] {
-  return searched(spools, search, named)
-    .filter((spool): spool is Known => spool.external_id !== null)
-    .map((spool) => ({ spool, rank: rankOf(spool, slot) }))
-    .sort((one, other) => one.rank - other.rank)
-    .map(({ spool }) => spool);
-}
-
 /** The spools of which what is shown contains each word of a search. */
-export function searched(
-  spools: readonly AnySpool[],
+export function searched<S extends Listed>(
+  spools: readonly S[],
   search: string,
   named: (colour: string) => string,
-): AnySpool[] {
+): S[] {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return [...spools];
   return spools.filter((spool) => {
@@ -139,7 +135,7 @@ export function searched(
   });
 }
 
-function textsOf(spool: AnySpool, named: (colour: string) => string): string {
+function textsOf(spool: Listed, named: (colour: string) => string): string {
   const { name, material, vendor, external_id, colors, slots, last_slot, location } = spool;
   const places = [...slots, last_slot].flatMap((place) => [place?.printer, place?.label]);
   const colours = namesOf(colors).map(named);
@@ -165,16 +161,6 @@ export function partOf(spools: readonly AnySpool[], part: Part): AnySpool[] {
     low: ({ low }) => low === true,
   };
   return spools.filter(includes[part]);
-}
-
-function rankOf(spool: Known, slot: Slot | undefined): number {
-  if (spool.slots.length > 0) return 4;
-  if (!slot) return 3;
-  if (spool.last_slot?.device_id === slot.device_id) return 0;
-  const { material, color_hex, colors } = slot.filament;
-  if (!material || material !== spool.material) return 3;
-  const wanted = namesOf(colors ?? (color_hex ? [color_hex] : []));
-  return namesOf(spool.colors).some((name) => wanted.includes(name)) ? 1 : 2;
 }
 
 function namesOf(colours: readonly string[]): string[] {

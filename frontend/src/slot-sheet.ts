@@ -25,7 +25,7 @@ import {
   timeZone,
 } from "./ha";
 import { isAbout } from "./history";
-import type { Known } from "./library";
+import type { Choice } from "./library";
 import {
   eventsFilter,
   type Printer,
@@ -200,7 +200,7 @@ export class SlotSheet extends LitElement {
       else void this.send(hass, action, { device_id, ...Object.fromEntries(filled) });
     };
     const loaded = ({ detail }: CustomEvent<number>) => detail || this.focusField();
-    const pick = ({ detail: { external_id, name } }: CustomEvent<Known>) => {
+    const pick = ({ detail: { external_id, name } }: CustomEvent<Choice>) => {
       const label = name && view !== "link" ? { label: name.slice(0, 64) } : {};
       void this.send(hass, action, { device_id, external_id, ...label });
     };

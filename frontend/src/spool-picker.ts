@@ -3,14 +3,7 @@
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { shared } from "./base";
 import { type Hass, text } from "./ha";
-import {
-  type AnySpool,
-  allSpools,
-  type InventorySpool,
-  type Known,
-  likeliest,
-  type Spool,
-} from "./library";
+import { type Choice, searched } from "./library";
 import type { Slot } from "./model";
 import { spoolStyles } from "./spool";
 import { rowStyles, spoolRow } from "./spool-row";
@@ -33,7 +26,7 @@ export class SpoolPicker extends LitElement {
   declare slotData?: Slot;
   /** Whether only spools of an inventory can be picked. */
   declare ofInventory: boolean;
-  declare private spools: readonly AnySpool[];
+  declare private spools: readonly Choice[];
   declare private search: string;
 
   constructor() {
@@ -45,12 +38,7 @@ export class SpoolPicker extends LitElement {
 
   override async connectedCallback(): Promise<void> {
     super.connectedCallback();
-    // A spool can be named without the lists.
-    const [library, inventory] = await Promise.all([
-      this.ask<Spool>("filament_slots/spools"),
-      this.ask<InventorySpool>("filament_slots/inventory_spools"),
-    ]);
-    this.spools = allSpools(this.ofInventory ? [] : library, inventory);
+    this.spools = await this.ask();
     await this.updateComplete;
     // Not the search: phones would cover the list with their keyboard.
     const choices = this.renderRoot.querySelectorAll("button");
@@ -58,9 +46,14 @@ export class SpoolPicker extends LitElement {
     this.dispatchEvent(new CustomEvent("loaded", { detail: choices.length }));
   }
 
-  private async ask<S>(type: string): Promise<S[]> {
+  /** The spools, the likeliest first; none without an answer: a spool can be named without. */
+  private async ask(): Promise<Choice[]> {
     try {
-      const answer = await this.hass?.connection.sendMessagePromise<{ spools: S[] }>({ type });
+      const answer = await this.hass?.connection.sendMessagePromise<{ spools: Choice[] }>({
+        type: "filament_slots/suggest_spools",
+        of_inventory: this.ofInventory,
+        ...(this.slotData ? { device_id: this.slotData.device_id } : {}),
+      });
       return answer?.spools ?? [];
     } catch {
       return [];
@@ -68,10 +61,10 @@ export class SpoolPicker extends LitElement {
   }
 
   protected override render(): TemplateResult | typeof nothing {
-    const { hass, slotData } = this;
+    const { hass } = this;
     if (!hass || this.spools.length === 0) return nothing;
     const named = (colour: string) => text(hass, `colour.${colour}`);
-    const found = likeliest(this.spools, this.search, named, slotData);
+    const found = searched(this.spools, this.search, named);
     return html`<div @keydown=${this.move}>
       ${this.field(hass)}
       <ul aria-label=${text(hass, "pick.list")}>
@@ -90,11 +83,11 @@ export class SpoolPicker extends LitElement {
       }} />`;
   }
 
-  private choice(hass: Hass, spool: Known): TemplateResult {
+  private choice(hass: Hass, spool: Choice): TemplateResult {
     return html`<button type="button" @click=${() => this.pick(spool)}>${spoolRow(hass, spool)}</button>`;
   }
 
-  private pick(spool: Known): void {
+  private pick(spool: Choice): void {
     this.dispatchEvent(new CustomEvent("pick", { detail: spool }));
   }
 

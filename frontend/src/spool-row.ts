@@ -4,7 +4,7 @@ import { css, html, nothing, type TemplateResult } from "lit";
 import { type Coloured, colourName, coloursOf } from "./colour";
 import { shortId } from "./events";
 import { type Hass, text } from "./ha";
-import type { AnySpool, SpoolSlot } from "./library";
+import type { Listed, SpoolSlot } from "./library";
 import type { Filament, SlotSpool } from "./model";
 import { spool as drawn, percentLeft, percentText } from "./spool";
 
@@ -14,7 +14,7 @@ interface Remaining {
 }
 
 /** The content of the button of a spool. */
-export function spoolRow(hass: Hass, spool: AnySpool): TemplateResult {
+export function spoolRow(hass: Hass, spool: Listed): TemplateResult {
   const { colors, remaining_percent, slots, last_slot, low, location } = spool;
   const facts = [
     spool.name?.includes(spool.material ?? "") ? null : spool.material,
@@ -35,7 +35,7 @@ export function spoolRow(hass: Hass, spool: AnySpool): TemplateResult {
 /** The name of a spool, else what else it is known by. */
 export function nameOf(
   hass: Hass,
-  { name, material, external_id }: Pick<AnySpool, "name" | "material" | "external_id">,
+  { name, material, external_id }: Pick<Listed, "name" | "material" | "external_id">,
 ): string {
   return name || material || shortId(external_id) || text(hass, "timeline.unknown_spool");
 }

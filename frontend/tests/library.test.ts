@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { allSpools, likeliest, partOf, type Spool, spoolOf } from "../src/library";
-import type { Slot, SlotSpool } from "../src/model";
+import { allSpools, partOf, type Spool, searched, spoolOf } from "../src/library";
+import type { SlotSpool } from "../src/model";
 
 const place = (device_id: string, label = device_id) => ({
   entry_id: "x1c",
@@ -35,38 +35,10 @@ function spool(name: string, values: Partial<Spool> = {}): Spool {
   };
 }
 
-const slot = {
-  device_id: "A3",
-  filament: { material: "PETG", color_hex: "#C12E1F" },
-} as Slot;
-
 const german: Record<string, string> = { red: "rot", black: "schwarz" };
 const named = (colour: string) => german[colour] ?? colour;
-const names = (spools: Spool[], search = "", where?: Slot) =>
-  likeliest(allSpools(spools, []), search, named, where).map(({ name }) => name);
 
 describe("the spools to pick from", () => {
-  it("are those last seen in the slot, of its material and colour, of its material, and others", () => {
-    const spools = [
-      spool("inside", { slots: [place("B1")], last_slot: place("A3"), material: "PETG" }),
-      spool("other"),
-      spool("material", { material: "PETG", colors: ["#000000"] }),
-      spool("both", { material: "PETG", colors: ["#000000", "#FF0000"] }),
-      spool("here", { last_slot: place("A3") }),
-    ];
-    expect(names(spools, "", slot)).toEqual(["here", "both", "material", "other", "inside"]);
-  });
-
-  it("keep their order where nothing is known of the slot", () => {
-    const spools = [spool("one", { material: null }), spool("two")];
-    expect(names(spools, "", { ...slot, filament: {} })).toEqual(["one", "two"]);
-    expect(names(spools)).toEqual(["one", "two"]);
-  });
-
-  it("leave out those that are known by their tag only", () => {
-    expect(names([spool("tag", { external_id: null }), spool("id")])).toEqual(["id"]);
-  });
-
   it.each([
     ["gal black", ["Galaxy black"]],
     ["SCHWARZ", ["Galaxy black"]],
@@ -75,7 +47,8 @@ describe("the spools to pick from", () => {
     ["nylon", []],
   ])("are found by the words %j", (search, found) => {
     const spools = [spool("Galaxy black", { colors: ["#000000"] }), spool("Fire")];
-    expect(names(spools, search)).toEqual(found);
+    const shown = searched(allSpools(spools, []), search, named);
+    expect(shown.map(({ name }) => name)).toEqual(found);
   });
 });
 
@@ -129,8 +102,8 @@ it("spools of an inventory are those of the library, or were in no slot yet", ()
     [null, "Spool 2", 640],
   ]);
   expect(found[2]?.last_slot).toBeNull();
-  expect(likeliest(found, "shelf schwarz", named, slot).map(({ name }) => name)).toEqual([
-    "Spool 2",
+  expect(searched(found, "shelf schwarz", named).map(({ name }) => name)).toEqual([
     "Mine",
+    "Spool 2",
   ]);
 });

@@ -414,8 +414,6 @@ async def shelf(handler: EventHandler, store: Store) -> Store:
         ({"vendor": "prusament"}, "C"),
         ({"in_slot": True}, "EBA"),
         ({"in_slot": False}, "DC"),
-        ({"low": True}, "B"),
-        ({"low": False}, "DCA"),
         ({"colour": ColourName.BLUE}, "B"),
         ({"colour": ColourName.RED}, "DCA"),
         ({"colour": (0xF4, 0, 0)}, "DCA"),

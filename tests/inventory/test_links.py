@@ -7,14 +7,27 @@ from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import ServiceValidationError, Unauthorized
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    MockUser,
+    async_fire_time_changed,
+)
+from pytest_homeassistant_custom_component.typing import (
+    ClientSessionGenerator,
+    WebSocketGenerator,
+)
 
 from custom_components.filament_slots.const import DOMAIN
 from custom_components.filament_slots.core.tables.audit import read_audit
 from custom_components.filament_slots.diagnostics import (
     async_get_config_entry_diagnostics,
+)
+from custom_components.filament_slots.options import (
+    CONF_LOW_LIMIT,
+    CONF_LOW_UNIT,
+    LOW_PERCENT,
 )
 from custom_components.filament_slots.runtime import require_store
 from custom_components.filament_slots.slot_spools import slot_spools
@@ -413,3 +426,55 @@ async def test_without_a_printer_the_store_is_closed(
         await call(hass, action, spool_id=1, **data)
 
     assert raised.value.translation_key == "no_printer_loaded"
+
+
+async def test_a_link_of_a_spool_in_no_slot_is_sent_to_the_cards_at_once(
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    server: SpoolmanServer,
+    printer: MockConfigEntry,
+) -> None:
+    await async_running(hass, inventory_entry(server))
+    await async_deliver(hass, printer, spool_event("spool_removed", 1, identifiers=TAG))
+    (spool,) = (await call(hass, "get_spools"))["spools"]
+    client = await hass_ws_client(hass)
+    await client.send_json_auto_id({"type": f"{DOMAIN}/subscribe_spools"})
+    assert (await client.receive_json())["success"]
+    assert [
+        each["inventory_spool"]
+        for each in (await client.receive_json())["event"]["spools"]
+    ] == [None]
+
+    async def changed() -> list[int | None]:
+        """Return which spools of the inventory those of the next message are."""
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=2))
+        spools = (await client.receive_json(timeout=5))["event"]["spools"]
+        return [
+            each["inventory_spool"] and each["inventory_spool"]["id"] for each in spools
+        ]
+
+    await call(hass, "link_spool", spool_id=spool["id"], external_id="2")
+    assert await changed() == [2]
+    await call(hass, "unlink_spool", spool_id=spool["id"])
+    assert await changed() == [None]
+
+
+async def test_a_spool_of_the_library_is_low_by_the_limit_of_its_inventory(
+    hass: HomeAssistant, server: SpoolmanServer, printer: MockConfigEntry
+) -> None:
+    """The printer reports 80 % of it; the inventory knows what is really left."""
+    server.add_spool(filament={"weight": 1000}, remaining_weight=300)
+    options = {CONF_LOW_LIMIT: 40, CONF_LOW_UNIT: LOW_PERCENT}
+    await async_running(hass, inventory_entry(server, options))
+
+    async def low(wanted: bool) -> list[bool]:
+        """Return whether each of the spools that are low, or not, is."""
+        answer = await call(hass, "get_spools", low=wanted)
+        assert answer["total"] == len(answer["spools"])
+        return [each["low"] for each in answer["spools"]]
+
+    assert (await low(True), await low(False)) == ([], [False])
+    await call(
+        hass, "link_spool", device_id=slot(hass, printer), external_id="3"
+    )
+    assert (await low(True), await low(False)) == ([True], [])

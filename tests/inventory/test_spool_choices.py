@@ -13,6 +13,7 @@ from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_time_changed,
 )
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.filament_slots.const import DOMAIN
 from tests.common import (
@@ -184,3 +185,30 @@ async def test_the_forms_of_the_actions_offer_the_known_spools(
     await server.drop()
     await async_until(hass, lambda: len(host.spools) == 6)
     assert (await offered(hass))["expect_spool"]["select"]["options"] == options
+
+
+async def test_a_card_is_offered_the_same_spools_in_the_same_order(
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    printer: MockConfigEntry,
+    server: SpoolmanServer,
+) -> None:
+    await async_running(hass, inventory_entry(server))
+    slot = device_of(hass, printer, f"{SERIAL}_{UNIT_SERIAL}_2")
+    client = await hass_ws_client(hass)
+
+    async def offered(**fields: Any) -> list[dict[str, Any]]:
+        """Return the spools that a card is offered."""
+        command = f"{DOMAIN}/suggest_spools"
+        await client.send_json_auto_id({"type": command, **fields})
+        spools: list[dict[str, Any]] = (await client.receive_json())["result"]["spools"]
+        return spools
+
+    assert await offered(device_id=slot) == await suggest(
+        hass, device_id=slot, limit=2000
+    )
+    assert await offered(limit=2) == await suggest(hass, limit=2)
+    # To link a spool, only those that an inventory has.
+    assert ids(await offered(of_inventory=True)) == [
+        f"spoolman:{number}" for number in (1, 2, 3, 5)
+    ]

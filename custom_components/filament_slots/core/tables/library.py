@@ -122,7 +122,6 @@ class SpoolFilter:
     material: str | None = None
     vendor: str | None = None
     in_slot: bool | None = None
-    low: bool | None = None
     colour: ColourName | Rgb | None = None
     words: tuple[str, ...] = ()
     colour_texts: dict[ColourName, str] = field(default_factory=dict)
@@ -134,7 +133,6 @@ class SpoolFilter:
             _same(self.material, filament.material)
             and _same(self.vendor, filament.vendor)
             and self.in_slot in (None, bool(spool.slots))
-            and self.low in (None, spool.low)
             and self._has_colour(spool)
             and self._has_words(spool)
         )
@@ -172,6 +170,9 @@ class SpoolFilter:
         )
 
 
+ALL_SPOOLS: Final = SpoolFilter()
+
+
 @dataclass(frozen=True, slots=True)
 class SpoolList:
     """Some spools, and how many there are of them."""
@@ -182,12 +183,12 @@ class SpoolList:
 
 async def read_spools(
     store: Store,
-    wanted: SpoolFilter,
+    wanted: SpoolFilter = ALL_SPOOLS,
     *,
     order: SpoolOrder = SpoolOrder.RECENT,
-    limit: int,
+    limit: int | None,
 ) -> SpoolList:
-    """Return the first spools of a filter.
+    """Return the first spools of a filter, or all of it.
 
     Those near a colour are sorted by how near they are. What is not known comes last.
     Raises StoreError where the file cannot be read.
@@ -214,7 +215,7 @@ async def read_spool(store: Store, spool_id: int) -> Spool | None:
 
 
 def _listed(
-    spools: Iterable[Spool], wanted: SpoolFilter, order: SpoolOrder, limit: int
+    spools: Iterable[Spool], wanted: SpoolFilter, order: SpoolOrder, limit: int | None
 ) -> SpoolList:
     found = [spool for spool in spools if wanted.includes(spool)]
     match order:
