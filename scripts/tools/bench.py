@@ -9,7 +9,9 @@ from . import (
     bench_dashboard,
     bench_decode,
     bench_flood,
+    bench_guard,
     bench_house,
+    bench_lasting,
     bench_moonraker,
     bench_running,
     bench_scale,
@@ -174,8 +176,57 @@ def _memory() -> Iterator[str]:
     )
 
 
+def _guard() -> Iterator[str]:
+    numbers = asyncio.run(bench_guard.guard())
+    for name, what, bar in (
+        ("report", "A full Bambu report of 100 printers, CPU", 1.05),
+        ("health", "A look at the health of a driver", None),
+    ):
+        yield Bar(what, "µs").row(numbers[f"{name}_us"])
+        yield Bar(
+            "… under the guard of drivers from other components, against it",
+            "x",
+            "≤" if bar else "",
+            bar,
+        ).row(numbers[f"guarded_{name}_us"] / numbers[f"{name}_us"])
+
+
+def _reloads() -> Iterator[str]:
+    for kind, what in (
+        ("bambu", "a Bambu printer"),
+        ("klipper", "a Klipper printer behind a real Moonraker"),
+    ):
+        numbers = asyncio.run(bench_lasting.reloads(kind))
+        reloads = numbers["reloads"]
+        yield Bar(
+            f"{reloads:.0f} reloads of {what}, connected after it", "", "≥", reloads
+        ).row(numbers["ready"])
+        yield Bar("… the slowest, until connected", "s").row(numbers["slowest_s"])
+        for name in ("tasks", "threads", "sockets", "descriptors"):
+            yield Bar(f"… {name} more than before", "", "≤", 0).row(numbers[name])
+        yield Bar("… memory that Python needs more than before, a reload", "kB").row(
+            numbers["kilobytes"] / reloads
+        )
+
+
+def _available() -> Iterator[str]:
+    for fault, reads in asyncio.run(bench_lasting.available()).items():
+        for what, answered in (
+            (f"Fault for 20 s: {fault}; slots answered", reads.slots),
+            ("… history answered", reads.history),
+        ):
+            yield Bar(f"{what}, of {answered.asked}", "%", "≥", 100).row(
+                answered.percent
+            )
+        slowest = max(reads.slots.slowest, reads.history.slowest)
+        yield Bar("… the slowest answer", "ms").row(slowest * 1000)
+
+
 def _stop() -> Iterator[str]:
     numbers = asyncio.run(bench_scale.stopping())
+    yield Bar("Memory of 50 Bambu printers with two units", "MB").row(
+        numbers["memory_mb"]
+    )
     yield Bar("50 Bambu printers, threads more than without", "", "≤", 5).row(
         numbers["threads"]
     )
@@ -256,9 +307,12 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "house": _house,
     "flood": _flood,
     "running": _running,
+    "guard": _guard,
     "memory": _memory,
     "stop": _stop,
     "latency": _latency,
+    "reloads": _reloads,
+    "available": _available,
     "store": _store,
     "history": _history,
     "library": _library,

@@ -50,7 +50,7 @@ async def memory() -> dict[str, float]:
     template_mb: for as many entities of a template integration, each seventh with as
     many attributes as the filament of a slot has. entities: how many.
     """
-    async with _probed() as home_assistant, AsyncExitStack() as stack:
+    async with probed() as home_assistant, AsyncExitStack() as stack:
         client = home_assistant.client
         folder = home_assistant.folder
 
@@ -93,16 +93,16 @@ async def memory() -> dict[str, float]:
 
 
 async def stopping() -> dict[str, float]:
-    """Return the threads and the stop of Home Assistant with fifty printers.
+    """Return the threads, the memory and the stop of Home Assistant with fifty printers.
 
-    threads: more than without printers, once all are set up. none_ms, reachable_ms,
+    threads: more than without printers, once all are set up; memory_mb: resident, likewise. none_ms, reachable_ms,
     unreachable_ms: from the request to stop until all integrations have stopped.
     """
     with ExitStack() as stack:
         ports = unanswering(stack)
         async with (
             elsewhere("scripts.tools.bench_house", "delta") as printers,
-            _probed() as home_assistant,
+            probed() as home_assistant,
         ):
             configs = printers.config[:_PRINTERS]
             fields = {name: configs[0][name] for name in _ASKED}
@@ -113,7 +113,7 @@ async def stopping() -> dict[str, float]:
                 for number, config in enumerate(configs)
             ]
             numbers: dict[str, float] = {}
-            threads: dict[str, int] = {}
+            used: dict[str, Gauge] = {}
             for name, each in (
                 ("none", []),
                 ("reachable", configs),
@@ -122,11 +122,14 @@ async def stopping() -> dict[str, float]:
                 _put_entries(home_assistant.folder, each)
                 await home_assistant.start()
                 await asyncio.sleep(_SETTLED)
-                threads[name] = Gauge.of(home_assistant.pid).threads
+                used[name] = Gauge.of(home_assistant.pid)
                 await home_assistant.stop()
                 took = (home_assistant.folder / STOPPED).read_text()
                 numbers[f"{name}_ms"] = float(took) * 1000
-    return numbers | {"threads": threads["reachable"] - threads["none"]}
+    return numbers | {
+        "threads": used["reachable"].threads - used["none"].threads,
+        "memory_mb": used["reachable"].megabytes - used["none"].megabytes,
+    }
 
 
 async def latency() -> dict[str, float]:
@@ -142,7 +145,7 @@ async def latency() -> dict[str, float]:
             confirmed = int.from_bytes(ulid_to_bytes(event["event_id"])[:6])
             took.append(time.time() * 1000 - confirmed)
 
-    async with elsewhere(__name__) as printers, _probed() as home_assistant:
+    async with elsewhere(__name__) as printers, probed() as home_assistant:
         client = home_assistant.client
         for config in printers.config:
             await add_entry(client, "bambulab_mqtt", config)
@@ -160,7 +163,7 @@ async def latency() -> dict[str, float]:
 
 
 @asynccontextmanager
-async def _probed() -> AsyncIterator[HomeAssistant]:
+async def probed() -> AsyncIterator[HomeAssistant]:
     """Run a Home Assistant with the probe, and a file of templates."""
     with tempfile.TemporaryDirectory(prefix="filament-slots-") as name:
         folder = Path(name)

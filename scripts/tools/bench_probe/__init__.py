@@ -1,5 +1,6 @@
 """Integration that looks into the Home Assistant it runs in, for the benchmarks."""
 
+import asyncio
 import gc
 from pathlib import Path
 import time
@@ -48,7 +49,8 @@ def _memory(
 ) -> None:
     """Return the bytes allocated by Python since tracing began that it still needs.
 
-    trace: whether to trace from now on. entities: how many have a state.
+    trace: whether to trace from now on. entities: how many have a state. tasks: how many
+    there are.
     """
     gc.collect()
     used, _ = tracemalloc.get_traced_memory()
@@ -57,4 +59,7 @@ def _memory(
     else:
         tracemalloc.stop()
     entities = len(hass.states.async_entity_ids())
-    connection.send_result(msg["id"], {"bytes": used, "entities": entities})
+    tasks = len(asyncio.all_tasks())
+    connection.send_result(
+        msg["id"], {"bytes": used, "entities": entities, "tasks": tasks}
+    )
