@@ -53,10 +53,9 @@ async def test_the_template_passes_its_tests_with_the_kit_in_an_environment_of_i
 ) -> None:
     """Neither Home Assistant nor this repository is in it."""
     environment, template = tmp_path / "environment", tmp_path / "template"
-    await _run(UV, "build", "--wheel", "--out-dir", tmp_path, ROOT / "kit")
+    wheel = await _build(tmp_path)
     await _run(UV, "venv", "--python", sys.executable, environment)
     python = environment / "bin" / "python"
-    wheel = tmp_path / f"filament_slots_kit-{API_VERSION}.0-py3-none-any.whl"
     await _run(UV, "pip", "install", "--python", python, wheel)
     shutil.copytree(TEMPLATE, template)
 
@@ -84,6 +83,69 @@ async def test_the_template_passes_its_tests_with_the_kit_in_an_environment_of_i
     assert box.config["code"] not in capture.read_text()
     (slot,) = json.loads(replayed)["slots"]
     assert slot["identifiers"]["rfid_uid"] == "04A1B2C3"
+
+
+@pytest.mark.process
+async def test_the_types_of_the_kit_are_checked_as_those_of_the_integration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its wheel, where its modules have their places."""
+    wheel, kit = await _build(tmp_path), tmp_path / "kit"
+    shutil.unpack_archive(wheel, kit, "zip")
+    monkeypatch.setenv("MYPYPATH", str(kit))
+    mypy = (sys.executable, "-m", "mypy", "--config-file", ROOT / "pyproject.toml")
+
+    checked = await _run(*mypy, "-p", "filament_slots_kit", cwd=tmp_path)
+
+    assert "no issues found" in checked
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("environment", ["newest", "oldest"], indirect=True)
+async def test_a_printer_whose_component_is_gone_is_read_again_with_it_or_deleted(
+    tmp_path: Path, environment: Path, box: Any
+) -> None:
+    home_assistant = HomeAssistant(tmp_path, environment)
+    installed = tmp_path / "custom_components"
+    _install_ours(installed, "0.1.0")
+    # It counts as missing at once, and not after three minutes.
+    guarded = installed / INTEGRATION.name / "drivers" / "guarded.py"
+    text = guarded.read_text()
+    assert "_MISSING_AFTER: Final = 180.0" in text
+    guarded.write_text(text.replace("Final = 180.0", "Final = 0.1"))
+    shutil.copytree(COMPONENT, installed / "spool_box")
+    async with home_assistant:
+        entry_id = await add_entry(home_assistant.client, "spool_box", box.config)
+        await box.insert()
+        await _slot_is(home_assistant.client, box, "identified")
+        await home_assistant.stop()
+        shutil.rmtree(installed / "spool_box")
+        await home_assistant.start()
+
+        await _issues_are(home_assistant.client, "unknown_driver")
+        await _slot_is(home_assistant.client, box, "identified")
+        await home_assistant.stop()
+
+        shutil.copytree(COMPONENT, installed / "spool_box")
+        await home_assistant.start()
+
+        await _health_is(home_assistant.client, "running")
+        await _issues_are(home_assistant.client)
+        await home_assistant.stop()
+
+        shutil.rmtree(installed / "spool_box")
+        await home_assistant.start()
+        client = home_assistant.client
+        await _issues_are(client, "unknown_driver")
+
+        await client.delete(f"config/config_entries/entry/{entry_id}")
+
+        await _issues_are(client)
+        assert await client.call("config_entries/get", domain=DOMAIN) == []
+        devices = await client.call("config/device_registry/list")
+        assert not [each for each in devices if entry_id in each["config_entries"]]
+        entities = await client.call("config/entity_registry/list")
+        assert not [each for each in entities if each["platform"] == DOMAIN]
 
 
 @pytest.mark.process
@@ -174,6 +236,21 @@ async def _issues(client: Client) -> dict[str, Any]:
     """Return our repairs."""
     issues = (await client.call("repairs/list_issues"))["issues"]
     return {i["translation_key"]: i for i in issues if i["domain"] == DOMAIN}
+
+
+async def _issues_are(client: Client, *issues: str) -> None:
+    """Wait until we have these repairs, and no others."""
+
+    async def reached() -> bool:
+        return [*await _issues(client)] == [*issues]
+
+    await _until(reached)
+
+
+async def _build(folder: Path) -> Path:
+    """Build the wheel of the kit."""
+    await _run(UV, "build", "--wheel", "--out-dir", folder, ROOT / "kit")
+    return folder / f"filament_slots_kit-{API_VERSION}.0-py3-none-any.whl"
 
 
 async def _run(*command: str | Path, cwd: Path | None = None) -> str:
