@@ -474,7 +474,5 @@ async def test_a_spool_of_the_library_is_low_by_the_limit_of_its_inventory(
         return [each["low"] for each in answer["spools"]]
 
     assert (await low(True), await low(False)) == ([], [False])
-    await call(
-        hass, "link_spool", device_id=slot(hass, printer), external_id="3"
-    )
+    await call(hass, "link_spool", device_id=slot(hass, printer), external_id="3")
     assert (await low(True), await low(False)) == ([True], [])
