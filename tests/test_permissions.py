@@ -24,6 +24,7 @@ from pytest_homeassistant_custom_component.typing import (
 )
 
 from custom_components.filament_slots.const import DOMAIN
+from custom_components.filament_slots.runtime import async_shared_core
 
 from .common import (
     SERIAL,
@@ -73,12 +74,22 @@ RIGHTS = _table()
 
 @pytest.fixture
 async def entry(hass: HomeAssistant, hass_owner_user: MockUser) -> MockConfigEntry:
-    """A connected printer, and a folder for exports.
+    """A connected printer, another that was removed, and a folder for exports.
 
     The first user of a house would be its owner, who may do everything.
     """
     hass.config.allowlist_external_dirs = {hass.config.config_dir}
-    return await async_connected_entry(hass)
+    entry = await async_connected_entry(hass)
+    await async_remove_another(hass)
+    return entry
+
+
+async def async_remove_another(hass: HomeAssistant) -> None:
+    """Let printer 2 be one that was removed."""
+    handler = async_shared_core(hass).handler
+    printer_id = await handler.register_printer("OTHER", "P1S", "scripted", "removed")
+    assert printer_id == 2
+    await handler.mark_deleted(printer_id)
 
 
 def action_data(
@@ -99,6 +110,7 @@ def action_data(
         "link_spool": tagged | {"external_id": "spoolman:12"},
         "unlink_spool": tagged,
         "refire_events": SINCE,
+        "delete_printer_history": {"printer_id": 2},
         "replay_events": SINCE,
         "export": SINCE | {"path": hass.config.path("history")},
     }

@@ -30,7 +30,7 @@ from .common import (
     spool_event,
     state,
 )
-from .test_permissions import action_data
+from .test_permissions import action_data, async_remove_another
 
 pytestmark = pytest.mark.usefixtures("scripted_driver")
 
@@ -108,6 +108,7 @@ async def test_the_answer_of_an_action_follows_the_schema(
     hass.config.allowlist_external_dirs = {hass.config.config_dir}
     entry = await async_connected_entry(hass)
     await async_deliver(hass, entry, spool_event("spool_inserted", 3))
+    await async_remove_another(hass)
     call = partial(
         hass.services.async_call,
         DOMAIN,

@@ -23,6 +23,7 @@ from .const import (
 from .coordinator import FilamentSlotsConfigEntry, SlotCoordinator, is_loaded
 from .core.engine.errors import Problem, StoreError
 from .core.handler import EventHandler
+from .core.tables.printers import has_slots
 from .discovery import async_listen
 from .driver_platform import async_gather_drivers
 from .drivers.base import Driver, DriverError, ErrorCode
@@ -40,6 +41,7 @@ from .location_keeper import async_keep_locations
 from .options import async_migrate_options
 from .repairs_links import async_setup_link_issues
 from .repairs_printer import async_forget_issues, async_show_issue
+from .repairs_store import async_ask_about_history, async_settle_history
 from .runtime import SharedCore, async_shared_core
 from .scans import async_follow_scans
 from .services import async_setup_services
@@ -138,7 +140,7 @@ async def async_unload_entry(
 async def async_remove_entry(
     hass: HomeAssistant, entry: FilamentSlotsConfigEntry
 ) -> None:
-    """Mark the printer as deleted; its history stays, also if it is added again."""
+    """Mark the printer as deleted; its history stays, unless a user then deletes it."""
     if not is_printer(entry):
         await async_remove_inventory(hass, cast(InventoryConfigEntry, entry))
         return
@@ -148,6 +150,8 @@ async def async_remove_entry(
         printer_id = await _async_register(entry, handler)
         await handler.mark_deleted(printer_id)
         core.async_take_held(printer_id)
+        if await core.store.read(lambda db: has_slots(db, printer_id)):
+            async_ask_about_history(hass, printer_id, entry.title)
 
 
 async def async_remove_config_entry_device(
@@ -218,6 +222,7 @@ async def _async_make_coordinator(
 ) -> SlotCoordinator:
     """Return the coordinator, with the stored state of the printer."""
     printer_id = await _async_register(entry, core.handler)
+    async_settle_history(hass, printer_id)
     try:
         return SlotCoordinator(hass, entry, core, printer_id, driver_class)
     except ValidationError as err:

@@ -10,6 +10,7 @@ from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.storage import Store
 from pydantic import ValidationError
 
@@ -41,7 +42,7 @@ from .repairs_inventory import (
     async_forget_inventory_issues,
     async_show_inventory_issues,
 )
-from .runtime import async_shared_core
+from .runtime import SIGNAL_PRINTER_DELETED, async_shared_core
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -308,6 +309,14 @@ class InventoryHost:
             await core.release()
         else:
             self.queue = queue
+
+            @callback
+            def forget(printer_id: int) -> None:
+                queue.forget_printer(printer_id)
+
+            self.entry.async_on_unload(
+                async_dispatcher_connect(self._hass, SIGNAL_PRINTER_DELETED, forget)
+            )
 
     @callback
     def async_confirm(self) -> None:

@@ -163,6 +163,14 @@ class LocationQueue:
         self._unsaved |= self._pending.locations.keys()
         self._pending.locations.clear()
 
+    def forget_printer(self, printer_id: int) -> None:
+        """Forget the locations of spools that were seen last in a deleted printer."""
+        for spool_id, known in tuple(self._pending.locations.items()):
+            if (known.slot or "").startswith(f"[{printer_id},"):
+                del self._pending.locations[spool_id]
+                self._unsaved.add(spool_id)
+        self.wake()
+
     def forget_tags(self) -> None:
         """Forget every tag that waits."""
         self._unsaved |= self._pending.tags.keys()

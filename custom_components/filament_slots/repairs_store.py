@@ -1,4 +1,4 @@
-"""Repairs of the store: issues raised and cleared by its state."""
+"""Repairs of the store: issues raised and cleared by its state and by what is in it."""
 
 from typing import Final
 
@@ -21,7 +21,10 @@ _ISSUES: Final = {
 }
 STORE_DAMAGED: Final = "store_damaged"
 EVENTS_FAILED: Final = "events_failed"
-STORE_ISSUES: Final = frozenset({*_ISSUES.values(), STORE_DAMAGED, EVENTS_FAILED})
+PRINTER_REMOVED: Final = "printer_removed"
+STORE_ISSUES: Final = frozenset(
+    {*_ISSUES.values(), STORE_DAMAGED, EVENTS_FAILED, PRINTER_REMOVED}
+)
 
 
 @callback
@@ -41,6 +44,26 @@ def async_manage_store_issues(
     folder = str(state.set_aside[0].parent) if state.set_aside else ""
     _show(hass, STORE_DAMAGED, bool(state.set_aside), files=names, folder=folder)
     _show(hass, EVENTS_FAILED, failed > 0, count=str(failed))
+
+
+@callback
+def async_ask_about_history(hass: HomeAssistant, printer_id: int, name: str) -> None:
+    """Ask whether the history of a removed printer is kept; until a restart it is."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        f"{PRINTER_REMOVED}_{printer_id}",
+        is_fixable=True,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=PRINTER_REMOVED,
+        translation_placeholders={"name": name},
+    )
+
+
+@callback
+def async_settle_history(hass: HomeAssistant, printer_id: int) -> None:
+    """Ask no longer: the printer is there again, or its history is deleted."""
+    async_clear_issue(hass, f"{PRINTER_REMOVED}_{printer_id}")
 
 
 def _show(hass: HomeAssistant, key: str, wanted: bool, **placeholders: str) -> None:

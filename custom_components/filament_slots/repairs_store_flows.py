@@ -1,4 +1,4 @@
-"""Fix flows of the store's repairs: salvage damaged files, retry failed events."""
+"""Fix flows of the store's repairs: salvage, retry, history of a removed printer."""
 
 from abc import abstractmethod
 from dataclasses import asdict
@@ -12,7 +12,7 @@ import probatio
 
 from .const import DOMAIN
 from .core.engine.errors import StoreError
-from .repairs_store import EVENTS_FAILED, STORE_DAMAGED
+from .repairs_store import EVENTS_FAILED, PRINTER_REMOVED, STORE_DAMAGED
 from .runtime import async_shared_core, require_store
 
 _BATCH_SIZE = 500
@@ -95,6 +95,44 @@ class RetryFlow(StoreFlow):
         return asdict(last) | {"replayed": events}
 
 
+class RemovedPrinterFlow(StoreFlow):
+    """Keeps the history of a removed printer, or deletes it once that is confirmed."""
+
+    action = "delete_printer_history"
+
+    @override
+    async def async_step_init(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
+        return self.async_show_menu(
+            menu_options=["keep", "confirm"],
+            description_placeholders=issue.translation_placeholders if issue else None,
+        )
+
+    @override
+    def _outdated(self) -> str | None:
+        issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
+        return "resolved" if issue is None else None
+
+    async def async_step_keep(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Keep it."""
+        return self.async_create_entry(data={})
+
+    @override
+    async def _async_fix(self, user_input: dict[str, Any]) -> dict[str, Any]:
+        core = async_shared_core(self.hass)
+        # It may have been the last printer.
+        async with core.use():
+            deleted = await core.async_delete_printer(
+                int(self.issue_id.rpartition("_")[2])
+            )
+        # It is kept where the printer was added again meanwhile.
+        return asdict(deleted) if deleted else {}
+
+
 def _user_id() -> str | None:
     """Return the user who runs the flow, if there is a request."""
     request = current_request.get()
@@ -104,4 +142,5 @@ def _user_id() -> str | None:
 STORE_FLOWS: dict[str, type[RepairsFlow]] = {
     STORE_DAMAGED: SalvageFlow,
     EVENTS_FAILED: RetryFlow,
+    PRINTER_REMOVED: RemovedPrinterFlow,
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.event import (
     async_track_time_change,
     async_track_utc_time_change,
@@ -18,6 +19,7 @@ from homeassistant.helpers.event import (
 from homeassistant.helpers.start import async_at_started
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.signal_type import SignalType
 
 from .const import DOMAIN
 from .core.engine.errors import Problem, StoreError, StoreState
@@ -26,6 +28,7 @@ from .core.handler import EventHandler
 from .core.maintenance import Maintenance
 from .core.printer_state import Printers, Seen
 from .core.tables.audit import AuditEntry, write_audit
+from .core.tables.deletion import Deleted
 from .core.tables.held_events import HeldEvent, read_held
 from .core.tables.retention import Purged
 from .core.tables.schema import TABLES
@@ -35,11 +38,13 @@ from .options import (
     history_kept,
     number_option,
 )
-from .repairs_store import async_manage_store_issues
+from .repairs_store import async_manage_store_issues, async_settle_history
 
 _LOGGER = logging.getLogger(__name__)
 
 _KEY: HassKey[SharedCore] = HassKey(DOMAIN)
+# The id of a printer whose history is being deleted.
+SIGNAL_PRINTER_DELETED: SignalType[int] = SignalType(f"{DOMAIN}_printer_deleted")
 
 
 @callback
@@ -186,6 +191,22 @@ class SharedCore:
             max_bytes = number_option(shared, CONF_MAX_MEGABYTES) * 1024 * 1024
         return await maintenance.purge(dt_util.utcnow(), keep, max_bytes)
 
+    async def async_delete_printer(self, printer_id: int) -> Deleted | None:
+        """Delete a printer whose entry was removed, with all its history.
+
+        Returns None for one that has an entry, or is not known. Raises StoreError.
+        """
+        maintenance = require_store(self._hass).maintenance
+        entry_id = (await maintenance.printer_entries()).get(printer_id)
+        if entry_id and self._hass.config_entries.async_get_entry(entry_id):
+            return None
+        deleted = await maintenance.delete_printer(printer_id, entry_id)
+        if deleted is not None:
+            self.async_take_held(printer_id)
+            async_settle_history(self._hass, printer_id)
+            async_dispatcher_send(self._hass, SIGNAL_PRINTER_DELETED, printer_id)
+        return deleted
+
     @asynccontextmanager
     async def use(self) -> AsyncIterator[EventHandler]:
         """Keep the core open for the length of a with block."""
@@ -213,6 +234,9 @@ class SharedCore:
             self.store, printers, self.handler, self._failures_changed
         )
         self._failures_changed()
+        self._hass.async_create_background_task(
+            self._async_finish_deletions(), f"{DOMAIN} deletions"
+        )
         self.handler.hold(True)
         self._unsubscribe = [
             async_at_started(self._hass, self._async_started),
@@ -246,8 +270,16 @@ class SharedCore:
         if seen:
             await self.handler.note_seen(seen)
 
+    async def _async_finish_deletions(self) -> None:
+        """Delete what is left of printers where that was interrupted."""
+        try:
+            await self.maintenance.finish_deletions()
+        except StoreError as err:
+            _LOGGER.debug("Printers could not be deleted completely: %s", err)
+
     async def _async_nightly(self, _: datetime) -> None:
         """Purge all history once a night."""
+        await self._async_finish_deletions()
         try:
             purged = await self.async_purge()
         except StoreError as err:

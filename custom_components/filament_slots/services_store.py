@@ -1,4 +1,4 @@
-"""Actions on the store, for administrators: purge, retry, re-fire, export."""
+"""Actions on the store, for administrators: purge, delete, retry, re-fire, export."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
@@ -18,6 +18,7 @@ from .coordinator import FilamentSlotsConfigEntry, loaded_entries
 from .core.engine.errors import StoreError
 from .core.tables.export import Format, export_events
 from .core.tables.history import EventFilter
+from .core.tables.printers import removed_printers
 from .errors import failure, invalid, store_failure
 from .model import iso_utc
 from .runtime import async_shared_core, require_store
@@ -65,6 +66,13 @@ _PURGE: Final = probatio.Schema(
         ),
     }
 )
+_DELETE: Final = probatio.Schema(
+    {
+        probatio.Required("printer_id"): probatio.All(
+            probatio.Coerce(int), probatio.Range(1, 2**31)
+        )
+    }
+)
 _RETRY: Final = probatio.Schema(
     {
         probatio.Optional("batch_size", default=100): probatio.All(
@@ -86,6 +94,14 @@ class PurgeAnswer(TypedDict):
     """How many events were deleted, and the size of the file now."""
 
     events: int
+    database_bytes: int
+
+
+class DeleteAnswer(TypedDict):
+    """How many events and spools were deleted, and the size of the file now."""
+
+    events: int
+    spools: int
     database_bytes: int
 
 
@@ -115,6 +131,7 @@ def async_setup_store_services(hass: HomeAssistant) -> None:
     """Register the actions, independent of any entry."""
     for name, handler, schema in (
         ("purge", _async_purge, _PURGE),
+        ("delete_printer_history", _async_delete_printer_history, _DELETE),
         ("retry_failed_events", _async_retry_failed_events, _RETRY),
         ("refire_events", _async_refire_events, _REFIRE),
         ("export", _async_export, _EXPORT),
@@ -199,6 +216,27 @@ async def _async_purge(call: ServiceCall) -> PurgeAnswer:
     except StoreError as err:
         raise store_failure(err, "not_saved") from err
     return {"events": purged.events, "database_bytes": purged.database_bytes}
+
+
+async def _async_delete_printer_history(call: ServiceCall) -> DeleteAnswer:
+    """Delete a removed printer with all its history."""
+    printer_id = call.data["printer_id"]
+    try:
+        core = require_store(call.hass)
+        deleted = await core.async_delete_printer(printer_id)
+        removed = await core.store.read(removed_printers)
+    except StoreError as err:
+        raise store_failure(err, "not_saved") from err
+    if deleted is None:
+        names = ", ".join(f"{number} ({name})" for number, name in removed.items())
+        raise invalid(
+            "printer_not_removed", printer_id=str(printer_id), removed=names or "–"
+        )
+    return {
+        "events": deleted.events,
+        "spools": deleted.spools,
+        "database_bytes": deleted.database_bytes,
+    }
 
 
 async def _async_retry_failed_events(call: ServiceCall) -> RetryAnswer:

@@ -385,6 +385,24 @@ async def test_what_the_owner_switches_off_is_forgotten(bench: Bench) -> None:
     assert bench.queue.in_slot(A3) == []
 
 
+async def test_where_a_deleted_printer_had_its_spools_is_forgotten(
+    bench: Bench,
+) -> None:
+    """What waits, too; other printers keep theirs."""
+    await bench.reachable(False)
+    bench.enter("X1C A3", 1, '[1,"u1",3]')
+    bench.enter("P1S A3", 2, '[11,"u1",3]')
+
+    bench.queue.forget_printer(1)
+    await bench.queue.stop()
+    bench.restart()
+    await bench.queue.start()
+
+    assert bench.queue.in_slot('[1,"u1",3]') == []
+    assert [known.spool_id for known in bench.queue.in_slot('[11,"u1",3]')] == [2]
+    assert bench.queue.waiting == 1
+
+
 async def test_a_queue_that_was_not_started_can_be_stopped(bench: Bench) -> None:
     await bench.queue.stop()
     bench.restart()

@@ -154,8 +154,7 @@ class EventJob(Job):
             printers.rows.record(db, event.printer_id, self.slots, rows_now)
         if self._history is not None:
             printers.hold(db, self._history)
-        new = _is_new(self._history)
-        silent = state.silent if new else (*state.silent, event_id)
+        silent = state.silent if _is_new(self._history) else (*state.silent, event_id)
         if silent and (rows or len(silent) > MAX_SILENT):
             remember(db, silent)
             silent = ()
@@ -239,7 +238,8 @@ class EventJob(Job):
             _LOGGER.debug("Rejected an event: %s", err)
             self._refuse(Outcome.REJECTED, str(err))
             return
-        if self.printer_id is None:
+        if self.printer_id not in self._printers.states:
+            self.printer_id = None
             self._refuse(Outcome.REJECTED, "printer_id: no such printer")
             return
         self._parsed = _own(event)

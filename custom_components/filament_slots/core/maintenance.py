@@ -18,6 +18,7 @@ from .handler import EventHandler
 from .printer_state import Printers
 from .slot_state import EventRow, apply
 from .tables.codec import pack_time, rows
+from .tables.deletion import Deleted, being_deleted, delete_printer
 from .tables.failed_events import unpack_about
 from .tables.history import EventFilter, read_events
 from .tables.printers import printer_entries, whole_state
@@ -112,6 +113,41 @@ class Maintenance:
         async with self._past:
             forget = self._printers.rows.forget
             return await purge(self._store, now, keep, max_bytes, forget)
+
+    async def delete_printer(
+        self, printer_id: int, entry_id: str | None = None
+    ) -> Deleted | None:
+        """Delete a removed printer with its history; None: it has an entry.
+
+        entry_id: of an entry that is known to be gone, where the printer has it still.
+        From the first transaction on it is shown nowhere, and what is left of it goes by
+        `finish_deletions` where this is interrupted. Raises StoreError.
+        """
+        now = datetime.now(UTC)
+        # After its events that wait.
+        if not await self._store.write(
+            lambda db: self._printers.forget(db, printer_id, now, entry_id), printer_id
+        ):
+            return None
+        return await self.finish_deletions()
+
+    async def finish_deletions(self) -> Deleted:
+        """Delete what is left of printers that are being deleted. Raises StoreError."""
+        total = Deleted(0, 0, 0)
+        async with self._past:
+            for printer_id in await self._store.read(being_deleted):
+                deleted = await delete_printer(
+                    self._store,
+                    printer_id,
+                    self._printers.rows.forget,
+                    self._printers.unlink,
+                )
+                total = total.plus(deleted)
+                # Those of its spools are gone.
+                await self._handler.unlink(())
+                self._failures_changed()
+                self._store.writer.prove()
+        return total
 
     async def printer_entries(self) -> dict[int, str | None]:
         """Return the entry of every printer with history; None: removed."""

@@ -23,6 +23,7 @@ from .tables.links import (
 )
 from .tables.printers import (
     Registration,
+    delete_later,
     put_last_seen,
     put_printer,
     restore_printer,
@@ -81,6 +82,8 @@ class Printers:
         self.rows = RowWriter()
         self.expectations = Expectations()
         self.holding = False
+        # Whether a copy of the slots has to be written although no printer is left.
+        self._deleted = False
         # Ids of the latest events, the newest last.
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._taken: list[Expectation] = []
@@ -94,6 +97,21 @@ class Printers:
         known = self.states.get(printer_id, PrinterState(registration, slots))
         self.update(printer_id, replace(known, registration=registration))
         return printer_id, known.slots
+
+    def forget(
+        self,
+        db: sqlite3.Connection,
+        printer_id: int,
+        at: datetime,
+        entry_id: str | None,
+    ) -> bool:
+        """Write that a printer is to be deleted; return False where it has an entry."""
+        if not delete_later(db, printer_id, at, entry_id):
+            return False
+        self.states.pop(printer_id, None)
+        self.rows.forget()
+        self._deleted = True
+        return True
 
     def update(self, printer_id: int, state: PrinterState) -> None:
         """Replace the state of a printer."""
@@ -152,7 +170,10 @@ class Printers:
         self.rows.roll_back()
 
     def fill(self, db: sqlite3.Connection) -> bool:
-        """Write everything into a file that does not have it; return whether any printer."""
+        """Write everything into a file that does not have it; return whether to keep that.
+
+        It is kept where there is a printer, or was one that is deleted.
+        """
         row_writer = RowWriter()
         for printer_id, state in self.states.items():
             restore_printer(db, printer_id, state.registration)
@@ -161,7 +182,7 @@ class Printers:
         row_writer.flush(db)
         if self.links is not None:
             put_links(db, self.links)
-        return bool(self.states)
+        return bool(self.states) or self._deleted
 
     def begin(self) -> None:
         """Begin a transaction, or a savepoint in one."""

@@ -136,7 +136,7 @@ class Writer:
         self.queue.send(self._show)
 
     def prove(self) -> None:
-        """Bring everything into the one file, and read it back."""
+        """Bring everything into the one file, read it back, and write its copy."""
         self.queue.send(self._settle)
 
     def suspect(self, error: Exception) -> None:
@@ -185,7 +185,6 @@ class Writer:
             if time.monotonic() >= self._copy_at:
                 self._write_copy()
         self._settle()
-        self._write_copy()
         if self._buffer:
             _LOGGER.warning("%d events were never written", len(self._buffer))
         with self._reader.away():
@@ -201,6 +200,7 @@ class Writer:
         if self._outage is not None:
             self._outage.look_at = 0
             self._look()
+        self._write_copy()
 
     def _write(self, batch: list[Job]) -> None:
         """Write a batch; where the database stays at fault, begin an outage.

@@ -25,7 +25,7 @@ from .codec import (
     rows,
     unpack_time,
 )
-from .printers import FIND_SLOT
+from .printers import BEING_DELETED, FIND_SLOT
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -202,7 +202,7 @@ def _found(wanted: EventFilter, first: str, last: str, order: str) -> str:
             if by_slot
             else f"slot_events AS e {_index(wanted)}"
         ),
-        conditions=" AND ".join(conditions) or "TRUE",
+        conditions=" AND ".join(conditions),
         order=order,
     )
 
@@ -252,7 +252,7 @@ def _index(wanted: EventFilter) -> str:
 
 def _conditions(wanted: EventFilter, *, by_slot: bool) -> list[str]:
     """Return the conditions; those with a plus must not choose the index."""
-    conditions = []
+    conditions = [f"+e.printer_id NOT IN ({BEING_DELETED})"]
     if wanted.slot:
         conditions.append(f"about.slot_id = ({FIND_SLOT})")
     if wanted.external_id is not None:

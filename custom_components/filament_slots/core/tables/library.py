@@ -15,6 +15,7 @@ from ...remaining import DEFAULT_LIMIT
 from ..engine.store import Store
 from ..slot_state import NO_FILAMENT, SlotKey
 from .codec import pack_json, rows, unpack_id, unpack_time
+from .printers import BEING_DELETED
 from .spools import find_spool
 
 # The letters that a language adds to a colour at most.
@@ -30,7 +31,7 @@ _SPOOLS: Final = """
 """
 _THESE: Final = " AND id IN (SELECT value FROM json_each(:ids))"
 _ORDER: Final = " ORDER BY last_seen_at DESC, id DESC"
-_PLACES: Final = """
+_PLACES: Final = f"""
     SELECT
         slots.id, slots.printer_id, printers.name AS printer, ams_units.key AS unit,
         ams_units.ams_unit_no, slots.slot_no, slots.label,
@@ -39,8 +40,9 @@ _PLACES: Final = """
     JOIN printers ON printers.id = slots.printer_id
     LEFT JOIN ams_units ON ams_units.id = slots.unit_id
     LEFT JOIN slot_assignments ON slot_id = slots.id
+    WHERE slots.printer_id NOT IN ({BEING_DELETED})
     ORDER BY slots.printer_id, ams_units.ams_unit_no, slots.slot_no
-"""
+"""  # noqa: S608
 
 
 class SpoolOrder(StrEnum):
@@ -296,6 +298,8 @@ def _spools(
             last_slot=places[row["last_slot_id"]],
         )
         for row in found
+        # Else it goes with its printer.
+        if row["last_slot_id"] in places
     ]
 
 

@@ -14,6 +14,18 @@ from ..slot_state import PrinterSlots, Row, SlotKey, SlotRow, UnitRow
 from .codec import pack_json, pack_time, rows, unpack_bool, unpack_time
 from .held_events import forget_held
 
+# Printers that are being deleted: what is left of them is shown nowhere. The identity is
+# free at once, so that the same printer can be added again meanwhile, as a new one.
+BEING_DELETED: Final = """
+    SELECT id FROM printers
+    WHERE identity >= '#' AND identity < '$' AND driver_key = ''
+"""
+_DELETE_LATER: Final = """
+    UPDATE printers SET
+        identity = '#' || id, driver_key = '', name = '', entry_id = NULL, memory = NULL,
+        is_active = 0, deleted_at = ifnull(deleted_at, :at)
+    WHERE id = :id AND (deleted_at IS NOT NULL OR entry_id = :entry_id)
+"""
 UNIT_FIELDS: Final = tuple(field.name for field in fields(StoredUnit))
 _PUT_UNIT: Final = """
     INSERT INTO ams_units (
@@ -164,6 +176,22 @@ def printer_entries(db: sqlite3.Connection) -> dict[int, str | None]:
     )
 
 
+def removed_printers(db: sqlite3.Connection) -> dict[int, str]:
+    """Return the names of the printers that were removed."""
+    return dict(
+        db.execute(
+            "SELECT id, name FROM printers"
+            " WHERE deleted_at IS NOT NULL AND driver_key <> '' ORDER BY id"
+        )
+    )
+
+
+def has_slots(db: sqlite3.Connection, printer_id: int) -> bool:
+    """Return whether anything is known of a printer, as all of it is about its slots."""
+    query = "SELECT 1 FROM slots WHERE printer_id = :id"
+    return db.execute(query, {"id": printer_id}).fetchone() is not None
+
+
 def deactivate(db: sqlite3.Connection, printer_id: int) -> None:
     """Write that a printer's entry is disabled."""
     db.execute("UPDATE printers SET is_active = 0 WHERE id = :id", {"id": printer_id})
@@ -176,6 +204,24 @@ def mark_deleted(db: sqlite3.Connection, printer_id: int, at: datetime) -> None:
         "UPDATE printers SET is_active = 0, deleted_at = :at WHERE id = :id",
         {"id": printer_id, "at": pack_time(at)},
     )
+
+
+def delete_later(
+    db: sqlite3.Connection, printer_id: int, at: datetime, entry_id: str | None
+) -> bool:
+    """Write that a printer is to be deleted; return False where it has an entry.
+
+    entry_id: of an entry that is known to be gone.
+    """
+    forget_held(db, printer_id)
+    about = {"id": printer_id, "at": pack_time(at), "entry_id": entry_id}
+    return db.execute(_DELETE_LATER, about).rowcount > 0
+
+
+def is_known_printer(db: sqlite3.Connection, printer_id: int) -> bool:
+    """Return whether there is such a printer that is not being deleted."""
+    query = "SELECT 1 FROM printers WHERE id = :id AND driver_key <> ''"
+    return db.execute(query, {"id": printer_id}).fetchone() is not None
 
 
 def load_slots(db: sqlite3.Connection, printer_id: int) -> PrinterSlots:

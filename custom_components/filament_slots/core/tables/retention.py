@@ -5,19 +5,15 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 import sqlite3
-import time
 from typing import Any, Final
 
 from ...model import EventType
 from ..engine.store import Store
 from .codec import DAY, TYPE_NUMBERS, pack_json, pack_time
+from .steps import LARGEST_STEP, Steps
 
-# A step takes about as long; events written meanwhile wait no longer.
-_STEP_SECONDS: Final = 0.005
 _FIRST_STEP: Final = 50
-_LARGEST_STEP: Final = 2_000
 _PAGES_A_STEP: Final = 32
 _FOUND_AT_ONCE: Final = 5_000
 # Below the cap, so that it is not reached again at once.
@@ -37,6 +33,10 @@ _TOO_OLD: Final = """
             FROM slots
         )
     ORDER BY id LIMIT :limit
+"""
+_OF_PRINTER: Final = """
+    SELECT id FROM slot_events INDEXED BY slot_events_by_printer
+    WHERE printer_id = :printer_id ORDER BY id LIMIT :limit
 """
 _HELD_BY_SLOT: Final = """
     SELECT (SELECT count(*) FROM event_slots WHERE slot_id = slots.id) FROM slots
@@ -120,26 +120,30 @@ async def purge(
     when rows are deleted that a `RowWriter` may have cached.
     In small steps, between which everything else is written. Raises StoreError.
     """
-    purge = _Purge(store)
+    purge = Purge(store)
     for printer_id, days in keep.items():
         await purge.too_old(printer_id, now, days)
     if max_bytes is not None:
         await purge.too_many(max_bytes)
-    if purge.deleted:
-        await purge.unused_fragments(forget)
-        await store.write(lambda db: db.execute(_FORGET_DAYS))
-    await purge.give_space_back()
-    return Purged(purge.deleted, await store.read(_size))
+    return await purge.finish(forget)
 
 
-class _Purge:
-    """One purge, with the number of rows in a step."""
+class Purge:
+    """One purge; deleted: how many events so far."""
 
     def __init__(self, store: Store) -> None:
         """Start with small steps."""
         self._store = store
-        self._step = _FIRST_STEP
+        self._steps = Steps(store, _FIRST_STEP)
+        self._tidy = True
         self.deleted = 0
+
+    async def all_of(self, printer_id: int) -> None:
+        """Delete all events of a printer, the oldest first."""
+        # A run that was interrupted may have deleted some.
+        self._tidy = False
+        while ids := await self._find(_OF_PRINTER, {"printer_id": printer_id}):
+            await self._delete(ids)
 
     async def too_old(self, printer_id: int, now: datetime, keep: Keep) -> None:
         """Delete the events of a printer that are older than they are kept."""
@@ -186,8 +190,15 @@ class _Purge:
             if await self._delete(ids, down_to):
                 return
 
-    async def unused_fragments(self, forget: Callable[[], None]) -> None:
-        """Delete what no event needs any more."""
+    async def finish(self, forget: Callable[[], None]) -> Purged:
+        """Delete what no event needs any more, and make the file smaller."""
+        if self.deleted or not self._tidy:
+            await self._unused_fragments(forget)
+            await self._store.write(lambda db: db.execute(_FORGET_DAYS))
+        await self._give_space_back()
+        return Purged(self.deleted, await self._store.read(_size))
+
+    async def _unused_fragments(self, forget: Callable[[], None]) -> None:
         (newest,) = await self._store.read(
             lambda db: db.execute("SELECT max(id) FROM slot_events").fetchone()
         )
@@ -197,8 +208,8 @@ class _Purge:
                 lambda db: db.execute(_UNUSED_FRAGMENTS).fetchall()
             )
         ]
-        for start in range(0, len(unused), _LARGEST_STEP):
-            some = unused[start : start + _LARGEST_STEP]
+        for start in range(0, len(unused), LARGEST_STEP):
+            some = unused[start : start + LARGEST_STEP]
 
             def delete(db: sqlite3.Connection, some: list[int] = some) -> None:
                 # They may be needed again since it was looked.
@@ -216,7 +227,7 @@ class _Purge:
 
             await self._store.write(delete)
 
-    async def give_space_back(self) -> None:
+    async def _give_space_back(self) -> None:
         """Make the file as small as what is in it."""
         while await self._store.read(_free_pages):
             before = await self._store.read(_free_pages)
@@ -240,12 +251,8 @@ class _Purge:
 
     async def _delete(self, ids: list[int], down_to: int | None = None) -> bool:
         """Delete events, step by step; return whether the file is small enough."""
-        while ids:
-            some, ids = ids[: self._step], ids[self._step :]
-            took = await self._store.write(partial(_delete, ids=some))
-            self.deleted += len(some)
-            pace = _STEP_SECONDS / max(took, 1e-6)
-            self._step = max(1, min(_LARGEST_STEP, int(len(some) * min(pace, 4)) + 1))
+        async for deleted in self._steps.over(ids, _delete):
+            self.deleted += deleted
             if down_to is not None and await self._store.read(_used) <= down_to:
                 return True
         return False
@@ -261,15 +268,13 @@ def _next_level(held: list[int], least: int) -> int:
     return least + bisect_left(range(least, max(held) - 1), True, key=is_near)
 
 
-def _delete(db: sqlite3.Connection, ids: list[int]) -> float:
-    """Delete events; return how many seconds it took."""
-    began = time.perf_counter()
+def _delete(db: sqlite3.Connection, ids: list[int]) -> None:
+    """Delete events."""
     some = {"ids": pack_json(ids), "first": ids[0], "last": ids[-1]}
     db.execute(_FORGET_ABOUT, some)
     db.execute(
         "DELETE FROM slot_events WHERE id IN (SELECT value FROM json_each(:ids))", some
     )
-    return time.perf_counter() - began
 
 
 def _forget_refused(db: sqlite3.Connection) -> int:

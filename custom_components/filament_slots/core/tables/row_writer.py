@@ -101,12 +101,12 @@ class RowWriter:
         self._labels.clear()
         self._fragment_ids.clear()
         self._spool_ids.clear()
+        self._memories.clear()
 
     def roll_back(self) -> None:
         """Forget a transaction that was rolled back, with what it left to its end."""
         self.forget()
         self._unwritten.clear()
-        self._memories.clear()
 
     def flush(self, db: sqlite3.Connection) -> None:
         """Write the content of the slots that changed, at the end of a transaction.

@@ -55,6 +55,10 @@ _MAKE_SLOT: Final = """
     WHERE printers.identity = :identity
     RETURNING id
 """
+_IS_WANTED: Final = """
+    SELECT 1 FROM printers WHERE identity = :identity
+        AND NOT EXISTS (SELECT 1 FROM slot_events WHERE event_id = :event_id)
+"""
 _OLD_SLOTS: Final = """
     SELECT slots.*, printers.identity AS identity, ams_units.key AS unit_key
     FROM slots JOIN printers ON printers.id = slots.printer_id
@@ -195,15 +199,12 @@ def read_damaged(old: Path, cursor: int | None) -> Salvaged:
 def write_salvaged(db: sqlite3.Connection, salvaged: Salvaged) -> int:
     """Write events into history, before all that happened since; return how many.
 
-    Events that are there already are left out.
+    Events that are there already are left out, and those of deleted printers.
     """
     written = 0
     for event in salvaged.events:
-        known = db.execute(
-            "SELECT 1 FROM slot_events WHERE event_id = :event_id",
-            {"event_id": event["event_id"]},
-        ).fetchone()
-        if known is None and (about := salvaged.about.get(event["id"])):
+        wanted = db.execute(_IS_WANTED, event).fetchone()
+        if wanted and (about := salvaged.about.get(event["id"])):
             _write(db, event, about)
             written += 1
     return written

@@ -331,6 +331,12 @@ CREATE TABLE tag_wishes (
 ) STRICT;
 """
 
+_VERSION_10 = """
+-- A spool is deleted with the only printer that knew it; without an index its foreign key
+-- would have SQLite read all of history for each.
+CREATE INDEX slot_events_by_spool ON slot_events (spool_id) WHERE spool_id IS NOT NULL;
+"""
+
 # Never changed once released; the next version is one more.
 MIGRATIONS: tuple[str, ...] = (
     _VERSION_1,
@@ -342,6 +348,7 @@ MIGRATIONS: tuple[str, ...] = (
     _VERSION_7,
     _VERSION_8,
     _VERSION_9,
+    _VERSION_10,
 )
 
 

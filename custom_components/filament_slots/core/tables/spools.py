@@ -6,6 +6,7 @@ from typing import Any, Final, TypedDict
 
 from ...model import Filament, Identifiers
 from .codec import pack_id, pack_json, pack_time
+from .printers import BEING_DELETED
 
 _FIND_SPOOL: Final = """
     SELECT id FROM spools WHERE external_id = :external_id
@@ -51,13 +52,13 @@ _TOGETHER: Final = (
     ("nozzle_min_c", "nozzle_max_c"),
 )
 _REMAINING: Final = _TOGETHER[1]
-_LAST_SLOT: Final = """
+_LAST_SLOT: Final = f"""
     SELECT slots.printer_id, ams_units.ams_unit_no, slots.slot_no, slots.label
     FROM spools
     JOIN slots ON slots.id = spools.last_slot_id
     LEFT JOIN ams_units ON ams_units.id = slots.unit_id
-    WHERE spools.id = :spool_id
-"""
+    WHERE spools.id = :spool_id AND slots.printer_id NOT IN ({BEING_DELETED})
+"""  # noqa: S608
 
 
 class PreviousSlot(TypedDict):
@@ -99,11 +100,12 @@ def find_or_make_spool(
     return int(spool_id)
 
 
-def last_slot(db: sqlite3.Connection, spool_id: int) -> PreviousSlot:
-    """Return the slot in which a spool was seen last."""
-    printer_id, unit_no, slot_no, label = db.execute(
-        _LAST_SLOT, {"spool_id": spool_id}
-    ).fetchone()
+def last_slot(db: sqlite3.Connection, spool_id: int) -> PreviousSlot | None:
+    """Return the slot in which a spool was seen last; None: its printer is being deleted."""
+    found = db.execute(_LAST_SLOT, {"spool_id": spool_id}).fetchone()
+    if found is None:
+        return None
+    printer_id, unit_no, slot_no, label = found
     return {
         "printer_id": printer_id,
         "is_ams_slot": unit_no is not None,

@@ -11,6 +11,7 @@ from ..engine.jobs import CommittedJob, Failure
 from ..slot_state import EventRow
 from .codec import pack_id
 from .failed_events import keep_failed_event, pack_about, unpack_about
+from .printers import is_known_printer
 from .row_writer import RowWriter, is_known
 
 # Of the objects around the texts, about.
@@ -20,7 +21,15 @@ _OVERHEAD_BYTES = 500
 class StoredEvent(CommittedJob):
     """An event with its place in the printer's sequence and its spools, as text."""
 
-    __slots__ = ("_about", "_event_id", "_moves", "_payload", "_rows", "_sequence")
+    __slots__ = (
+        "_about",
+        "_event_id",
+        "_moves",
+        "_payload",
+        "_printer_id",
+        "_rows",
+        "_sequence",
+    )
 
     def __init__(
         self, rows: RowWriter, event: Mapping[str, Any], row: EventRow, sequence: int
@@ -28,6 +37,7 @@ class StoredEvent(CommittedJob):
         """Take the row, and its event as plain JSON."""
         super().__init__(event["printer_id"])
         self._rows = rows
+        self._printer_id: int = event["printer_id"]
         self._event_id: str = event["event_id"]
         self._payload = orjson.dumps(event)
         self._about = pack_about(row.spools)
@@ -37,6 +47,9 @@ class StoredEvent(CommittedJob):
 
     @override
     def run(self, db: sqlite3.Connection) -> None:
+        if not is_known_printer(db, self._printer_id):
+            # It was deleted since.
+            return
         if self._moves is not None or not is_known(db, self._event_id):
             self._rows.put_event(db, self._sequence, self._row)
 
