@@ -194,6 +194,7 @@ export class DriverView extends LitElement {
         border-radius: 50%;
       }
       .fold[aria-expanded="true"] ha-icon {
+        display: inline-block;
         rotate: 180deg;
       }
       .fold:hover,

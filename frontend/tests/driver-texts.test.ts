@@ -5,8 +5,8 @@ import type { Hass } from "../src/ha";
 
 const TEXTS: Record<string, string> = {
   "config_panel.card.not_loaded": "Not loaded",
-  "config_panel.driver.counter_messages": "Messages",
   "config_panel.health.last_error": "Last error",
+  "entity.sensor.counter_messages.name": "Messages received",
   "entity.sensor.driver_status.state.running": "Running",
   "entity.sensor.driver_status.state_attributes.error.state.invalid_auth": "Access denied",
   "exceptions.not_ready.message": "Not ready",
@@ -42,8 +42,8 @@ describe("a driver", () => {
 
 describe("a counter", () => {
   it("is named, even if it is new", () => {
-    expect(counterName(hass, "messages")).toBe("Messages");
-    expect(counterName(hass, "cpu_seconds")).toBe("cpu seconds");
+    expect(counterName(hass, "messages")).toBe("Messages received");
+    expect(counterName(hass, "from_another_component")).toBe("from another component");
   });
 
   it.each([
@@ -52,9 +52,9 @@ describe("a counter", () => {
     ["bytes", 999, "999 byte"],
     ["bytes", 1_500, "1.5 kB"],
     ["bytes", 2_340_000, "2.3 MB"],
-    ["cpu_seconds", 1.25, "1.3 sec"],
-    ["uptime", 600, "10 min"],
-    ["uptime", 86_400, "24 hr"],
+    ["bytes_held", 5_000_000_000, "5,000 MB"],
+    ["cpu_ms", 250, "250 ms"],
+    ["cpu_ms", 12_500, "12.5 sec"],
   ])("%s of %d is shown as %s", (counter, value, shown) => {
     expect(counterText(hass, counter, value)).toBe(shown);
   });

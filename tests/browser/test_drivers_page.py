@@ -88,7 +88,7 @@ async def test_the_log_of_a_driver_is_live_and_can_be_paused_and_filtered(
         history = f"textOf({DRIVER}.querySelector('details ol'))"
         await page.wait(f"{history}.includes('Reconnecting')")
         await page.wait(
-            f"/Messages [1-9]/.test(textOf({DRIVER}.querySelector('.counters')))"
+            f"/Messages received [1-9]/.test(textOf({DRIVER}.querySelector('.counters')))"
         )
         assert await page.run(f"{LOG}.querySelector('[role=log]').ariaLive") == "polite"
         assert await _wrong(page) == []
