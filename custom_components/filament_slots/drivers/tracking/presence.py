@@ -117,8 +117,7 @@ class Presence:
         elif present and there:
             self._spool.present_after_gap(gap, now)
         elif present:
-            self.insertion = PendingChange(time=now, gap=gap)
-            self._spool.arrived()
+            self._arrive(PendingChange(time=now, gap=gap))
         else:
             self._spool.absent(slot)
             if there:
@@ -133,8 +132,12 @@ class Presence:
         elif not self.confirmed and self.insertion is None:
             gap, until = self._discarded
             late = now.monotonic < until
-            self.insertion = PendingChange(time=now, gap=gap if late else None)
-            self._spool.arrived()
+            self._arrive(PendingChange(time=now, gap=gap if late else None))
+
+    def _arrive(self, insertion: PendingChange) -> None:
+        self.insertion = insertion
+        self._absence = None
+        self._spool.arrived()
 
     def _observe_absent(self, slot: Slot, now: Timestamp) -> None:
         self._spool.absent(slot)
