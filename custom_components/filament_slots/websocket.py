@@ -56,6 +56,7 @@ from .serializers import (
     printer_summary,
     slots_data,
 )
+from .slot_filter import FILTER_FIELDS, SlotFilter
 from .websocket_drivers import (
     list_drivers,
     list_health,
@@ -164,16 +165,24 @@ async def _printers(hass: HomeAssistant, msg: Json) -> PrintersResult:
     return {"printers": [printer_summary(hass, entry) for entry in all_entries(hass)]}
 
 
-@websocket_command({"type": f"{DOMAIN}/slots", **_PRINTER})
+@websocket_command({"type": f"{DOMAIN}/slots", **FILTER_FIELDS})
 @async_response
 @with_result
 async def _slots(hass: HomeAssistant, msg: Json) -> SlotsResult:
-    """Return the slots; without `entry_id` those of all loaded printers."""
-    if "entry_id" in msg:
-        printers = [loaded_printer(hass, msg["entry_id"])]
-    else:
-        printers = [entry.runtime_data for entry in loaded_entries(hass)]
-    return {"slots": [slot for printer in printers for slot in slots_data(printer)]}
+    """Return the slots of the loaded printers, or those of them that a filter wants.
+
+    The fields are those of `slot_filter.SlotFilter`.
+    """
+    wanted = SlotFilter.of(msg)
+    if wanted.entry_id is not None:
+        loaded_printer(hass, wanted.entry_id)
+    slots = [
+        slot
+        for entry in loaded_entries(hass)
+        if wanted.includes(entry)
+        for slot in slots_data(entry.runtime_data)
+    ]
+    return {"slots": wanted.slots(slots)}
 
 
 @websocket_command(
@@ -227,7 +236,7 @@ async def _events(hass: HomeAssistant, msg: Json) -> EventsResult:
 @websocket_command(
     {
         "type": f"{DOMAIN}/subscribe",
-        **_PRINTER,
+        **FILTER_FIELDS,
         probatio.Optional("event_types", default=list): [probatio.Coerce(EventType)],
     }
 )
@@ -237,13 +246,14 @@ def _subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: Json) -> 
 
     The messages are those of `websocket_subscription`: first a `StateMessage`, then a
     `ChangeMessage` or a `RemovedMessage` for each change.
-    entry_id: of the printer to follow; without it all are followed, new ones included.
+    All printers that the filter wants are followed, new ones included. Its fields are
+    those of `slot_filter.SlotFilter`.
     event_types: send only changes made by events of these types.
     """
-    entry_id = msg.get("entry_id")
+    wanted = SlotFilter.of(msg)
     try:
-        if entry_id is not None:
-            printer_entry(hass, entry_id)
+        if wanted.entry_id is not None:
+            printer_entry(hass, wanted.entry_id)
     except RefusedError as err:
         connection.send_error(msg["id"], err.code, str(err))
         return
@@ -252,7 +262,7 @@ def _subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: Json) -> 
         connection.send_message(event_message(msg["id"], message))
 
     connection.send_result(msg["id"])
-    subscription = Subscription(hass, send, entry_id, frozenset(msg["event_types"]))
+    subscription = Subscription(hass, send, wanted, frozenset(msg["event_types"]))
     subscription.async_start()
     connection.subscriptions[msg["id"]] = subscription.async_stop
 

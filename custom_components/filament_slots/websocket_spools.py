@@ -26,6 +26,7 @@ from .model import NO_IDENTIFIERS, Identifiers
 from .places import place_of
 from .runtime import require_store
 from .serializers import Json, PrinterData, SlotData
+from .slot_filter import SlotFilter
 from .slot_spools import slot_spools
 from .spool_choices import SpoolChoice, async_spool_choices
 from .spool_library import (
@@ -144,7 +145,9 @@ class SpoolSubscription:
         self._slots: dict[str, dict[str, SlotData]] = {}
         self._changed: set[Identifiers] = set()
         self._cancel: CALLBACK_TYPE | None = None
-        self._printers = Subscription(hass, self._printers_changed, None, frozenset())
+        self._printers = Subscription(
+            hass, self._printers_changed, SlotFilter(), frozenset()
+        )
         self._unsubscribe: CALLBACK_TYPE
 
     async def async_start(self) -> None:

@@ -20,6 +20,7 @@ from .entry_kinds import is_printer
 from .model import EventType
 from .runtime import async_shared_core
 from .serializers import Json, PrinterData, printer_data
+from .slot_filter import SlotFilter
 from .slot_spools import slot_spools
 
 
@@ -53,23 +54,23 @@ type Message = StateMessage | ChangeMessage | RemovedMessage
 
 
 class Subscription:
-    """Sends one subscriber the state of one printer or of all, and each change."""
+    """Sends one subscriber the state of the printers it wants, and each change."""
 
     def __init__(
         self,
         hass: HomeAssistant,
         send: Callable[[Message], None],
-        entry_id: str | None,
+        wanted: SlotFilter,
         event_types: frozenset[EventType],
     ) -> None:
         """Set up a subscription; nothing is sent before `async_start`.
 
-        entry_id: of the one printer to follow; None for all, new ones included.
+        wanted: which printers to follow, new ones included, and which slots of them.
         event_types: send only changes made by events of these types; empty for all.
         """
         self._hass = hass
         self._send = send
-        self._entry_id = entry_id
+        self._wanted = wanted
         self._event_types = event_types
         self._sent: dict[str, PrinterData] = {}
         self._followed: dict[str, list[CALLBACK_TYPE]] = {}
@@ -84,7 +85,7 @@ class Subscription:
             if self._includes(entry)
         ]
         for entry in entries:
-            self._sent[entry.entry_id] = printer_data(self._hass, entry)
+            self._sent[entry.entry_id] = self._data(entry)
             if is_loaded(entry):
                 self._follow(entry)
         self._send({"printers": list(self._sent.values())})
@@ -105,7 +106,7 @@ class Subscription:
             entry.domain == DOMAIN
             and entry.source != SOURCE_IGNORE
             and is_printer(entry)
-            and self._entry_id in (None, entry.entry_id)
+            and self._wanted.includes(entry)
         )
 
     def _follow(self, entry: FilamentSlotsConfigEntry) -> None:
@@ -158,13 +159,19 @@ class Subscription:
             self._unfollow(entry.entry_id)
         self._send_state(entry)
 
+    def _data(self, entry: FilamentSlotsConfigEntry) -> PrinterData:
+        return self._wanted.printer(printer_data(self._hass, entry))
+
     def _send_event(self, entry: FilamentSlotsConfigEntry, event: Json) -> None:
-        printer = self._sent[entry.entry_id] = printer_data(self._hass, entry)
-        if not self._event_types or event["event_type"] in self._event_types:
+        before = self._sent.get(entry.entry_id)
+        printer = self._sent[entry.entry_id] = self._data(entry)
+        if self._event_types and event["event_type"] not in self._event_types:
+            return
+        if self._wanted.concerns(event, before, printer):
             self._send({"printer": printer, "event": event})
 
     def _send_state(self, entry: FilamentSlotsConfigEntry) -> None:
-        printer = printer_data(self._hass, entry)
+        printer = self._data(entry)
         if printer == self._sent.get(entry.entry_id):
             return
         self._sent[entry.entry_id] = printer
