@@ -21,8 +21,13 @@ from custom_components.filament_slots.drivers.bambulab_mqtt import (
     tls,
 )
 from custom_components.filament_slots.drivers.bambulab_mqtt.driver import Driver
-from custom_components.filament_slots.drivers.base import DriverError, ErrorCode
+from custom_components.filament_slots.drivers.base import (
+    DriverError,
+    ErrorCode,
+    EventEmitter,
+)
 from custom_components.filament_slots.drivers.health import Health
+from custom_components.filament_slots.drivers.message import correlation_id
 from custom_components.filament_slots.drivers.snapshot import Snapshot
 from custom_components.filament_slots.drivers.tracking.tracker import SlotTracker
 from custom_components.filament_slots.model import parse_event
@@ -125,6 +130,22 @@ async def rig() -> AsyncIterator[Rig]:
     # Certificates are loaded in the pool that asyncio keeps.
     left = {thread.name for thread in set(threading.enumerate()) - threads}
     assert not {name for name in left if not name.startswith(("asyncio", "Sync"))}
+
+
+async def test_the_first_state_has_the_id_of_the_message_that_completes_it(
+    rig: Rig,
+) -> None:
+    pairs: list[tuple[str, str | None]] = []
+    rig.fake_host.emitter = EventEmitter(
+        lambda event: pairs.append((event["meta"]["correlation_id"], correlation_id()))
+    )
+
+    await rig.start()
+    await rig.until(lambda: bool(pairs), pace=0.5)
+
+    about, processed = pairs[0]
+    assert about == processed
+    assert rig.health["counters"]["bytes_held"] > 0
 
 
 async def test_it_reads_the_printer_and_emits_events(rig: Rig) -> None:
