@@ -10,12 +10,12 @@ import time
 import pytest
 
 ROOT = Path(__file__).parents[1]
-CHILD = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
-PARENT = f"""
+PARENT = """
 import subprocess, sys
-from tests.printers.processes import ended_with_us
+from tests.printers.processes import ended_with_us, unprivileged
 # The child prints its own id: `setpriv` has done its part by then.
-subprocess.Popen(ended_with_us([sys.executable, "-c", {CHILD!r}])).wait()
+command = ended_with_us(["sh", "-c", "echo $$; exec sleep 60"])
+subprocess.Popen(unprivileged(command) if sys.argv[1] == "another" else command).wait()
 """
 
 
@@ -26,9 +26,15 @@ def _runs(pid: int) -> bool:
 
 @pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv")
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_a_process_ends_with_the_one_that_started_it(how: signal.Signals) -> None:
+@pytest.mark.parametrize("user", ["the same", "another"])
+def test_a_process_ends_with_the_one_that_started_it(
+    how: signal.Signals, user: str
+) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", PARENT], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PARENT, user],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())

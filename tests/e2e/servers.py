@@ -16,13 +16,11 @@ from typing import Self, override
 
 import psycopg
 
-from ..printers.processes import ended_with_us
+from ..printers.processes import UNPRIVILEGED, ended_with_us, unprivileged
 from .hass import free_port
 
 HOST = "127.0.0.1"
 _START_TIMEOUT = 60.0
-# The user and the group without any rights.
-_UNPRIVILEGED = 65534
 USERNAME, PASSWORD = "spools", "a password"
 
 
@@ -53,7 +51,7 @@ class Server(ABC):
         )
         self.folder = Path(self._temporary.name)
         if os.geteuid() == 0:
-            os.chown(self.folder, _UNPRIVILEGED, _UNPRIVILEGED)
+            os.chown(self.folder, UNPRIVILEGED, UNPRIVILEGED)
         try:
             await asyncio.to_thread(self._prepare)
             await self.start()
@@ -102,8 +100,7 @@ class Server(ABC):
     def _spawn(self) -> subprocess.Popen[bytes]:
         with (self.folder / "console.log").open("ab") as log:
             return subprocess.Popen(
-                # A change of the user would undo what ends it with the tests.
-                _unprivileged(ended_with_us(self._command())),
+                unprivileged(ended_with_us(self._command())),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -119,7 +116,7 @@ class Broker(Server):
         assert MOSQUITTO
         password_file = self.folder / "passwords"
         subprocess.run(
-            _unprivileged(
+            unprivileged(
                 ["mosquitto_passwd", "-b", "-c", password_file, USERNAME, PASSWORD]
             ),
             check=True,
@@ -162,7 +159,7 @@ class Database(Server):
         command += ["--username", USERNAME]
         command += ["--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync"]
         subprocess.run(
-            _unprivileged(command),
+            unprivileged(command),
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
             check=True,
@@ -189,11 +186,3 @@ class Database(Server):
             return False
         await db.close()
         return True
-
-
-def _unprivileged(command: Sequence[str | Path]) -> list[str | Path]:
-    """Return the command as one that root runs as another user: PostgreSQL refuses root."""
-    if os.geteuid() != 0:
-        return [*command]
-    user = str(_UNPRIVILEGED)
-    return ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", *command]
