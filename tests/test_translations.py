@@ -41,6 +41,7 @@ from custom_components.filament_slots.options import (
     LOW_DEFAULTS,
     SHARED_OPTIONS,
 )
+from custom_components.filament_slots.repairs_chips import CHIP_ISSUES
 from custom_components.filament_slots.repairs_driver import RefusedDriver
 from custom_components.filament_slots.repairs_inventory import INVENTORY_ISSUES
 from custom_components.filament_slots.repairs_links import LINK_ISSUES
@@ -273,6 +274,7 @@ def test_every_repair_has_a_text_and_no_text_is_left_over() -> None:
         *PRINTER_ISSUES,
         *INVENTORY_ISSUES,
         *LINK_ISSUES,
+        *CHIP_ISSUES,
         *STORE_ISSUES,
         *RefusedDriver,
     }

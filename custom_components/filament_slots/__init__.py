@@ -39,6 +39,7 @@ from .inventory_entry import (
 )
 from .location_keeper import async_keep_locations
 from .options import async_migrate_options
+from .repairs_chips import async_follow_chips
 from .repairs_links import async_setup_link_issues
 from .repairs_printer import async_forget_issues, async_show_issue
 from .repairs_store import async_ask_about_history, async_settle_history
@@ -111,6 +112,7 @@ async def async_setup_entry(
     # Before the entities, which read what it finds.
     entry.async_on_unload(slot_spools(hass).async_follow_printer(coordinator))
     entry.async_on_unload(spool_alerts(hass).async_follow(coordinator))
+    entry.async_on_unload(async_follow_chips(hass, coordinator))
     entry.async_on_unload(
         coordinator.async_add_listener(lambda: async_refresh_spool_selector(hass))
     )

@@ -5,6 +5,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
+from .repairs_chips import CHIP_ISSUES
 from .repairs_inventory import INVENTORY_ISSUES
 from .repairs_links import LINK_ISSUES
 from .repairs_printer import PRINTER_ISSUES
@@ -19,8 +20,12 @@ async def async_create_fix_flow(
     """Return the flow that fixes an issue."""
     issue = ir.async_get(hass).async_get_issue(DOMAIN, issue_id)
     assert issue is not None
-    flow = {**PRINTER_ISSUES, **STORE_FLOWS, **INVENTORY_ISSUES, **LINK_ISSUES}[
-        str(issue.translation_key)
-    ]
+    flow = {
+        **PRINTER_ISSUES,
+        **STORE_FLOWS,
+        **INVENTORY_ISSUES,
+        **LINK_ISSUES,
+        **CHIP_ISSUES,
+    }[str(issue.translation_key)]
     assert flow is not None
     return flow()

@@ -149,6 +149,17 @@ class Maintenance:
                 self._store.writer.prove()
         return total
 
+    async def choose_owner(self, claim_id: int, now: int, *, is_new: bool) -> None:
+        """Write whose chip it is: the spool's that it names now, or the one's before.
+
+        Nothing is written where it names another one than `now`. Raises StoreError.
+        """
+        await self._store.write(
+            lambda db: self._printers.choose_owner(db, claim_id, now, is_new=is_new)
+        )
+        # The links of both may be found by it.
+        await self._handler.unlink(())
+
     async def printer_entries(self) -> dict[int, str | None]:
         """Return the entry of every printer with history; None: removed."""
         return await self._store.read(printer_entries)

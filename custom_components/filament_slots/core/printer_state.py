@@ -11,6 +11,7 @@ from ..model import Identifiers
 from .expectations import Expectation, Expectations
 from .slot_changes import AllChanges
 from .slot_state import EventRow, PrinterSlots
+from .tables.chips import choose_owner
 from .tables.held_events import hold_event
 from .tables.links import (
     Links,
@@ -144,6 +145,15 @@ class Printers:
             remove_link(db, spool)
         links = self.read_links(db)
         self.links = {key: link for key, link in links.items() if key not in spools}
+        return self.links
+
+    def choose_owner(
+        self, db: sqlite3.Connection, claim_id: int, now: int, *, is_new: bool
+    ) -> Links:
+        """Write whose chip it is; return all links, as they follow chips."""
+        choose_owner(db, claim_id, now, is_new=is_new)
+        self.rows.forget()
+        self.links = read_links(db)
         return self.links
 
     def hold(self, db: sqlite3.Connection, row: EventRow) -> None:

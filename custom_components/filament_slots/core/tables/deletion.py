@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from ...model import Identifiers
 from ..engine.store import Store
-from .codec import pack_json, unpack_id
+from .chips import forget_chips
+from .codec import pack_json
 from .printers import BEING_DELETED
 from .retention import Purge
 from .steps import Steps
@@ -44,8 +45,6 @@ _THEIRS_ALONE: Final = f"""
     SELECT id, external_id FROM spools
     WHERE id IN ({_IDS}) AND last_slot_id IN ({_SLOTS})
 """  # noqa: S608
-_CHIPS: Final = f"SELECT rfid_uid FROM spool_chips WHERE spool_id IN ({_IDS})"  # noqa: S608
-_DELETE_CHIPS: Final = f"DELETE FROM spool_chips WHERE spool_id IN ({_IDS})"  # noqa: S608
 _TAKE_NAMES: Final = f"UPDATE spools SET external_id = NULL WHERE id IN ({_IDS})"  # noqa: S608
 # As `location_keeper.py` names slots: a list that begins with the printer's id.
 _FORGET_LOCATIONS: Final = """
@@ -138,7 +137,7 @@ class _Deletion:
         db.execute(_LEAVE_TO_OTHERS, some)
         names = dict(db.execute(_THEIRS_ALONE, some).fetchall())
         alone = {"ids": pack_json(list(names))}
-        chips = [unpack_id(chip) for (chip,) in db.execute(_CHIPS, alone)]
+        chips = forget_chips(db, list(names))
         self._unlink(
             db,
             [
@@ -146,7 +145,6 @@ class _Deletion:
                 *(Identifiers(rfid_uid=chip) for chip in chips),
             ],
         )
-        db.execute(_DELETE_CHIPS, alone)
         db.execute(_TAKE_NAMES, alone)
         self._forget()
 

@@ -90,7 +90,9 @@ class RowWriter:
         self._slot_ids: dict[tuple[int, SlotKey], int] = {}
         self._labels: dict[int, str | None] = {}
         self._fragment_ids: dict[str, int] = {}
-        self._spool_ids: dict[tuple[str | None, str | None], int] = {}
+        # By the chip, else by the id: with the identity that was seen last with it, as a
+        # chip that names another spool than before has to be noticed.
+        self._spool_ids: dict[str, tuple[tuple[str | None, str | None], int]] = {}
         # With when its printer was last seen.
         self._unwritten: dict[int, tuple[StoredSlot, datetime | None]] = {}
         self._memories: dict[int, Mapping[str, Any]] = {}
@@ -273,22 +275,26 @@ class RowWriter:
         self, db: sqlite3.Connection, slot_id: int, identifiers: Identifiers
     ) -> int | None:
         """Return the row of a spool, made where it is new; None without identity."""
-        if identifiers.external_id is None and identifiers.rfid_uid is None:
+        key = identifiers.rfid_uid or identifiers.external_id
+        if key is None:
             return None
-        known_as = (identifiers.external_id, identifiers.rfid_uid)
-        if known_as not in self._spool_ids:
+        if (spool_id := self._cached_spool(identifiers)) is None:
             spool_id = find_or_make_spool(db, slot_id, identifiers)
             if len(self._spool_ids) >= _MAX_CACHED:
                 self._spool_ids.clear()
-            self._spool_ids[known_as] = spool_id
-        return self._spool_ids[known_as]
+            self._spool_ids[key] = (_known_as(identifiers), spool_id)
+        return spool_id
+
+    def _cached_spool(self, identifiers: Identifiers) -> int | None:
+        key = identifiers.rfid_uid or identifiers.external_id or ""
+        known_as, spool_id = self._spool_ids.get(key, (None, None))
+        return spool_id if known_as == _known_as(identifiers) else None
 
     def previous_slot(
         self, db: sqlite3.Connection, identifiers: Identifiers
     ) -> PreviousSlot | None:
         """Return where a spool was last, or None for a new one."""
-        known_as = (identifiers.external_id, identifiers.rfid_uid)
-        spool_id = self._spool_ids.get(known_as) or find_spool(db, identifiers)
+        spool_id = self._cached_spool(identifiers) or find_spool(db, identifiers)
         return None if spool_id is None else last_slot(db, spool_id)
 
     def _slot_id(self, db: sqlite3.Connection, printer_id: int, key: SlotKey) -> int:
@@ -325,6 +331,10 @@ def _state_columns(event: AmsStateEvent, meta: dict[str, Any]) -> dict[str, Any]
         "vendor_tag": None,
         "body": pack_json({key: body[key] for key in STATE_KEYS}),
     }
+
+
+def _known_as(identifiers: Identifiers) -> tuple[str | None, str | None]:
+    return identifiers.external_id, identifiers.rfid_uid
 
 
 def of_spool(event: StandardEvent) -> OfSpool:

@@ -337,6 +337,17 @@ _VERSION_10 = """
 CREATE INDEX slot_events_by_spool ON slot_events (spool_id) WHERE spool_id IS NOT NULL;
 """
 
+_VERSION_11 = """
+-- The spool that a chip names, where it was another's: it stays the other's until a user
+-- chooses. kept: the user chose the other.
+CREATE TABLE chip_claims (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    rfid_uid ANY NOT NULL UNIQUE,
+    spool_id INTEGER NOT NULL REFERENCES spools,
+    kept INTEGER NOT NULL DEFAULT 0
+) STRICT;
+"""
+
 # Never changed once released; the next version is one more.
 MIGRATIONS: tuple[str, ...] = (
     _VERSION_1,
@@ -349,6 +360,7 @@ MIGRATIONS: tuple[str, ...] = (
     _VERSION_8,
     _VERSION_9,
     _VERSION_10,
+    _VERSION_11,
 )
 
 

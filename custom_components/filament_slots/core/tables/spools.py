@@ -5,6 +5,7 @@ import sqlite3
 from typing import Any, Final, TypedDict
 
 from ...model import Filament, Identifiers
+from .chips import see_chip
 from .codec import pack_id, pack_json, pack_time
 from .printers import BEING_DELETED
 
@@ -16,11 +17,6 @@ _FIND_SPOOL: Final = """
 _PUT_SPOOL: Final = """
     INSERT INTO spools (external_id, last_slot_id) VALUES (:external_id, :slot_id)
     RETURNING id
-"""
-_PUT_CHIP: Final = """
-    INSERT INTO spool_chips (rfid_uid, spool_id) VALUES (:rfid_uid, :spool_id)
-    ON CONFLICT (rfid_uid) DO UPDATE SET spool_id = excluded.spool_id
-    WHERE spool_id <> excluded.spool_id
 """
 # What was seen last is believed; what was seen before it fills in what is not known. A
 # failing card may have damaged what is stored.
@@ -93,10 +89,7 @@ def find_or_make_spool(
             _PUT_SPOOL, {"external_id": identifiers.external_id, "slot_id": slot_id}
         ).fetchone()
     if identifiers.rfid_uid is not None:
-        db.execute(
-            _PUT_CHIP,
-            {"rfid_uid": pack_id(identifiers.rfid_uid), "spool_id": spool_id},
-        )
+        see_chip(db, identifiers, spool_id)
     return int(spool_id)
 
 
