@@ -1,6 +1,7 @@
 """What is kept of an event that was refused."""
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -30,12 +31,26 @@ async def test_what_json_does_not_know_is_kept_as_text(
     assert failed.payload == {"note": "kept", "at": "(1+2j)"}
 
 
-async def test_why_an_event_is_rejected_is_logged(
-    handler: EventHandler, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("event", "name"),
+    [
+        ({}, "an event"),
+        ({"event_id": 7, "meta": {"correlation_id": "01C"}}, "an event"),
+        ({"event_id": "01E", "meta": {"correlation_id": 7}}, "event 01E"),
+        ({"event_id": "01E", "meta": {"correlation_id": "01C"}}, "event 01E [01C]"),
+        ({"event_id": "E" * 1_000_000}, f"event {'E' * 26}"),
+    ],
+    ids=["no id", "wrong id", "no message", "message", "long id"],
+)
+async def test_why_an_event_is_rejected_is_logged_with_its_message(
+    handler: EventHandler,
+    caplog: pytest.LogCaptureFixture,
+    event: dict[str, Any],
+    name: str,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    assert await handler.handle_printer_event({}) is Outcome.REJECTED
+    assert await handler.handle_printer_event(event) is Outcome.REJECTED
     assert any(
-        message.startswith("Rejected an event: ") and "event_type is missing" in message
+        message.startswith(f"Rejected {name}: ") and "event_type is missing" in message
         for message in caplog.messages
     )

@@ -24,7 +24,7 @@ from .printer_state import Printers, PrinterState
 from .slot_changes import COUNT_META, Applied, apply
 from .slot_state import EventRow, PrinterSlots, Row
 from .tables.codec import completed, standard_event
-from .tables.failed_events import keep_failed_event, put_failed_event
+from .tables.failed_events import keep_failed_event, named, put_failed_event
 from .tables.printers import whole_state
 from .tables.row_writer import is_known, remember
 from .tables.stored_event import StoredEvent
@@ -235,7 +235,7 @@ class EventJob(Job):
         try:
             event = parse_event(self._event)
         except InvalidEventError as err:
-            _LOGGER.debug("Rejected an event: %s", err)
+            _LOGGER.debug("Rejected %s: %s", named(self._event), err)
             self._refuse(Outcome.REJECTED, str(err))
             return
         if self.printer_id not in self._printers.states:

@@ -13,6 +13,8 @@ from ..slot_state import EventRow, Row, SlotKey
 from .codec import pack_json, pack_time, standard_event
 from .row_writer import remember
 
+# The length of a ULID.
+_ID: Final = 26
 # A faulty driver must not fill the disk.
 KEPT: Final = {"rejected": 1_000, "failed": 10_000}
 
@@ -36,6 +38,16 @@ _FORGET: Final = """
         ORDER BY id DESC LIMIT 1 OFFSET :kept
     )
 """
+
+
+def named(event: object) -> str:
+    """Return an event that was not validated as the log names it, with its message."""
+    match event:
+        case {"event_id": str(event_id), "meta": {"correlation_id": str(about)}}:
+            return f"event {event_id[:_ID]} [{about[:_ID]}]"
+        case {"event_id": str(event_id)}:
+            return f"event {event_id[:_ID]}"
+    return "an event"
 
 
 def put_failed_event(
