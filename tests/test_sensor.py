@@ -285,6 +285,17 @@ async def test_the_driver_status_has_the_error_as_an_attribute(
     assert found.attributes["error"] is None
 
 
+async def test_the_driver_status_names_a_transport_other_than_the_usual_one(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    usual = entity_state(hass, "sensor.x1c_connection_status")
+    await async_show(hass, entry, DriverStatus.RUNNING, versions={"transport": "http"})
+    polled = entity_state(hass, "sensor.x1c_connection_status")
+
+    assert "transport" not in usual.attributes
+    assert polled.attributes["transport"] == "http"
+
+
 async def test_grams_have_a_sensor_where_the_printer_reports_them(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:

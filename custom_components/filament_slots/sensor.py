@@ -475,5 +475,7 @@ class DriverStatusSensor(PrinterSensor):
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
-        """The error's code; its text is translated."""
-        return {"error": self.coordinator.error}
+        """The error's code, and how the printer is read where that differs from the usual."""
+        versions = self.coordinator.health["versions"]
+        how = {"transport": versions["transport"]} if "transport" in versions else {}
+        return {"error": self.coordinator.error, **how}

@@ -60,7 +60,7 @@ class Health(TypedDict):
     versions: what the printer reports about itself: model, firmware, hardware, mac (its
     network address, twelve hex digits), system, and the
     objects of its changer that were found but are not understood, or left out because
-    there are more than any printer has.
+    there are more than any printer has. Also transport: `http` where it is polled.
     units: what its units report about themselves, where the driver reads it.
     transitions: the last 50, oldest first.
     """

@@ -26,7 +26,7 @@ class LastReport:
         """Take in a snapshot."""
         self.snapshot, self.at = snapshot, at
         for _, numbers, slot in _slots(snapshot):
-            stated = _decisive(slot)
+            stated = slot.decisive
             before = self._since.get(numbers)
             if before is None or before[0] != stated:
                 self._since[numbers] = (stated, at)
@@ -55,18 +55,6 @@ def _slots(snapshot: Snapshot) -> Iterator[tuple[str | None, SlotNumbers, Slot]]
             yield unit.serial, (unit.ams_unit_no, slot.slot_no), slot
     for slot in snapshot.direct_slots:
         yield None, (None, slot.slot_no), slot
-
-
-def _decisive(slot: Slot) -> object:
-    """Return what the tracker decides by: no usage, and nothing that describes filament."""
-    return (
-        slot.present,
-        slot.inlet,
-        slot.reading,
-        slot.read_done,
-        slot.unreadable,
-        slot.identifiers,
-    )
 
 
 def _decoded(slot: Slot) -> dict[str, Any]:

@@ -54,6 +54,18 @@ class Slot:
     active: bool = False
     filament: Filament | None = None
 
+    @property
+    def decisive(self) -> object:
+        """What the tracker decides by: no usage, and nothing that describes filament."""
+        return (
+            self.present,
+            self.inlet,
+            self.reading,
+            self.read_done,
+            self.unreadable,
+            self.identifiers,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
@@ -92,6 +104,8 @@ class Snapshot:
     complete: it has reported its full state; before that nothing is compared.
     frozen: the values are outdated, as the printer is shutting down or in error;
     nothing is concluded from them.
+    polled: the printer was not observed since the last snapshot, so that a change of a
+    slot happened at some time in between. It counts once the next one is equal.
     printing: a print is running.
     reading_enabled: the printer reads tags on insertion; a setting of the printer.
     units: the connected ones; a unit that is missing here was disconnected.
@@ -101,6 +115,7 @@ class Snapshot:
 
     complete: bool
     frozen: bool = False
+    polled: bool = False
     printing: bool = False
     reading_enabled: bool = True
     units: tuple[Unit, ...] = ()

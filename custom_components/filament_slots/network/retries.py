@@ -55,11 +55,14 @@ class Retries:
         """Count a failed attempt."""
         self.failures += 1
 
-    def schedule(self) -> None:
-        """Set the time of the next attempt, by the number of failed ones."""
+    def schedule(self, at_least: float = 0.0) -> None:
+        """Set the time of the next attempt, by the number of failed ones.
+
+        at_least: seconds until then, whatever their number.
+        """
         pause = min(2.0 ** min(self.failures - 1, 6), _PAUSE_MAXIMUM)
         pause *= 1 - _SPREAD * self._random()
-        self._due = self._clock.monotonic() + pause
+        self._due = self._clock.monotonic() + max(pause, at_least)
 
     async def wait(self) -> None:
         """Wait until the time of the next attempt."""

@@ -439,3 +439,17 @@ def test_an_insertion_found_after_a_gap_stays_late_over_a_flicker_before_it_sett
     rig.wait(10)
     (inserted,) = rig.spool_events()
     assert inserted["meta"]["detected_late"] is late
+
+
+def test_an_insertion_found_after_a_gap_stays_late_since_then_after_another_gap(
+    rig: Rig,
+) -> None:
+    rig.wait(10)
+    rig.events.clear()
+    rig.outage()
+    rig.put(RED)
+    rig.outage(20)
+    rig.report()
+    rig.wait(5)
+    (event,) = rig.spool_events()
+    assert event["meta"]["offline_since"] == "2026-01-01T00:00:10Z"

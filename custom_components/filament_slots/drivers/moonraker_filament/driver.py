@@ -1,14 +1,14 @@
 """The driver for Klipper printers."""
 
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 import logging
 from typing import Any, ClassVar, Final, override
 
 import aiohttp
 from pydantic import SecretStr
 
-from ...network.retries import race
+from ...network.retries import Retries, race
 from ..base import (
     Counters,
     DriverError,
@@ -27,9 +27,10 @@ from .config import Config
 from .discovery import ZEROCONF
 from .explanation import wire_state
 from .identity import authorise, confirm_identity, identify, read_objects, read_spoolman
-from .jsonrpc import JsonRpc, open_rpc, unrecorded
+from .jsonrpc import Frame, HandshakeRefusedError, Process, Rpc, open_rpc, unrecorded
 from .limits import Limits
 from .look import look_for_moonraker, other_scheme
+from .polling import open_polled
 from .session import Session
 from .state import TIMINGS, MoonrakerDecoder
 
@@ -70,6 +71,7 @@ class Driver(ConnectedDriver[Config]):
             for slot in services.stored
             if slot.unit is not None and slot.unit.serial is not None
         )
+        self._polls = Retries(services.clock, services.random)
         self._session: Session | None = None
         # The one that made the last snapshot.
         self._decoder: MoonrakerDecoder | None = None
@@ -83,7 +85,7 @@ class Driver(ConnectedDriver[Config]):
     async def inventory_addresses(self) -> Mapping[str, str]:
         found: list[str | None] = []
 
-        async def ask(rpc: JsonRpc) -> None:
+        async def ask(rpc: Rpc) -> None:
             await authorise(rpc, self.config)
             found.append(await read_spoolman(rpc, self.config))
 
@@ -99,7 +101,7 @@ class Driver(ConnectedDriver[Config]):
         # Name, port, TLS and WebSocket are one step, whose error names which of them it is.
         config = self.config
 
-        async def ask(rpc: JsonRpc) -> None:
+        async def ask(rpc: Rpc) -> None:
             with services.step("sign_in"):
                 info = await authorise(rpc, config)
             with services.step("identity"):
@@ -132,6 +134,8 @@ class Driver(ConnectedDriver[Config]):
             message = frame.get("frame")
             if frame.get("dir") != "<-" or not isinstance(message, dict):
                 return None
+            # An answer by HTTP has no id.
+            decoder.polled = message.get("id", "") is None
             return decoder.feed(message)
 
         return decode
@@ -180,6 +184,11 @@ class Driver(ConnectedDriver[Config]):
 
     @override
     async def run_session(self) -> None:
+        # One that is read by HTTP ends once a WebSocket is accepted again.
+        while True:
+            await self._run_session()
+
+    async def _run_session(self) -> None:
         counters = self.connection.counters
         decoder = MoonrakerDecoder(
             self.services.log, self._numbers, counters, self._limits
@@ -190,9 +199,10 @@ class Driver(ConnectedDriver[Config]):
             self.observe(snapshot, held_up=held_up)
 
         session = Session(decoder, self.connection, observe, self.services.clock)
-        async with open_rpc(
+        async with _open(
             self.config,
-            _http(self.services),
+            self.services,
+            self._polls,
             session.take,
             self.connection.process,
             counters,
@@ -210,7 +220,7 @@ async def _identify(config: Config, services: DriverServices) -> ProbeResult:
     """Connect once and identify the Moonraker."""
     found: list[ProbeResult] = []
 
-    async def ask(rpc: JsonRpc) -> None:
+    async def ask(rpc: Rpc) -> None:
         found.append(await identify(rpc, config))
 
     await _ask(config, services, ask)
@@ -220,21 +230,44 @@ async def _identify(config: Config, services: DriverServices) -> ProbeResult:
 async def _ask(
     config: Config,
     services: DriverServices,
-    ask: Callable[[JsonRpc], Coroutine[Any, Any, None]],
+    ask: Callable[[Rpc], Coroutine[Any, Any, None]],
 ) -> None:
     """Connect once, and ask."""
+    polls = Retries(services.clock, services.random)
     async with AsyncExitStack() as stack:
         with services.step("connection"):
+            rpc = await stack.enter_async_context(_open(config, services, polls))
+        await race(ask(rpc), rpc.listen())
+
+
+@asynccontextmanager
+async def _open(
+    config: Config,
+    services: DriverServices,
+    polls: Retries,
+    take: Callable[[Frame], None] = lambda frame: None,
+    process: Process = unrecorded,
+    counters: Counters | None = None,
+) -> AsyncIterator[Rpc]:
+    """Connect to a Moonraker, by HTTP where a proxy refuses its WebSocket.
+
+    polls: the failed requests by HTTP. Raises DriverError with the cause of a failure.
+    """
+    counters = counters or Counters()
+    session = _http(services)
+    async with AsyncExitStack() as stack:
+        try:
+            rpc: Rpc = await stack.enter_async_context(
+                open_rpc(config, session, take, process, counters)
+            )
+        except HandshakeRefusedError as refused:
             rpc = await stack.enter_async_context(
-                open_rpc(
-                    config,
-                    _http(services),
-                    lambda frame: None,
-                    unrecorded,
-                    Counters(),
+                open_polled(
+                    refused, config, session, polls, services, take, process, counters
                 )
             )
-        await race(ask(rpc), rpc.listen())
+            services.log.debug("Read by HTTP, as a WebSocket is refused: %s", refused)
+        yield rpc
 
 
 def _http(services: DriverServices) -> aiohttp.ClientSession:

@@ -8,7 +8,7 @@ from yarl import URL
 
 from ..base import DriverError, ErrorCode, ProbeResult
 from .config import Config
-from .jsonrpc import JsonRpc, Refusal, RpcError
+from .jsonrpc import Refusal, Rpc, RpcError
 from .klippy import READY, error_of
 from .systems.values import fields, text
 
@@ -27,7 +27,7 @@ _VIRTUAL: Final = ("br-", "docker", "veth", "virbr", "tun", "tap", "wg", "can")
 
 
 async def server_info(
-    rpc: JsonRpc, otherwise: ErrorCode = ErrorCode.WRONG_SERVICE
+    rpc: Rpc, otherwise: ErrorCode = ErrorCode.WRONG_SERVICE
 ) -> Mapping[str, Any]:
     """Return `server.info`.
 
@@ -46,7 +46,7 @@ async def server_info(
     return info
 
 
-async def authorise(rpc: JsonRpc, config: Config) -> Mapping[str, Any]:
+async def authorise(rpc: Rpc, config: Config) -> Mapping[str, Any]:
     """Introduce this client, with the API key only if Moonraker refuses it otherwise.
 
     A connection can be introduced once. Return `server.info`; raises DriverError as
@@ -64,7 +64,7 @@ async def authorise(rpc: JsonRpc, config: Config) -> Mapping[str, Any]:
     return info
 
 
-async def identify(rpc: JsonRpc, config: Config) -> ProbeResult:
+async def identify(rpc: Rpc, config: Config) -> ProbeResult:
     """Return the identity and the name of a Moonraker."""
     await authorise(rpc, config)
     instance_id = await read_instance_id(rpc)
@@ -77,7 +77,7 @@ async def identify(rpc: JsonRpc, config: Config) -> ProbeResult:
     )
 
 
-async def confirm_identity(rpc: JsonRpc, config: Config) -> None:
+async def confirm_identity(rpc: Rpc, config: Config) -> None:
     """Raise DriverError WRONG_PRINTER for another Moonraker than the known one."""
     expected = config.instance_id
     found = await read_instance_id(rpc) if expected else None
@@ -87,7 +87,7 @@ async def confirm_identity(rpc: JsonRpc, config: Config) -> None:
         )
 
 
-async def read_instance_id(rpc: JsonRpc) -> str | None:
+async def read_instance_id(rpc: Rpc) -> str | None:
     """Return Moonraker's instance id; None for a version too old to have one."""
     match await _ask(
         rpc,
@@ -99,7 +99,7 @@ async def read_instance_id(rpc: JsonRpc) -> str | None:
     return None
 
 
-async def read_machine(rpc: JsonRpc) -> dict[str, str]:
+async def read_machine(rpc: Rpc) -> dict[str, str]:
     """Return what is known of the machine of a Moonraker, as health shows it.
 
     mac: a hardware address, the same each time. hardware: the model of the computer.
@@ -114,7 +114,7 @@ async def read_machine(rpc: JsonRpc) -> dict[str, str]:
     return known
 
 
-async def read_spoolman(rpc: JsonRpc, config: Config) -> str | None:
+async def read_spoolman(rpc: Rpc, config: Config) -> str | None:
     """Return the address of the Spoolman server that Moonraker uses, if it uses one.
 
     A server beside Moonraker is at an address that is good for its machine only.
@@ -133,7 +133,7 @@ async def read_spoolman(rpc: JsonRpc, config: Config) -> str | None:
         return None
 
 
-async def read_objects(rpc: JsonRpc, state: object) -> None:
+async def read_objects(rpc: Rpc, state: object) -> None:
     """Read which objects Klippy has, the first thing that it reports.
 
     state: of Klippy, as `server.info` has it. Raises DriverError while it is not ready.
@@ -159,7 +159,7 @@ def _mac(network: Mapping[str, Any]) -> str | None:
     return None
 
 
-async def _hostname(rpc: JsonRpc) -> str | None:
+async def _hostname(rpc: Rpc) -> str | None:
     match await _ask(rpc, "printer.info"):
         case {"hostname": str(name)} if name.strip():
             return name.strip()[:64]
@@ -167,7 +167,7 @@ async def _hostname(rpc: JsonRpc) -> str | None:
 
 
 async def _ask(
-    rpc: JsonRpc, method: str, params: Mapping[str, Any] | None = None
+    rpc: Rpc, method: str, params: Mapping[str, Any] | None = None
 ) -> object:
     """Return the result, None on an error: there is always a fallback."""
     try:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from enum import Enum, auto
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import aiohttp
 import orjson
@@ -23,7 +23,7 @@ _CONNECT_TIMEOUT: Final = 10.0
 # ends the connection, so they must fit. Parsing them would block the event loop, and no
 # requested answer is a tenth of that.
 _BYTES_RECEIVED_MAX: Final = 32 * 1024 * 1024
-_BYTES_PARSED_MAX: Final = 1024 * 1024
+BYTES_PARSED_MAX: Final = 1024 * 1024
 # Stopping must not wait for a printer that is gone.
 _CLOSE_TIMEOUT: Final = 0.1
 
@@ -52,12 +52,38 @@ class RpcError(Exception):
         self.refusal = refusal
 
 
+class HandshakeRefusedError(DriverError):
+    """A server that answers by HTTP opens no WebSocket."""
+
+
+class Rpc(Protocol):
+    """Calls of a Moonraker and their answers, over a WebSocket or by HTTP.
+
+    polled: nothing is received but answers.
+    """
+
+    polled: bool
+
+    async def call(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """Return the result of a call; raises RpcError if there is none."""
+
+    async def listen(self) -> None:
+        """Receive until the connection ends."""
+
+
 class JsonRpc:
     """Calls, answers and notifications of one connection, in their order.
 
     take: receives each notification, and each answer before its caller does.
     process: receives each message as bytes, with what takes it.
     """
+
+    polled = False
 
     def __init__(
         self,
@@ -103,7 +129,7 @@ class JsonRpc:
             del self._waiting[request_id]
         if "result" in reply:
             return reply["result"]
-        raise RpcError(_refusal(reply.get("error")), method)
+        raise RpcError(refusal(reply.get("error")), method)
 
     async def listen(self) -> None:
         """Process messages until the connection ends, then raise DriverError."""
@@ -129,7 +155,7 @@ class JsonRpc:
 
     def _parse(self, data: bytes) -> Frame | None:
         try:
-            frame = orjson.loads(data) if len(data) <= _BYTES_PARSED_MAX else None
+            frame = orjson.loads(data) if len(data) <= BYTES_PARSED_MAX else None
         except orjson.JSONDecodeError:
             frame = None
         if isinstance(frame, dict):
@@ -171,16 +197,17 @@ async def open_rpc(
     Raises DriverError with the cause of a failure.
     """
     async with without_redirects(session) as own:
-        socket = await _connect(config, own)
+        socket = await connect(config, own)
         try:
             yield JsonRpc(socket, take, process, counters)
         finally:
             await socket.close()
 
 
-async def _connect(
+async def connect(
     config: Config, session: aiohttp.ClientSession
 ) -> aiohttp.ClientWebSocketResponse[bool]:
+    """Open a WebSocket. Raises HandshakeRefusedError, or another DriverError."""
     try:
         async with asyncio.timeout(_CONNECT_TIMEOUT):
             return await session.ws_connect(
@@ -193,35 +220,47 @@ async def _connect(
                 timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT),
             )
     except RedirectedError as err:
-        shown, offered = err.target("/websocket")
-        raise DriverError(
-            ErrorCode.REDIRECTED,
-            shown,
-            placeholders={"target": shown},
-            suggested={"host": offered} if offered else None,
-        ) from err
+        raise redirected(err, "/websocket") from err
     except aiohttp.WSServerHandshakeError as err:
-        raise DriverError(_refused(err.status), f"HTTP status {err.status}") from err
+        raise HandshakeRefusedError(
+            status_error(err.status), f"HTTP status {err.status}"
+        ) from err
     except (aiohttp.ClientError, OSError, UnicodeError) as err:
-        cause, detail = failure(err)
-        if cause is Failure.NOT_HTTP:
-            raise DriverError(ErrorCode.WRONG_SERVICE, detail) from err
-        raise DriverError(ErrorCode(cause), detail) from err
+        raise unreachable(err) from err
 
 
-def _refused(status: int) -> ErrorCode:
-    """Return the meaning of an HTTP status that did not open a WebSocket."""
+def redirected(err: RedirectedError, path: str) -> DriverError:
+    """Return the error for a redirect of a path below the address."""
+    shown, offered = err.target(path)
+    return DriverError(
+        ErrorCode.REDIRECTED,
+        shown,
+        placeholders={"target": shown},
+        suggested={"host": offered} if offered else None,
+    )
+
+
+def unreachable(err: Exception) -> DriverError:
+    """Return the error for one of aiohttp or of the system."""
+    cause, detail = failure(err)
+    if cause is Failure.NOT_HTTP:
+        return DriverError(ErrorCode.WRONG_SERVICE, detail)
+    return DriverError(ErrorCode(cause), detail)
+
+
+def status_error(status: int) -> ErrorCode:
+    """Return the meaning of an HTTP status that is no answer of Moonraker."""
     match status:
         case 401 | 403:
             return ErrorCode.INVALID_AUTH
-        case 500 | 502 | 503 | 504:
-            # A proxy whose Moonraker is down or accepts no more clients.
+        case 429 | 500 | 502 | 503 | 504:
+            # A proxy whose Moonraker is down, or that accepts no more clients.
             return ErrorCode.CONNECTION_REFUSED
         case _:
             return ErrorCode.WRONG_SERVICE
 
 
-def _refusal(error: object) -> Refusal:
+def refusal(error: object) -> Refusal:
     """Return the meaning of an error.
 
     "Unauthorized" has the code of invalid parameters, with varying texts. A missing

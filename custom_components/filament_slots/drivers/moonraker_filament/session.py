@@ -12,7 +12,7 @@ from ..snapshot import Snapshot
 from .config import Config
 from .delays import Delays
 from .identity import authorise, confirm_identity, read_machine, server_info
-from .jsonrpc import Frame, JsonRpc, Refusal, RpcError
+from .jsonrpc import Frame, Refusal, Rpc, RpcError
 from .klippy import error_of
 from .limits import as_text
 from .state import STATUS_UPDATE, Ask, MoonrakerDecoder
@@ -23,6 +23,8 @@ _ANSWER_TIMEOUT: Final = 25.0
 _PAUSE: Final = 5.0
 # A printer that lost power closes no connection, so it is polled.
 _KEEPALIVE: Final = 20.0
+# Between two polls where nothing but answers is received.
+_POLL: Final = 30.0
 # A message that took longer is no evidence of the state at its arrival.
 _FRESH: Final = 2.0
 # How long Klippy, and then its filament system, may take to start.
@@ -125,9 +127,13 @@ class Session:
         self._refresh = True
         self._wake.set()
 
-    async def run(self, rpc: JsonRpc, config: Config) -> None:
+    async def run(self, rpc: Rpc, config: Config) -> None:
         """Send requests until cancelled; raise DriverError with the cause of an end."""
+        self._decoder.polled = rpc.polled
+        pause = _POLL if rpc.polled else _PAUSE
         await self._identify(rpc, config)
+        if rpc.polled:
+            self._versions["transport"] = "http"
         while True:
             self._wake.clear()
             self._update_connection()
@@ -142,11 +148,14 @@ class Session:
                 unanswered = refresh and not answered
                 self._refresh = self._refresh or unanswered
                 if unanswered or ask == self._decoder.ask:
-                    await self._wake_within(_PAUSE)
+                    await self._wake_within(pause)
+            elif rpc.polled:
+                if not await self._wake_within(_POLL):
+                    self._refresh = True
             elif not await self._wake_within(_KEEPALIVE if self._live else _PAUSE):
                 self._read_version(await server_info(rpc, ErrorCode.STREAM_STALLED))
 
-    async def _identify(self, rpc: JsonRpc, config: Config) -> None:
+    async def _identify(self, rpc: Rpc, config: Config) -> None:
         self._read_version(await authorise(rpc, config))
         await confirm_identity(rpc, config)
         self._versions |= await read_machine(rpc)
@@ -156,7 +165,7 @@ class Session:
             case {"moonraker_version": str(version)}:
                 self._versions["firmware"] = f"Moonraker {version[:32]}"
 
-    async def _call(self, rpc: JsonRpc, ask: Ask) -> bool:
+    async def _call(self, rpc: Rpc, ask: Ask) -> bool:
         """Send a call; return whether it was answered with a result."""
         self._called_at = self._clock.monotonic()
         self._called_after = self._decoder.restarts

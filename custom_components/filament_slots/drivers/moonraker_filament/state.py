@@ -69,6 +69,7 @@ class MoonrakerDecoder:
 
     Read-only attributes:
     counters: counts what is ignored. limits: what is left out.
+    polled: to be set before the first message where only answers are received.
     snapshot: the latest one, None before the first complete one.
     restarts: how often Klippy restarted, which ends each subscription.
     not_understood: objects of a changer in it that cannot be read.
@@ -88,6 +89,7 @@ class MoonrakerDecoder:
         """
         self.counters = counters or Counters()
         self.limits = limits or Limits()
+        self.polled = False
         self.snapshot: Snapshot | None = None
         self.restarts = 0
         self.not_understood: tuple[str, ...] = ()
@@ -379,6 +381,7 @@ class MoonrakerDecoder:
         units, direct_slots = self.limits.slots(reading.units, reading.direct_slots)
         return Snapshot(
             complete=True,
+            polled=self.polled,
             printing=printing,
             units=units,
             direct_slots=direct_slots,

@@ -40,12 +40,12 @@ class Presence:
     def suspend(self, gap: Gap) -> None:
         """Discard all pending changes: the slot is not observed from now on.
 
-        The first gap counts, also that of a removal which was found after it and is
+        The first gap counts, also that of a change which was found after it and is
         still pending. One gap in which the unit dried makes the whole gap a drying
         one, as the filament is still retracted.
         """
-        removal = self.removal
-        first = self.gap or (removal.gap if removal else None) or gap
+        pending = self.removal or self.insertion
+        first = self.gap or (pending.gap if pending else None) or gap
         self.gap = replace(first, drying=first.drying or gap.drying)
         self._discarded = None, -NEVER
         self.inlet_since = None

@@ -5,6 +5,8 @@ All rules about a single slot are in it, in its presence and in its spool
 current time, and `due` is when to call decide() again.
 """
 
+from datetime import datetime
+
 from ...model import StoredSlot
 from ..snapshot import Slot
 from ..timings import NEVER, Timings
@@ -17,7 +19,7 @@ class TrackedSlot:
     """The confirmed state of one slot, and its pending changes.
 
     `label` and `active` are as last reported, `reported` is all of the last report
-    (None while the slot is not observed).
+    (None while the slot is not observed), at `reported_at`.
     due: when the next pending change is decided, in monotonic seconds; NEVER: not
     before the next report.
     """
@@ -31,7 +33,9 @@ class TrackedSlot:
         self.spool = TrackedSpool(timings)
         self.presence = Presence(timings, gap, self.spool)
         self.reported: Slot | None = None
+        self.reported_at: datetime | None = None
         self.due = NEVER
+        self._contradicted = False
 
     def restore(self, stored: StoredSlot) -> None:
         """Start from the state in the store."""
@@ -49,8 +53,15 @@ class TrackedSlot:
         self.reported = None
 
     def observe(self, slot: Slot, unit: UnitActivity, now: Timestamp) -> None:
-        """Take in what the printer reports about the slot."""
-        before, self.reported = self.reported, slot
+        """Take in what the printer reports about the slot.
+
+        A polled one changed at some time since the last report, and a change counts
+        once the next report is equal.
+        """
+        self._contradicted = unit.polled and self._is_contradicted_by(slot)
+        if self._contradicted:
+            self.suspend(Gap(since=self.reported_at))
+        before, self.reported, self.reported_at = self.reported, slot, now.at
         self.label = slot.label
         self.active = slot.active
         self.has_sensor = slot.has_sensor
@@ -61,6 +72,10 @@ class TrackedSlot:
             return
         self.spool.observe(before, slot, unit, now)
         self.presence.observe(slot, unit, now)
+
+    def _is_contradicted_by(self, slot: Slot) -> bool:
+        """Whether a report differs from the last one in what decides about the spool."""
+        return self.reported is not None and self.reported.decisive != slot.decisive
 
     def decide(self, unit: UnitActivity, now: Timestamp) -> list[SlotChange]:
         """Confirm the pending changes that have held long enough, and set `due`."""
@@ -73,6 +88,8 @@ class TrackedSlot:
         slot = self.reported
         if slot is None or not self.has_sensor:
             return [], NEVER
+        if self._contradicted:
+            return [], now.monotonic
         changes, due = self.presence.decide(slot, unit, now)
         if changes or due < NEVER:
             return changes, due

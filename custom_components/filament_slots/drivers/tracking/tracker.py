@@ -99,6 +99,7 @@ class SlotTracker:
             return
         if (
             snapshot is self._snapshot
+            and not snapshot.polled
             and self._clock.monotonic() < self._confirmable_at
         ):
             return

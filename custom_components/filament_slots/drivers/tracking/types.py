@@ -49,6 +49,7 @@ class UnitActivity:
     idle_since: monotonic seconds since when nothing prevents that a tag is read; NEVER
     while the unit feeds a print, dries or has its filament pulled back, or a tag is read.
     still_since: monotonic seconds of the last presence change or tag read in the unit.
+    polled: what it does between two reports is not observed.
     """
 
     drying: bool
@@ -64,6 +65,7 @@ class UnitActivity:
     reading_enabled: bool
     idle_since: float
     still_since: float
+    polled: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

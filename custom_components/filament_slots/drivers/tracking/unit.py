@@ -98,6 +98,7 @@ class TrackedUnit:
             reading_enabled=snapshot.reading_enabled,
             idle_since=self._idle_since,
             still_since=self._still_since,
+            polled=snapshot.polled,
         )
 
     def slots_total(self) -> int:
