@@ -78,7 +78,7 @@ export function resultTable(hass: Hass, { columns, more, rows, title }: Table): 
           html`<tr>${row.map((cell, index) =>
             columns.length === 0 && index === 0
               ? html`<th scope="row">${cell}</th>`
-              : html`<td dir="auto">${cell}</td>`,
+              : html`<td><bdi>${cell}</bdi></td>`,
           )}</tr>`,
       )}</tbody>
     </table>
