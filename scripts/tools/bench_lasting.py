@@ -30,6 +30,8 @@ from .soak.house import Gauge
 _WARM_UP = 20
 _RELOADS = 200
 _CONNECT_TIMEOUT = 30.0
+# A printer that was away is tried again after a minute at most.
+_RETRY_TIMEOUT = 120.0
 # Until what a reload has ended is gone.
 _SETTLED = 10.0
 _LOOK = 0.02
@@ -48,6 +50,7 @@ async def reloads(kind: str) -> dict[str, float]:
     kind: `bambu`, or `klipper` behind a real Moonraker. ready: the reloads after which it
     was loaded, and connected within 30 s. tasks, threads, sockets, descriptors: more
     than before; kilobytes: of memory that Python needs more than before, caches included.
+    Memory is traced, which makes everything slower.
     """
     printer = BambuPrinter(printer_with_two_units())
     machine: AbstractAsyncContextManager[Any] = (
@@ -55,17 +58,18 @@ async def reloads(kind: str) -> dict[str, float]:
     )
     async with probed() as home_assistant, machine as running:
         client = home_assistant.client
+        await client.call("bench_probe/memory", trace=True)
         entry_id = await add_printer(client, running)
         await _connected(client, entry_id)
         for _ in range(_WARM_UP):
             await _reload(client, entry_id)
-        before = await _used(home_assistant, trace=True)
+        before = await _used(home_assistant)
         took: list[float] = []
         for _ in range(_RELOADS):
             began = time.monotonic()
             if await _reload(client, entry_id):
                 took.append(time.monotonic() - began)
-        after = await _used(home_assistant, trace=False)
+        after = await _used(home_assistant)
     return {
         "reloads": _RELOADS,
         "ready": len(took),
@@ -84,29 +88,31 @@ async def _reload(client: Client, entry_id: str) -> bool:
     return True
 
 
-async def _connected(client: Client, entry_id: str) -> None:
-    async with asyncio.timeout(_CONNECT_TIMEOUT):
-        while True:
-            answer = await client.call(f"{DOMAIN}/printers")
-            (entry,) = (
-                each for each in answer["printers"] if each["entry_id"] == entry_id
-            )
-            if entry["connected"]:
-                return
-            await asyncio.sleep(_LOOK)
+async def _connected(
+    client: Client, entry_id: str, timeout: float = _CONNECT_TIMEOUT
+) -> None:
+    # No call is cut off: its answer would be one too many.
+    until = time.monotonic() + timeout
+    while time.monotonic() < until:
+        answer = await client.call(f"{DOMAIN}/printers")
+        (entry,) = (each for each in answer["printers"] if each["entry_id"] == entry_id)
+        if entry["connected"]:
+            return
+        await asyncio.sleep(_LOOK)
+    raise TimeoutError
 
 
-async def _used(home_assistant: HomeAssistant, *, trace: bool) -> dict[str, float]:
-    """Return what the process uses once it is at rest; trace: whether to count from here."""
+async def _used(home_assistant: HomeAssistant) -> dict[str, float]:
+    """Return what the process uses once it is at rest."""
     await asyncio.sleep(_SETTLED)
-    probe = await home_assistant.client.call("bench_probe/memory", trace=trace)
+    probe = await home_assistant.client.call("bench_probe/memory", trace=True)
     gauge = await asyncio.to_thread(Gauge.of, home_assistant.pid)
     return {
         "tasks": probe["tasks"],
         "threads": gauge.threads,
         "sockets": await asyncio.to_thread(_sockets, home_assistant.pid),
         "descriptors": gauge.descriptors,
-        "kilobytes": 0 if trace else probe["bytes"] / 1000,
+        "kilobytes": probe["bytes"] / 1000,
     }
 
 
@@ -133,12 +139,13 @@ class Answered:
         self.asked += 1
         began = time.monotonic()
         try:
-            async with asyncio.timeout(_PATIENCE):
-                answer = await client.call(command)
-        except TimeoutError, HomeAssistantError:
+            answer = await client.call(command)
+        except HomeAssistantError:
             return
-        self.answered += bool(answer["slots" if "slots" in answer else "events"])
-        self.slowest = max(self.slowest, time.monotonic() - began)
+        took = time.monotonic() - began
+        content = answer["slots" if "slots" in answer else "events"]
+        self.answered += bool(content) and took < _PATIENCE
+        self.slowest = max(self.slowest, took)
 
 
 @dataclass(slots=True)
@@ -164,23 +171,23 @@ async def available() -> dict[str, Reads]:
         entry_id = await add_printer(client, printer)
         await _connected(client, entry_id)
         moving = asyncio.create_task(_move(printer))
-        async with asyncio.timeout(_CONNECT_TIMEOUT * 2):
-            while not (await client.call(f"{DOMAIN}/events"))["events"]:
-                await asyncio.sleep(_LOOK)
+        while not (await client.call(f"{DOMAIN}/events"))["events"]:
+            await asyncio.sleep(_LOOK)
         store = home_assistant.folder / ".storage" / DOMAIN / f"{DOMAIN}.db"
         faults: dict[str, Callable[[], AbstractAsyncContextManager[None]]] = {
             "none": nullcontext,
             "the printer is off": lambda: _off(printer),
             "the printer sends nothing": lambda: _silent(printer),
             "another program locks the database": lambda: _locked(store),
-            "no file can be written": lambda: _full(home_assistant.pid),
+            "no file can grow": lambda: _limited(home_assistant.pid, _size(store)),
+            "no file can be written": lambda: _limited(home_assistant.pid, 0),
             "the database is overwritten": lambda: _damaged(store),
         }
         for name, fault in faults.items():
             async with fault():
                 results[name] = await _read(client)
             await asyncio.sleep(_SETTLED)
-            await _connected(client, entry_id)
+            await _connected(client, entry_id, _RETRY_TIMEOUT)
         moving.cancel()
     return results
 
@@ -228,11 +235,21 @@ async def _locked(store: Path) -> AsyncIterator[None]:
         yield
 
 
+def _size(store: Path) -> int:
+    """Return the size of the larger one of the database and its log."""
+    return max(
+        file.stat().st_size for file in (store, store.with_name(f"{store.name}-wal"))
+    )
+
+
 @asynccontextmanager
-async def _full(pid: int) -> AsyncIterator[None]:
-    """Let no file grow: what a full disk does, to all of Home Assistant."""
+async def _limited(pid: int, size: int) -> AsyncIterator[None]:
+    """Let a process write no file beyond a size, as on a disk that is full or has failed.
+
+    With 0 it writes none at all, and SQLite cannot even share what readers need.
+    """
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, before[1]))
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, before[1]))
     yield
     resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
 
