@@ -38,7 +38,7 @@ FLAGS = (
     "--remote-debugging-port=0",
 )
 START_TIMEOUT = 60.0
-WAIT_TIMEOUT = 30.0
+WAIT_TIMEOUT = 60.0
 # Where an element that an expression needs is not there yet.
 _MISSING = re.compile(r"Cannot (?:read|set) properties of (?:null|undefined)")
 

@@ -119,15 +119,14 @@ LOOKS = """Object.fromEntries(deepAll(".bay").map((bay) => [
 ]))"""
 
 
-async def shows(page: Page, expected: dict[str, str], seconds: float = 20.0) -> None:
+async def shows(page: Page, expected: dict[str, str]) -> None:
     """Wait until the card shows these bays; others are ignored."""
     try:
         await page.wait(
             f"""(() => {{
               const looks = {LOOKS}, expected = {json.dumps(expected)};
               return Object.keys(expected).every((bay) => looks[bay] === expected[bay]);
-            }})()""",
-            seconds,
+            }})()"""
         )
     except PageError:
         found = await page.run(LOOKS)

@@ -157,7 +157,7 @@ async def test_a_scanned_spool_is_inserted_and_a_notification_comes(
         )
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"A3": "empty"}, 60)
+        await shows(page, {"A3": "empty"})
         film = _Film(page, tmp_path)
         await film.caption("Scan the code on the spool …")
         await film.take(1800)
@@ -172,7 +172,7 @@ async def test_a_scanned_spool_is_inserted_and_a_notification_comes(
         await film.take(1000)
 
         await printer.play(printer.hardware.insert(1, 3, BLACK_SPOOL))
-        await page.wait(f"({shown}).endsWith('A3: Galaxy black')", 60)
+        await page.wait(f"({shown}).endsWith('A3: Galaxy black')")
         await shows(page, {"A3": "identified"})
         await page.wait(f"{ROWS} === 1")
         await film.take(2400)

@@ -152,7 +152,7 @@ async def test_every_reported_filament_is_rendered_without_errors(
         await add_printer(client, printer)
         # The first printer registers the cards, without a restart of Home Assistant.
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, real_looks(printer.hardware), 60)
+        await shows(page, real_looks(printer.hardware))
 
     empty, full = _printer("Empty", []), _printer(HTML, FILAMENTS)
     await _show(page, {"type": "x", "title": HTML}, [empty, full])
@@ -202,7 +202,7 @@ async def test_cards_survive_reloads_and_the_removal_of_the_integration(
         page = await browser.page()
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, real_looks(printer.hardware), 30)
+        await shows(page, real_looks(printer.hardware))
 
         # A renamed entity is found; a disabled or removed one causes no error.
         entities = await client.call("config/entity_registry/list")
@@ -237,7 +237,7 @@ async def test_cards_survive_reloads_and_the_removal_of_the_integration(
         await shows(page, real_looks(printer.hardware))
 
         await printer.power_off()
-        await page.wait(f"/seen .* ago|seen now/.test(textOf(deep('{SLOTS}')))", 60)
+        await page.wait(f"/seen .* ago|seen now/.test(textOf(deep('{SLOTS}')))")
         await shows(page, real_looks(printer.hardware))
         await page.screenshot(image("asleep"))
 

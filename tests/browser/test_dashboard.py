@@ -68,7 +68,7 @@ async def test_the_card_is_there_at_once_and_follows_what_happens(
         page = await browser.page()
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, real_looks(hardware), 30)
+        await shows(page, real_looks(hardware))
 
         await printer.play(hardware.insert(1, 3, WHITE))
         await shows(page, {"A3": "identified"})
@@ -90,7 +90,7 @@ async def test_the_card_is_there_at_once_and_follows_what_happens(
         # A unit that is plugged in is there, without a reload of the page.
         hardware.add_unit(Kind.AMS, 2, BLACK)
         printer.publish(hardware.report_full())
-        await shows(page, real_looks(hardware), 30)
+        await shows(page, real_looks(hardware))
         shown = await page.text(".bay[data-label=C1]")
         assert shown.endswith(" C1 ABS 12% left Low")
 
@@ -122,7 +122,7 @@ async def test_the_card_is_there_at_once_and_follows_what_happens(
         assert not await page.run(RED_CARD)
         await home_assistant.start()
         await printer.play(hardware.insert(1, 3, BLACK))
-        await shows(page, real_looks(hardware), 60)
+        await shows(page, real_looks(hardware))
         assert not await page.run(RED_CARD)
         # Home Assistant's own frontend may log a lost connection; the cards must not.
         assert not [error for error in page.errors if "filament_slots" in error]
@@ -178,7 +178,7 @@ async def test_one_click_makes_a_dashboard_of_everything(
         await printer.play(hardware.remove(1, 2))
         await printer.play(hardware.insert(1, 3, WHITE))
         await page.open(f"{home_assistant.url}/{path}")
-        await shows(page, real_looks(hardware), 30)
+        await shows(page, real_looks(hardware))
         await page.wait(f"{ROWS} === 2")
         await page.wait(f"textOf(deep('{HEALTH}')).includes('Running')")
         await page.wait(
@@ -362,7 +362,7 @@ async def test_the_timeline_scrolls_to_the_beginning(
         page = await browser.page()
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await page.wait(f"{ROWS} === 50", 30)
+        await page.wait(f"{ROWS} === 50")
         to_the_end = f"""(() => {{
           const list = deep('{TIMELINE}').renderRoot.querySelector('.list');
           list.scrollTop = list.scrollHeight;
@@ -418,7 +418,7 @@ async def test_the_editor_changes_the_card(
         page = await browser.page()
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard/view?edit=1")
-        await shows(page, real_looks(printer.hardware), 30)
+        await shows(page, real_looks(printer.hardware))
 
         await page.wait("deep('hui-card-edit-mode')")
         await page.run(

@@ -45,11 +45,11 @@ async def test_the_dialog_is_short_and_describes_where_to_find_what_it_asks(
     await page.open(
         f"{home_assistant.url}/config/integrations/dashboard/add?domain=filament_slots"
     )
-    await page.wait(_button("OK"), 60)
+    await page.wait(_button("OK"))
     await page.run(f"{_button('OK')}.click()")
     await _submit(page, driver_key="bambulab_mqtt")
 
-    await page.wait(f"{SECTIONS}.length === 2", 60)
+    await page.wait(f"{SECTIONS}.length === 2")
     await page.screenshot(SCREENSHOTS / "dialog.png")
     await page.equals(OPEN, [False, False])
 
@@ -83,7 +83,7 @@ async def test_the_form_of_another_components_driver_has_its_own_texts(
             f"{home_assistant.url}/config/integrations/dashboard/add"
             "?domain=filament_slots"
         )
-        await page.wait(_button("OK"), 60)
+        await page.wait(_button("OK"))
         await page.run(f"{_button('OK')}.click()")
         await _submit(page, driver_key="spool_box")
 
@@ -93,10 +93,10 @@ async def test_the_form_of_another_components_driver_has_its_own_texts(
             "is on the label under the box",
             "Advanced",
         ):
-            await page.wait(f"{DIALOG}.includes('{text}')", 60)
+            await page.wait(f"{DIALOG}.includes('{text}')")
         label = "deep('ha-form').computeLabel({name: 'code'}, {}, {})"
         await page.equals(label, "Code")
         await page.screenshot(SCREENSHOTS / "dialog-component.png")
 
         await _submit(page, host="127.0.0.1", code="12345678")
-        await page.wait(f"{DIALOG}.includes('The box refused the connection.')", 60)
+        await page.wait(f"{DIALOG}.includes('The box refused the connection.')")

@@ -76,27 +76,27 @@ async def test_the_log_of_a_driver_is_live_and_can_be_paused_and_filtered(
         page = await browser.page(width=1280, height=1400)
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard/drivers")
-        await page.wait(f"{STATUS}.includes('Running')", 60)
+        await page.wait(f"{STATUS}.includes('Running')")
         about = await page.run(f"textOf({DRIVER}.querySelector('.about'))")
         assert "Bambu Lab" in about
 
         # A lost connection is in the log and in the status, as it happens.
         shown = await page.run(f"{LINES}.length")
         printer.kick()
-        await page.wait(f"{LINES}.length > {shown} && {LINES}.at(-1)", 30)
+        await page.wait(f"{LINES}.length > {shown} && {LINES}.at(-1)")
         await page.wait(f"{STATUS}.includes('Running')")
         history = f"textOf({DRIVER}.querySelector('details ol'))"
         await page.wait(f"{history}.includes('Reconnecting')")
         await page.wait(
             f"/Messages received [1-9]/.test(textOf({DRIVER}.querySelector('.counters')))"
         )
-        assert await page.run(f"{LOG}.querySelector('[role=log]').ariaLive") == "polite"
+        await page.equals(f"{LOG}.querySelector('[role=log]').ariaLive", "polite")
         assert await _wrong(page) == []
         await page.screenshot(image("drivers"))
 
         await page.run(f"{_button('Pause', LOG)}.focus()")
         await page.key("Enter")
-        assert await page.run(f"{LOG}.querySelector('[role=log]').ariaLive") == "off"
+        await page.equals(f"{LOG}.querySelector('[role=log]').ariaLive", "off")
         held = await page.run(LINES)
         printer.kick()
         await page.wait(
@@ -105,7 +105,7 @@ async def test_the_log_of_a_driver_is_live_and_can_be_paused_and_filtered(
         assert await page.run(LINES) == held
         await page.key("Enter")
         await page.wait(f"{LINES}.length > {len(held)}")
-        assert await page.run(f"{LOG}.querySelector('[role=log]').ariaLive") == "polite"
+        await page.equals(f"{LOG}.querySelector('[role=log]').ariaLive", "polite")
 
         await _choose_level(page, "warning")
         await page.wait(f"{LINES}.every((line) => !/ Info /.test(line))")
@@ -125,16 +125,16 @@ async def test_what_a_driver_can_check_is_run_with_its_result_as_a_table(
         page = await browser.page(width=390, height=844)
         await sign_in(page, home_assistant, "de")
         await page.open(f"{home_assistant.url}/a-dashboard/drivers")
-        await page.wait(f"{STATUS}.includes('Läuft')", 60)
+        await page.wait(f"{STATUS}.includes('Läuft')")
         await darken(page, dark=True)
 
         await page.run(f"{_button('Verbindung testen', CHECKS)}.focus()")
         await page.key("Enter")
-        steps = await page.wait(RESULT, 60)
+        steps = await page.wait(RESULT)
         assert steps.startswith("Bestanden Ja Schritte Name Bestanden Sekunden Fehler ")
         assert "Verschlüsselung (TLS) Ja 0," in steps
         state = f"textOf({CHECKS}.querySelector('[role=status]'))"
-        assert await page.run(state) == "Verbindung testen: fertig"
+        await page.equals(state, "Verbindung testen: fertig")
         await page.run(f"{CHECKS}.querySelector('table').scrollIntoView()")
         wrong = await _wrong(page)
         await page.screenshot(image("drivers-phone-de-dark"))
@@ -181,7 +181,7 @@ async def test_the_card_of_the_connections_tests_them(
         page = await browser.page()
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await page.wait("deep('details.can')", 60)
+        await page.wait("deep('details.can')")
         # What runs them is loaded when it is needed.
         loaded = "performance.getEntriesByType('resource').some(({name}) => /drivers-/.test(name))"
         assert not await page.run(loaded)
@@ -207,17 +207,17 @@ async def test_a_driver_is_stopped_and_started_on_the_page(
         page = await browser.page(width=1280, height=1400)
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard/drivers")
-        await page.wait(f"{STATUS}.includes('Running')", 60)
+        await page.wait(f"{STATUS}.includes('Running')")
 
         await page.run(f"{_button('Stop')}.click()")
         await page.wait(f"{STATUS}.includes('Stopped · Not loaded')")
         assert await entry_state(client, entry_id) == "not_loaded"
         await page.wait(_button("Start"))
-        assert await page.run(f"{_button('Restart')}.disabled")
+        await page.wait(f"{_button('Restart')}.disabled")
         assert await _wrong(page) == []
 
         await page.run(f"{_button('Start')}.click()")
-        await page.wait(f"{STATUS}.includes('Running')", 30)
+        await page.wait(f"{STATUS}.includes('Running')")
         await page.wait(_button("Stop"))
         await page.run(f"{_button('Restart')}.click()")
         await page.wait(

@@ -52,7 +52,7 @@ async def test_a_scanned_spool_is_awaited_with_a_countdown_on_a_phone(
         page = await browser.page(width=390, height=844)
         await sign_in(page, home_assistant, "de")
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"A3": "empty"}, 60)
+        await shows(page, {"A3": "empty"})
         await darken(page, dark=True)
 
         await scan(CHIP)

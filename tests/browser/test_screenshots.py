@@ -51,7 +51,7 @@ async def _automate(client: Client, name: str) -> None:
 async def _shows(page: Page, *words: str) -> None:
     """Wait until the page contains all these texts."""
     for word in words:
-        await page.wait(f"textOf(document.body).includes({json.dumps(word)})", 30)
+        await page.wait(f"textOf(document.body).includes({json.dumps(word)})")
 
 
 async def _received(page: Page, key: str) -> None:

@@ -74,7 +74,7 @@ async def test_all_spools_are_listed_searched_and_followed_on_a_phone(
         page = await browser.page(width=390, height=844)
         await sign_in(page, home_assistant, "de")
         await page.open(f"{home_assistant.url}/a-dashboard/spools")
-        await page.wait(f"{LISTED}.length > 1", 60)
+        await page.wait(f"{LISTED}.length > 1")
         everything = await page.run(f"{LISTED}.length")
         await page.wait(f"{PARTS}.join('|').includes('In keinem Fach: 0')")
         await printer.play(hardware.insert(1, 3, WHITE))
@@ -140,7 +140,7 @@ async def test_a_spool_is_opened_from_its_slot_and_from_the_history_and_has_a_ca
         page = await browser.page()
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"A1": "identified", "A3": "empty"}, 60)
+        await shows(page, {"A1": "identified", "A3": "empty"})
         on_card = f"deep('{SPOOL}')"
         await page.wait(f"textOf({on_card}).includes('{PRINTER} · A1')")
         assert spools[0]["name"] in await page.text(SPOOL)

@@ -44,7 +44,7 @@ async def test_an_identified_spool_is_linked_and_unlinked_in_its_sheet(
         page = await browser.page()
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"A1": "identified"}, 60)
+        await shows(page, {"A1": "identified"})
 
         await page.click(".bay[data-label=A1]")
         await page.wait(f"{SHEET}.querySelector('dialog')?.open")

@@ -33,7 +33,7 @@ async def test_a_spool_is_picked_in_two_taps_and_by_keyboard_on_a_phone(
         page = await browser.page(width=390, height=844)
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"A1": "identified", "A3": "empty"}, 30)
+        await shows(page, {"A1": "identified", "A3": "empty"})
         await printer.play(hardware.remove(1, 1))
         await shows(page, {"A1": "empty"})
         library = await client.call("filament_slots/spools", in_slot=False)
@@ -83,7 +83,7 @@ async def test_a_spool_is_searched_in_german_and_a_new_one_needs_a_name_only(
         page = await browser.page()
         await sign_in(page, home_assistant, "de")
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"A3": "empty"}, 30)
+        await shows(page, {"A3": "empty"})
         await printer.play(printer.hardware.insert(1, 3, PLAIN_SPOOL))
         await shows(page, {"A3": "unidentified"})
 

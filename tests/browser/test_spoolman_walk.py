@@ -98,13 +98,13 @@ async def test_an_untagged_spool_is_linked_in_two_taps_and_followed_to_another_p
         page = await browser.page(width=390, height=844)
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"A3": "empty", "lane2": "empty"}, 120)
+        await shows(page, {"A3": "empty", "lane2": "empty"})
 
         # A spool that was in no slot yet is in the list, too.
         await page.open(f"{home_assistant.url}/a-dashboard/spools")
-        await page.wait(f"{LISTED}.some((spool) => spool.endsWith(' · Shelf A'))", 120)
+        await page.wait(f"{LISTED}.some((spool) => spool.endsWith(' · Shelf A'))")
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"A3": "empty", "lane2": "empty"}, 120)
+        await shows(page, {"A3": "empty", "lane2": "empty"})
 
         # Two taps: the question, and the spool.
         await bambu.play(bambu.hardware.insert(1, 3, PLAIN_SPOOL))

@@ -49,7 +49,7 @@ async def test_the_user_names_changes_and_forgets_a_spool_and_finds_it_again(
         page = await browser.page()
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"A4": "unidentified"}, 30)
+        await shows(page, {"A4": "unidentified"})
         # Its material and colour are known, so that it is no riddle.
         assert "No tag" in await page.text(".bay[data-label=A4]")
         assert not await page.run("deep('button.assign')")
@@ -138,7 +138,7 @@ async def test_a_spool_is_named_changed_forgotten_and_found_again_by_keyboard(
         page = await browser.page()
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"A3": "empty"}, 30)
+        await shows(page, {"A3": "empty"})
         await printer.play(printer.hardware.insert(1, 3, PLAIN_SPOOL))
         await shows(page, {"A3": "unidentified"})
 
@@ -209,7 +209,7 @@ async def test_the_next_spool_is_announced_and_the_card_names_what_took_it(
         page = await browser.page()
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"A3": "empty"}, 30)
+        await shows(page, {"A3": "empty"})
 
         await page.click("button.next")
         await _to_the_field(page)

@@ -86,7 +86,7 @@ async def test_many_printers_are_summed_up_filtered_and_collapsed(
         page = await browser.page(width=1280, height=860)
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await page.wait(f"{NAMES}.length === 6", 60)
+        await page.wait(f"{NAMES}.length === 6")
         summary = f"textOf({ON_CARD}.querySelector('.tools p'))"
         await page.wait(f"{summary} === 'Printers: 6 · Spools: 12'")
 
@@ -130,12 +130,12 @@ async def test_many_printers_are_summed_up_filtered_and_collapsed(
             == 2
         )
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await page.wait(f"{ON_CARD}.querySelector('[aria-expanded=false]')", 60)
+        await page.wait(f"{ON_CARD}.querySelector('[aria-expanded=false]')")
 
         # A printer that only its owner can mend: the connections move up, red.
         printers[4].change_certificate()
         printers[4].kick()
-        await page.wait(f"{SHOWN}[0] === 'health'", 60)
+        await page.wait(f"{SHOWN}[0] === 'health'")
         await page.equals(SHOWN, ["health", "card", "timeline"])
         await page.equals(f"{NAMES}.slice(0, 2)", ["P1S 0005", "P1S 0003"])
         red = await page.run(f"textOf({quiet})")
@@ -163,8 +163,8 @@ async def _walk(
     page = await browser.page(width=1280, height=860)
     await sign_in(page, home_assistant, language)
     await page.open(f"{home_assistant.url}/a-dashboard")
-    await shows(page, {"A3": "unidentified"}, 60)
-    await page.wait(f"{ROWS} === 1", 60)
+    await shows(page, {"A3": "unidentified"})
+    await page.wait(f"{ROWS} === 1")
     wrong = []
     for name, width in (("desktop", 1280), ("phone", 390)):
         for dark in (False, True):
@@ -203,8 +203,8 @@ async def _walk(
     await page.resize(1280, 860)
     await darken(page, dark=False)
     await page.open(f"{home_assistant.url}/b-narrow")
-    await shows(page, {"A3": "unidentified"}, 60)
-    await page.wait(f"{ROWS} === 1", 60)
+    await shows(page, {"A3": "unidentified"})
+    await page.wait(f"{ROWS} === 1")
     wrong += await _settled(page)
     await page.screenshot(image(f"narrow-{language}"))
     # Two bays side by side, however narrow the card is.
@@ -263,7 +263,7 @@ async def test_the_sheet_shows_all_that_is_known_of_a_slot(
         page = await browser.page()
         await sign_in(page, home_assistant)
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"B1": "identified"}, 60)
+        await shows(page, {"B1": "identified"})
         headings = await page.run(f"[...{ON_CARD}.querySelectorAll('h3')].map(textOf)")
         assert headings == ["AMS A", "AMS 2 Pro B", "AMS HT-A", "External"]
         levels = await page.run(f"textOf({ON_CARD}.querySelector('.unit'))")
@@ -295,7 +295,7 @@ async def test_the_sheet_shows_all_that_is_known_of_a_slot(
 
         # A holder without a sensor can be assigned a spool, and shows its number.
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"B1": "identified"}, 60)
+        await shows(page, {"B1": "identified"})
         await page.click(".bay[data-label=Ext]")
         await page.wait(f"{SHEET}.querySelector('dialog').open")
         await page.run(f"{button('Assign')}.click()")
@@ -322,13 +322,13 @@ async def test_the_sheet_shows_all_that_is_known_of_a_slot(
             config=cards(A_CARD | {"device": devices["Slot B1"]}),
         )
         await page.open(f"{home_assistant.url}/a-dashboard")
-        await shows(page, {"B1": "identified"}, 60)
+        await shows(page, {"B1": "identified"})
         await page.equals(LEFT, ["B1"])
         await page.equals(f"textOf({ON_CARD}.querySelector('h3'))", "AMS 2 Pro B")
 
         # A printer that is switched off: its spools fade.
         await printer.power_off()
-        await page.wait(f"textOf({ON_CARD}).includes('Offline')", 60)
+        await page.wait(f"textOf({ON_CARD}).includes('Offline')")
         faded = await page.run(
             f"getComputedStyle({ON_CARD}.querySelector('.spool')).opacity"
         )

@@ -31,11 +31,21 @@ _SLOT_KEYS = ("active", "filament", "inserted", "remaining", "spool", "status")
 
 
 async def add_printer(client: Client, printer: BambuPrinter | KlipperPrinter) -> str:
-    """Fill in the dialog as a user does; return the id of the new entry.
+    """Add a printer by the dialog, and wait for its slots; return the id of its entry.
+
+    What changes before its first report is no event.
 
     Raises HomeAssistantError with the errors of the dialog.
     """
-    return await add_entry(client, *_filled_in(printer))
+    entry_id = await add_entry(client, *_filled_in(printer))
+    real = printer.hardware if isinstance(printer, BambuPrinter) else printer
+    identity = real.serial if isinstance(real, VirtualBambu) else real.identity
+    async with asyncio.timeout(120):
+        while statuses(await slots(client, identity)).keys() != (
+            true_statuses(real).keys()
+        ):
+            await asyncio.sleep(0.2)
+    return entry_id
 
 
 async def add_entry(client: Client, driver_key: str, fields: dict[str, Any]) -> str:

@@ -36,7 +36,7 @@ async def test_what_was_published_before_each_kill_is_stored_once(
     published: list[Event] = []
     async with BambuPrinter(x1c(), chatter=0.5) as printer:
         await add_printer(home_assistant.client, printer)
-        await until_shown(home_assistant.client, printer.hardware, 40)
+        await until_shown(home_assistant.client, printer.hardware, 90)
         for number in range(ROUNDS):
             await on_spool_events(home_assistant.client, published.append)
             before = len(published)
@@ -48,11 +48,11 @@ async def test_what_was_published_before_each_kill_is_stored_once(
                     speed=10,
                 )
             # By now some are published, some are being written, some are still queued.
-            assert await wait_until(partial(_more_than, before, published), 20)
+            assert await wait_until(partial(_more_than, before, published), 90)
             await asyncio.sleep(random.uniform(0, 0.5))
             await home_assistant.kill()
             await home_assistant.start()
-            await until_shown(home_assistant.client, printer.hardware, 40)
+            await until_shown(home_assistant.client, printer.hardware, 90)
 
     ids = stored(home_assistant)
     assert set(Counter(ids).values()) == {1}

@@ -78,12 +78,12 @@ async def test_where_is_the_red_petg_is_answered_for_exposed_slots_only(
     await client.post(f"config/config_entries/flow/{step['flow_id']}", {})
     async with BambuPrinter(x1c(), chatter=1.0) as printer:
         await add_printer(client, printer)
-        await until_shown(client, printer.hardware, 60)
+        await until_shown(client, printer.hardware, 90)
         await _expose(client)
         assert await _ask(home_assistant) == ({}, [])
         await _expose(client, "ams_a_slot_a2", "ams_a_slot_a3")
         await printer.play(printer.hardware.insert(1, 3, WHITE))
-        await until_shown(client, printer.hardware, 60)
+        await until_shown(client, printer.hardware, 90)
 
         tools, (red, slots, history) = await _ask(
             home_assistant,
@@ -121,7 +121,7 @@ async def test_a_question_to_assist_is_answered_by_the_blueprint(
     await client.post(f"config/config_entries/flow/{step['flow_id']}", {})
     async with BambuPrinter(x1c(), chatter=1.0) as printer:
         await add_printer(client, printer)
-        await until_shown(client, printer.hardware, 60)
+        await until_shown(client, printer.hardware, 90)
         await client.post(
             "config/automation/config/where",
             {"alias": "Where", "use_blueprint": {"path": blueprint, "input": {}}},

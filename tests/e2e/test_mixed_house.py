@@ -64,7 +64,7 @@ class Listener:
     async def published(self, entry_id: str, *expected: Expected) -> None:
         """Wait until the printer's events since the last call are these."""
         events = self.events[entry_id]
-        await wait_until(lambda: len(events) >= len(expected), 60)
+        await wait_until(lambda: len(events) >= len(expected), 90)
         assert [summary(event) for event in events] == [*expected]
         events.clear()
 
@@ -140,7 +140,7 @@ async def _shown(
 ) -> None:
     """Wait until the entities show what really is in the slots of every printer."""
     for identity, printer in house.items():
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while statuses(await slots(client, identity)) != true_statuses(printer):
                 await asyncio.sleep(0.1)
 
@@ -153,7 +153,7 @@ async def _connected(client: Client, expected: dict[str, bool]) -> None:
         for entity in registry
         if entity["platform"] == DOMAIN
     }
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while True:
             states = await client.states("binary_sensor.")
             found = {

@@ -96,7 +96,7 @@ async def test_a_spool_reaches_automations_and_the_store_even_across_a_kill(
 
         await printer.play(hardware.insert(1, 3, WHITE))
 
-        await before.published(1, 15)
+        await before.published(1, 90)
         assert [summary(event) for event in before.events] == [inserted(1, 3, WHITE)]
         event = before.events[0]
         assert event["entry_id"] == entry_id
@@ -116,7 +116,7 @@ async def test_a_spool_reaches_automations_and_the_store_even_across_a_kill(
         after = Listener()
         await after.listen(home_assistant)
 
-        await after.published(2, 40)
+        await after.published(2, 90)
         assert [summary(event) for event in after.events] == [
             removed(1, 1, BLUE, late=True),
             inserted(1, 1, BLACK, late=True),
@@ -175,7 +175,7 @@ def test_home_assistant_has_nothing_installed_but_itself_and_our_requirements() 
 
 
 async def _shown(home_assistant: HomeAssistant, printer: BambuPrinter) -> None:
-    await until_shown(home_assistant.client, printer.hardware, 20)
+    await until_shown(home_assistant.client, printer.hardware, 90)
 
 
 async def _notifications(home_assistant: HomeAssistant) -> set[tuple[str, str]]:
