@@ -115,6 +115,7 @@ class BambuWorld(BambuSpools):
             "tray_read_done_bits": "0",
         }
         self._loose = True
+        self.record.loose.append(self.now)
         self._send({"print": head | {"ams": gone}}, {})
         self.later((1.0, 8.0, 25.0)[how % 3], self._contact, self._boot)
 

@@ -24,8 +24,8 @@ class Limit(Enum):
     )
     SOON_OFF = (
         "A spool that is swapped within seconds is mistaken for the previous one if Home"
-        " Assistant or the printer is switched off in the half minute after it was read,"
-        " unless the printer still reports it afterwards."
+        " Assistant or the printer is switched off, or the network is lost, in the half"
+        " minute after it was read, unless the printer still reports it afterwards."
     )
     NO_IDENTITY = (
         "If a spool without a known identity is swapped within eight seconds, or while"
@@ -63,6 +63,11 @@ class Limit(Enum):
         " spool is reported as removed and inserted again; while its unit dries, this"
         " counts as emptied."
     )
+    LOOSE_CONTACT = (
+        "If all units lose contact for a moment and Home Assistant is off as they"
+        " return, a spool that was put back meanwhile into a slot that was still named"
+        " after it is unidentified until its tag is read again."
+    )
 
     def allows(self) -> bool:
         """Return True, and count that the exception was considered."""
@@ -74,6 +79,7 @@ considered: Counter[Limit] = Counter()
 
 # How the other sentences begin: about what no history plays, or which is no exception.
 OTHERS: Final = (
+    "A tag is known by what it holds",
     "Bambu Lab printers accept only a few connections",
     "A Bambu Lab printer detects filament at the feeder.",
     "If a slot with a tagged spool was reset on the screen",

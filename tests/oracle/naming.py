@@ -65,6 +65,7 @@ class Names:
                     and stay.seen - reading.read > 8
                     and reading.unbroken(reading.read, stay.seen)
                     and not self._named_all_along(belief, reading)
+                    and not self._named_over_loose_contact(reading)
                 ):
                     names.discard(None)
         return names
@@ -80,6 +81,27 @@ class Names:
             and stay.read_late
             and self._record.read_before(stay) == stay.reel.identity
             and Limit.NO_IDENTITY.allows()
+        )
+
+    def _named_over_loose_contact(self, stay: Stay) -> bool:
+        """Whether the slot kept this spool's name over a loose contact, as it was read.
+
+        That it was read again before the slot was seen again does not show.
+        """
+        assert stay.reel is not None
+        before = self._row[: self._row.index(stay)]
+        seen = [one for one in before if one.seen is not None]
+        return (
+            stay.read_late
+            and bool(seen)
+            and seen[-1].named
+            and any(
+                abs(at - gap) < 1.0
+                for at in self._record.loose
+                for gap in seen[-1].gaps[-1:]
+            )
+            and self._record.read_before(stay) == stay.reel.identity
+            and Limit.LOOSE_CONTACT.allows()
         )
 
     def _named_over_restart(self, stay: Stay) -> bool:
@@ -125,7 +147,8 @@ class Names:
         ):
             return False
         if stay.gaps and any(
-            read <= end <= read + _CONFIRMED for end in (*stay.gaps, *self._record.cuts)
+            read <= end <= read + _CONFIRMED
+            for end in (*stay.gaps, *stay.silences, *self._record.cuts)
         ):
             stay.forgotten = True
         return stay.forgotten and Limit.SOON_OFF.allows()
@@ -140,7 +163,7 @@ class Names:
             return {None, identity, *self._names_remembered(stay)}
         if stay.seen is None or stay.unread_by_choice or stay.late is None:
             return {identity, None}
-        if self._named_over_restart(stay):
+        if self._named_over_restart(stay) or self._named_over_loose_contact(stay):
             return {identity, None}
         soon = stay.read - stay.seen <= self._facts.names_by
         # The next report confirms it.

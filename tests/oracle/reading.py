@@ -285,7 +285,9 @@ class Run(Settling):
             return False
         if reel.identity is None or stay.unread_by_choice:
             return True
-        if belief.identity is None and self._named_over_restart(stay):
+        if belief.identity is None and (
+            self._named_over_restart(stay) or self._named_over_loose_contact(stay)
+        ):
             return True
         # Assigned by software, in its own time.
         return not self._facts.reads and belief.identity is None
@@ -310,6 +312,8 @@ class Run(Settling):
                     # It was read out of sight or just before, and forgotten.
                     names.add(None)
                 if self._named_all_along(belief, stay):
+                    names.add(None)
+                if belief.identity is None and self._named_over_loose_contact(stay):
                     names.add(None)
             else:
                 names.add(None)

@@ -47,6 +47,7 @@ class Stay:
     forgotten: the result of reading it may not have been confirmed before a gap.
     slow: it takes a minute to be sure of it.
     dries: its unit has a dryer.
+    named: no spool is there, and its slot is named as the one that was.
     """
 
     reel: Reel | None
@@ -66,6 +67,7 @@ class Stay:
     unread_by_choice: bool = False
     slow: bool = False
     dries: bool = False
+    named: bool = False
     read_late: bool = False
     forgotten: bool = False
 
@@ -100,6 +102,8 @@ class Record:
         self.unsure: set[Place] = set()
         # From when to when reports waited on their way.
         self.stalls: list[tuple[float, float]] = []
+        # When all units were gone for a moment.
+        self.loose: list[float] = []
         # When the printer was switched off, which its client may learn a minute later.
         self.cuts: list[float] = []
         # Since when nothing arrives any more, which its client may learn a minute later.
