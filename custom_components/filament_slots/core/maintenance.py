@@ -146,7 +146,6 @@ class Maintenance:
                 # Those of its spools are gone.
                 await self._handler.unlink(())
                 self._failures_changed()
-                self._store.writer.prove()
         return total
 
     async def choose_owner(self, claim_id: int, now: int, *, is_new: bool) -> None:
