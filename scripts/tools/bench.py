@@ -179,16 +179,16 @@ def _memory() -> Iterator[str]:
 def _guard() -> Iterator[str]:
     numbers = asyncio.run(bench_guard.guard())
     for name, what, bar in (
-        ("report", "A full Bambu report of 100 printers, CPU", 1.05),
+        ("report", "All that the driver does with a full Bambu report", 1.05),
         ("health", "A look at the health of a driver", None),
     ):
-        yield Bar(what, "µs").row(numbers[f"{name}_us"])
+        yield Bar(what, "µs").row(numbers[name])
         yield Bar(
             "… under the guard of drivers from other components, against it",
             "x",
             "≤" if bar else "",
             bar,
-        ).row(numbers[f"guarded_{name}_us"] / numbers[f"{name}_us"])
+        ).row(numbers[f"guarded_{name}"] / numbers[name])
 
 
 def _reloads() -> Iterator[str]:

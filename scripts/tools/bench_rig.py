@@ -19,10 +19,10 @@ _CONNECT_TIMEOUT = 60.0
 _SETTLE = 3.0
 
 
-def cost(*tasks: Callable[[], object]) -> list[float]:
+def cost(*tasks: Callable[[], object], rounds: int = _ROUNDS) -> list[float]:
     """Return the best time of each task, in seconds a call; the tasks take turns."""
     best = [float("inf")] * len(tasks)
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         for number, task in enumerate(tasks):
             began = perf_counter()
             for _ in range(_CALLS):
