@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 import json
 import re
+import socket
 from typing import Any
+from unittest.mock import AsyncMock
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -14,6 +16,9 @@ import pytest
 
 from custom_components.filament_slots.drivers.capabilities import InvokeError
 from custom_components.filament_slots.drivers.invoke import invoke
+from custom_components.filament_slots.drivers.moonraker_filament import (
+    driver as moonraker_driver,
+)
 from custom_components.filament_slots.drivers.moonraker_filament.driver import Driver
 from tests.drivers.fake_host import FakeHost
 from tests.drivers.wire_tap import WireTap, tapped
@@ -26,7 +31,7 @@ from .fake_moonraker import INSTANCE, FakeMoonraker, fake_moonraker
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 SENSOR = "filament_switch_sensor tool0"
-STEPS = ["connection", "sign_in", "identity", "first_report"]
+STEPS = ["name", "port", "connection", "sign_in", "identity", "first_report"]
 KEY = "0123456789abcdef0123456789abcdef"[::-1]
 
 # What may be called: each reads, and changes nothing. An introduction names the client.
@@ -103,7 +108,38 @@ async def test_each_step_of_a_connection_is_tested(driver: Driver) -> None:
 async def test_a_closed_port_is_the_step_that_failed(driver: Driver) -> None:
     steps = await _steps(driver, host="127.0.0.1:9")
 
-    assert steps == dict.fromkeys(STEPS) | {"connection": "connection_refused"}
+    assert steps == dict.fromkeys(STEPS) | {
+        "name": True,
+        "port": "connection_refused",
+    }
+
+
+async def test_a_name_without_an_address_is_the_step_that_failed(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = AsyncMock(side_effect=socket.gaierror)
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
+
+    steps = await _steps(driver, host="gone.example")
+
+    assert steps == dict.fromkeys(STEPS) | {"name": "host_not_found"}
+
+
+async def test_a_host_that_does_not_answer_is_the_step_that_failed(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*args: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", never)
+    monkeypatch.setattr(moonraker_driver, "_REACH_TIMEOUT", 0.05)
+
+    steps = await _steps(driver)
+
+    assert steps == dict.fromkeys(STEPS) | {
+        "name": True,
+        "port": "connection_timeout",
+    }
 
 
 async def test_a_port_with_http_instead_of_https_is_named(
@@ -215,9 +251,10 @@ async def _run_all(driver: Driver, payload: dict[str, Any]) -> None:
 
 def _assert_reads_only(tap: WireTap) -> None:
     """Each connection is one request for a WebSocket; each of its frames one call."""
-    # The driver's own session, and that of the test.
-    assert len(tap.requests) == 2
-    for request in tap.requests:
+    requests = [request for request in tap.requests if request]
+    # The driver's own session and that of the test, which has opened the port before.
+    assert (len(requests), len(tap.requests)) == (2, 3)
+    for request in requests:
         first, *headers = request.decode().split("\r\n")
         assert first == "GET /websocket HTTP/1.1"
         names = {header.partition(":")[0].lower() for header in headers}

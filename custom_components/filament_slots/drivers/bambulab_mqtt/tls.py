@@ -7,17 +7,15 @@ verified: the printer must present the certificate that it had when it was added
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
-from ipaddress import ip_address
 import socket
 import ssl
-from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
 from ..base import DriverError, ErrorCode, MarkStep, unmeasured
+from ..tcp import open_tcp
 from .wire import serial_number
 
 CONNECT_TIMEOUT = 10.0
@@ -99,10 +97,7 @@ async def open_tls(
     """
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            with step("name"):
-                addresses = await _addresses(host, port)
-            with step("port"):
-                connection = await _open_tcp(addresses)
+            connection = await open_tcp(host, port, step)
             try:
                 with step("tls"):
                     return await _shake_hands(connection, context)
@@ -119,12 +114,8 @@ async def open_tls(
         raise DriverError(
             ErrorCode.TLS_FAILED, err.reason or "handshake failed"
         ) from err
-    except socket.gaierror as err:
-        raise DriverError(ErrorCode.HOST_NOT_FOUND, "the name has no address") from err
-    except ConnectionRefusedError as err:
-        raise DriverError(ErrorCode.CONNECTION_REFUSED, "the port is closed") from err
     except OSError as err:
-        # Timed out, or no route to a host that is switched off.
+        # Timed out.
         raise DriverError(ErrorCode.CONNECTION_TIMEOUT, "no answer") from err
 
 
@@ -160,42 +151,6 @@ def _common_name(der: bytes) -> str:
         return str(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
     except (ValueError, IndexError) as err:
         raise DriverError(ErrorCode.TLS_FAILED, "its certificate has no name") from err
-
-
-type _Address = tuple[int, tuple[Any, ...]]
-
-
-async def _open_tcp(addresses: list[_Address]) -> socket.socket:
-    """Connect to the first address that answers."""
-    loop = asyncio.get_running_loop()
-    problem = OSError("no address")
-    for family, address in addresses:
-        connection = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            connection.setblocking(False)
-            await loop.sock_connect(connection, address)
-        except OSError as err:
-            connection.close()
-            problem = err
-        except BaseException:
-            connection.close()
-            raise
-        else:
-            return connection
-    raise problem
-
-
-async def _addresses(host: str, port: int) -> list[_Address]:
-    """Return the family and address of each address of a host.
-
-    Only a name is looked up: that takes a thread for each printer.
-    """
-    with suppress(ValueError):
-        is_v4 = ip_address(host).version == 4
-        return [(socket.AF_INET if is_v4 else socket.AF_INET6, (host, port))]
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [(family, address) for family, *_, address in found]
 
 
 async def _shake_hands(

@@ -1,5 +1,6 @@
 """The driver for Klipper printers."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 import logging
@@ -15,12 +16,14 @@ from ..base import (
     DriverServices,
     ErrorCode,
     EventEmitter,
+    MarkStep,
     ProbeResult,
 )
 from ..connected_driver import ConnectedDriver
 from ..discovery import Discovery
 from ..explanation import WireState
 from ..snapshot import NO_MEMORY, Snapshot
+from ..tcp import open_tcp
 from ..timings import Timings
 from .capture import ABOUT, as_frame
 from .config import Config
@@ -35,6 +38,7 @@ from .session import Session
 from .state import TIMINGS, MoonrakerDecoder
 
 NAME: Final = "Klipper (Moonraker)"
+_REACH_TIMEOUT: Final = 10.0
 
 
 class Driver(ConnectedDriver[Config]):
@@ -46,7 +50,7 @@ class Driver(ConnectedDriver[Config]):
     discovery: ClassVar[tuple[Discovery, ...]] = (ZEROCONF,)
     manufacturer: ClassVar[str | None] = "Klipper"
     connection_steps: ClassVar[tuple[str, ...]] = (
-        *("connection", "sign_in", "identity", "first_report"),
+        *("name", "port", "connection", "sign_in", "identity", "first_report"),
     )
     capture_about: ClassVar[str] = ABOUT
     capture_frame = staticmethod(as_frame)
@@ -98,7 +102,7 @@ class Driver(ConnectedDriver[Config]):
 
     @override
     async def try_connection(self, services: DriverServices) -> None:
-        # Name, port, TLS and WebSocket are one step, whose error names which of them it is.
+        # TLS and WebSocket are one step, whose error names which of them it is.
         config = self.config
 
         async def ask(rpc: Rpc) -> None:
@@ -110,6 +114,7 @@ class Driver(ConnectedDriver[Config]):
                 await read_objects(rpc, info["klippy_state"])
 
         try:
+            await _reach(config, services.step)
             await _ask(config, services, ask)
         except DriverError as err:
             raise await other_scheme(err, config.url, _http(services)) or err from err
@@ -214,6 +219,16 @@ class Driver(ConnectedDriver[Config]):
                 finally:
                     self._session = None
                     session.close()
+
+
+async def _reach(config: Config, step: MarkStep) -> None:
+    """Look the host up and open its port; nothing is sent."""
+    url = config.url
+    try:
+        async with asyncio.timeout(_REACH_TIMEOUT):
+            (await open_tcp(url.host or "", url.port or 0, step)).close()
+    except TimeoutError as err:
+        raise DriverError(ErrorCode.CONNECTION_TIMEOUT, "no answer") from err
 
 
 async def _identify(config: Config, services: DriverServices) -> ProbeResult:
