@@ -278,6 +278,11 @@ class Page:
         """Return all text of an element, that in shadow roots included."""
         return str(await self.run(f"textOf(deep({json.dumps(selector)}))"))
 
+    async def includes(self, selector: str, words: str) -> None:
+        """Wait until the text of an element includes these words."""
+        element = f"deep({json.dumps(selector)})"
+        await self.wait(f"textOf({element}).includes({json.dumps(words)})")
+
     async def click(self, selector: str) -> None:
         """Click on an element with the mouse."""
         # Wait until the element is what the mouse hits: a dialog may still cover it.

@@ -143,7 +143,7 @@ async def test_a_spool_is_opened_from_its_slot_and_from_the_history_and_has_a_ca
         await shows(page, {"A1": "identified", "A3": "empty"})
         on_card = f"deep('{SPOOL}')"
         await page.wait(f"textOf({on_card}).includes('{PRINTER} · A1')")
-        assert spools[0]["name"] in await page.text(SPOOL)
+        await page.includes(SPOOL, spools[0]["name"])
 
         # The sheet of a slot keeps up with it, too.
         await page.click(".bay[data-label=A1]")

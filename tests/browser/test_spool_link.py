@@ -52,8 +52,8 @@ async def test_an_identified_spool_is_linked_and_unlinked_in_its_sheet(
         await page.run(f"{button('Link to…')}.click()")
         # Spools of the inventory only: the one in the slot is none.
         await page.wait(f"{CHOICES}.length === 1")
-        assert "Which spool of the inventory is it?" in await page.text(
-            "filament-slots-sheet"
+        await page.includes(
+            "filament-slots-sheet", "Which spool of the inventory is it?"
         )
         assert not await page.run(f"{SHEET}.querySelector('[name=label]')")
         wrong = await violations(page, "filament-slots-sheet")

@@ -51,7 +51,7 @@ async def test_the_user_names_changes_and_forgets_a_spool_and_finds_it_again(
         await page.open(f"{home_assistant.url}/a-dashboard")
         await shows(page, {"A4": "unidentified"})
         # Its material and colour are known, so that it is no riddle.
-        assert "No tag" in await page.text(".bay[data-label=A4]")
+        await page.includes(".bay[data-label=A4]", "No tag")
         assert not await page.run("deep('button.assign')")
 
         await page.run("deep('.bay[data-label=A4]').focus()")
@@ -59,7 +59,7 @@ async def test_the_user_names_changes_and_forgets_a_spool_and_finds_it_again(
         await page.wait(f"{SHEET}.querySelector('dialog').open")
         await page.run(f"{button('Assign')}.click()")
         await page.wait(f"{SHEET}.querySelector('form')")
-        assert "Which spool is in A4?" in await page.text("filament-slots-sheet")
+        await page.includes("filament-slots-sheet", "Which spool is in A4?")
         assert await violations(page, "filament-slots-sheet") == []
         await page.run(f"{FILL}('nonsense', 'Galaxy black')")
         await page.wait(
@@ -67,7 +67,7 @@ async def test_the_user_names_changes_and_forgets_a_spool_and_finds_it_again(
         )
         await page.run(f"{FILL}('12', 'Galaxy black')")
         await shows(page, {"A4": "identified"})
-        assert "Galaxy black" in await page.text(".bay[data-label=A4]")
+        await page.includes(".bay[data-label=A4]", "Galaxy black")
         await page.wait(f"textOf({SHEET}).includes('#12')")
         await page.wait(f"{HISTORY}.includes('A4 Identified as Galaxy black')")
         assert await violations(page, "filament-slots-sheet") == []
@@ -224,7 +224,7 @@ async def test_the_next_spool_is_announced_and_the_card_names_what_took_it(
         await printer.play(hardware.insert(1, 3, PLAIN_SPOOL))
         await page.wait(f"{NOTICE}?.textContent === 'Taken by A3: Galaxy black'")
         await shows(page, {"A3": "identified"})
-        assert "Galaxy black" in await page.text(".bay[data-label=A3]")
+        await page.includes(".bay[data-label=A3]", "Galaxy black")
         assert await violations(page, SLOTS) == []
         await page.click(".announced button")
         await page.wait(f"!{NOTICE}")
