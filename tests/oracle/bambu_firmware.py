@@ -122,6 +122,17 @@ class BambuFirmware(BambuWire):
                 one.held = True
         return bool(dried)
 
+    def hide_last(self, state: UnitState) -> None:
+        """Note a flicker, which may leave no slot of a drying unit filled.
+
+        The first report a minute after another one cleared may show that, and only one
+        that shows a filled slot confirms that one alone was cleared.
+        """
+        if state.unit.drying_minutes and not any(b.at_feeder for b in state.unit.bays):
+            for at, stay in state.cleared:
+                if stay is not None and self.now - 70.0 < at < self.now - 50.0:
+                    stay.held = Limit.DRYING.allows()
+
     def hold_up(self, state: UnitState) -> None:
         """Note a flicker in a drying unit whose end was held up on its way until now.
 

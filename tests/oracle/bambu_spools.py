@@ -66,6 +66,7 @@ class BambuSpools(BambuFirmware):
         if self._unseen(state, tray):
             # What is reported first shows it as it was before.
             state.hidden.add(tray)
+        self.hide_last(state)
         self.changed()
         opened = self.now
 

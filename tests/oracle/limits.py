@@ -46,8 +46,9 @@ class Limit(Enum):
         " within eight seconds shows as a change of the ID."
     )
     DRYING = (
-        "While a unit dries, a slot that is emptied together with others, or is the only"
-        " one filled, is reported as removed only after drying has ended."
+        "While a unit dries, a slot that is emptied together with others, or while no"
+        " other one is filled then and a minute later, is reported as removed only after"
+        " drying has ended."
     )
     PULLED_BACK_UNSEEN = (
         "A unit with a dryer may have pulled its filament back while Home Assistant or"
@@ -64,9 +65,16 @@ class Limit(Enum):
         " counts as emptied."
     )
     LOOSE_CONTACT = (
-        "If all units lose contact for a moment and Home Assistant is off as they"
-        " return, a spool that was put back meanwhile into a slot that was still named"
-        " after it is unidentified until its tag is read again."
+        "If all units lose contact for a moment and Home Assistant is switched off, or"
+        " the network is lost, before the printer names their slots again, a spool that"
+        " was put back meanwhile into a slot that was still named after it is"
+        " unidentified until its tag is read again."
+    )
+    RESTART_UNREAD = (
+        "If a printer that is set not to read tags when it is switched on was switched"
+        " off and on, a spool that is put back, before Home Assistant is connected again,"
+        " into a slot that was still named after it is unidentified until its tag is read"
+        " again."
     )
 
     def allows(self) -> bool:

@@ -12,6 +12,8 @@ UNKNOWN = "unknown_spool_detected"
 
 # Seconds until what was read is confirmed by a later report, at most.
 _CONFIRMED = 30.0
+# Seconds until slots are named again after a loose contact began, at most.
+_NAMED_AGAIN = 45.0
 
 
 class Names:
@@ -86,23 +88,32 @@ class Names:
     def _named_over_loose_contact(self, stay: Stay) -> bool:
         """Whether the slot kept this spool's name over a loose contact, as it was read.
 
-        That it was read again before the slot was seen again does not show.
+        That it was read again before the slot was seen with its name again does not show.
+        """
+        empty = self._named_empty(stay)
+        return (
+            empty is not None
+            and any(
+                abs(at - gap) < 1.0 and empty.lost < at + _NAMED_AGAIN
+                for at in self._record.loose
+                for gap in empty.gaps
+            )
+            and Limit.LOOSE_CONTACT.allows()
+        )
+
+    def _named_empty(self, stay: Stay) -> Stay | None:
+        """Return the empty slot, named as this spool, that was seen last before it.
+
+        None where there is none, or the spool was read in sight.
         """
         assert stay.reel is not None
         before = self._row[: self._row.index(stay)]
         seen = [one for one in before if one.seen is not None]
-        return (
-            stay.read_late
-            and bool(seen)
-            and seen[-1].named
-            and any(
-                abs(at - gap) < 1.0
-                for at in self._record.loose
-                for gap in seen[-1].gaps[-1:]
-            )
-            and self._record.read_before(stay) == stay.reel.identity
-            and Limit.LOOSE_CONTACT.allows()
-        )
+        if not (stay.read_late and seen and seen[-1].named):
+            return None
+        if self._record.read_before(stay) != stay.reel.identity:
+            return None
+        return seen[-1]
 
     def _named_over_restart(self, stay: Stay) -> bool:
         """Whether the slot had this spool's name before a restart out of sight.
@@ -111,6 +122,8 @@ class Names:
         itself, does not show.
         """
         assert stay.reel is not None
+        if self._named_over_unread_restart(stay):
+            return Limit.RESTART_UNREAD.allows()
         before = self._row[: self._row.index(stay)]
         since = max((one.seen for one in before if one.seen is not None), default=0.0)
         return (
@@ -120,6 +133,19 @@ class Names:
             and any(one.reel is not None and one.read is None for one in before)
             and self._record.read_before(stay) == stay.reel.identity
             and Limit.NO_IDENTITY.allows()
+        )
+
+    def _named_over_unread_restart(self, stay: Stay) -> bool:
+        """Whether the empty slot had its name before a restart that read nothing.
+
+        One that was put in before that, and not read, would look the same.
+        """
+        empty = self._named_empty(stay)
+        return (
+            empty is not None
+            and empty.unread_by_choice
+            and stay.seen is not None
+            and any(empty.lost - 1.0 < at < stay.seen for at in self._record.cuts)
         )
 
     def _names_remembered(self, stay: Stay) -> set[str]:

@@ -71,6 +71,13 @@ class Stay:
     read_late: bool = False
     forgotten: bool = False
 
+    @property
+    def lost(self) -> float:
+        """Since when it was out of sight, or nothing arrived any more, last."""
+        before = max(self.gaps[:-1], default=0.0)
+        since = [at for at in self.silences if at > before]
+        return min((*self.gaps[-1:], *since), default=math.inf)
+
     def unbroken(self, since: float, until: float) -> bool:
         """Whether the slot was in sight all the time between."""
         return not any(since <= at <= until for at in (*self.gaps, *self.silences))

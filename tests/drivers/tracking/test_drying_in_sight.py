@@ -231,6 +231,18 @@ def test_slots_cleared_more_than_a_minute_apart_are_removed(rig: Rig) -> None:
     assert rig.changes() == [("removed", 1, "RED"), ("removed", 2, "BLUE")]
 
 
+def test_a_silence_does_not_show_that_another_slot_stayed_filled(rig: Rig) -> None:
+    """The last one may have been cleared with it, and that reported only now."""
+    rig.take(3)
+    rig.wait(61)
+    assert rig.changes() == [("removed", 3, None)]
+    rig.take(1)
+    rig.silence(60.5)
+    rig.take(2)
+    rig.wait(3600)
+    assert rig.changes() == []
+
+
 def test_a_slot_cleared_as_the_last_one_is_held(rig: Rig) -> None:
     rig.take(1)
     rig.wait(61)
