@@ -198,7 +198,9 @@ async def until_shown(client: Client, printer: VirtualBambu, seconds: float) -> 
                 true_statuses(printer)
             ):
                 await asyncio.sleep(0.1)
-    assert shown == true_statuses(printer)
+    there = true_statuses(printer)
+    wrong = {slot: shown.get(slot) for slot in there if shown.get(slot) != there[slot]}
+    assert not wrong, f"shown {wrong}, and not {there}"
 
 
 async def wait_until(true: Callable[[], bool], seconds: float) -> bool:

@@ -25,7 +25,7 @@ class BambuFirmware(BambuWire):
         )
         if self.record.sighted.get(place, -math.inf) < state.back_at:
             stay.unread_by_choice = True
-        stay.named = reel is None and state.unit.bays[tray].known is not None
+        stay.named = state.unit.bays[tray].known if reel is None else None
         state.stays[tray] += 1
         state.reels[tray] = reel
         state.shown[tray] = UNREAD

@@ -11,6 +11,7 @@ class Belief:
 
     reported: the spool was called unknown.
     ran_out: the spool before, for which this one is taken, ran out.
+    unnamed: one of the limits allowed that its name did not count, though it was read.
     """
 
     reel: Reel | None
@@ -19,3 +20,4 @@ class Belief:
     reported: bool = False
     stay: Stay | None = None
     ran_out: bool = False
+    unnamed: bool = False

@@ -61,6 +61,7 @@ class Names:
                 names.add(belief.reel.identity)
                 if (
                     belief.identity is None
+                    and not belief.unnamed
                     and reading.read is not None
                     and not (reading.unread_by_choice and Limit.READING_OFF.allows())
                     and stay.seen is not None
@@ -85,6 +86,10 @@ class Names:
             and Limit.NO_IDENTITY.allows()
         )
 
+    def _named_since(self, stay: Stay) -> bool:
+        """Whether that it was read does not show, as its slot was named as it before."""
+        return self._named_over_restart(stay) or self._named_over_loose_contact(stay)
+
     def _named_over_loose_contact(self, stay: Stay) -> bool:
         """Whether the slot kept this spool's name over a loose contact, as it was read.
 
@@ -93,6 +98,7 @@ class Names:
         empty = self._named_empty(stay)
         return (
             empty is not None
+            and stay.read_late
             and any(
                 abs(at - gap) < 1.0 and empty.lost < at + _NAMED_AGAIN
                 for at in self._record.loose
@@ -102,18 +108,12 @@ class Names:
         )
 
     def _named_empty(self, stay: Stay) -> Stay | None:
-        """Return the empty slot, named as this spool, that was seen last before it.
-
-        None where there is none, or the spool was read in sight.
-        """
+        """Return the empty slot, named as this spool, that was seen last before it."""
         assert stay.reel is not None
         before = self._row[: self._row.index(stay)]
         seen = [one for one in before if one.seen is not None]
-        if not (stay.read_late and seen and seen[-1].named):
-            return None
-        if self._record.read_before(stay) != stay.reel.identity:
-            return None
-        return seen[-1]
+        named = bool(seen) and seen[-1].named is not None
+        return seen[-1] if named and seen[-1].named == stay.reel.wire else None
 
     def _named_over_restart(self, stay: Stay) -> bool:
         """Whether the slot had this spool's name before a restart out of sight.
@@ -141,11 +141,11 @@ class Names:
         One that was put in before that, and not read, would look the same.
         """
         empty = self._named_empty(stay)
-        return (
-            empty is not None
-            and empty.unread_by_choice
-            and stay.seen is not None
-            and any(empty.lost - 1.0 < at < stay.seen for at in self._record.cuts)
+        if empty is None or not stay.read_late or stay.seen is None:
+            return False
+        unread = self._row[self._row.index(empty) : self._row.index(stay)]
+        return any(one.unread_by_choice for one in unread) and any(
+            empty.lost - 1.0 < at < stay.seen for at in self._record.cuts
         )
 
     def _names_remembered(self, stay: Stay) -> set[str]:
@@ -189,7 +189,7 @@ class Names:
             return {None, identity, *self._names_remembered(stay)}
         if stay.seen is None or stay.unread_by_choice or stay.late is None:
             return {identity, None}
-        if self._named_over_restart(stay) or self._named_over_loose_contact(stay):
+        if self._named_since(stay):
             return {identity, None}
         soon = stay.read - stay.seen <= self._facts.names_by
         # The next report confirms it.

@@ -86,6 +86,7 @@ class Run(Settling):
                     inserted=belief.inserted and self._facts.reads,
                     ran_out=belief.ran_out or bool(self._row[i].runout),
                     stay=stay,
+                    unnamed=False,
                 )
                 yield from self.ends(k, j, hidden)
 
@@ -285,9 +286,7 @@ class Run(Settling):
             return False
         if reel.identity is None or stay.unread_by_choice:
             return True
-        if belief.identity is None and (
-            self._named_over_restart(stay) or self._named_over_loose_contact(stay)
-        ):
+        if belief.identity is None and self._named_since(stay):
             return True
         # Assigned by software, in its own time.
         return not self._facts.reads and belief.identity is None
@@ -313,7 +312,9 @@ class Run(Settling):
                     names.add(None)
                 if self._named_all_along(belief, stay):
                     names.add(None)
-                if belief.identity is None and self._named_over_loose_contact(stay):
+                if belief.identity is None and (
+                    belief.unnamed or self._named_since(stay)
+                ):
                     names.add(None)
             else:
                 names.add(None)
@@ -327,4 +328,12 @@ class Run(Settling):
             and not self._lenient.unknown
         ):
             return
-        yield replace(belief, reel=stay.reel, identity=last.identity, stay=stay)
+        named = last.identity is not None or stay.read is None
+        unnamed = not named and stay.reel is not None and stay.reel.identity is not None
+        yield replace(
+            belief,
+            reel=stay.reel,
+            identity=last.identity,
+            stay=stay,
+            unnamed=unnamed,
+        )

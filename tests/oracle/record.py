@@ -47,7 +47,7 @@ class Stay:
     forgotten: the result of reading it may not have been confirmed before a gap.
     slow: it takes a minute to be sure of it.
     dries: its unit has a dryer.
-    named: no spool is there, and its slot is named as the one that was.
+    named: no spool is there, and its slot is named as this one (as `Reel.wire`).
     """
 
     reel: Reel | None
@@ -67,7 +67,7 @@ class Stay:
     unread_by_choice: bool = False
     slow: bool = False
     dries: bool = False
-    named: bool = False
+    named: object = None
     read_late: bool = False
     forgotten: bool = False
 
@@ -226,6 +226,14 @@ class Record:
         """Return for how many seconds of a time reports waited on their way."""
         return sum(
             max(0.0, min(until, end) - max(since, start)) for start, end in self.stalls
+        )
+
+    def reads(self, since: float, until: float) -> bool:
+        """Return whether any tag was read in that time."""
+        return any(
+            stay.read is not None and since <= stay.read <= until
+            for stays in self.stays.values()
+            for stay in stays
         )
 
     def in_sight(self, place: Place) -> bool:

@@ -77,7 +77,10 @@ class Settling(Names):
             return True
         if stay.seen is None or stay.ended is None:
             return False
-        if (stay.held or self._row[k - 1].held) and Limit.DRYING.allows():
+        first = self._row.index(self._first(k))
+        # Also where what came between was never seen.
+        before = self._row[k - 1], *self._row[first - 1 : first]
+        if any(one.held for one in (stay, *before)) and Limit.DRYING.allows():
             return False
         late = {stay.late, self._first(k).late} != {False}
         if stay.reel is None and stay.dries and late:
@@ -87,7 +90,9 @@ class Settling(Names):
         else:
             need = self._facts.present_must
             if not (self._must(k - 1) and self._must(k + 1)):
-                soon = stay.ended - stay.seen < 30.0 + need
+                # The wait for its identity is longer while others are read.
+                waits = 120.0 if self._record.reads(stay.seen, stay.ended) else 30.0
+                soon = stay.ended - stay.seen < waits + need
                 if soon and stay.reel.identity is None and not self._must(k + 1):
                     # The wait for its identity may go on with the next one.
                     return not Limit.NO_IDENTITY.allows()

@@ -399,6 +399,22 @@ def test_a_name_that_was_gone_was_read_where_it_is_shown_again(rig: Rig) -> None
     assert rig.changes() == [("inserted", 1, "RED")]
 
 
+def test_a_name_that_was_gone_counts_as_soon_as_its_read_has_ended(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.take()
+    rig.wait(10)
+    rig.events.clear()
+    rig.put_unread()
+    rig.wait(3)
+    rig.slot(reading=True)
+    rig.wait(15)
+    rig.slot(identifiers=RED)
+    assert rig.changes() == []
+    rig.slot(reading=False, read_done=True)
+    assert rig.changes() == [("inserted", 1, "RED")]
+
+
 def test_a_name_that_an_empty_slot_showed_was_not_read(rig: Rig) -> None:
     rig.put(RED)
     rig.wait(10)

@@ -1,6 +1,8 @@
 """Units: matched by serial, then by number; missing ones are offline after a minute."""
 
-from custom_components.filament_slots.model import Filament, StoredSlot
+from dataclasses import replace
+
+from custom_components.filament_slots.model import NO_IDENTIFIERS, Filament, StoredSlot
 
 from .tracker_rig import (
     BLUE,
@@ -111,6 +113,43 @@ def test_a_unit_is_not_compared_before_its_serial_is_confirmed() -> None:
     assert rig.events == []
     rig.wait(0.5 + 8)
     assert rig.changes() == [("removed", 1, "RED")]
+
+
+def test_a_read_that_ends_before_the_serial_is_confirmed_has_ended() -> None:
+    rig = Rig(units=0)
+    rig.report(units=(make_unit(1, SERIAL, RED),))
+    rig.wait(10)
+    rig.outage()
+    rig.events.clear()
+    unread = make_unit(1, None, RED, confirmed=False)
+    (slot,) = unread.slots
+    untagged = replace(slot, identifiers=NO_IDENTIFIERS, read_done=False)
+    rig.report(units=(replace(unread, slots=(replace(untagged, reading=True),)),))
+    rig.wait(2)
+    rig.report(units=(replace(unread, slots=(untagged,)),))
+    rig.wait(2)
+    rig.report(units=(replace(make_unit(1, SERIAL, RED), slots=(untagged,)),))
+    rig.wait(10)
+    assert rig.changes()[:2] == [("removed", 1, "RED"), ("inserted", 1, None)]
+
+
+def test_a_read_before_the_serial_is_confirmed_is_not_that_of_a_later_spool() -> None:
+    rig = Rig(units=0)
+    rig.report(units=(make_unit(1, SERIAL, RED),))
+    rig.wait(10)
+    rig.outage()
+    rig.events.clear()
+    unread = make_unit(1, None, RED, confirmed=False)
+    (slot,) = unread.slots
+    untagged = replace(slot, identifiers=NO_IDENTIFIERS, read_done=False)
+    rig.report(units=(replace(unread, slots=(replace(untagged, reading=True),)),))
+    rig.wait(1)
+    gone = replace(untagged, present=False)
+    rig.report(units=(replace(unread, slots=(gone,)),))
+    rig.wait(1)
+    rig.report(units=(replace(make_unit(1, SERIAL, RED), slots=(untagged,)),))
+    rig.wait(20)
+    assert rig.changes() == []
 
 
 def test_a_unit_without_a_serial_is_matched_by_its_number() -> None:

@@ -52,6 +52,10 @@ class TagReads:
                 self._before_gap = replace(reported, reading=False)
         self.ended = None
 
+    def resume(self, reading: Slot) -> None:
+        """Follow a read that was reported before the slot's unit was identified."""
+        self._before_gap = reading
+
     def observe(
         self, before: Slot | None, slot: Slot, now: Timestamp, *, identified: bool
     ) -> None:
@@ -202,10 +206,9 @@ class TagReads:
             return True, NEVER
         if slot.reading or slot.read_done is False:
             return False, NEVER
-        if not slot.identifiers.same_spool(self.departed):
+        if self._nameless or not slot.identifiers.same_spool(self.departed):
             return True, NEVER
         if self.ended is None:
-            unknown = slot.read_done is None and not slot.read_stands
-            return self._nameless or unknown, NEVER
+            return slot.read_done is None and not slot.read_stands, NEVER
         due = self.ended.monotonic + self._timings.insert_settle
         return now.monotonic >= due, due

@@ -6,7 +6,7 @@ marked as late where it was found after a gap.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from ...network.clock import Clock, TimerHandle
 from ..base import EventEmitter
 from ..explanation import SlotExplanation
 from ..message import correlation_id
-from ..snapshot import Snapshot, Unit
+from ..snapshot import Slot, Snapshot, Unit
 from ..timings import NEVER, Timings
 from .explanation import explain_slot
 from .slot import TrackedSlot
@@ -30,10 +30,22 @@ DEFAULT_TIMINGS = Timings()
 
 @dataclass(slots=True)
 class _Binding:
-    """A unit number in use: since when (monotonic), and the unit found to have it."""
+    """A unit number in use: since when (monotonic), and the unit found to have it.
+
+    reading: by slot number, the slots that were read before that, and still filled.
+    """
 
     since: float
     unit: TrackedUnit | None = None
+    reading: dict[int, Slot] = field(default_factory=dict)
+
+    def note_reads(self, unit: Unit) -> None:
+        """Note what is read before it is known which unit it is."""
+        for slot in unit.slots:
+            if slot.reading:
+                self.reading[slot.slot_no] = slot
+            elif slot.present is False:
+                self.reading.pop(slot.slot_no, None)
 
     def conflicts_with(self, unit: Unit) -> bool:
         """Whether another unit took the number without a report in between."""
@@ -175,7 +187,10 @@ class SlotTracker:
             )
             waited = now.monotonic >= binding.since + self._timings.serial_wait
             if binding.unit is None:
+                binding.note_reads(unit)
                 binding.unit = self._match(unit, waited=waited)
+                if binding.unit is not None:
+                    binding.unit.resume_reads(binding.reading.values())
             if binding.unit is not None:
                 self._observe_unit(binding.unit, unit, waited=waited)
                 binding.unit.observe(unit.slots, snapshot, now)

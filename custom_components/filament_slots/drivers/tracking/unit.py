@@ -1,5 +1,6 @@
 """A tracked unit: its identity, what it is doing, and its slots."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from ...model import StoredUnit
@@ -56,6 +57,12 @@ class TrackedUnit:
         self._drying_watched = False
         self._filled_at.clear()
         self._cleared.clear()
+
+    def resume_reads(self, reading: Iterable[Slot]) -> None:
+        """Follow the reads that were reported before it was identified."""
+        for slot in reading:
+            if tracked := self.slots.get(slot.slot_no):
+                tracked.spool.reads.resume(slot)
 
     def observe(
         self, reported: tuple[Slot, ...], snapshot: Snapshot, now: Timestamp
