@@ -194,12 +194,13 @@ class TrackedUnit:
     def _note_drying(self, now: Timestamp) -> None:
         if self.drying():
             if self._drying_until < NEVER:
-                # What was cleared longer ago is confirmed, and no filament pulled back.
+                # What was cleared longer ago is confirmed, and what is filled again only
+                # flickered: neither was pulled back.
                 since = now.monotonic - self._timings.removal_confirm
                 self._cleared = {
                     slot_no: times
                     for slot_no, times in self._cleared.items()
-                    if times[0] > since
+                    if times[0] > since and slot_no not in self._filled_at
                 }
             self._drying_until = NEVER
         else:
