@@ -470,6 +470,19 @@ def test_a_name_that_an_empty_slot_had_before_a_restart_is_nothing_that_was_read
     assert unit_of(see_now(twice), 1).slots[0].identifiers.known
 
 
+def test_an_empty_slot_is_shown_with_its_name_after_a_restart_too() -> None:
+    # So that the next spool in it is not taken for that one before its read has ended.
+    listener = _resumed(version=12)
+    feed(listener, delta(ams=[unit(0, bambu_spool(0, 5))]))
+    feed(listener, delta(tray_exist_bits="e", tray_read_done_bits="e"))
+    memory = dict(see_now(listener).memory)
+    after = ReportDecoder(logging.getLogger(__name__), memory=memory)
+    trays = (bambu_spool(0, 5), *NAMELESS["tray"][1:])
+    feed(after, full(unit(0, *trays), exist="e", ams={"version": 1}))
+    slot = unit_of(see_now(after), 1).slots[0]
+    assert (slot.present, slot.identifiers.known) == (False, True)
+
+
 def test_a_spool_not_read_before_a_restart_is_not_named_as_the_one_that_left() -> None:
     listener = _resumed(version=12)
     feed(listener, delta(ams=[unit(0, bambu_spool(0, 5))]))

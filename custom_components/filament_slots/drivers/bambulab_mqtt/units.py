@@ -107,13 +107,14 @@ def _slot(
 ) -> Slot:
     place = PLACES[unit_id]
     content = merged.units[unit_id].trays.get(tray, _NO_TRAY)
-    if merged.left and merged.not_renamed(place.slot_bit + tray, content):
+    present = merged.present(unit_id, tray)
+    if present and merged.left and merged.not_renamed(place.slot_bit + tray, content):
         content = _NO_TRAY
     names = {(unit_id, tray), (LITE if model == "AMS Lite" else unit_id, tray)}
     return Slot(
         slot_no=tray + 1,
         label=place.slot_label(tray),
-        present=merged.present(unit_id, tray),
+        present=present,
         reads_tags=True,
         reading=bool(flag(merged.reading_bits, place, tray)),
         read_done=flag(merged.read_done_bits, place, tray),
