@@ -292,6 +292,20 @@ def test_what_a_shutdown_frame_changes_is_not_known_until_it_is_reported_again()
     assert _reads(listener) == [True, "stands", "stands", "stands"]
 
 
+def test_a_unit_that_was_empty_before_a_loose_contact_is_observed_as_it_is_back() -> (
+    None
+):
+    listener = decoder()
+    feed(listener, full(unit(0, *four(1)), exist="0"))
+    assert (frozen := feed(listener, delta(ams_exist_bits="0")))
+    assert frozen.frozen
+    # The bits of its slots are not sent, as they are the same.
+    back = feed(listener, delta(ams=[unit(0, *four(1))], ams_exist_bits="1"))
+    assert back is not None
+    assert not back.frozen
+    assert presence(back, 1) == [False] * 4
+
+
 def test_trays_and_values_that_a_shutdown_frame_changes_are_not_known() -> None:
     listener = decoder()
     feed(listener, full(unit(0, *four(1)), exist="f"))

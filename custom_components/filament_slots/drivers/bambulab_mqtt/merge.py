@@ -125,7 +125,11 @@ def _merge_ams(
     after = _with(after, standing_bits=_standing_bits(merged, after))
     named = merged.names_known or msg == 0 or bool(after.listed(named=True))
     after = _with(after, left=after.left_unread, names_known=named)
-    if msg == 0 or (listed is not None and "exist_bits" in values):
+    # It sends them again where the report that was not believed has changed them.
+    filled = "exist_bits" in values or (
+        merged.shutting_down and after.exist_bits is not None
+    )
+    if msg == 0 or (listed is not None and filled):
         lacks = msg != 0 and after.contradictory and after.read_done_bits is None
         return _with(after, contradictory=lacks, shutting_down=False)
     if _contradicts(merged, after, values):
