@@ -79,7 +79,9 @@ class TagReads:
         was_done = before is not None and before.read_done and not was_absent
         was_done = was_done and not before_stands
         if slot.present is False and before is not None and before.present:
-            self.ended_before = None if self.lost_name(now) else self.ended
+            name = before.identifiers
+            found = name.known and not name.same_spool(self.departed)
+            self.ended_before = None if found or self.lost_name(now) else self.ended
             self._read_until_absent = before.reading
         done = slot.present and slot.read_done and not slot.reading
         if done and not (slot.read_stands or slot.identifiers.known):
