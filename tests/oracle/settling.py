@@ -13,7 +13,8 @@ class Settling(Names):
     def _held_up(self, stay: Stay, j: int, belief: Belief) -> bool:
         """Whether the next events are of a flicker whose end was held up on its way.
 
-        Its tag may have been read meanwhile.
+        Its tag may have been read meanwhile, and a printer that does not read it may
+        have forgotten its name before.
         """
         events = self._events[j : j + 2]
         if [event.kind for event in events] != [REMOVED, INSERTED]:
@@ -22,6 +23,8 @@ class Settling(Names):
         names = {belief.identity}
         if stay.reel and stay.read is not None and stay.read >= removed.at:
             names.add(stay.reel.identity)
+        if stay.unread_by_choice and Limit.READING_OFF.allows():
+            names.add(None)
         return (
             removed.identity == belief.identity
             and inserted.identity in names
