@@ -316,6 +316,18 @@ def test_a_spool_named_before_a_silence_is_removed_though_another_one_was_there(
     assert rig.changes() == [("inserted", 1, "RED"), ("removed", 1, "RED")]
 
 
+def test_a_spool_whose_presence_was_not_reported_before_it_left_has_its_name(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.silence(20)
+    for present in (None, False):
+        rig.tracker.observe(_with_slot(rig, present=present), held_up=True)
+    rig.slot(present=False)
+    rig.wait(10)
+    assert rig.changes() == [("inserted", 1, "RED"), ("removed", 1, "RED")]
+
+
 def _with_slot(rig: Rig, **changes: Any) -> Snapshot:
     """Return what the rig's printer would report of its first slot."""
     (unit,) = rig.snapshot.units

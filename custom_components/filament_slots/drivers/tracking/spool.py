@@ -57,7 +57,7 @@ class TrackedSpool:
         """Take in what the printer reports about the slot."""
         if before is not None and before.present and before.identifiers.known:
             self._named_last = self._named(before, now)
-        if slot.present is False and before is not None and before.present:
+        if not slot.present and before is not None and before.present:
             gone = not before.identifiers.known and self.reads.lost_name(now)
             # Another one that came after it is not the one whose insertion is pending.
             if not self.removed_named:
