@@ -162,7 +162,7 @@ class Names:
         if before and (len(before[-1].gaps) > 1 or cuts > 1):
             # It was off twice: that it was filled in between looks like a read, as its
             # counter of changes is not lower than after the first time.
-            names |= set(self._record.named_before(stay)[-1:])
+            names |= self._record.named_before(stay)
         return names if names and Limit.READING_OFF.allows() else set()
 
     def _soon_off(self, stay: Stay) -> bool:

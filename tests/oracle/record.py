@@ -162,15 +162,16 @@ class Record:
         self.changes += 1
         return stay
 
-    def named_before(self, stay: Stay) -> list[str]:
-        """Return the identities that were seen in its slot before a stay, in order."""
-        return [
+    def named_before(self, stay: Stay) -> set[str]:
+        """Return the spool as which the empty slot was named before a stay, if as one."""
+        before = self._before(stay)
+        return {
             one.reel.identity
-            for one in self._before(stay)
-            if one.seen is not None
-            and one.reel is not None
+            for one in before
+            if one.reel is not None
             and one.reel.identity is not None
-        ]
+            and one.reel.wire == before[-1].named
+        }
 
     def read_before(self, stay: Stay) -> str | None:
         """Return the identity that was read last in the slot of a stay before it."""
