@@ -396,6 +396,17 @@ def test_a_finished_read_counts_where_the_printer_did_not_restart_or_read_then(
     assert _reads(_resumed(**ams)) == [True] * 4
 
 
+def test_that_a_printer_reads_nothing_when_it_is_switched_on_is_remembered() -> None:
+    before = _resumed(power_on_flag=False, version=12)
+    memory = dict(see_now(before).memory)
+    listener = ReportDecoder(logging.getLogger(__name__), memory=memory)
+    # The setting itself comes with the full report, which is yet to be requested.
+    feed(listener, delta(ams=[NAMELESS], tray_read_done_bits="f", version=2))
+    assert _reads(listener) == ["stands"] * 4
+    feed(listener, full(NAMELESS, exist="f", ams={"version": 2}))
+    assert _reads(listener) == ["stands"] * 4
+
+
 def test_a_restart_is_known_from_the_phase_of_a_unit_too() -> None:
     listener = ReportDecoder(logging.getLogger(__name__), memory=MEMORY)
     restarted = NAMELESS | {"info": "20001001"}
@@ -663,7 +674,10 @@ def test_memory_names_only_the_units_that_can_be() -> None:
     phases = {"phases": {"0": 1, "A": 1}}
     listener = _resumed(MEMORY | phases, version=9, power_on_flag=True)
     assert listener.snapshot is not None
-    assert listener.snapshot.memory == MEMORY | {"phases": {"0": 0}}
+    assert listener.snapshot.memory == MEMORY | {
+        "phases": {"0": 0},
+        "reads_on_start": True,
+    }
 
 
 def test_a_restart_is_known_from_the_version_before_the_shutdown_frame() -> None:

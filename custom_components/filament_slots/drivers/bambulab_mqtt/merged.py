@@ -157,6 +157,7 @@ class Merged:
             "phases": {str(unit_id): phase for unit_id, phase in self.phases.items()},
             "standing_bits": self._standing_bits_later,
             "left": {str(bit): name for bit, name in self.left_later.items()},
+            "reads_on_start": self.reads_on_start,
         }
 
     @property
@@ -248,6 +249,7 @@ def remembered(memory: Mapping[str, Any]) -> Merged:
                 },
                 standing_bits=standing,
                 left={int(bit): name for bit, name in left.items() if bit.isdecimal()},
+                reads_on_start=memory.get("reads_on_start") is not False,
                 nameless=content[-1] or 0 if content else 0,
             )
     return Merged()
