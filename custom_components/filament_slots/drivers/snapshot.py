@@ -55,6 +55,11 @@ class Slot:
     filament: Filament | None = None
 
     @property
+    def filled(self) -> bool:
+        """Whether a spool is there, or at least at the inlet."""
+        return bool(self.inlet if self.present is None else self.present)
+
+    @property
     def decisive(self) -> object:
         """What the tracker decides by: no usage, and nothing that describes filament."""
         return (

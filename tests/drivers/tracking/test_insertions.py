@@ -328,6 +328,19 @@ def test_a_spool_whose_presence_was_not_reported_before_it_left_has_its_name(
     assert rig.changes() == [("inserted", 1, "RED"), ("removed", 1, "RED")]
 
 
+def test_a_spool_that_was_named_at_the_inlet_is_inserted_with_its_name() -> None:
+    rig = Rig()
+    rig.report()
+    rig.wait(1)
+    rig.events.clear()
+    rig.slot(present=None, inlet=True, identifiers=RED, reads_tags=False)
+    rig.silence(15)
+    rig.tracker.observe(rig.snapshot, held_up=True)
+    rig.slot(present=False, inlet=False)
+    rig.wait(10)
+    assert rig.changes() == [("inserted", 1, "RED"), ("removed", 1, "RED")]
+
+
 def _with_slot(rig: Rig, **changes: Any) -> Snapshot:
     """Return what the rig's printer would report of its first slot."""
     (unit,) = rig.snapshot.units

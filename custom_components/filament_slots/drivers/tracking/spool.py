@@ -55,9 +55,9 @@ class TrackedSpool:
         self, before: Slot | None, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> None:
         """Take in what the printer reports about the slot."""
-        if before is not None and before.present and before.identifiers.known:
+        if before is not None and before.filled and before.identifiers.known:
             self._named_last = self._named(before, now)
-        if not slot.present and before is not None and before.present:
+        if not slot.filled and before is not None and before.filled:
             gone = not before.identifiers.known and self.reads.lost_name(now)
             # Another one that came after it is not the one whose insertion is pending.
             if not self.removed_named:
