@@ -79,6 +79,7 @@ class BambuFirmware(BambuWire):
             drying = held = False
         bay.spool = None
         bay.at_feeder = bay.reading = bay.read_done = False
+        self.hide_last(state)
         if not state.keeps_names:
             bay.known = None
         if self._reading == (state, tray):
@@ -114,7 +115,8 @@ class BambuFirmware(BambuWire):
         is that of the spool that leaves, if one does.
         """
         near = [(at, one) for at, one in state.cleared if at > self.now - 70.0]
-        state.cleared = [*near, (self.now, stay)]
+        kept = [(at, one) for at, one in state.cleared if at > self.now - 150.0]
+        state.cleared = [*kept, (self.now, stay)]
         until = math.inf if state.unit.drying_minutes else state.dried_until
         dried = [one for at, one in near if state.dried_from - 20.0 < at < until]
         for one in dried:
@@ -123,14 +125,15 @@ class BambuFirmware(BambuWire):
         return bool(dried)
 
     def hide_last(self, state: UnitState) -> None:
-        """Note a flicker, which may leave no slot of a drying unit filled.
+        """Note a clear or a flicker, which may leave no slot of a drying unit filled.
 
         The first report a minute after another one cleared may show that, and only one
         that shows a filled slot confirms that one alone was cleared.
         """
         if state.unit.drying_minutes and not any(b.at_feeder for b in state.unit.bays):
             for at, stay in state.cleared:
-                if stay is not None and self.now - 70.0 < at < self.now - 50.0:
+                unconfirmed = self._last_delivery < at + 62.0 or at > self.now - 70.0
+                if stay is not None and at < self.now - 50.0 and unconfirmed:
                     stay.held = Limit.DRYING.allows()
 
     def hold_up(self, state: UnitState) -> None:
