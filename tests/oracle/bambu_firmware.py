@@ -117,7 +117,9 @@ class BambuFirmware(BambuWire):
         near = [(at, one) for at, one in state.cleared if at > self.now - 70.0]
         kept = [(at, one) for at, one in state.cleared if at > self.now - 150.0]
         state.cleared = [*kept, (self.now, stay)]
-        until = math.inf if state.unit.drying_minutes else state.dried_until
+        # The same report may show the end of the drying.
+        until = state.dried_until + self._tick
+        until = math.inf if state.unit.drying_minutes else until
         dried = [one for at, one in near if state.dried_from - 20.0 < at < until]
         for one in dried:
             if one is not None:

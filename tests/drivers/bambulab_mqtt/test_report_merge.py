@@ -299,6 +299,9 @@ def test_a_unit_that_was_empty_before_a_loose_contact_is_observed_as_it_is_back(
     feed(listener, full(unit(0, *four(1)), exist="0"))
     assert (frozen := feed(listener, delta(ams_exist_bits="0")))
     assert frozen.frozen
+    # It is not back before its bit is.
+    assert (away := feed(listener, delta(ams=[])))
+    assert away.frozen
     # The bits of its slots are not sent, as they are the same.
     back = feed(listener, delta(ams=[unit(0, *four(1))], ams_exist_bits="1"))
     assert back is not None

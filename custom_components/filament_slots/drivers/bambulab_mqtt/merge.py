@@ -127,7 +127,7 @@ def _merge_ams(
     after = _with(after, left=after.left_unread, names_known=named)
     # It sends them again where the report that was not believed has changed them.
     filled = "exist_bits" in values or (
-        merged.shutting_down and after.exist_bits is not None
+        after.unit_bits and merged.shutting_down and after.exist_bits is not None
     )
     if msg == 0 or (listed is not None and filled):
         lacks = msg != 0 and after.contradictory and after.read_done_bits is None
