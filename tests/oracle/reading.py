@@ -184,11 +184,11 @@ class Run(Settling):
             elif before.runout != (ran_out := event.reason == "runout"):
                 if not (ran_out and belief.ran_out):
                     return False
-        # Its switch may have been open already in the first report after a gap.
-        late = stay.edge < stay.began and bool(before.gaps)
+        late = self._found_open(self._row.index(stay))
         within = self._facts.removed_by
         # In a swap, `before` is the short absence after the spool that was pulled back.
         held = before.held or (swap and any(one.held for one in earlier[-2:]))
+        held |= late and stay.dries and Limit.PULLED_BACK_UNSEEN.allows()
         return self._in_time(event, stay, edge, within, swap=swap, held=held, late=late)
 
     def _insertion(

@@ -85,7 +85,7 @@ class Settling(Names):
         before = self._row[k - 1], *self._row[first - 1 : first]
         if any(one.held for one in (stay, *before)) and Limit.DRYING.allows():
             return False
-        late = {stay.late, self._first(k).late} != {False}
+        late = {stay.late, self._first(k).late} != {False} or self._found_open(k)
         if stay.reel is None and stay.dries and late:
             return not Limit.PULLED_BACK_UNSEEN.allows()
         if stay.reel is None:
@@ -109,6 +109,10 @@ class Settling(Names):
         return stay.ended - seen >= need and all(
             one.unbroken(stay.seen, settled) for one in self._row
         )
+
+    def _found_open(self, k: int) -> bool:
+        """Whether its switch may have been open in the first report after a gap."""
+        return self._row[k].edge < self._row[k].began and bool(self._row[k - 1].gaps)
 
     def _may(self, k: int) -> bool:
         """Whether stay k may be reported."""
