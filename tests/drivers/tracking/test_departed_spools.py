@@ -438,6 +438,20 @@ def test_a_name_that_was_gone_counts_as_soon_as_its_read_has_ended(rig: Rig) -> 
     assert rig.changes() == [("inserted", 1, "RED")]
 
 
+def test_a_name_that_was_gone_before_the_last_read_is_the_one_before_after_a_gap(
+    rig: Rig,
+) -> None:
+    rig.put(RED)  # into a slot without a name
+    rig.wait(10)
+    rig.outage()
+    rig.events.clear()
+    rig.report()  # another one was read meanwhile: the tray follows one report later
+    rig.wait(1)
+    rig.slot(identifiers=NO_IDENTIFIERS)
+    rig.wait(10)
+    assert rig.changes()[:2] == [("removed", 1, "RED"), ("inserted", 1, None)]
+
+
 def test_a_name_that_an_empty_slot_showed_was_not_read(rig: Rig) -> None:
     rig.put(RED)
     rig.wait(10)

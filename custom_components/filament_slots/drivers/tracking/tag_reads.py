@@ -46,6 +46,7 @@ class TagReads:
             read = self.ended is not None and reported.present
             self._read_before_gap = reported.identifiers if read else NO_IDENTIFIERS
             named = reported.identifiers.known
+            self._nameless = self._nameless and not named
             self.ended_before = self.ended if undecided and not named else None
             self._done_before_gap = bool(reported.read_done)
             if not undecided and not named:
