@@ -54,6 +54,19 @@ def test_a_removal_from_an_inactive_slot_is_no_runout(rig: Rig) -> None:
     assert "reason" not in rig.spool_events()[0]["meta"]
 
 
+def test_a_removal_as_a_print_begins_from_another_slot_is_no_runout(rig: Rig) -> None:
+    rig.put(RED, active=True)
+    rig.put(BLUE, 2)
+    rig.wait(10)
+    rig.events.clear()
+    with rig.one_report():
+        rig.report(printing=True)
+        rig.slot(2, active=True)
+        rig.take(active=False)
+    rig.wait(8)
+    assert "reason" not in rig.spool_events()[0]["meta"]
+
+
 def test_a_removal_is_a_runout_where_the_printer_reports_one_before_it(
     rig: Rig,
 ) -> None:

@@ -15,15 +15,16 @@ class Runout:
 
     def __init__(self) -> None:
         """Begin without a print."""
+        self._printing = False
         self._feeds = False
         self._passed_inlet = False
         self.reported = False
 
     def observe(self, before: Slot | None, slot: Slot, unit: UnitActivity) -> None:
         """Take in what the printer reports; before: None at first and after a gap."""
-        self._feeds = unit.printing and (
-            slot.active or (before is not None and before.active)
-        )
+        fed = before is not None and before.active and self._printing
+        self._printing = unit.printing
+        self._feeds = unit.printing and (slot.active or fed)
         # A report that was there before may be about the spool before.
         if before is None or not slot.ran_out:
             self.reported = False
