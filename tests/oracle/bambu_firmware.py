@@ -138,6 +138,16 @@ class BambuFirmware(BambuWire):
                 if stay is not None and at < self.now - 50.0 and unconfirmed:
                     stay.held = Limit.DRYING.allows()
 
+    def end_flicker(self, state: UnitState, opened: float) -> None:
+        """Note a flicker that ends after the drying: as filament does that is fed back.
+
+        What cleared within a minute looks as if all of it was pulled back.
+        """
+        if not state.unit.drying_minutes and opened < state.dried_until + self._tick:
+            for at, stay in state.cleared:
+                if stay is not None and abs(at - opened) < 70.0:
+                    stay.held = Limit.DRYING.allows()
+
     def hold_up(self, state: UnitState) -> None:
         """Note a flicker in a drying unit whose end was held up on its way until now.
 

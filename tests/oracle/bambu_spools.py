@@ -73,6 +73,7 @@ class BambuSpools(BambuFirmware):
         def close() -> None:
             if state.stays[tray] == stays and not state.pulled:
                 state.flickers.append((opened, self.now))
+                self.end_flicker(state, opened)
                 bay.at_feeder = True
                 state.hidden.discard(tray)
                 self.changed()

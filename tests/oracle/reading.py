@@ -37,7 +37,7 @@ class Run(Settling):
         if (
             reel is not None
             and reel is self._row[i].reel
-            and self._row[i].read is not None
+            and (self._row[i].read is not None or self._read_unseen(self._row[i]))
             and belief.identity not in (None, reel.identity)
             and j + 1 < len(events)
             and (events[j].kind, events[j].identity) == (REMOVED, belief.identity)
@@ -59,6 +59,10 @@ class Run(Settling):
             yield from self._take(i, k, j, belief)
             if self._must(k):
                 return
+
+    def _read_unseen(self, stay: Stay) -> bool:
+        """Whether it may have been read out of sight, before the printer was off."""
+        return stay.unread_by_choice and stay.late is True
 
     def _take(self, i: int, k: int, j: int, belief: Belief) -> Iterator[Belief]:
         """Go on with stay k, which follows stay i in what the product can know."""
