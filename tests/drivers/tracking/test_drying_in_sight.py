@@ -89,6 +89,18 @@ def test_a_flicker_before_the_drying_is_no_joint_clear(rig: Rig) -> None:
     assert rig.changes() == [("removed", 1, "RED")]
 
 
+def test_a_flicker_after_the_drying_is_no_joint_clear(rig: Rig) -> None:
+    rig.take(1)
+    rig.wait(30)
+    rig.unit(drying=False)
+    rig.wait(2)
+    rig.take(2)
+    rig.wait(2)
+    rig.put(BLUE, 2)
+    rig.wait(30)
+    assert rig.changes() == [("removed", 1, "RED")]
+
+
 def test_a_flicker_after_the_clear_is_no_joint_clear(rig: Rig) -> None:
     rig.take(1)
     rig.wait(53)

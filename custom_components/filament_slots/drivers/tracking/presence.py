@@ -224,9 +224,12 @@ class Presence:
         return self._spool.insert_removed(insertion)
 
     def _cleared_near(self, since: float, unit: UnitActivity) -> list[float]:
-        """Return when slots of the unit were cleared around that time, this one too."""
-        near = self._timings.clear_while_drying
-        return [at for at in unit.cleared_at if abs(at - since) <= near]
+        """Return when slots of the unit were cleared around that time, this one too.
+
+        What is cleared after the drying is not pulled back.
+        """
+        near, until = self._timings.clear_while_drying, unit.drying_until
+        return [at for at in unit.cleared_at if abs(at - since) <= near and at <= until]
 
     def _single(self, since: float, unit: UnitActivity) -> bool:
         """Whether a slot was cleared alone: a unit pulls back all its filament."""
