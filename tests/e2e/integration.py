@@ -199,8 +199,7 @@ async def until_shown(client: Client, printer: VirtualBambu, seconds: float) -> 
             ):
                 await asyncio.sleep(0.1)
     there = true_statuses(printer)
-    wrong = {slot: shown.get(slot) for slot in there if shown.get(slot) != there[slot]}
-    assert not wrong, f"shown {wrong}, and not {there}"
+    assert shown == there, f"shown {shown}, and not {there}"
 
 
 async def wait_until(true: Callable[[], bool], seconds: float) -> bool:

@@ -1,7 +1,9 @@
 """Units: matched by serial, then by number; missing ones are offline after a minute."""
 
 from dataclasses import replace
+from typing import Any
 
+from custom_components.filament_slots.drivers.snapshot import Unit
 from custom_components.filament_slots.model import NO_IDENTIFIERS, Filament, StoredSlot
 
 from .tracker_rig import (
@@ -14,6 +16,26 @@ from .tracker_rig import (
     state_of,
     stored_unit,
 )
+
+
+def reconnected() -> Rig:
+    """Return a rig after an outage, with RED in the only slot before it."""
+    rig = Rig(units=0)
+    rig.report(units=(make_unit(1, SERIAL, RED),))
+    rig.wait(10)
+    rig.outage()
+    rig.events.clear()
+    return rig
+
+
+def untagged(*, confirmed: bool, **changes: Any) -> tuple[Unit]:
+    """Return its unit with an unread spool; not confirmed: its serial is not known."""
+    serial = SERIAL if confirmed else None
+    unit = make_unit(1, serial, RED, confirmed=confirmed)
+    slot = replace(
+        unit.slots[0], identifiers=NO_IDENTIFIERS, read_done=False, **changes
+    )
+    return (replace(unit, slots=(slot,)),)
 
 
 def test_a_missing_unit_is_offline_after_a_minute() -> None:
@@ -116,38 +138,23 @@ def test_a_unit_is_not_compared_before_its_serial_is_confirmed() -> None:
 
 
 def test_a_read_that_ends_before_the_serial_is_confirmed_has_ended() -> None:
-    rig = Rig(units=0)
-    rig.report(units=(make_unit(1, SERIAL, RED),))
-    rig.wait(10)
-    rig.outage()
-    rig.events.clear()
-    unread = make_unit(1, None, RED, confirmed=False)
-    (slot,) = unread.slots
-    untagged = replace(slot, identifiers=NO_IDENTIFIERS, read_done=False)
-    rig.report(units=(replace(unread, slots=(replace(untagged, reading=True),)),))
+    rig = reconnected()
+    rig.report(units=untagged(confirmed=False, reading=True))
     rig.wait(2)
-    rig.report(units=(replace(unread, slots=(untagged,)),))
+    rig.report(units=untagged(confirmed=False))
     rig.wait(2)
-    rig.report(units=(replace(make_unit(1, SERIAL, RED), slots=(untagged,)),))
+    rig.report(units=untagged(confirmed=True))
     rig.wait(10)
     assert rig.changes()[:2] == [("removed", 1, "RED"), ("inserted", 1, None)]
 
 
 def test_a_read_before_the_serial_is_confirmed_is_not_that_of_a_later_spool() -> None:
-    rig = Rig(units=0)
-    rig.report(units=(make_unit(1, SERIAL, RED),))
-    rig.wait(10)
-    rig.outage()
-    rig.events.clear()
-    unread = make_unit(1, None, RED, confirmed=False)
-    (slot,) = unread.slots
-    untagged = replace(slot, identifiers=NO_IDENTIFIERS, read_done=False)
-    rig.report(units=(replace(unread, slots=(replace(untagged, reading=True),)),))
+    rig = reconnected()
+    rig.report(units=untagged(confirmed=False, reading=True))
     rig.wait(1)
-    gone = replace(untagged, present=False)
-    rig.report(units=(replace(unread, slots=(gone,)),))
+    rig.report(units=untagged(confirmed=False, present=False))
     rig.wait(1)
-    rig.report(units=(replace(make_unit(1, SERIAL, RED), slots=(untagged,)),))
+    rig.report(units=untagged(confirmed=True))
     rig.wait(20)
     assert rig.changes() == []
 
