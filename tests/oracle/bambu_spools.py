@@ -215,6 +215,7 @@ class BambuSpools(BambuFirmware):
                     self.clear(state, None)
                     state.back.add(tray)
                     stay = self._last_stay(state, tray)
+                    stay.openings.append(self.now)
                     if stay.seen is None or self.now < stay.seen + 5.0:
                         # It has to settle again.
                         stay.returned = math.inf

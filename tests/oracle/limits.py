@@ -33,9 +33,9 @@ class Limit(Enum):
     )
     READ_WHILE_OPEN = (
         "If a tagged spool is swapped within eight seconds for one without a tag, and the"
-        " filament switch opens for a moment just as the new spool has been read, some"
-        " printers do not report the end of that read; it is then mistaken for the"
-        " previous one."
+        " filament switch opens for a moment, or its filament is pulled back for drying,"
+        " just as the new spool has been read, some printers do not report the end of that"
+        " read; it is then mistaken for the previous one."
     )
     BETWEEN_REPORTS = (
         "A swap so quick that no report shows the empty slot is noticed only if the new"

@@ -31,7 +31,8 @@ class Stay:
 
     began: when it physically began.
     edge: when the switch moved for the last time before that; `began` at the latest.
-    opened: when the switch lost a spool that stayed, last. openings: all of them.
+    opened: when the switch lost a spool that stayed, last. openings: all of them, also
+    those in which its filament was pulled back.
     returned: when it was fed back, having been pulled back before it had settled.
     seen: when the first report that shows it was delivered; None where none did.
     ended: when the first report that shows what followed was delivered.

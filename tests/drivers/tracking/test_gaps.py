@@ -441,6 +441,24 @@ def test_an_insertion_found_after_a_gap_stays_late_over_a_flicker_before_it_sett
     assert inserted["meta"]["detected_late"] is late
 
 
+@pytest.mark.parametrize(("absence", "late"), [(4, True), (9, False)])
+def test_an_insertion_before_a_gap_is_late_over_a_flicker_after_it(
+    rig: Rig, *, absence: float, late: bool
+) -> None:
+    rig.take(1)
+    rig.wait(10)
+    rig.events.clear()
+    rig.put(RED)
+    rig.wait(1)
+    rig.outage()
+    rig.take()
+    rig.wait(absence)
+    rig.put(RED)
+    rig.wait(10)
+    (inserted,) = rig.spool_events()
+    assert inserted["meta"]["detected_late"] is late
+
+
 def test_an_insertion_found_after_a_gap_stays_late_since_then_after_another_gap(
     rig: Rig,
 ) -> None:

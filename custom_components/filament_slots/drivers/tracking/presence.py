@@ -46,8 +46,9 @@ class Presence:
         """
         pending = self.removal or self.insertion
         first = self.gap or (pending.gap if pending else None) or gap
+        if self.gap is None:
+            self._discarded = first, NEVER if self.insertion else -NEVER
         self.gap = replace(first, drying=first.drying or gap.drying)
-        self._discarded = None, -NEVER
         self.inlet_since = None
         self.insertion = None
         self.removal = None
@@ -108,6 +109,9 @@ class Presence:
             self.gap = gap
             return
         self.gap = None
+        if now.monotonic < self._discarded[1]:
+            # Its switch may only be open for a moment now.
+            self._discarded = gap, now.monotonic + self._timings.removal_confirm
         if self.confirmed is None:
             self.confirmed = present
             if present:
