@@ -106,7 +106,10 @@ class Settling(Names):
         seen = max(stay.seen, min(self._record.quiet_until - 8.0, stay.ended))
         settled = stay.ended + self._facts.absent_must
         need += 2.0 * self._record.stalled(stay.seen, settled)
-        return stay.ended - seen >= need and all(
+        after = self._row[k + 1]
+        # A spool that leaves while its switch is open changes nothing that is reported.
+        ended = after.edge if after.edge < after.began else stay.ended
+        return ended - seen >= need and all(
             one.unbroken(stay.seen, settled) for one in self._row
         )
 
