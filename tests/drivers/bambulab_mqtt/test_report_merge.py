@@ -404,7 +404,8 @@ def test_that_a_printer_reads_nothing_when_it_is_switched_on_is_remembered() -> 
     memory = dict(see_now(before).memory)
     listener = ReportDecoder(logging.getLogger(__name__), memory=memory)
     # The setting itself comes with the full report, which is yet to be requested.
-    feed(listener, delta(ams=[NAMELESS], tray_read_done_bits="f", version=2))
+    ams = {"ams": [NAMELESS], "tray_read_done_bits": "f", "version": 2}
+    feed(listener, report(1, gcode_state="IDLE", ams=ams))
     assert _reads(listener) == ["stands"] * 4
     feed(listener, full(NAMELESS, exist="f", ams={"version": 2}))
     assert _reads(listener) == ["stands"] * 4
@@ -553,6 +554,23 @@ def test_a_name_that_appeared_over_a_restart_without_reading_was_read() -> None:
     trays = (bambu_spool(0, 5), *NAMELESS["tray"][1:])
     feed(listener, full(unit(0, *trays), exist="f", ams={"version": 2}))
     assert _reads(listener) == [True, "stands", "stands", "stands"]
+
+
+@pytest.mark.parametrize("msg", [1, None])
+def test_the_nameless_slots_before_the_first_full_report_are_not_believed(
+    msg: int | None,
+) -> None:
+    listener = ReportDecoder(logging.getLogger(__name__), memory=MEMORY)
+    bits = dict.fromkeys(("tray_exist_bits", "tray_read_done_bits"), "f")
+    bits["ams_exist_bits"] = "1"
+    # As they are after a loose contact, when a full report was asked for in vain.
+    nameless = report(msg, ams=bits | {"ams": [NAMELESS], "version": 12})
+    assert feed(listener, nameless) is None
+    feed(listener, full(unit(0, *four(1)), exist="f", ams={"version": 12}))
+    assert [slot.read_done for slot in unit_of(see_now(listener), 1).slots] == [
+        True
+    ] * 4
+    assert all(s.identifiers.known for s in unit_of(see_now(listener), 1).slots)
 
 
 @pytest.mark.parametrize("version", [9, 2])

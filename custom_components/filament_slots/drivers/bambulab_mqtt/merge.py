@@ -19,13 +19,14 @@ from .wire import bits, serial_number
 # Called with the reason why a part of a report was left out; never with a value.
 type Ignore = Callable[[str], None]
 
-# In the order of merging: whether there are units decides what the holders mean.
+# In the order of merging: whether there are units decides what the holders mean, and
+# whether the state of the print is known, what the first units mean.
 KEYS: Final[tuple[str, ...]] = (
+    "gcode_state",
     "ams",
     "vir_slot",
     "vt_tray",
     "device",
-    "gcode_state",
     "hms",
 )
 # By key of the report: the attribute that takes the value, and the function that reads it.
@@ -125,6 +126,8 @@ def _merge_ams(
     after = _with(after, standing_bits=_standing_bits(merged, after))
     named = merged.names_known or msg == 0 or bool(after.listed(named=True))
     after = _with(after, left=after.left_unread, names_known=named)
+    if msg != 0 and not merged.complete and after.awaits_names:
+        return merged
     # It sends them again where the report that was not believed has changed them.
     filled = "exist_bits" in values or (
         after.unit_bits and merged.shutting_down and after.exist_bits is not None
@@ -147,10 +150,9 @@ def _phases(
 def _standing_bits(before: Merged, after: Merged) -> int:
     """Return which read_done bits may stand since before.
 
-    A read ends it, which shows by a name too, or a clear while the slot is filled.
-
-    They may after a restart of a printer that reads nothing then, where it is not known
-    whether it restarted, and where the unit was away (docs/protocols/bambu.md 9).
+    A read ends it, which shows by a name too, or a clear while the slot is filled. They
+    may after a restart of a printer that reads nothing then, where it is not known whether
+    it restarted, and where the unit was away (docs/protocols/bambu.md 9).
     """
     standing = before.standing_bits
     restarted = _restarted(before, after)
@@ -353,9 +355,7 @@ def _merge_holders(merged: Merged, listed: list[Any], ignore: Ignore) -> Merged:
         holder = _overlay(known or {}, piece)
         if holder is not known:
             holders = {**holders, holder_id: holder}
-    if not holders:
-        return merged
-    return _with(_holder_reported(merged), holders=holders)
+    return _with(_holder_reported(merged), holders=holders) if holders else merged
 
 
 def _holder_reported(merged: Merged) -> Merged:

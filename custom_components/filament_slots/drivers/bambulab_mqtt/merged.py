@@ -161,6 +161,16 @@ class Merged:
         }
 
     @property
+    def awaits_names(self) -> bool:
+        """Whether the first units of a connection may not be named yet.
+
+        After a loose contact they are without names, until a full report, which always
+        contains the state of the print (docs/protocols/bambu.md 9).
+        """
+        named = self.gcode_state or self.listed(named=True)
+        return self.before is not None and not (named or self.shutting_down)
+
+    @property
     def left_later(self) -> Mapping[int, str]:
         """What empty slots are named by, and those that were filled since and not read."""
         if not self.names_known:
