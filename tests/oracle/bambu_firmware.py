@@ -71,7 +71,7 @@ class BambuFirmware(BambuWire):
             self._fed_last == active and self.now < self._fed_until + 10.0
         ):
             runout = None
-        drying = state.unit.drying_minutes > 0
+        drying = self.now < self._dries_until(state)
         # Filament that is pulled back is out of sight already.
         held = tray in state.back or self._may_be_pulled_back(state, tray)
         if self.printer.printing and self.printer.active == active:
@@ -100,13 +100,20 @@ class BambuFirmware(BambuWire):
         together = self.clear(state, self._last_stay(state, tray))
         others = [bay for bay in state.unit.bays if bay is not state.unit.bays[tray]]
         since = self.record.sighted.get((state.unit.serial, tray + 1), math.inf)
-        # The same report may show the end of the drying.
-        dries = state.unit.drying_minutes or self.now < state.dried_until + self._tick
-        return bool(dries) and (
+        return self.now < self._dries_until(state) and (
             together
             or not any(bay.at_feeder for bay in others)
             or since > state.dried_from - 5.0
         )
+
+    def _dries_until(self, state: UnitState) -> float:
+        """Return until when what it clears may look as if it dried.
+
+        The same report may show the end of the drying, or the one before.
+        """
+        if state.unit.drying_minutes:
+            return math.inf
+        return state.dried_until + self._tick + 3.0
 
     def clear(self, state: UnitState, stay: Stay | None) -> bool:
         """Note a slot that clears; return whether another one did within a minute.
@@ -117,9 +124,7 @@ class BambuFirmware(BambuWire):
         near = [(at, one) for at, one in state.cleared if at > self.now - 70.0]
         kept = [(at, one) for at, one in state.cleared if at > self.now - 150.0]
         state.cleared = [*kept, (self.now, stay)]
-        # The same report may show the end of the drying.
-        until = state.dried_until + self._tick
-        until = math.inf if state.unit.drying_minutes else until
+        until = self._dries_until(state)
         dried = [one for at, one in near if state.dried_from - 20.0 < at < until]
         for one in dried:
             if one is not None:
@@ -143,7 +148,7 @@ class BambuFirmware(BambuWire):
 
         What cleared within a minute looks as if all of it was pulled back.
         """
-        if not state.unit.drying_minutes and opened < state.dried_until + self._tick:
+        if not state.unit.drying_minutes and opened < self._dries_until(state):
             for at, stay in state.cleared:
                 if stay is not None and abs(at - opened) < 70.0:
                     stay.held = Limit.DRYING.allows()

@@ -93,12 +93,28 @@ def test_a_flicker_after_the_drying_is_no_joint_clear(rig: Rig) -> None:
     rig.take(1)
     rig.wait(30)
     rig.unit(drying=False)
-    rig.wait(2)
+    rig.wait(3)
     rig.take(2)
     rig.wait(2)
     rig.put(BLUE, 2)
     rig.wait(30)
     assert rig.changes() == [("removed", 1, "RED")]
+
+
+def test_slots_cleared_in_the_report_after_the_end_of_the_drying_were_pulled_back(
+    rig: Rig,
+) -> None:
+    rig.unit(drying=False)
+    rig.wait(1)
+    with rig.one_report():
+        for slot_no in (1, 2, 3):
+            rig.take(slot_no)
+    rig.wait(10)
+    for slot_no, spool in ((1, RED), (2, BLUE), (3, None)):
+        rig.put(spool, slot_no)
+        rig.wait(5)
+    rig.wait(900)
+    assert rig.changes() == []
 
 
 def test_a_flicker_after_the_clear_is_no_joint_clear(rig: Rig) -> None:

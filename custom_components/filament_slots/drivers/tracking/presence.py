@@ -188,7 +188,7 @@ class Presence:
         settled = since + timings.removal_confirm
         ran_out = self._spool.ran_out(removal)
         # What was cleared well before the drying is no longer among `cleared_at`.
-        dried = unit.drying_until >= since and since in unit.cleared_at and not ran_out
+        dried = since in self._cleared_near(since, unit) and not ran_out
         if removal.gap is None and dried and not self._single(since, unit):
             gap = Gap(since=removal.time.at, drying=True)
             if unit.drying:
@@ -230,9 +230,11 @@ class Presence:
     def _cleared_near(self, since: float, unit: UnitActivity) -> list[float]:
         """Return when slots of the unit were cleared around that time, this one too.
 
-        What is cleared after the drying is not pulled back.
+        What is cleared after the drying is not pulled back, unless that is reported just
+        after it ended (docs/protocols/bambu.md P19).
         """
-        near, until = self._timings.clear_while_drying, unit.drying_until
+        near = self._timings.clear_while_drying
+        until = unit.drying_until + self._timings.insert_settle
         return [at for at in unit.cleared_at if abs(at - since) <= near and at <= until]
 
     def _single(self, since: float, unit: UnitActivity) -> bool:
