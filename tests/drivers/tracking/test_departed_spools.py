@@ -531,17 +531,36 @@ def test_a_name_that_stayed_after_a_read_up_to_a_gap_counts_once_it_is_back(
     assert rig.changes() == [("inserted", 1, "RED")]
 
 
-def test_a_spool_whose_name_is_gone_a_report_before_it_is_inserted_with_its_name() -> (
-    None
-):
+@pytest.mark.parametrize("delay", [1, 16])
+def test_a_spool_whose_name_is_gone_a_report_before_it_is_inserted_with_its_name(
+    delay: float,
+) -> None:
     rig = restarted(stored_slot(present=False))
     rig.put(RED)
     rig.silence(7)
     rig.slot(identifiers=NO_IDENTIFIERS)
-    rig.silence(1)
+    rig.silence(delay)
     rig.take()
     rig.wait(9)
     assert rig.changes() == [("inserted", 1, "RED"), ("removed", 1, "RED")]
+
+
+def test_a_spool_that_leaves_before_it_was_read_has_not_the_name_of_the_one_before(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.take()
+    rig.wait(10)
+    rig.events.clear()
+    rig.put_unread(reading=True, filament=Filament(material="PLA"))
+    rig.wait(10)
+    rig.take()
+    rig.wait(9)
+    inserted, removed = rig.spool_events()
+    for event in (inserted, removed):
+        assert event["identifiers"]["external_id"] is None
+        assert event["meta"]["filament"] == {"material": "PLA"}
 
 
 def test_a_spool_that_was_named_before_a_short_absence_is_inserted_with_its_name(

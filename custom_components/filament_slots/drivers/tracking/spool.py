@@ -55,13 +55,13 @@ class TrackedSpool:
         self, before: Slot | None, slot: Slot, unit: UnitActivity, now: Timestamp
     ) -> None:
         """Take in what the printer reports about the slot."""
-        if before is not None and before.filled and before.identifiers.known:
-            self._named_last = self._named(before, now)
-        if not slot.filled and before is not None and before.filled:
-            gone = not before.identifiers.known and self.reads.lost_name(now)
+        if before is not None and before.filled:
+            # Its name may be gone before it is.
+            if before.identifiers.known or not self._named_last[0].known:
+                self._named_last = self._named(before, now)
             # Another one that came after it is not the one whose insertion is pending.
-            if not self.removed_named:
-                self._removed = self._named_last if gone else self._named(before, now)
+            if not (slot.filled or self.removed_named):
+                self._removed = self._named_last
         identified = self.identifiers.known
         self._observe_new_read(before, slot, now)
         self.reads.observe(before, slot, now, identified=identified)
@@ -98,7 +98,7 @@ class TrackedSpool:
     def arrived(self) -> None:
         """Note that another one is inserted: nothing before was of it or its filament."""
         self._runout.reported = False
-        self._removed = NO_IDENTIFIERS, None
+        self._removed = self._named_last = NO_IDENTIFIERS, None
 
     def found(self, slot: Slot, now: Timestamp) -> None:
         """Accept the spool that is present in the first report of all."""

@@ -82,7 +82,7 @@ class TagReads:
         if slot.present is False and before is not None and before.present:
             name = before.identifiers
             found = name.known and not name.same_spool(self.departed)
-            self.ended_before = None if found or self.lost_name(now) else self.ended
+            self.ended_before = None if found or self._lost_name(now) else self.ended
             self._read_until_absent = before.reading
         done = slot.present and slot.read_done and not slot.reading
         if done and not (slot.read_stands or slot.identifiers.known):
@@ -147,7 +147,7 @@ class TagReads:
             and now.monotonic > self.ended.monotonic + self._timings.insert_settle
         )
 
-    def lost_name(self, now: Timestamp) -> bool:
+    def _lost_name(self, now: Timestamp) -> bool:
         """Whether the name is gone since a moment ago, but not as a read has ended.
 
         It may be gone a report before its spool is.
