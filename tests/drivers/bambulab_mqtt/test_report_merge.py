@@ -706,7 +706,7 @@ def test_a_restart_is_known_from_the_version_before_the_shutdown_frame() -> None
     feed(listener, delta(ams_exist_bits="0", version=0))
     assert listener.snapshot is not None
     assert listener.snapshot.memory["version"] == 12
-    feed(listener, full(unit(0, *four(1)), exist="f", ams={"version": 1}))
+    feed(listener, full(NAMELESS, exist="f", ams={"version": 1}))
     assert _reads(listener) == ["stands"] * 4
 
 
@@ -1113,3 +1113,19 @@ def test_a_slot_that_was_nameless_before_a_loose_contact_and_has_a_name_now_was_
     listener = ReportDecoder(logging.getLogger(__name__), memory=memory)
     feed(listener, full(unit(0, *four(1)), exist="f", ams={"version": 14}))
     assert _reads(listener) == ["stands", "stands", True, True]
+
+
+def test_a_nameless_slot_that_is_named_after_a_loose_contact_before_the_first_list_was_read() -> (
+    None
+):
+    listener = ReportDecoder(logging.getLogger(__name__), memory=MEMORY)
+    trays = (bambu_spool(0, 5), *NAMELESS["tray"][1:])
+    for message in (
+        delta(ams_exist_bits="0", tray_exist_bits="0", tray_read_done_bits="0"),
+        # The units are back, and not named yet.
+        delta(ams=[NAMELESS], ams_exist_bits="1", tray_exist_bits="f"),
+        delta(ams=[unit(0, *trays)]),
+        full(unit(0, *trays), exist="f", ams={"version": 12}),
+    ):
+        feed(listener, message)
+    assert _reads(listener) == [True, "stands", "stands", "stands"]

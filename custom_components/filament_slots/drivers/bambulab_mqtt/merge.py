@@ -159,8 +159,8 @@ def _standing_bits(before: Merged, after: Merged) -> int:
     if restarted is not False:
         reads = after.reads_on_start and not before.shutting_down
         standing = -1 if not reads else 0 if restarted else standing
-    if not before.units:
-        # What was nameless at the end of the connection before was read since.
+    if not (before.units and before.names_known):
+        # The first names: a slot that was nameless before was read since.
         standing &= ~(after.nameless & after.listed(named=True))
     if before.complete:
         standing |= slot_bits(after.units.keys() - before.units.keys())
