@@ -200,6 +200,7 @@ class BambuWorld(BambuSpools):
         if self._link is not None:
             self._link.break_off()
         self.powered = True
+        self.record.boots.append(self.now)
         self._boot += 1
         self._loose = False
         self.printer.version = 0

@@ -295,7 +295,9 @@ class BambuWire(World):
     def _deliver(self, link: Link, payload: bytes, shows: Shows | None) -> None:
         if not link.open:
             return
-        self.record.silent_since = math.inf
+        # What was on its way as the network or the power was lost is the last to arrive.
+        flows = self.powered and self.network
+        self.record.silent_since = math.inf if flows else self.now
         if shows:
             back = {place for place in shows if not self.record.in_sight(place)}
             self.record.unidentified |= back

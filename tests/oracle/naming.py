@@ -145,7 +145,7 @@ class Names:
             return False
         unread = self._row[self._row.index(empty) : self._row.index(stay)]
         return any(one.unread_by_choice for one in unread) and any(
-            empty.lost - 1.0 < at < stay.seen for at in self._record.cuts
+            empty.lost <= at < stay.seen for at in self._record.boots
         )
 
     def _names_remembered(self, stay: Stay) -> set[str]:

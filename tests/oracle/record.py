@@ -114,6 +114,8 @@ class Record:
         self.loose: list[float] = []
         # When the printer was switched off, which its client may learn a minute later.
         self.cuts: list[float] = []
+        # When it was switched on again.
+        self.boots: list[float] = []
         # Since when nothing arrives any more, which its client may learn a minute later.
         self.silent_since = math.inf
         # Slots in sight whose units are not identified yet, or empty ones whose changer is
