@@ -557,20 +557,22 @@ def test_a_name_that_appeared_over_a_restart_without_reading_was_read() -> None:
 
 
 @pytest.mark.parametrize("msg", [1, None])
-def test_the_nameless_slots_before_the_first_full_report_are_not_believed(
-    msg: int | None,
+@pytest.mark.parametrize("listed", [NAMELESS, unit(0, *four(1))])
+def test_partial_reports_before_the_first_full_one_of_a_later_connection_do_not_count(
+    msg: int | None, listed: dict[str, Any]
 ) -> None:
     listener = ReportDecoder(logging.getLogger(__name__), memory=MEMORY)
     bits = dict.fromkeys(("tray_exist_bits", "tray_read_done_bits"), "f")
-    bits["ams_exist_bits"] = "1"
-    # As they are after a loose contact, when a full report was asked for in vain.
-    nameless = report(msg, ams=bits | {"ams": [NAMELESS], "version": 12})
-    assert feed(listener, nameless) is None
-    feed(listener, full(unit(0, *four(1)), exist="f", ams={"version": 12}))
-    assert [slot.read_done for slot in unit_of(see_now(listener), 1).slots] == [
-        True
-    ] * 4
-    assert all(s.identifiers.known for s in unit_of(see_now(listener), 1).slots)
+    ams = bits | {"ams_exist_bits": "1", "ams": [listed], "version": 12}
+    holder = other_spool(0, id="254")
+    feed(listener, report(msg, ams=ams, vt_tray=holder))
+    assert not see_now(listener).complete
+    feed(listener, report(msg, ams=ams, gcode_state="IDLE"))
+    assert see_now(listener).complete
+    feed(listener, full(unit(0, *four(1)), exist="e", ams={"version": 12}))
+    slots = unit_of(see_now(listener), 1).slots
+    assert [slot.present for slot in slots] == [False, True, True, True]
+    assert all(slot.identifiers.known for slot in slots)
 
 
 @pytest.mark.parametrize("version", [9, 2])

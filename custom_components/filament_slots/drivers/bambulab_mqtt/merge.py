@@ -19,8 +19,8 @@ from .wire import bits, serial_number
 # Called with the reason why a part of a report was left out; never with a value.
 type Ignore = Callable[[str], None]
 
-# In the order of merging: whether there are units decides what the holders mean, and
-# whether the state of the print is known, what the first units mean.
+# In the order of merging: the state of the print decides whether the first units count,
+# and whether there are units, what the holders mean.
 KEYS: Final[tuple[str, ...]] = (
     "gcode_state",
     "ams",
@@ -117,6 +117,8 @@ def _merge_ams(
             # Kept, to be compared with the one after a restart.
             **(_unknown(merged, values) | {"version": merged.version}),
         )
+    if msg != 0 and merged.awaits_full_report:
+        return _with(merged, lists_units=True)
     after = _with(merged, lists_units=True, **values)
     units = {**merged.announced, **merged.units} if merged.announced else merged.units
     if listed is not None:
@@ -126,8 +128,6 @@ def _merge_ams(
     after = _with(after, standing_bits=_standing_bits(merged, after))
     named = merged.names_known or msg == 0 or bool(after.listed(named=True))
     after = _with(after, left=after.left_unread, names_known=named)
-    if msg != 0 and not merged.complete and after.awaits_names:
-        return merged
     # It sends them again where the report that was not believed has changed them.
     filled = "exist_bits" in values or (
         after.unit_bits and merged.shutting_down and after.exist_bits is not None

@@ -161,14 +161,15 @@ class Merged:
         }
 
     @property
-    def awaits_names(self) -> bool:
-        """Whether the first units of a connection may not be named yet.
+    def awaits_full_report(self) -> bool:
+        """Whether nothing is known of a later connection before its first full report.
 
-        After a loose contact they are without names, until a full report, which always
-        contains the state of the print (docs/protocols/bambu.md 9).
+        Partial ones only have what changes: names may be missing after a loose contact, and
+        bits are not repeated (docs/protocols/bambu.md 9, P19). The state of the print is
+        part of each full report, also where nothing else marks it as one.
         """
-        named = self.gcode_state or self.listed(named=True)
-        return self.before is not None and not (named or self.shutting_down)
+        known = self.complete or self.gcode_state or self.shutting_down
+        return self.before is not None and not known
 
     @property
     def left_later(self) -> Mapping[int, str]:

@@ -129,7 +129,7 @@ class ReportDecoder:
 
     def _take_report(self, report: dict[str, Any]) -> Snapshot | None:
         msg = whole(report.get("msg"))
-        last = self._last
+        last = self._last if self.merged.complete else {}
         changed = {
             key: report[key]
             for key in KEYS
