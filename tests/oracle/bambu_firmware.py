@@ -154,12 +154,18 @@ class BambuFirmware(BambuWire):
                     stay.held = Limit.DRYING.allows()
 
     def hold_up(self, state: UnitState) -> None:
-        """Note a flicker in a drying unit whose end was held up on its way until now.
+        """Note what was held up on its way until now of a unit that dries, or did.
 
-        Its slot looks as if it was cleared, together with those that were.
+        What left meanwhile seems to have left as the drying ended, and a slot with a
+        flicker to have been cleared, together with those that were.
         """
-        if not state.unit.drying_minutes and state.dried_until < self._stalled_at:
-            return
+        if not state.unit.drying_minutes:
+            if state.dried_until + self._tick < self._stalled_at:
+                return
+            state.dried_until = self.now
+            for at, stay in state.cleared:
+                if stay is not None and at > self._stalled_at:
+                    stay.held = Limit.DRYING.allows()
         for opened, closed in state.flickers:
             if opened + 8.0 < self.now and closed + self._tick > self._stalled_at:
                 for at, stay in state.cleared:
