@@ -62,7 +62,8 @@ class Limit(Enum):
         "Reports of a Bambu Lab printer contain no time. If they are delayed for"
         " longer than eight seconds while a filament switch opens for a moment, the"
         " spool is reported as removed and inserted again; while its unit dries, this"
-        " counts as emptied."
+        " counts as emptied. If they are delayed just as its tag has been read, a spool may"
+        " be reported as unidentified first."
     )
     LOOSE_CONTACT = (
         "If all units lose contact for a moment and Home Assistant is switched off, or"

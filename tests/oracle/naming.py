@@ -86,6 +86,16 @@ class Names:
             and Limit.NO_IDENTITY.allows()
         )
 
+    def _read_held_up(self, stay: Stay) -> bool:
+        """Whether the name came later than the end of the read, as it was held up."""
+        read = stay.read
+        return (
+            self._facts.untimed
+            and read is not None
+            and any(start < read <= end + 1.0 for start, end in self._record.stalls)
+            and Limit.HELD_UP.allows()
+        )
+
     def _named_since(self, stay: Stay) -> bool:
         """Whether that it was read does not show, as its slot was named as it before."""
         return self._named_over_restart(stay) or self._named_over_loose_contact(stay)
@@ -189,7 +199,7 @@ class Names:
             return {None, identity, *self._names_remembered(stay)}
         if stay.seen is None or stay.unread_by_choice or stay.late is None:
             return {identity, None}
-        if self._named_since(stay):
+        if self._named_since(stay) or self._read_held_up(stay):
             return {identity, None}
         soon = stay.read - stay.seen <= self._facts.names_by
         # The next report confirms it.

@@ -290,7 +290,9 @@ class Run(Settling):
             return False
         if reel.identity is None or stay.unread_by_choice:
             return True
-        if belief.identity is None and self._named_since(stay):
+        if belief.identity is None and (
+            self._named_since(stay) or self._read_held_up(stay)
+        ):
             return True
         # Assigned by software, in its own time.
         return not self._facts.reads and belief.identity is None
