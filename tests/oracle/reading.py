@@ -294,8 +294,16 @@ class Run(Settling):
             self._named_since(stay) or self._read_held_up(stay)
         ):
             return True
+        if stay.read is None and self._left_unseen(stay):
+            # That its read was broken off looks like the end of it.
+            return Limit.BETWEEN_REPORTS.allows()
         # Assigned by software, in its own time.
         return not self._facts.reads and belief.identity is None
+
+    def _left_unseen(self, stay: Stay) -> bool:
+        """Whether another one took its place and no report shows the empty slot."""
+        after = self._row[self._row.index(stay) + 1 :]
+        return len(after) > 1 and after[0].seen is None
 
     def _finish(self, belief: Belief) -> Iterator[Belief]:
         last, stay = self._last, self._row[-1]
