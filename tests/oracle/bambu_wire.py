@@ -84,7 +84,8 @@ class BambuWire(World):
         self._shows: Shows | None = None
         self._listing = True
         self._loose = False
-        self._exist_known = True
+        # Which slots are filled, as far as that is believed; None where it is not known.
+        self._exist_bits: str | None = None
         # The units without their names, as a loose contact left them.
         self._blanked: list[dict[str, Any]] | None = None
         self._tag_messages: dict[tuple[str, int], dict[str, int]] = {}
@@ -262,10 +263,12 @@ class BambuWire(World):
         if link is None or not self.powered:
             return
         report = message.get("print", {})
-        if "tray_exist_bits" in report.get("ams", ()):
-            # That all units are gone is believed of a full report only (P1).
-            self._exist_known = shows != {} or report.get("msg") == 0
-        elif shows and not self._exist_known:
+        bits = report.get("ams", {}).get("tray_exist_bits", self._exist_bits)
+        # That all units are gone is believed of a full report only (P1); it leaves bits
+        # that it does not change as they are known.
+        believed = shows != {} or report.get("msg") == 0 or bits == self._exist_bits
+        self._exist_bits = bits if believed else None
+        if shows and self._exist_bits is None:
             # The units are back, but the bits are only sent when they change (2).
             shows = None
         shows = self._listed(link, report.get("ams", {}), shows)
