@@ -87,12 +87,20 @@ class Names:
         )
 
     def _read_held_up(self, stay: Stay) -> bool:
-        """Whether the name came later than the end of the read, as it was held up."""
+        """Whether the name came later than the end of the read, as it was held up.
+
+        Or the end of a flicker was, in which its read ended.
+        """
         read = stay.read
+        if read is None or not self._facts.untimed:
+            return False
+        opened = [at for at in stay.openings if at < read]
         return (
-            self._facts.untimed
-            and read is not None
-            and any(start < read <= end + 1.0 for start, end in self._record.stalls)
+            any(
+                start < read <= end + 1.0
+                or any(start < at + 8.0 < end for at in opened)
+                for start, end in self._record.stalls
+            )
             and Limit.HELD_UP.allows()
         )
 

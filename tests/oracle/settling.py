@@ -21,7 +21,7 @@ class Settling(Names):
             return False
         removed, inserted = events
         names = {belief.identity}
-        if stay.reel and stay.read is not None and stay.read >= removed.at:
+        if stay.reel and stay.read is not None and stay.read >= removed.dated:
             names.add(stay.reel.identity)
         if stay.unread_by_choice and Limit.READING_OFF.allows():
             names.add(None)
