@@ -1131,3 +1131,30 @@ def test_a_nameless_slot_that_is_named_after_a_loose_contact_before_the_first_li
     ):
         feed(listener, message)
     assert _reads(listener) == [True, "stands", "stands", "stands"]
+
+
+def test_a_name_omitted_after_a_loose_contact_is_not_taken_for_that_of_a_read() -> None:
+    left = {"0": "bambulab:" + f"{16:032X}"}
+    before = ReportDecoder(
+        logging.getLogger(__name__), memory=MEMORY | {"left": left, "content": []}
+    )
+    restarted = {"version": 2, "power_on_flag": False}
+    feed(before, full(unit(0, *four(1)), exist="f", ams=restarted))
+    assert not unit_of(see_now(before), 1).slots[0].identifiers.known
+    for message in (
+        delta(ams_exist_bits="0", tray_exist_bits="0", tray_read_done_bits="0"),
+        delta(ams=[NAMELESS], ams_exist_bits="1", tray_exist_bits="f"),
+        # One slot is named again, as it has changed.
+        delta(
+            ams=[unit(0, {"id": "0", "state": 11}, four(1)[1])],
+            tray_exist_bits="d",
+            tray_read_done_bits="d",
+        ),
+    ):
+        feed(before, message)
+    memory = dict(see_now(before).memory)
+    assert memory["left"] == left | {"1": "bambulab:" + f"{17:032X}"}
+    listener = ReportDecoder(logging.getLogger(__name__), memory=memory)
+    feed(listener, full(unit(0, *four(1)), exist="d", ams={"version": 4}))
+    slot = unit_of(see_now(listener), 1).slots[0]
+    assert (slot.read_stands, slot.identifiers.known) == (True, False)

@@ -1,12 +1,18 @@
 """Reads the filament and the tag of a tray object (docs/protocols/bambu.md 3.4)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ...model import NO_IDENTIFIERS, Filament, Identifiers, clean_tag
 from ..numbers import number
 from .wire import text
 
+# A tray object without any of these keys is not about the filament.
+FILAMENT_KEYS: Final = frozenset(
+    {"tag_uid", "tray_uuid", "tray_info_idx", "tray_type", "tray_color"}
+)
+# In `state`: the printer has information about the slot (docs/protocols/bambu.md 3.5).
+SLOT_INFO_SET: Final = 2
 _HEX_DIGITS = frozenset("0123456789ABCDEF")
 _NO_COLOUR = frozenset({"00000000", "FFFFFF00"})
 _MOST_COLOURS = 16

@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from typing import Any, Final
 
 from ..numbers import boolean, number, whole
-from .filament import describe, has_right_types, identify
+from .filament import FILAMENT_KEYS, SLOT_INFO_SET, describe, has_right_types, identify
 from .hms import ran_out_slots, unreadable_slots
 from .layout import PLACES, Place
 from .merged import HOLDERS, NOTHING, Merged, Tray, WireUnit, flag, slot_bits
@@ -51,10 +51,6 @@ _UNIT_FIELDS: Final[_Fields] = {
 }
 _EXTRUDER_FIELDS: Final[_Fields] = {"state": ("extruder_state", whole)}
 _STATE_ONLY = frozenset({"id", "state"})
-_FILAMENT_KEYS = frozenset(
-    {"tag_uid", "tray_uuid", "tray_info_idx", "tray_type", "tray_color"}
-)
-_SLOT_INFO_SET = 2
 
 
 def merge(
@@ -126,7 +122,7 @@ def _merge_ams(
         after = _with(after, phases=_phases(merged.phases, units), complete=True)
     after = _with_units(after, units)
     after = _with(after, standing_bits=_standing_bits(merged, after))
-    named = merged.names_known or msg == 0 or bool(after.listed(named=True))
+    named = merged.names_known or msg == 0 or after.named_again
     after = _with(after, left=after.left_unread, names_known=named)
     # It sends them again where the report that was not believed has changed them.
     filled = "exist_bits" in values or (
@@ -313,10 +309,10 @@ def _merge_tray(
         ignore("a tray has the wrong types")
         return known
     content, state = piece, whole(piece.get("state"))
-    if known is not None and len(piece) > 1 and _FILAMENT_KEYS.isdisjoint(piece):
+    if known is not None and len(piece) > 1 and FILAMENT_KEYS.isdisjoint(piece):
         if state is None:
             state = known.state
-        if state is None or state & _SLOT_INFO_SET:
+        if state is None or state & SLOT_INFO_SET:
             content = {**known.content, **piece}
     identifiers = identify(content)
     return Tray(piece, content, state, identifiers, describe(content, identifiers))

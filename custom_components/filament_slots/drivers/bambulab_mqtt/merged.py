@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ...model import NO_IDENTIFIERS, Filament, Identifiers
+from .filament import FILAMENT_KEYS, SLOT_INFO_SET
 from .layout import PLACES, Place
 
 NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
@@ -27,6 +28,12 @@ class Tray:
     state: int | None = None
     identifiers: Identifiers = NO_IDENTIFIERS
     filament: Filament | None = None
+
+    @property
+    def omitted(self) -> bool:
+        """Whether the printer has information about the slot, but did not send it."""
+        has_information = bool((self.state or 0) & SLOT_INFO_SET)
+        return has_information and FILAMENT_KEYS.isdisjoint(self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,7 @@ class Merged:
     the end of the connection before, by their bit; of those not filled and read since.
     nameless: the slots without a name at the end of the connection before, or before a
     report that was not believed, a bit each.
-    names_known: False from a report that was not believed until a slot is named again.
+    names_known: False from a report that was not believed until the slots are named again.
     announced: the units that were listed before their bit, which makes them connected.
     snow: what each extruder holds, `unit id << 8 | tray` (docs/protocols/bambu.md 3.6).
     holder: the external holder of printers that have one (vt_tray).
@@ -174,17 +181,16 @@ class Merged:
     @property
     def left_later(self) -> Mapping[int, str]:
         """What empty slots are named by, and those that were filled since and not read."""
-        if not self.names_known:
-            return self.left
         read = -1 if self.read_done_bits is None else self.read_done_bits
         read &= -1 if self.exist_bits is None else self.exist_bits
         read &= ~(self.reading_bits or 0)
-        return {
+        names = {
             bit: name
             for bit, tray in self._trays()
             if (name := tray.identifiers.external_id) is not None
             and (not read >> bit & 1 or self.not_renamed(bit, tray))
         }
+        return names if self.names_known else {**self.left, **names}
 
     @property
     def nameless_later(self) -> int:
@@ -198,6 +204,15 @@ class Merged:
         read = (self.exist_bits or 0) & (self.read_done_bits or 0)
         read &= ~(self.standing_bits | (self.reading_bits or 0))
         return {bit: name for bit, name in self.left.items() if not read >> bit & 1}
+
+    @property
+    def named_again(self) -> bool:
+        """Whether a slot is named, and no name of another one is omitted.
+
+        A partial report names only what has changed (docs/protocols/bambu.md 2).
+        """
+        omitted = any(tray.omitted for _, tray in self._trays())
+        return bool(self.listed(named=True)) and not omitted
 
     def not_renamed(self, bit: int, tray: Tray) -> bool:
         """Whether a slot is named as when it was empty, and was not read since."""
