@@ -74,9 +74,12 @@ class BambuFirmware(BambuWire):
         drying = self.now < self._dries_until(state)
         # Filament that is pulled back is out of sight already.
         held = tray in state.back or self._may_be_pulled_back(state, tray)
-        if self.printer.printing and self.printer.active == active:
+        fed = self.printer.printing and self.printer.active == active
+        if fed:
             # A slot that feeds cannot be pulled back.
             drying = held = False
+        if fed or runout:
+            self._ran_out_at = self.now
         bay.spool = None
         bay.at_feeder = bay.reading = bay.read_done = False
         self.hide_last(state)

@@ -134,7 +134,8 @@ class BambuSpools(BambuFirmware):
     def do_end_print(self, pick: int = 0, how: int = 0) -> None:
         """Come to the end of the print; what could not be read is read now."""
         if self.now < self._ran_out_at + 4.0:
-            # It pauses, and is not ended before that is reported.
+            # It pauses, as it does for a spool that is pulled out while it feeds, and is
+            # not ended before that is reported.
             self.later(4.0, self.do_end_print)
         elif self.printer.printing:
             self._fed_last, self._fed_until = self.printer.active, self.now
@@ -158,7 +159,6 @@ class BambuSpools(BambuFirmware):
 
         def end() -> None:
             if boot == self._boot and state.stays[tray] == stays:
-                self._ran_out_at = self.now
                 self._remove(state, tray, runout=True)
                 if how % 3 == 1 and not self.printer.model.vir_slots:
                     # The external holder is active in the report that clears the bit.

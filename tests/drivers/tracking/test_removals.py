@@ -43,6 +43,19 @@ def test_a_removal_from_the_active_slot_of_a_print_is_a_runout(rig: Rig) -> None
     assert rig.spool_events()[0]["meta"].get("reason") == "runout"
 
 
+def test_a_removal_in_the_report_that_ends_the_print_is_no_runout(rig: Rig) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.report(printing=True)
+    rig.slot(active=True)
+    rig.events.clear()
+    with rig.one_report():
+        rig.report(printing=False)
+        rig.take(active=False)
+    rig.wait(8)
+    assert "reason" not in rig.spool_events()[0]["meta"]
+
+
 def test_a_removal_from_an_inactive_slot_is_no_runout(rig: Rig) -> None:
     rig.put(RED)
     rig.put(BLUE, 2, active=True)
