@@ -159,22 +159,30 @@ class BambuFirmware(BambuWire):
     def hold_up(self, state: UnitState) -> None:
         """Note what was held up on its way until now of a unit that dries, or did.
 
-        What left meanwhile seems to have left as the drying ended, and a slot with a
-        flicker to have been cleared, together with those that were.
+        What left meanwhile seems to leave now: with the end of the drying, or together
+        with others that did. A slot with a flicker seems to have been cleared, together
+        with those that were.
         """
-        if not state.unit.drying_minutes:
+        drying = bool(state.unit.drying_minutes)
+        if not drying:
             if state.dried_until + self._tick < self._stalled_at:
                 return
             state.dried_until = self.now
-            for at, stay in state.cleared:
-                if stay is not None and at > self._stalled_at:
-                    stay.held = Limit.DRYING.allows()
+        # The report of what left just before was not sent yet.
+        since = self._stalled_at - self._tick
+        held_up = [stay for at, stay in state.cleared if at > since]
+        for stay in held_up:
+            if stay is not None and (len(held_up) > 1 or not drying):
+                stay.held = Limit.DRYING.allows()
         for opened, closed in state.flickers:
             if opened + 8.0 < self.now and closed + self._tick > self._stalled_at:
                 for at, stay in state.cleared:
                     together = at < closed and abs(at - opened) < 70.0
                     if stay is not None and together:
                         stay.held = Limit.HELD_UP.allows()
+        state.cleared = [
+            (self.now if at > since else at, stay) for at, stay in state.cleared
+        ]
 
     # Reading.
 
