@@ -1133,6 +1133,20 @@ def test_a_nameless_slot_that_is_named_after_a_loose_contact_before_the_first_li
     assert _reads(listener) == [True, "stands", "stands", "stands"]
 
 
+def test_the_names_that_were_left_outlive_a_loose_contact_before_the_first_list() -> (
+    None
+):
+    left = {"0": "bambulab:" + f"{16:032X}"}
+    listener = ReportDecoder(
+        logging.getLogger(__name__), memory=MEMORY | {"left": left, "content": []}
+    )
+    feed(listener, delta(ams_exist_bits="0", tray_exist_bits="0"))
+    restarted = {"version": 2, "power_on_flag": False}
+    feed(listener, full(unit(0, *four(1)), exist="f", ams=restarted))
+    slots = unit_of(see_now(listener), 1).slots
+    assert [s.identifiers.known for s in slots] == [False, True, True, True]
+
+
 def test_a_name_omitted_after_a_loose_contact_is_not_taken_for_that_of_a_read() -> None:
     left = {"0": "bambulab:" + f"{16:032X}"}
     before = ReportDecoder(

@@ -155,8 +155,7 @@ class Merged:
         """What `remembered` takes: from which a restart of the printer is known."""
         known = self.before
         if self.version is not None:
-            sure = self.complete and self.names_known
-            content = self.content if sure else (self.nameless_later,)
+            content = self.content if self._names_sure else (self.nameless_later,)
             known = Before(self.version, content)
         return {
             "version": known and known.version,
@@ -179,6 +178,11 @@ class Merged:
         return self.before is not None and not known
 
     @property
+    def _names_sure(self) -> bool:
+        """Whether the names of the slots are known, and not those before."""
+        return self.complete and self.names_known
+
+    @property
     def left_later(self) -> Mapping[int, str]:
         """What empty slots are named by, and those that were filled since and not read."""
         read = -1 if self.read_done_bits is None else self.read_done_bits
@@ -190,13 +194,12 @@ class Merged:
             if (name := tray.identifiers.external_id) is not None
             and (not read >> bit & 1 or self.not_renamed(bit, tray))
         }
-        return names if self.names_known else {**self.left, **names}
+        return names if self._names_sure else {**self.left, **names}
 
     @property
     def nameless_later(self) -> int:
         """The slots without a name, or those before a report that was not believed."""
-        sure = self.complete and self.names_known
-        return self.listed(named=False) if sure else self.nameless
+        return self.listed(named=False) if self._names_sure else self.nameless
 
     @property
     def left_unread(self) -> Mapping[int, str]:
