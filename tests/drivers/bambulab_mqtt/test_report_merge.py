@@ -222,7 +222,23 @@ def test_scalars_alone_are_not_complete() -> None:
 def test_a_printer_that_sends_no_units_is_complete_with_its_holder(
     holder: dict[str, Any],
 ) -> None:
-    assert see(report(**holder)).complete
+    assert see(report(gcode_state="IDLE", **holder)).complete
+
+
+@pytest.mark.parametrize(
+    "holder", [{"vt_tray": {"id": "254"}}, {"vir_slot": [{"id": "255"}]}]
+)
+def test_a_holder_that_changes_before_the_first_full_report_is_not_all_there_is(
+    holder: dict[str, Any],
+) -> None:
+    listener = decoder()
+    feed(listener, report(1, **holder))
+    assert not see_now(listener).complete
+    reads = {"power_on_flag": True}
+    feed(listener, full(unit(0, *four(1)), exist="f", ams=reads, **holder))
+    assert see_now(listener).complete
+    # The unit is no new one, so that its reads count.
+    assert _reads(listener) == [True] * 4
 
 
 def _reads_prove_nothing(snapshot: Snapshot) -> Snapshot:

@@ -355,8 +355,13 @@ def _merge_holders(merged: Merged, listed: list[Any], ignore: Ignore) -> Merged:
 
 
 def _holder_reported(merged: Merged) -> Merged:
-    """Return it as complete, unless the printer lists units as well."""
-    return merged if merged.lists_units else _with(merged, complete=True)
+    """Return it as complete, unless the printer lists units as well.
+
+    Whether it does is known from a full report only, of which the state of the print is
+    a part: a partial one may contain nothing but a holder that was changed.
+    """
+    alone = merged.gcode_state and not merged.lists_units
+    return _with(merged, complete=True) if alone else merged
 
 
 def _merge_extruders(merged: Merged, extruder: object, ignore: Ignore) -> Merged:
