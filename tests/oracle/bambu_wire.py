@@ -352,7 +352,11 @@ class BambuWire(World):
         )
         for tray, reel in enumerate(reels):
             dries = kind in (Kind.PRO, Kind.HT)
-            self.record.begin((unit.serial, tray + 1), reel, dries=dries)
+            place = (unit.serial, tray + 1)
+            self.record.begin(place, reel, dries=dries)
+            # It may not have been read since the printer was switched on.
+            reads_on_start = self.printer.power_on_flag
+            self.record.stays[place][0].unread_by_choice = not reads_on_start
             state.stays.append(0)
             state.reels.append(reel)
             state.shown.append(READ)

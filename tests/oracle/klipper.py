@@ -246,7 +246,8 @@ class KlipperWorld(KlipperWire):
         shows = self.shows()
         if boot != self._boot or self._socket is None:
             return
-        if not self.network:
+        waits = any(waiting for _, waiting in self._stalled or ())
+        if not self.network and (waits or not self.subscribed):
             self.later(1.0, self._in_sight, boot)
         elif self.subscribed and shows:
             self.take_in(shows)
