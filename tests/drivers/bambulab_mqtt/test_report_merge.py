@@ -419,9 +419,9 @@ def test_that_a_printer_reads_nothing_when_it_is_switched_on_is_remembered() -> 
     before = _resumed(power_on_flag=False, version=12)
     memory = dict(see_now(before).memory)
     listener = ReportDecoder(logging.getLogger(__name__), memory=memory)
-    # The setting itself comes with the full report, which is yet to be requested.
+    # Some call all reports full; the setting itself is in the one that is requested.
     ams = {"ams": [NAMELESS], "tray_read_done_bits": "f", "version": 2}
-    feed(listener, report(1, gcode_state="IDLE", ams=ams))
+    feed(listener, report(0, ams=ams))
     assert _reads(listener) == ["stands"] * 4
     feed(listener, full(NAMELESS, exist="f", ams={"version": 2}))
     assert _reads(listener) == ["stands"] * 4
@@ -583,7 +583,9 @@ def test_partial_reports_before_the_first_full_one_of_a_later_connection_do_not_
     holder = other_spool(0, id="254")
     feed(listener, report(msg, ams=ams, vt_tray=holder))
     assert not see_now(listener).complete
-    feed(listener, report(msg, ams=ams, gcode_state="IDLE"))
+    feed(listener, report(1, gcode_state="RUNNING"))
+    assert not see_now(listener).complete
+    feed(listener, report(msg and 0, ams=ams, gcode_state="RUNNING"))
     assert see_now(listener).complete
     feed(listener, full(unit(0, *four(1)), exist="e", ams={"version": 12}))
     slots = unit_of(see_now(listener), 1).slots

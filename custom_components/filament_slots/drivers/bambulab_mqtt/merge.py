@@ -19,14 +19,12 @@ from .wire import bits, serial_number
 # Called with the reason why a part of a report was left out; never with a value.
 type Ignore = Callable[[str], None]
 
-# In the order of merging: the state of the print decides whether the first units count,
-# and whether there are units, what the holders mean.
 KEYS: Final[tuple[str, ...]] = (
-    "gcode_state",
     "ams",
     "vir_slot",
     "vt_tray",
     "device",
+    "gcode_state",
     "hms",
 )
 # By key of the report: the attribute that takes the value, and the function that reads it.
@@ -60,18 +58,18 @@ def merge(
 
     msg: 0 for a full report, 1 for a partial one, None where the printer omits it.
     """
+    # The state of the print is in each full report, also where nothing else marks it.
+    full = msg == 0 or (msg is None and "gcode_state" in report)
     for key in KEYS:
         match key, report.get(key):
             case _, None:
                 pass
             case "ams", dict(ams):
-                merged = _merge_ams(merged, ams, msg, ignore)
+                merged = _merge_ams(merged, ams, msg, full, ignore)
             case "vir_slot", list(holders):
                 merged = _merge_holders(merged, holders, ignore)
             case "vt_tray", dict(holder) if has_right_types(holder):
-                known = merged.holder
-                merged = _holder_reported(merged)
-                merged = _with(merged, holder=_overlay(known or {}, holder))
+                merged = _with(merged, holder=_overlay(merged.holder or {}, holder))
             case "device", dict(device):
                 merged = _merge_extruders(merged, device.get("extruder"), ignore)
             case "gcode_state", str(state):
@@ -84,11 +82,17 @@ def merge(
                 )
             case _:
                 ignore(f"{key} has the wrong type")
+    if full and merged.only_holders:
+        return _with(merged, complete=True)
     return merged
 
 
 def _merge_ams(
-    merged: Merged, ams: Mapping[str, Any], msg: int | None, ignore: Ignore
+    merged: Merged,
+    ams: Mapping[str, Any],
+    msg: int | None,
+    full: bool,
+    ignore: Ignore,
 ) -> Merged:
     listed = _list(ams, "ams", ignore)
     values = _read(ams, _AMS_FIELDS, ignore)
@@ -113,7 +117,7 @@ def _merge_ams(
             # Kept, to be compared with the one after a restart.
             **(_unknown(merged, values) | {"version": merged.version}),
         )
-    if msg != 0 and merged.awaits_full_report:
+    if not full and merged.awaits_full_report:
         return _with(merged, lists_units=True)
     after = _with(merged, lists_units=True, **values)
     units = {**merged.announced, **merged.units} if merged.announced else merged.units
@@ -351,17 +355,7 @@ def _merge_holders(merged: Merged, listed: list[Any], ignore: Ignore) -> Merged:
         holder = _overlay(known or {}, piece)
         if holder is not known:
             holders = {**holders, holder_id: holder}
-    return _with(_holder_reported(merged), holders=holders) if holders else merged
-
-
-def _holder_reported(merged: Merged) -> Merged:
-    """Return it as complete, unless the printer lists units as well.
-
-    Whether it does is known from a full report only, of which the state of the print is
-    a part: a partial one may contain nothing but a holder that was changed.
-    """
-    alone = merged.gcode_state and not merged.lists_units
-    return _with(merged, complete=True) if alone else merged
+    return _with(merged, holders=holders)
 
 
 def _merge_extruders(merged: Merged, extruder: object, ignore: Ignore) -> Merged:

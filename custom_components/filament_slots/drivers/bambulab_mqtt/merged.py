@@ -167,15 +167,19 @@ class Merged:
         }
 
     @property
+    def only_holders(self) -> bool:
+        """Whether the printer reports external holders and no units."""
+        holds = self.holder is not None or bool(self.holders)
+        return holds and not self.lists_units
+
+    @property
     def awaits_full_report(self) -> bool:
         """Whether nothing is known of a later connection before its first full report.
 
         Partial ones only have what changes: names may be missing after a loose contact, and
-        bits are not repeated (docs/protocols/bambu.md 9, P19). The state of the print is
-        part of each full report, also where nothing else marks it as one.
+        bits are not repeated (docs/protocols/bambu.md 9, P19).
         """
-        known = self.complete or self.gcode_state or self.shutting_down
-        return self.before is not None and not known
+        return self.before is not None and not (self.complete or self.shutting_down)
 
     @property
     def _names_sure(self) -> bool:
