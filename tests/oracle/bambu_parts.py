@@ -66,6 +66,8 @@ class Link:
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.take = take
         self.open = True
+        # Whether a full report was sent: nothing counts before.
+        self.full = False
         # Units that were listed, by id, and the bits of those that are connected.
         self._listed: set[int] = set()
         self._connected = 0

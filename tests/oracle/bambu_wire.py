@@ -271,6 +271,12 @@ class BambuWire(World):
         if shows and self._exist_bits is None:
             # The units are back, but the bits are only sent when they change (2).
             shows = None
+        contains_all = (
+            report.get("msg") != 1 and {"gcode_state", "hms"} <= report.keys()
+        )
+        link.full |= contains_all and shows is not None
+        if shows and not link.full:
+            shows = None
         shows = self._listed(link, report.get("ams", {}), shows)
         self._shown_before = shows or self._shown_before
         payload = orjson.dumps(message)

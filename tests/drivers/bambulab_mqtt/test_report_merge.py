@@ -222,7 +222,7 @@ def test_scalars_alone_are_not_complete() -> None:
 def test_a_printer_that_sends_no_units_is_complete_with_its_holder(
     holder: dict[str, Any],
 ) -> None:
-    assert see(report(gcode_state="IDLE", **holder)).complete
+    assert see(report(gcode_state="IDLE", hms=[], **holder)).complete
 
 
 @pytest.mark.parametrize(
@@ -583,9 +583,9 @@ def test_partial_reports_before_the_first_full_one_of_a_later_connection_do_not_
     holder = other_spool(0, id="254")
     feed(listener, report(msg, ams=ams, vt_tray=holder))
     assert not see_now(listener).complete
-    feed(listener, report(1, gcode_state="RUNNING"))
+    feed(listener, report(msg, gcode_state="RUNNING"))
     assert not see_now(listener).complete
-    feed(listener, report(msg and 0, ams=ams, gcode_state="RUNNING"))
+    feed(listener, report(msg and 0, ams=ams, gcode_state="RUNNING", hms=[]))
     assert see_now(listener).complete
     feed(listener, full(unit(0, *four(1)), exist="e", ams={"version": 12}))
     slots = unit_of(see_now(listener), 1).slots
@@ -600,9 +600,8 @@ def test_reads_that_stand_after_a_loose_contact_before_the_first_list_prove_noth
     listener = ReportDecoder(logging.getLogger(__name__), memory=MEMORY)
     gone = dict.fromkeys(("ams_exist_bits", "tray_exist_bits"), "0")
     feed(listener, delta(**gone, tray_read_done_bits="0"))
-    bits = dict.fromkeys(("tray_exist_bits", "tray_read_done_bits"), "f")
-    bits["ams_exist_bits"] = "1"
-    feed(listener, delta(ams=[NAMELESS], **bits, power_on_flag=True, version=version))
+    reads = {"power_on_flag": True, "version": version}
+    feed(listener, full(NAMELESS, exist="f", ams=reads))
     assert _reads(listener) == ["stands"] * 4
 
 

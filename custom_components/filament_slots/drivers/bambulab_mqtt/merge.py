@@ -48,6 +48,7 @@ _UNIT_FIELDS: Final[_Fields] = {
     "ams_id": ("serial", serial_number),
 }
 _EXTRUDER_FIELDS: Final[_Fields] = {"state": ("extruder_state", whole)}
+_IN_FULL_REPORTS = frozenset({"gcode_state", "hms"})
 _STATE_ONLY = frozenset({"id", "state"})
 
 
@@ -58,8 +59,7 @@ def merge(
 
     msg: 0 for a full report, 1 for a partial one, None where the printer omits it.
     """
-    # The state of the print is in each full report, also where nothing else marks it.
-    full = msg == 0 or (msg is None and "gcode_state" in report)
+    full = msg == 0 or (msg is None and report.keys() >= _IN_FULL_REPORTS)
     for key in KEYS:
         match key, report.get(key):
             case _, None:
@@ -117,7 +117,9 @@ def _merge_ams(
             # Kept, to be compared with the one after a restart.
             **(_unknown(merged, values) | {"version": merged.version}),
         )
-    if not full and merged.awaits_full_report:
+    if merged.before is not None and not (full or merged.complete):
+        # What has not changed since the connection before is not repeated, as bits (P19),
+        # nor are names after a loose contact (docs/protocols/bambu.md 9).
         return _with(merged, lists_units=True)
     after = _with(merged, lists_units=True, **values)
     units = {**merged.announced, **merged.units} if merged.announced else merged.units

@@ -173,15 +173,6 @@ class Merged:
         return holds and not self.lists_units
 
     @property
-    def awaits_full_report(self) -> bool:
-        """Whether nothing is known of a later connection before its first full report.
-
-        Partial ones only have what changes: names may be missing after a loose contact, and
-        bits are not repeated (docs/protocols/bambu.md 9, P19).
-        """
-        return self.before is not None and not (self.complete or self.shutting_down)
-
-    @property
     def _names_sure(self) -> bool:
         """Whether the names of the slots are known, and not those before."""
         return self.complete and self.names_known
