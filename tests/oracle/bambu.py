@@ -148,7 +148,7 @@ class BambuWorld(BambuSpools):
         if boot == self._boot and self._report_due:
             # The bits of what changed are reported first.
             self.later(1.0, self._known_again, boot)
-        elif boot == self._boot and self.powered:
+        elif boot == self._boot and self.powered and not self._loose:
             self._shows = None
             self._blanked = None
             head = self.printer.chatter()["print"]
