@@ -272,11 +272,14 @@ class BambuFirmware(BambuWire):
         entry = self._tag_messages[(unit.serial, tray)] = {"attr": attr, "code": code}
         self.printer.hms.append(entry)
 
+    def _runout_message(self, unit: Unit, tray: int) -> dict[str, int]:
+        family = 0x18 if unit.id >= 128 else 0x07
+        attr = family << 24 | unit.id << 16 | 0x2000 | tray << 8
+        return {"attr": attr, "code": 0x00020001}
+
     def _report_runout(self, unit: Unit, tray: int) -> None:
         if unit.kind is not Kind.LITE:
-            family = 0x18 if unit.id >= 128 else 0x07
-            attr = family << 24 | unit.id << 16 | 0x2000 | tray << 8
-            entry = {"attr": attr, "code": 0x00020001}
+            entry = self._runout_message(unit, tray)
             self.printer.hms.append(entry)
             self.later(90.0, self._forget_runout, entry)
 

@@ -156,6 +156,11 @@ class BambuSpools(BambuFirmware):
             # No report has shown yet that it feeds.
             return
         boot, stays = self._boot, state.stays[tray]
+        # What is still reported about the spool before names this one no more.
+        named = (
+            state.unit.kind is not Kind.LITE
+            and self._runout_message(state.unit, tray) not in self.printer.hms
+        )
 
         def end() -> None:
             if boot == self._boot and state.stays[tray] == stays:
@@ -165,7 +170,7 @@ class BambuSpools(BambuFirmware):
                     self.printer.active = (self.printer.model.externals[0], 1)
                 self._report_runout(state.unit, tray)
 
-        if how % 3 == 0 and state.unit.kind is not Kind.LITE:
+        if how % 3 == 0 and named:
             # The active slot is given up a report before the bit clears; the health
             # message names the slot that ran out (docs/protocols/bambu.md 9).
             self._fed_last, self._fed_until = active, self.now
