@@ -211,7 +211,9 @@ class BambuSpools(BambuFirmware):
             self.later(3.0, self._pull_back, state)
 
     def _pull_back(self, state: UnitState) -> None:
-        if self._feeds(state):
+        fed = self._fed_last is not None and self._fed_last[0] == state.unit.number
+        if self._feeds(state) or (fed and self.now < self._fed_until + 10.0):
+            # What fed is drawn in first.
             return
         if state.unit.drying_minutes and state.plugged and self.powered:
             state.pulled = True
