@@ -102,7 +102,11 @@ class BambuFirmware(BambuWire):
         """
         together = self.clear(state, self._last_stay(state, tray))
         others = [bay for bay in state.unit.bays if bay is not state.unit.bays[tray]]
-        since = self.record.sighted.get((state.unit.serial, tray + 1), math.inf)
+        place = (state.unit.serial, tray + 1)
+        since = self.record.sighted.get(place, math.inf)
+        if self._link is not None and not self.record.in_sight(place):
+            # The first report of a new connection may show it as it was, and is on its way.
+            since = math.inf
         return self.now < self._dries_until(state) and (
             together
             or not any(bay.at_feeder for bay in others)
