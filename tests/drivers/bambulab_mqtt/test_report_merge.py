@@ -427,6 +427,13 @@ def test_that_a_printer_reads_nothing_when_it_is_switched_on_is_remembered() -> 
     assert _reads(listener) == ["stands"] * 4
 
 
+def test_a_name_that_an_empty_slot_has_lost_meanwhile_shows_no_restart() -> None:
+    memory = MEMORY | {"content": [7, 7, 7]}  # the fourth, which is empty, had one
+    listener = ReportDecoder(logging.getLogger(__name__), memory=memory)
+    feed(listener, full(NAMELESS, exist="7", ams={"version": 9}))
+    assert _reads(listener) == [True, True, True, False]
+
+
 def test_a_restart_is_known_from_the_phase_of_a_unit_too() -> None:
     listener = ReportDecoder(logging.getLogger(__name__), memory=MEMORY)
     restarted = NAMELESS | {"info": "20001001"}

@@ -191,8 +191,7 @@ def _restarted(before: Merged, after: Merged) -> bool | None:
     if known is None:
         return None
     # The same number although something changed: it counted up to it again.
-    changed = len(known.content) > 1 and known.content != after.content
-    return after.version < known.version + changed
+    return after.version < known.version + known.differs_from(after.content)
 
 
 def _unknown(known: Merged | WireUnit, refused: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,6 +76,18 @@ class Before:
     version: int
     content: tuple[int | None, ...]
 
+    def differs_from(self, content: tuple[int | None, ...]) -> bool:
+        """Whether it lacks a change that `version` counts.
+
+        It does not count that an empty slot has lost its name.
+        """
+        if len(self.content) < 3:
+            return False
+        exist, read_done, nameless = self.content
+        filled = -1 if exist is None else exist
+        named_otherwise = ((nameless or 0) ^ (content[2] or 0)) & filled
+        return (exist, read_done) != content[:2] or bool(named_otherwise)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
