@@ -262,7 +262,7 @@ class BambuWire(World):
         link = self._link
         if link is None or not self.powered:
             return
-        report = message.get("print", {})
+        report, payload = message.get("print", {}), orjson.dumps(message)
         bits = report.get("ams", {}).get("tray_exist_bits", self._exist_bits)
         # That all units are gone is believed of a full report only (P1); it leaves bits
         # that it does not change as they are known.
@@ -271,15 +271,13 @@ class BambuWire(World):
         if shows and self._exist_bits is None:
             # The units are back, but the bits are only sent when they change (2).
             shows = None
-        contains_all = (
-            report.get("msg") != 1 and {"gcode_state", "hms"} <= report.keys()
-        )
-        link.full |= contains_all and shows is not None
+        full = report.get("msg") != 1 and {"gcode_state", "hms"} <= report.keys()
+        named = report.get("msg") == 0 and b'"tray_uuid"' in payload
+        link.full |= (full or named) and shows is not None
         if shows and not link.full:
             shows = None
         shows = self._listed(link, report.get("ams", {}), shows)
         self._shown_before = shows or self._shown_before
-        payload = orjson.dumps(message)
         if not self.network:
             if self._stalled is not None:
                 self._stalled.append((payload, shows))

@@ -419,9 +419,8 @@ def test_that_a_printer_reads_nothing_when_it_is_switched_on_is_remembered() -> 
     before = _resumed(power_on_flag=False, version=12)
     memory = dict(see_now(before).memory)
     listener = ReportDecoder(logging.getLogger(__name__), memory=memory)
-    # Some call all reports full; the setting itself is in the one that is requested.
     ams = {"ams": [NAMELESS], "tray_read_done_bits": "f", "version": 2}
-    feed(listener, report(0, ams=ams))
+    feed(listener, report(0, ams=ams, gcode_state="IDLE", hms=[]))
     assert _reads(listener) == ["stands"] * 4
     feed(listener, full(NAMELESS, exist="f", ams={"version": 2}))
     assert _reads(listener) == ["stands"] * 4
@@ -579,8 +578,16 @@ def test_a_name_that_appeared_over_a_restart_without_reading_was_read() -> None:
     assert _reads(listener) == [True, "stands", "stands", "stands"]
 
 
-@pytest.mark.parametrize("msg", [1, None])
-@pytest.mark.parametrize("listed", [NAMELESS, unit(0, *four(1))])
+@pytest.mark.parametrize(
+    ("msg", "listed"),
+    [
+        (1, NAMELESS),
+        (1, unit(0, *four(1))),
+        (None, NAMELESS),
+        (None, unit(0, *four(1))),
+        (0, NAMELESS),  # some call all reports full
+    ],
+)
 def test_partial_reports_before_the_first_full_one_of_a_later_connection_do_not_count(
     msg: int | None, listed: dict[str, Any]
 ) -> None:

@@ -59,7 +59,7 @@ def merge(
 
     msg: 0 for a full report, 1 for a partial one, None where the printer omits it.
     """
-    full = msg == 0 or (msg is None and report.keys() >= _IN_FULL_REPORTS)
+    full = msg != 1 and report.keys() >= _IN_FULL_REPORTS
     for key in KEYS:
         match key, report.get(key):
             case _, None:
@@ -117,16 +117,17 @@ def _merge_ams(
             # Kept, to be compared with the one after a restart.
             **(_unknown(merged, values) | {"version": merged.version}),
         )
-    if merged.before is not None and not (full or merged.complete):
-        # What has not changed since the connection before is not repeated, as bits (P19),
-        # nor are names after a loose contact (docs/protocols/bambu.md 9).
-        return _with(merged, lists_units=True)
     after = _with(merged, lists_units=True, **values)
     units = {**merged.announced, **merged.units} if merged.announced else merged.units
     if listed is not None:
         units = _merge_units(units, listed, msg == 0, ignore)
         after = _with(after, phases=_phases(merged.phases, units), complete=True)
     after = _with_units(after, units)
+    if merged.before is not None and not (full or merged.complete):
+        # What has not changed since the connection before is not repeated, as bits (P19),
+        # nor are names after a loose contact (docs/protocols/bambu.md 9).
+        if msg != 0 or not after.listed(named=True):
+            return _with(merged, lists_units=True)
     after = _with(after, standing_bits=_standing_bits(merged, after))
     named = merged.names_known or msg == 0 or after.named_again
     after = _with(after, left=after.left_unread, names_known=named)
