@@ -104,6 +104,11 @@ class Names:
             and Limit.HELD_UP.allows()
         )
 
+    def _unread_since_loose_contact(self, stay: Stay) -> bool:
+        """Whether a spool that seems to be put back is not known to have been read."""
+        read = stay.read or 0.0
+        return any(at > read for at in self._record.loose) and Limit.HELD_UP.allows()
+
     def _named_since(self, stay: Stay) -> bool:
         """Whether that it was read does not show, as its slot was named as it before."""
         return self._named_over_restart(stay) or self._named_over_loose_contact(stay)

@@ -291,7 +291,9 @@ class Run(Settling):
         if reel.identity is None or stay.unread_by_choice:
             return True
         if belief.identity is None and (
-            self._named_since(stay) or self._read_held_up(stay)
+            self._named_since(stay)
+            or self._read_held_up(stay)
+            or self._unread_since_loose_contact(stay)
         ):
             return True
         if stay.read is None and self._left_unseen(stay):
@@ -327,7 +329,9 @@ class Run(Settling):
                 if self._named_all_along(belief, stay):
                     names.add(None)
                 if belief.identity is None and (
-                    belief.unnamed or self._named_since(stay)
+                    belief.unnamed
+                    or self._named_since(stay)
+                    or self._unread_since_loose_contact(stay)
                 ):
                     names.add(None)
             else:

@@ -25,6 +25,8 @@ class Settling(Names):
             names.add(stay.reel.identity)
         if stay.unread_by_choice and Limit.READING_OFF.allows():
             names.add(None)
+        if self._unread_since_loose_contact(stay):
+            names.add(None)
         return (
             removed.identity == belief.identity
             and inserted.identity in names
