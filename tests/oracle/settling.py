@@ -88,6 +88,8 @@ class Settling(Names):
         if any(one.held for one in (stay, *before)) and Limit.DRYING.allows():
             return False
         late = {stay.late, self._first(k).late} != {False} or self._found_open(k)
+        # It was found late where the slot was out of sight before it could be confirmed.
+        late = late or self._soon_out_of_sight(self._first(k))
         if stay.reel is None and stay.dries and late:
             return not Limit.PULLED_BACK_UNSEEN.allows()
         if stay.reel is None:
@@ -115,6 +117,11 @@ class Settling(Names):
             one.unbroken(stay.seen, settled) for one in self._row
         )
 
+    def _soon_out_of_sight(self, stay: Stay) -> bool:
+        """Whether a slot was out of sight again before what it held was confirmed."""
+        seen = stay.seen or 0.0
+        return not stay.unbroken(seen, seen + self._facts.absent_must)
+
     def _found_open(self, k: int) -> bool:
         """Whether its switch may have been open in the first report after a gap."""
         return self._row[k].edge < self._row[k].began and bool(self._row[k - 1].gaps)
@@ -131,6 +138,9 @@ class Settling(Names):
         if first.edge < first.began:
             # Its switch was open already when the spool left.
             since = min(since, first.edge)
+        if stay.reel is not None and k > 1 and not self._may(k - 1):
+            # It took the place of another one in an absence too short to be reported.
+            since = min(since, self._row[k - 2].seen or since)
         length = (self._until(k) or self._now) - since
         if stay.reel is None:
             return length >= self._facts.absent_may
