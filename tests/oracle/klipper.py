@@ -167,6 +167,7 @@ class KlipperWorld(KlipperWire):
         self._moving[slot] = True
         stay = self.record.stays[self._changer.place(slot)][-1]
         stay.opened = self.now
+        stay.openings.append(self.now)
         sent, _ = self._shown_before.get(self._changer.place(slot), (None, None))
         on_its_way = self._socket is not None and sent == self._stays[slot]
         if stay.seen is None and not on_its_way:

@@ -154,8 +154,11 @@ class Record:
         before = self.stays[place][-1]
         before.runout = runout
         before.held = held
-        opened = before.opened
-        edge = opened if opened is not None and at < opened + _FLICKER else at
+        edge = at
+        for opened in reversed(before.openings):
+            # Between two, no report may have shown that it was closed.
+            if edge < opened + _FLICKER:
+                edge = opened
         booting_since, booting_until = self.booting
         if reel is None and at < booting_until:
             edge = min(edge, booting_since)
