@@ -108,6 +108,10 @@ class Settling(Names):
                     return False
         # A report that is due after a rest comes later than others.
         seen = max(stay.seen, min(self._record.quiet_until - 8.0, stay.ended))
+        for opened in stay.openings:
+            # Its presence begins again where it has not settled before.
+            if -0.5 <= opened - seen < self._facts.settles_by:
+                seen = opened + 5.0
         settled = stay.ended + self._facts.absent_must
         need += 2.0 * self._record.stalled(stay.seen, settled)
         after = self._row[k + 1]
