@@ -64,7 +64,7 @@ class Limit(Enum):
         " spool is reported as removed and inserted again, unidentified if its tag was not"
         " read since the printer was switched on or all units lost contact; while its unit"
         " dries, this counts as emptied. If they are delayed just as its tag has been read, a spool may"
-        " be reported as unidentified first."
+        " first be reported as unidentified, or as the one before it."
     )
     LOOSE_CONTACT = (
         "If all units lose contact for a moment and Home Assistant is switched off, or"

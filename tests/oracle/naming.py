@@ -212,7 +212,9 @@ class Names:
             return {None, identity, *self._names_remembered(stay)}
         if stay.seen is None or stay.unread_by_choice or stay.late is None:
             return {identity, None}
-        if self._named_since(stay) or self._read_held_up(stay):
+        if self._read_held_up(stay):
+            return {identity, None, self._record.read_before(stay)}
+        if self._named_since(stay):
             return {identity, None}
         soon = stay.read - stay.seen <= self._facts.names_by
         # The next report confirms it.
