@@ -188,7 +188,7 @@ class Run(Settling):
             elif before.runout != (ran_out := event.reason == "runout"):
                 if not (ran_out and belief.ran_out):
                     return False
-        late = self._found_open(self._row.index(stay))
+        late = self._late_before(self._row.index(stay))
         within = self._facts.removed_by
         # In a swap, `before` is the short absence after the spool that was pulled back.
         held = before.held or (swap and any(one.held for one in earlier[-2:]))

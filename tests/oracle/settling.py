@@ -130,6 +130,16 @@ class Settling(Names):
         """Whether its switch may have been open in the first report after a gap."""
         return self._row[k].edge < self._row[k].began and bool(self._row[k - 1].gaps)
 
+    def _late_before(self, k: int) -> bool:
+        """Whether what stay k shows may have been found after a gap.
+
+        Also where what came between was too short to be confirmed.
+        """
+        again = k > 1 and self._row[k - 2].reel is self._row[k].reel
+        if again and self._row[k - 2].gaps and not self._must(k - 1):
+            return True
+        return self._found_open(k)
+
     def _may(self, k: int) -> bool:
         """Whether stay k may be reported."""
         stay = self._row[k]
