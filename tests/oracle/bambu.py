@@ -71,6 +71,8 @@ class BambuWorld(BambuSpools):
             ids = [state.unit.id for state in same]
             for state, unit_id in zip(same, [*ids[1:], ids[0]], strict=True):
                 state.unit.id = unit_id
+                for tray in range(len(state.stays)):
+                    self._last_stay(state, tray).moved = True
         for state in away:
             self._plug(state)
 

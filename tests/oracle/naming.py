@@ -182,8 +182,9 @@ class Names:
             if one.reel is not None and one.reel.identity and one.seen is None
         }
         cuts = sum(at < (stay.seen or 0.0) for at in self._record.cuts)
-        if before and (len(before[-1].gaps) > 1 or cuts > 1):
-            # It was off twice: that it was filled in between looks like a read, as its
+        moved = any(one.moved for one in (*before, stay))
+        if before and (moved or len(before[-1].gaps) > 1 or cuts > 1):
+            # What is remembered of the slot is another one's, or it was off twice: that it was filled in between looks like a read, as its
             # counter of changes is not lower than after the first time.
             names |= self._record.named_before(stay)
         return names if names and Limit.READING_OFF.allows() else set()

@@ -48,6 +48,7 @@ class Stay:
     forgotten: the result of reading it may not have been confirmed before a gap.
     slow: it takes a minute to be sure of it.
     dries: its unit has a dryer.
+    moved: its unit was connected in the place of another one meanwhile.
     named: no spool is there, and its slot is named as this one (as `Reel.wire`).
     """
 
@@ -68,6 +69,7 @@ class Stay:
     unread_by_choice: bool = False
     slow: bool = False
     dries: bool = False
+    moved: bool = False
     named: object = None
     read_late: bool = False
     forgotten: bool = False

@@ -459,6 +459,26 @@ def test_an_insertion_before_a_gap_is_late_over_a_flicker_after_it(
     assert inserted["meta"]["detected_late"] is late
 
 
+@pytest.mark.parametrize(("absence", "late"), [(4, True), (9, False)])
+def test_a_spool_found_at_the_inlet_after_a_gap_is_late_over_a_flicker(
+    rig: Rig, *, absence: float, late: bool
+) -> None:
+    rig.take(1)
+    rig.wait(10)
+    rig.events.clear()
+    rig.outage()
+    rig.slot(present=None, inlet=True)
+    rig.wait(8)
+    rig.slot(present=False, inlet=False)
+    rig.wait(absence)
+    rig.slot(present=None, inlet=True)
+    rig.wait(90)
+    (inserted,) = [
+        event for event in rig.spool_events() if event["event_type"] == "spool_inserted"
+    ]
+    assert inserted["meta"]["detected_late"] is late
+
+
 def test_an_insertion_found_after_a_gap_stays_late_since_then_after_another_gap(
     rig: Rig,
 ) -> None:

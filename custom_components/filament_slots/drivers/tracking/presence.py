@@ -55,10 +55,13 @@ class Presence:
 
     def observe(self, slot: Slot, unit: UnitActivity, now: Timestamp) -> None:
         """Take in what the printer reports about the slot."""
+        at_inlet = self.inlet_since is not None
         present, since = self._reported(slot, now)
         if present is None:
             self._await_presence(since)
         elif self.gap is not None:
+            if at_inlet:
+                self._discarded = self.gap, NEVER
             self._observe_after_gap(self.gap, slot, present, unit, since)
         elif present:
             self._observe_present(since)
