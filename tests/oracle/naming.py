@@ -184,8 +184,9 @@ class Names:
         cuts = sum(at < (stay.seen or 0.0) for at in self._record.cuts)
         moved = any(one.moved for one in (*before, stay))
         if before and (moved or len(before[-1].gaps) > 1 or cuts > 1):
-            # What is remembered of the slot is another one's, or it was off twice: that it was filled in between looks like a read, as its
-            # counter of changes is not lower than after the first time.
+            # What is remembered of the slot is another one's. Or it was off twice: that it
+            # was filled in between looks like a read, as its counter of changes is not
+            # lower than after the first time.
             names |= self._record.named_before(stay)
         return names if names and Limit.READING_OFF.allows() else set()
 

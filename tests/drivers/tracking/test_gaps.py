@@ -423,6 +423,17 @@ def test_an_insertion_found_after_a_gap_stays_late_while_presence_is_not_reporte
     assert inserted["meta"]["detected_late"] is True
 
 
+def _late_over_flicker(rig: Rig, absence: float) -> bool:
+    """Let RED be absent for so long; return whether its insertion is late."""
+    rig.take()
+    rig.wait(absence)
+    rig.put(RED)
+    rig.wait(10)
+    (inserted,) = rig.spool_events()
+    late: bool = inserted["meta"]["detected_late"]
+    return late
+
+
 @pytest.mark.parametrize(("absence", "late"), [(4, True), (9, False)])
 def test_an_insertion_found_after_a_gap_stays_late_over_a_flicker_before_it_settled(
     rig: Rig, *, absence: float, late: bool
@@ -433,12 +444,7 @@ def test_an_insertion_found_after_a_gap_stays_late_over_a_flicker_before_it_sett
     rig.outage()
     rig.put(RED)
     rig.wait(1)
-    rig.take()
-    rig.wait(absence)
-    rig.put(RED)
-    rig.wait(10)
-    (inserted,) = rig.spool_events()
-    assert inserted["meta"]["detected_late"] is late
+    assert _late_over_flicker(rig, absence) is late
 
 
 @pytest.mark.parametrize(("absence", "late"), [(4, True), (9, False)])
@@ -451,12 +457,7 @@ def test_an_insertion_before_a_gap_is_late_over_a_flicker_after_it(
     rig.put(RED)
     rig.wait(1)
     rig.outage()
-    rig.take()
-    rig.wait(absence)
-    rig.put(RED)
-    rig.wait(10)
-    (inserted,) = rig.spool_events()
-    assert inserted["meta"]["detected_late"] is late
+    assert _late_over_flicker(rig, absence) is late
 
 
 @pytest.mark.parametrize(("absence", "late"), [(4, True), (9, False)])

@@ -57,7 +57,8 @@ def merge(
 ) -> Merged:
     """Merge the parts of a report that are named in KEYS.
 
-    msg: 0 for a full report, 1 for a partial one, None where the printer omits it.
+    msg: 0 for a full report, 1 for a partial one, None where the printer omits it; some
+    printers send 0 with all. What a full one is: docs/protocols/bambu.md 5, `complete`.
     """
     full = msg != 1 and report.keys() >= _IN_FULL_REPORTS
     for key in KEYS:

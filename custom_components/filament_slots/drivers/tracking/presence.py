@@ -28,7 +28,8 @@ class Presence:
         self.removal: PendingChange | None = None
         # The last one that was too short for a removal, and when it ended.
         self._absence: tuple[PendingChange, Timestamp] | None = None
-        # The gap of an insertion that was discarded, and until when it counts (monotonic).
+        # The gap of an insertion that was discarded, or of a spool seen at the inlet, and
+        # until when it counts (monotonic); NEVER: until the slot is compared.
         self._discarded: tuple[Gap | None, float] = None, -NEVER
 
     @property
