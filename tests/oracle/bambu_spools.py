@@ -58,6 +58,9 @@ class BambuSpools(BambuFirmware):
         if found is None or not found[0].unit.bays[found[1]].at_feeder:
             return
         state, tray = found
+        if any(self.now < closed + 3.0 for _, closed in state.flickers):
+            # It would seem to be open all the time, as no report comes in between.
+            return
         bay, stays = state.unit.bays[tray], state.stays[tray]
         bay.at_feeder = False
         stay = self._last_stay(state, tray)

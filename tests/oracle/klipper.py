@@ -175,6 +175,8 @@ class KlipperWorld(KlipperWire):
             self._hidden.add(slot)
         await self._changer.flicker(slot, seconds)
         self._hidden.discard(slot)
+        # If it opened again at once, no report would show it closed.
+        await asyncio.sleep(0.5)
         self._moving[slot] = False
 
     @property

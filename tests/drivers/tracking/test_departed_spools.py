@@ -293,6 +293,29 @@ def test_a_spool_that_leaves_just_as_its_tag_was_read_was_not_read_without_a_tag
     assert rig.changes() == [("removed", 1, "RED"), ("inserted", 1, "GREEN")]
 
 
+def test_a_spool_put_back_that_leaves_just_as_it_was_read_was_not_read_without_a_tag(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.slot(present=False, read_done=False)
+    rig.wait(5)
+    rig.put_unread(reading=True)
+    rig.wait(30)
+    rig.slot(reading=False, read_done=True)
+    rig.take()
+    rig.wait(4)
+    rig.put_unread()
+    rig.wait(5)
+    assert rig.changes() == []
+    rig.slot(reading=True)
+    rig.wait(5)
+    rig.put(BLUE, reading=False)
+    rig.wait(5)
+    assert rig.changes() == [("removed", 1, "RED"), ("inserted", 1, "BLUE")]
+
+
 def test_a_flicker_after_a_read_with_a_tag_is_no_swap(rig: Rig) -> None:
     rig.put(RED)
     rig.wait(10)

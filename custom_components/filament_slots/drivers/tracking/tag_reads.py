@@ -80,9 +80,8 @@ class TagReads:
         was_done = before is not None and before.read_done and not was_absent
         was_done = was_done and not before_stands
         if slot.present is False and before is not None and before.present:
-            name = before.identifiers
-            found = name.known and not name.same_spool(self.departed)
-            self.ended_before = None if found or self._lost_name(now) else self.ended
+            found = before.identifiers.known or self._lost_name(now)
+            self.ended_before = None if found else self.ended
             self._read_until_absent = before.reading
         done = slot.present and slot.read_done and not slot.reading
         if done and not (slot.read_stands or slot.identifiers.known):
