@@ -135,9 +135,10 @@ class Settling(Names):
 
         Also where what came between was too short to be confirmed.
         """
-        again = k > 1 and self._row[k - 2].reel is self._row[k].reel
-        if again and self._row[k - 2].gaps and not self._must(k - 1):
-            return True
+        before = self._row[k - 2] if k > 1 else None
+        if before and before.reel is self._row[k].reel and not self._must(k - 1):
+            if before.gaps or before.late is not False:
+                return True
         return self._found_open(k)
 
     def _may(self, k: int) -> bool:

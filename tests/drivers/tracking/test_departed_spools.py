@@ -316,6 +316,25 @@ def test_a_spool_put_back_that_leaves_just_as_it_was_read_was_not_read_without_a
     assert rig.changes() == [("removed", 1, "RED"), ("inserted", 1, "BLUE")]
 
 
+def test_a_swap_for_a_spool_without_a_tag_is_found_where_a_flicker_covers_its_read(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.slot(present=False, read_done=False)
+    rig.wait(3)
+    rig.slot(reading=True)
+    rig.wait(3)
+    rig.slot(present=True, reading=False, read_done=True, identifiers=NO_IDENTIFIERS)
+    rig.wait(10)
+    assert rig.changes() == [
+        ("removed", 1, "RED"),
+        ("inserted", 1, None),
+        ("unknown_spool_detected", 1, None),
+    ]
+
+
 def test_a_flicker_after_a_read_with_a_tag_is_no_swap(rig: Rig) -> None:
     rig.put(RED)
     rig.wait(10)

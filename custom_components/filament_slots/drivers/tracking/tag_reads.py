@@ -96,7 +96,8 @@ class TagReads:
         elif was_reading or (slot.read_done and not (was_done or slot.read_stands)):
             is_back = was_absent and identified and not slot.identifiers.known
             is_back = is_back and not seemed_gone
-            self.ended = None if is_back and not self._read_until_absent else now
+            was_read = was_reading or self._read_until_absent
+            self.ended = None if is_back and not was_read else now
         elif was_done and (slot.read_stands or not slot.read_done):
             self.ended = None
 
