@@ -186,6 +186,7 @@ class BambuSpools(BambuFirmware):
         def take_over() -> None:
             if boot == self._boot:
                 self.do_switch(pick, how)
+                self.later(2.0, self._read_next, self._boot)
 
         self.later(6.0, take_over)
 

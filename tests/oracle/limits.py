@@ -61,9 +61,9 @@ class Limit(Enum):
     HELD_UP = (
         "Reports of a Bambu Lab printer contain no time. If they are delayed for"
         " longer than eight seconds while a filament switch opens for a moment, the"
-        " spool is reported as removed and inserted again, unidentified if its tag was not"
-        " read since the printer was switched on or all units lost contact; while its unit"
-        " dries, this counts as emptied. If they are delayed just as its tag has been read, a spool may"
+        " spool is reported as removed and inserted again, unidentified if no read of its"
+        " tag was reported since the printer was switched on or all units lost contact;"
+        " while its unit dries, this counts as emptied. If they are delayed just as its tag has been read, a spool may"
         " first be reported as unidentified, or as the one before it."
     )
     LOOSE_CONTACT = (

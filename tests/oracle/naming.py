@@ -104,10 +104,11 @@ class Names:
             and Limit.HELD_UP.allows()
         )
 
-    def _unread_since_loose_contact(self, stay: Stay) -> bool:
-        """Whether a spool that seems to be put back is not known to have been read."""
+    def _unreported_read(self, stay: Stay) -> bool:
+        """Whether no report shows that a spool which seems to be put back was read."""
         read = stay.read or 0.0
-        return any(at > read for at in self._record.loose) and Limit.HELD_UP.allows()
+        unread = stay.read_since_boot or any(at > read for at in self._record.loose)
+        return unread and Limit.HELD_UP.allows()
 
     def _named_since(self, stay: Stay) -> bool:
         """Whether that it was read does not show, as its slot was named as it before."""

@@ -293,7 +293,7 @@ class Run(Settling):
         if belief.identity is None and (
             self._named_since(stay)
             or self._read_held_up(stay)
-            or self._unread_since_loose_contact(stay)
+            or self._unreported_read(stay)
         ):
             return True
         if stay.read is None and self._left_unseen(stay):
@@ -331,7 +331,7 @@ class Run(Settling):
                 if belief.identity is None and (
                     belief.unnamed
                     or self._named_since(stay)
-                    or self._unread_since_loose_contact(stay)
+                    or self._unreported_read(stay)
                 ):
                     names.add(None)
             else:

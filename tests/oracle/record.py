@@ -45,6 +45,7 @@ class Stay:
     unread_by_choice: the printer does not read the tag, or is not known to.
     read_late: it was read out of sight, or the report that showed that first came after
     a gap.
+    read_since_boot: it was read out of sight, after the printer was switched on.
     forgotten: the result of reading it may not have been confirmed before a gap.
     slow: it takes a minute to be sure of it.
     dries: its unit has a dryer.
@@ -72,6 +73,7 @@ class Stay:
     moved: bool = False
     named: object = None
     read_late: bool = False
+    read_since_boot: bool = False
     forgotten: bool = False
 
     @property
@@ -130,6 +132,8 @@ class Record:
         self.quiet_until = 0.0
         self._shown: Shows = {}
         self._blind: set[Place] = set()
+        # Since when a slot is, or was last, out of sight.
+        self._hidden: dict[Place, float] = {}
         self._last: Shows | None = None
 
     def begin(self, place: Place, reel: Reel | None, *, dries: bool = False) -> None:
@@ -251,6 +255,7 @@ class Record:
 
     def _hide(self, place: Place, at: float) -> None:
         self._blind.add(place)
+        self._hidden[place] = min(at, self.silent_since)
         if place in self._shown:
             stays = self.stays[place]
             shown = self._shown[place][0]
@@ -289,3 +294,5 @@ class Record:
         if knowledge == READ and stay.read is None:
             stay.read = at
             stay.read_late = stay.read_late or late
+            hidden = self._hidden.get(place, at)
+            stay.read_since_boot = late and any(boot > hidden for boot in self.boots)

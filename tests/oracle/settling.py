@@ -25,7 +25,7 @@ class Settling(Names):
             names.add(stay.reel.identity)
         if stay.unread_by_choice and Limit.READING_OFF.allows():
             names.add(None)
-        if self._unread_since_loose_contact(stay):
+        if self._unreported_read(stay):
             names.add(None)
         return (
             removed.identity == belief.identity

@@ -335,6 +335,23 @@ def test_a_swap_for_a_spool_without_a_tag_is_found_where_a_flicker_covers_its_re
     ]
 
 
+def test_a_swap_for_a_spool_without_a_tag_is_found_where_the_name_is_held_up(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.events.clear()
+    rig.slot(present=False, read_done=False)
+    rig.wait(3)
+    rig.put_unread(reading=True)
+    rig.wait(15)
+    rig.slot(reading=False)
+    rig.silence(30)
+    rig.slot(identifiers=NO_IDENTIFIERS)
+    rig.wait(10)
+    assert rig.changes()[:2] == [("removed", 1, "RED"), ("inserted", 1, None)]
+
+
 def test_a_flicker_after_a_read_with_a_tag_is_no_swap(rig: Rig) -> None:
     rig.put(RED)
     rig.wait(10)

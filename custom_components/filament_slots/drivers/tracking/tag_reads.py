@@ -29,7 +29,7 @@ class TagReads:
         self._before_gap: Slot | None = None
         self._read_before_gap = NO_IDENTIFIERS
         self._done_before_gap = False
-        self._named_until = -NEVER
+        self._named_at = self._named_until = -NEVER
         self._unreadable = False
         self._read_until_absent = False
 
@@ -67,6 +67,10 @@ class TagReads:
         unless one was running when the absence began.
         """
         self._observe_unreadable(before, slot)
+        found_tag = self._found_tag(before, slot, now)
+        if slot.identifiers.known:
+            # A read that ended in a gap did so before its first report.
+            self._named_at = NEVER if before is None else now.monotonic
         seemed_gone = self._observe_return(before, slot)
         self._observe_name(before, slot)
         if before is None and self._done_before_gap and slot.read_done is False:
@@ -91,7 +95,7 @@ class TagReads:
             read, self._read_before_gap = self._read_before_gap, NO_IDENTIFIERS
             if done and read.known and slot.identifiers.same_spool(read):
                 self.departed = NO_IDENTIFIERS
-        if slot.reading or slot.present is False or self._found_tag(before, slot, now):
+        if slot.reading or slot.present is False or found_tag:
             self.ended = None
         elif was_reading or (slot.read_done and not (was_done or slot.read_stands)):
             is_back = was_absent and identified and not slot.identifiers.known
@@ -138,14 +142,17 @@ class TagReads:
                 self.departed = slot.identifiers
 
     def _found_tag(self, before: Slot | None, slot: Slot, now: Timestamp) -> bool:
-        """Whether the name that is gone now had stayed after the end of the read."""
-        return (
-            self.ended is not None
-            and before is not None
-            and before.identifiers.known
-            and not slot.identifiers.known
-            and now.monotonic > self.ended.monotonic + self._timings.insert_settle
-        )
+        """Whether the name that is gone now had stayed after the end of the read.
+
+        That of the spool before has stayed where a report showed it then.
+        """
+        if self.ended is None or before is None or slot.identifiers.known:
+            return False
+        name, stayed = before.identifiers, now.monotonic
+        if name.same_spool(self.departed):
+            stayed = min(stayed, self._named_at)
+        confirmed = self.ended.monotonic + self._timings.insert_settle
+        return name.known and stayed > confirmed
 
     def _lost_name(self, now: Timestamp) -> bool:
         """Whether the name is gone since a moment ago, but not as a read has ended.
