@@ -245,7 +245,8 @@ class BambuFirmware(BambuWire):
     def _know(self, state: UnitState, tray: int, bay: Bay, reel: Reel | None) -> None:
         """Take in what a read has found."""
         state.shown[tray] = READ
-        if not self.record.in_sight((state.unit.serial, tray + 1)):
+        place = (state.unit.serial, tray + 1)
+        if not self.record.in_sight(place) or self.record.silent_since < self.now:
             self._last_stay(state, tray).read_late = True
         tagged = reel is not None and reel.identity is not None
         bay.known = wire_of(reel) if tagged else None
