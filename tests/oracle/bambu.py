@@ -232,7 +232,8 @@ class BambuWorld(BambuSpools):
         if self.network:
             # What is sent into a dead connection arrives if it comes back in time.
             self.network, self._stalled = False, []
-            self._stalled_at = self.record.silent_since = self.now
+            self._stalled_at = self.now
+            self.record.silent_since = min(self.record.silent_since, self.now)
             if how % 2 and self._link is not None:
                 self._link.break_off()
 

@@ -139,15 +139,23 @@ class BambuFirmware(BambuWire):
         return bool(dried)
 
     def hide_last(self, state: UnitState) -> None:
-        """Note a clear or a flicker, which may leave no slot of a drying unit filled.
+        """Note a clear or a flicker in a drying unit.
 
-        The first report a minute after another one cleared may show that, and only one
-        that shows a filled slot confirms that one alone was cleared.
+        The first report a minute after another slot cleared may show that none is filled
+        any more that was filled then, and only one that shows such a slot confirms that
+        one alone was cleared.
         """
-        if state.unit.drying_minutes and not any(b.at_feeder for b in state.unit.bays):
-            for at, stay in state.cleared:
-                unconfirmed = self._last_delivery < at + 62.0 or at > self.now - 70.0
-                if stay is not None and at < self.now - 50.0 and unconfirmed:
+        if not state.unit.drying_minutes:
+            return
+        filled = [
+            self._last_stay(state, tray).seen or self.now
+            for tray, bay in enumerate(state.unit.bays)
+            if bay.at_feeder
+        ]
+        for at, stay in state.cleared:
+            unconfirmed = self._last_delivery < at + 62.0 or at > self.now - 70.0
+            if stay is not None and at < self.now - 50.0 and unconfirmed:
+                if min(filled, default=self.now) > at:
                     stay.held = Limit.DRYING.allows()
 
     def end_flicker(self, state: UnitState, opened: float) -> None:

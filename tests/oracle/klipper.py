@@ -296,7 +296,8 @@ class KlipperWorld(KlipperWire):
         """Lose the network: the client learns at once, or only by the silence."""
         if self.network:
             self.network, self._stalled = False, []
-            self._stalled_at = self.record.silent_since = self.now
+            self._stalled_at = self.now
+            self.record.silent_since = min(self.record.silent_since, self.now)
             if how % 2 and self._socket is not None:
                 self._socket.break_off()
 

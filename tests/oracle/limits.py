@@ -53,7 +53,8 @@ class Limit(Enum):
     PULLED_BACK_UNSEEN = (
         "A unit with a dryer may have pulled its filament back while Home Assistant or"
         " the printer was off. A spool that is missing there afterwards is reported as"
-        " removed once the unit has been still for ten minutes."
+        " removed once the unit has been still for ten minutes. One that was put in"
+        " shortly before that is reported as inserted when its filament is back."
     )
     RUNOUT = (
         "A spool pulled out of the slot that feeds a print looks like one that ran out."

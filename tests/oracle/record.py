@@ -3,13 +3,16 @@
 from dataclasses import dataclass, field
 import math
 
+from .limits import Limit
 from .product import Emitted, Place
 
 UNREAD, READING, READ = range(3)
 # Seconds: longer than a switch that loses its spool stays open, with the report of it.
 _FLICKER = 8.0
-# Seconds: a spool that was in sight for so long is confirmed.
+# Seconds: a spool that was in sight for so long is confirmed, if its tag was read, and
+# if it was not.
 _CONFIRMED = 4.0
+_UNREAD_CONFIRMED = 135.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -266,13 +269,17 @@ class Record:
     def _doubt(self, stay: Stay, at: float) -> None:
         """Note that a spool that was found late may look as if it came while in sight.
 
-        It does where it was not confirmed yet, and its switch reads open at first.
+        It does where it was not confirmed yet, and its switch reads open at first, or its
+        filament was pulled back meanwhile.
         """
-        if stay.reel is None or stay.seen is None or at >= self.open_until:
+        if stay.reel is None or stay.seen is None or not stay.gaps:
             return
-        if stay.gaps:
-            waited = self.stalled(stay.seen, stay.gaps[-1])
-            if stay.gaps[-1] < stay.seen + _CONFIRMED + waited:
+        opened = stay.dries and stay.openings and stay.openings[-1] > stay.gaps[-1]
+        if at < self.open_until or (opened and Limit.PULLED_BACK_UNSEEN.allows()):
+            since, need = max(stay.seen, stay.read or 0.0), _CONFIRMED
+            if stay.read is None or stay.unread_by_choice:
+                need = _UNREAD_CONFIRMED
+            if stay.gaps[-1] < since + need + self.stalled(since, stay.gaps[-1]):
                 stay.late = None
 
     def _see(
