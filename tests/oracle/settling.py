@@ -27,10 +27,21 @@ class Settling(Names):
             names.add(None)
         if self._unreported_read(stay):
             names.add(None)
+        swapped = self._seemed_swapped(stay, removed)
+        if swapped:
+            names.add(None)
         return (
             removed.identity == belief.identity
             and inserted.identity in names
-            and self._seemed_removed(stay, removed)
+            and (swapped or self._seemed_removed(stay, removed))
+        )
+
+    def _seemed_swapped(self, stay: Stay, event: Emitted) -> bool:
+        """Whether a spool was back and read, and its name was held up on its way."""
+        before = self._row[: self._row.index(stay)][-1:]
+        return self._read_held_up(stay) and any(
+            one.reel is None and one.seen is not None and one.edge <= event.dated
+            for one in before
         )
 
     def _seemed_removed(self, stay: Stay, event: Emitted) -> bool:
