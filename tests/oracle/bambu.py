@@ -5,6 +5,7 @@ in time: reads one after the other, delays, outages, and what is done meanwhile.
 """
 
 from collections.abc import Mapping
+import math
 from typing import ClassVar
 
 from tests.printers import bambu_wire as wire
@@ -81,6 +82,8 @@ class BambuWorld(BambuSpools):
         self.printer.units[state.unit.number] = state.unit
         if self.powered:
             self._forget(state, reads=True)
+            if not self.printer.power_on_flag:
+                state.back_at = self.now
             if self._link is None or not self.network:
                 self._read_unseen(state)
             self.changed()
@@ -92,9 +95,15 @@ class BambuWorld(BambuSpools):
         what was read before (docs/protocols/bambu.md 9).
         """
         if not self.printer.power_on_flag:
-            state.back_at = self.now
             for tray in range(len(state.stays)):
                 self._last_stay(state, tray).unread_by_choice = True
+
+    def _lose_sight(self) -> None:
+        """Note the units that were connected and not seen since."""
+        for state in self.units:
+            place = (state.unit.serial, 1)
+            if self.record.sighted.get(place, -math.inf) < state.back_at:
+                self._read_unseen(state)
 
     def do_loose_contact(self, pick: int, how: int) -> None:
         """Let all units be gone for a moment, with masks that are not repeated (9)."""
@@ -225,11 +234,13 @@ class BambuWorld(BambuSpools):
 
     def do_restart_home_assistant(self, pick: int, how: int) -> None:
         """Restart Home Assistant."""
+        self._lose_sight()
         self.restart((4.0, 20.0, 90.0)[how % 3])
 
     def do_lose_network(self, pick: int, how: int) -> None:
         """Lose the network: the client learns at once, or only by the silence."""
         if self.network:
+            self._lose_sight()
             # What is sent into a dead connection arrives if it comes back in time.
             self.network, self._stalled = False, []
             self._stalled_at = self.now
