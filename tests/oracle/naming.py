@@ -174,7 +174,7 @@ class Names:
 
     def _names_remembered(self, stay: Stay) -> set[str]:
         """Return the spools before that the printer may still name."""
-        if not (stay.late and stay.unread_by_choice):
+        if not ((stay.late or stay.gaps) and stay.unread_by_choice):
             return set()
         before = self._row[: self._row.index(stay)]
         names = {
