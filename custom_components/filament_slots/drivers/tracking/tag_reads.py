@@ -31,7 +31,7 @@ class TagReads:
         self._done_before_gap = False
         self._named_at = self._named_until = -NEVER
         self._unreadable = False
-        self._read_until_absent = False
+        self._read_in_absence = False
 
     def suspend(self, reported: Slot | None, *, possibly_swapped: bool) -> None:
         """Forget the running read, as its end will not be observed.
@@ -64,7 +64,7 @@ class TagReads:
 
         identified: the spool is known. A finished read without a tag that is reported
         together with the presence is no new one, as reading takes longer than that,
-        unless one was running when the absence began.
+        unless one was running in the absence.
         """
         self._observe_unreadable(before, slot)
         found_tag = self._found_tag(before, slot, now)
@@ -86,7 +86,9 @@ class TagReads:
         if slot.present is False and before is not None and before.present:
             found = before.identifiers.known or self._lost_name(now)
             self.ended_before = None if found else self.ended
-            self._read_until_absent = before.reading
+            self._read_in_absence = before.reading
+        if slot.present is False and slot.reading:
+            self._read_in_absence = True
         done = slot.present and slot.read_done and not slot.reading
         if done and not (slot.read_stands or slot.identifiers.known):
             self.departed = NO_IDENTIFIERS  # and what it reports next was read
@@ -100,8 +102,7 @@ class TagReads:
         elif was_reading or (slot.read_done and not (was_done or slot.read_stands)):
             is_back = was_absent and identified and not slot.identifiers.known
             is_back = is_back and not seemed_gone
-            was_read = was_reading or self._read_until_absent
-            self.ended = None if is_back and not was_read else now
+            self.ended = None if is_back and not self._read_in_absence else now
         elif was_done and (slot.read_stands or not slot.read_done):
             self.ended = None
 
