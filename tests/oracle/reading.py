@@ -318,6 +318,12 @@ class Run(Settling):
         names = {belief.identity}
         if stay.reel is not None and stay.read is None:
             names.add(stay.reel.identity or belief.identity)
+            opened = any(
+                0 < gap - at < 8.0 for gap in stay.gaps for at in stay.openings
+            )
+            if opened and stay.unread_by_choice and Limit.READING_OFF.allows():
+                # It seemed to be gone before the gap, and put in and read in it.
+                names |= self._record.named_before(stay)
         elif stay.reel is not None:
             if stay.reel.identity is not None:
                 names = {stay.reel.identity}
