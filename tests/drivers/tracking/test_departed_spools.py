@@ -316,6 +316,31 @@ def test_a_spool_put_back_that_leaves_just_as_it_was_read_was_not_read_without_a
     assert rig.changes() == [("removed", 1, "RED"), ("inserted", 1, "BLUE")]
 
 
+def test_a_spool_named_again_after_its_read_was_not_read_without_a_tag(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.slot(present=False, read_done=False, read_stands=True)
+    rig.wait(1)
+    rig.slot(identifiers=NO_IDENTIFIERS)
+    rig.wait(10)
+    rig.events.clear()
+    rig.put_unread(read_stands=False)
+    rig.wait(1)
+    rig.slot(reading=True)
+    rig.wait(6)
+    rig.slot(identifiers=RED)
+    rig.wait(1)
+    rig.slot(reading=False, read_done=True)
+    rig.silence(5)
+    rig.slot(identifiers=NO_IDENTIFIERS)
+    rig.wait(1)
+    rig.take()
+    rig.wait(10)
+    assert rig.changes() == [("inserted", 1, "RED"), ("removed", 1, "RED")]
+
+
 @pytest.mark.parametrize("reports", [0, 1])
 def test_a_swap_for_a_spool_without_a_tag_is_found_where_a_flicker_covers_its_read(
     rig: Rig, reports: int

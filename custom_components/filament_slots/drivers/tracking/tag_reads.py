@@ -30,6 +30,7 @@ class TagReads:
         self._read_before_gap = NO_IDENTIFIERS
         self._done_before_gap = False
         self._named_at = self._named_until = -NEVER
+        self._named_by_read = False
         self._unreadable = False
         self._read_in_absence = False
 
@@ -68,9 +69,7 @@ class TagReads:
         """
         self._observe_unreadable(before, slot)
         found_tag = self._found_tag(before, slot, now)
-        if slot.identifiers.known:
-            # A read that ended in a gap did so before its first report.
-            self._named_at = NEVER if before is None else now.monotonic
+        self._observe_naming(before, slot, now)
         seemed_gone = self._observe_return(before, slot)
         self._observe_name(before, slot)
         if before is None and self._done_before_gap and slot.read_done is False:
@@ -142,16 +141,31 @@ class TagReads:
             if before is None:
                 self.departed = slot.identifiers
 
+    def _observe_naming(self, before: Slot | None, slot: Slot, now: Timestamp) -> None:
+        """Note when the slot is named, and whether its name appeared in a read.
+
+        A read that ended in a gap did so before its first report.
+        """
+        begins = slot.reading and before is not None and not before.reading
+        if begins or not slot.present:
+            self._named_by_read = False
+        if slot.identifiers.known:
+            self._named_at = now.monotonic
+            unnamed = before is None or not before.identifiers.known
+            if unnamed and (slot.reading or before is None or before.reading):
+                self._named_by_read = True
+
     def _found_tag(self, before: Slot | None, slot: Slot, now: Timestamp) -> bool:
         """Whether the name that is gone now had stayed after the end of the read.
 
-        That of the spool before has stayed where a report showed it then.
+        That of the spool before has stayed where a report showed it then, or where it
+        appeared in that read.
         """
         if self.ended is None or before is None or slot.identifiers.known:
             return False
         name, stayed = before.identifiers, now.monotonic
-        if name.same_spool(self.departed):
-            stayed = min(stayed, self._named_at)
+        if name.same_spool(self.departed) and not self._named_by_read:
+            stayed = self._named_at
         confirmed = self.ended.monotonic + self._timings.insert_settle
         return name.known and stayed > confirmed
 
