@@ -167,6 +167,9 @@ class BambuWorld(BambuSpools):
             fresh = {"ams": wire.unit_list(self.printer)}
             if not self.printer.model.sparse:
                 fresh |= wire.bits(self.printer)
+            # Some printers name no empty slot in it.
+            if all(len(tray) > 2 for unit in fresh["ams"] for tray in unit["tray"]):
+                self.record.named.append(self.now)
             self._send({"print": head | {"ams": fresh}}, self._now_shown())
 
     def do_power_off(self, pick: int, how: int) -> None:

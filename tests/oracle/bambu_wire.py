@@ -174,6 +174,7 @@ class BambuWire(World):
                 }
                 self._send(report, {})
             else:
+                self.record.named.append(self.now)
                 self._send(report, self._now_shown())
 
     def _send_versions(self, boot: int) -> None:

@@ -12,8 +12,6 @@ UNKNOWN = "unknown_spool_detected"
 
 # Seconds until what was read is confirmed by a later report, at most.
 _CONFIRMED = 30.0
-# Seconds until slots are named again after a loose contact began, at most.
-_NAMED_AGAIN = 45.0
 
 
 class Names:
@@ -117,27 +115,36 @@ class Names:
     def _named_over_loose_contact(self, stay: Stay) -> bool:
         """Whether the slot kept this spool's name over a loose contact, as it was read.
 
-        That it was read again before the slot was seen with its name again does not show.
+        That it was read again does not show where the slot was lost from sight before it
+        was seen with its name again.
         """
         empty = self._named_empty(stay)
         return (
             empty is not None
             and stay.read_late
             and any(
-                abs(at - gap) < 1.0 and empty.lost < at + _NAMED_AGAIN
+                at <= empty.lost
+                and not any(
+                    at < named < empty.lost - 1.0 for named in self._record.named
+                )
                 for at in self._record.loose
-                for gap in empty.gaps
             )
             and Limit.LOOSE_CONTACT.allows()
         )
 
     def _named_empty(self, stay: Stay) -> Stay | None:
-        """Return the empty slot, named as this spool, that was seen last before it."""
+        """Return the empty slot, named as this spool, that was seen last before it.
+
+        Some printers do not report that it lost its name with the spool.
+        """
         assert stay.reel is not None
         before = self._row[: self._row.index(stay)]
         seen = [one for one in before if one.seen is not None]
-        named = bool(seen) and seen[-1].named is not None
-        return seen[-1] if named and seen[-1].named == stay.reel.wire else None
+        if not seen or seen[-1].reel is not None:
+            return None
+        named = seen[-1].named
+        same = self._record.read_before(stay) == stay.reel.identity
+        return seen[-1] if named == stay.reel.wire or (not named and same) else None
 
     def _named_over_restart(self, stay: Stay) -> bool:
         """Whether the slot had this spool's name before a restart out of sight.

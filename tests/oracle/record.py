@@ -119,6 +119,8 @@ class Record:
         self.stalls: list[tuple[float, float]] = []
         # When all units were gone for a moment.
         self.loose: list[float] = []
+        # When all slots were named, as a full report does.
+        self.named: list[float] = []
         # When the printer was switched off, which its client may learn a minute later.
         self.cuts: list[float] = []
         # When it was switched on again.

@@ -1203,3 +1203,20 @@ def test_a_name_omitted_after_a_loose_contact_is_not_taken_for_that_of_a_read() 
     feed(listener, full(unit(0, *four(1)), exist="d", ams={"version": 4}))
     slot = unit_of(see_now(listener), 1).slots[0]
     assert (slot.read_stands, slot.identifiers.known) == (True, False)
+
+
+def test_an_empty_slot_is_not_nameless_before_it_is_named_again_after_a_loose_contact() -> (
+    None
+):
+    listener = ReportDecoder(logging.getLogger(__name__))
+    feed(listener, full(unit(0, *four(1)), exist="f", ams={"version": 1}))
+    for message in (
+        delta(ams_exist_bits="0", tray_exist_bits="0", tray_read_done_bits="0"),
+        delta(ams=[NAMELESS], ams_exist_bits="1", tray_exist_bits="f"),
+        delta(tray_exist_bits="f", tray_read_done_bits="e"),
+        delta(tray_exist_bits="e"),
+    ):
+        feed(listener, message)
+    assert unit_of(see_now(listener), 1).slots[0].read_stands
+    feed(listener, full(unit(0, *four(1)), exist="e", ams={"version": 1}))
+    assert not unit_of(see_now(listener), 1).slots[0].read_stands

@@ -43,6 +43,27 @@ def test_a_swap_long_after_a_flicker_is_not_dated_by_it(rig: Rig) -> None:
     assert rig.changes_at() == [("removed", 241), ("inserted", 241)]
 
 
+def test_a_swap_between_two_reports_is_not_dated_by_a_flicker_long_before(
+    rig: Rig,
+) -> None:
+    rig.put(RED)
+    rig.wait(10)
+    rig.outage()
+    rig.slot(read_done=False, identifiers=NO_IDENTIFIERS)
+    rig.slot(present=False)
+    rig.wait(1)
+    rig.slot(present=True)
+    rig.wait(200)
+    rig.changes()
+
+    rig.slot(reading=True)
+    rig.wait(30)
+    rig.slot(reading=False, read_done=True, identifiers=BLUE)
+    rig.wait(10)
+
+    assert rig.changes_at() == [("removed", 341), ("inserted", 341)]
+
+
 def test_the_same_spool_after_a_short_absence_is_no_change(rig: Rig) -> None:
     rig.put(RED)
     rig.wait(10)

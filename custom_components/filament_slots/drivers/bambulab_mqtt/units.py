@@ -118,7 +118,9 @@ def _slot(
         reads_tags=True,
         reading=bool(flag(merged.reading_bits, place, tray)),
         read_done=flag(merged.read_done_bits, place, tray),
-        read_stands=bool(flag(merged.standing_bits, place, tray)),
+        # An empty slot that is not named again yet may still be named.
+        read_stands=bool(flag(merged.standing_bits, place, tray))
+        or not (present or merged.names_known),
         unreadable=not names.isdisjoint(merged.unreadable),
         ran_out=not names.isdisjoint(merged.ran_out),
         active=active,

@@ -72,16 +72,20 @@ class TrackedSpool:
     ) -> None:
         """Forget when a spool may have been exchanged, if it is read for another reason.
 
-        A read that follows an absence begins within seconds of it. One that begins later
-        is of a spool that was exchanged since, in an absence that was not reported.
+        A slot is reported as unread within seconds of an absence, and its read begins
+        within two minutes. What begins later is of a spool that was exchanged since, in an
+        absence that was not reported.
         """
         swap = self.possible_swap
         if swap is None or swap.inserted_at is None or before is None:
             return
-        unread = slot.read_done is False or slot.reading
-        begins = slot.present and before.present and before.read_done and unread
-        settled = swap.inserted_at.monotonic + self._timings.identity_settle
-        if begins and now.monotonic > settled:
+        since = now.monotonic - swap.inserted_at.monotonic
+        unread = before.read_done and (slot.read_done is False or slot.reading)
+        read = slot.reading and not before.reading
+        exchanged = (unread and since > self._timings.identity_settle) or (
+            read and since > self._timings.identity_wait_while_reading
+        )
+        if slot.present and before.present and exchanged:
             self.possible_swap = PossibleSwap(gap=swap.gap)
 
     @property
