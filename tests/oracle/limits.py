@@ -64,8 +64,9 @@ class Limit(Enum):
         " longer than eight seconds while a filament switch opens for a moment, the"
         " spool is reported as removed and inserted again, unidentified if no read of its"
         " tag was reported since the printer was switched on or all units lost contact;"
-        " while its unit dries, this counts as emptied. If they are delayed just as its tag has been read, a spool may"
-        " first be reported as unidentified, or as the one before it."
+        " while its unit dries, this counts as emptied. If they are delayed just as its"
+        " tag has been read, a spool may first be reported as unidentified, or as the one"
+        " before it."
     )
     LOOSE_CONTACT = (
         "If all units lose contact for a moment and Home Assistant is switched off, or"
